@@ -1,0 +1,1 @@
+"""Command-line programs of the repository, each run as ``python -m scripts.<name>``."""
