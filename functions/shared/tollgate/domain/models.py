@@ -1,0 +1,114 @@
+"""What a caller may write as a model id, and what it means for routing and price."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Routing = Literal["in_region", "geo", "global"]
+
+GEO_PREFIXES = ("us-gov", "apac", "us", "eu", "au", "jp", "ca", "in")
+GLOBAL_PREFIX = "global"
+
+_MODEL = r"[a-z][a-z0-9]*\.[A-Za-z0-9][A-Za-z0-9._:-]*"
+_FOUNDATION_ID = re.compile(_MODEL)
+_PROFILE_ID = re.compile(
+    rf"(?P<prefix>{'|'.join((*GEO_PREFIXES, GLOBAL_PREFIX))})\.(?P<id>{_MODEL})"
+)
+_ARN = re.compile(
+    r"arn:aws(?:-[a-z]+)*:bedrock:[a-z0-9-]+:(?P<account>[0-9]*):"
+    r"(?P<kind>foundation-model|inference-profile)/(?P<id>.+)"
+)
+_ALLOWED = (
+    "a foundation model id (provider.model), a geo or global inference profile id "
+    f"({', '.join(sorted(GEO_PREFIXES))} or {GLOBAL_PREFIX}, then '.provider.model'), "
+    "or the ARN of either"
+)
+
+
+class UnsupportedModelId(ValueError):  # noqa: N818 - says what is wrong; every caller maps it to a 4xx
+    """The model id has a form this gateway does not serve; the message names it and what is."""
+
+    def __init__(self, given: str) -> None:
+        """Build the message from the id as the caller wrote it."""
+        super().__init__(f"unsupported model id {given!r}: use {_ALLOWED}")
+        self.given = given
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """One resolved model id.
+
+    `requested` is what the caller wrote, `model_id` the base model the price book knows,
+    `geo` the geography of a geo profile, `upstream_id` what Bedrock is called with.
+    """
+
+    requested: str
+    model_id: str
+    routing: Routing
+    geo: str | None
+    upstream_id: str
+
+    @property
+    def profile_id(self) -> str:
+        """The id allow-lists are matched against: an ARN's resource id, routing prefix kept."""
+        if self.routing == "global":
+            return f"{GLOBAL_PREFIX}.{self.model_id}"
+        return f"{self.geo}.{self.model_id}" if self.geo else self.model_id
+
+
+def resolve_model(requested: str) -> ModelRef:
+    """Resolve a model id or ARN to its base model and routing.
+
+    An ARN is passed upstream as written, so that Bedrock itself refuses one of another region
+    or account rather than this gateway quietly serving the request somewhere else.
+    Raises UnsupportedModelId for everything but foundation models and system-defined profiles.
+    """
+    resource, kind = _resource(requested)
+    profile = _PROFILE_ID.fullmatch(resource)
+    if profile is None:
+        if kind == "inference-profile" or _FOUNDATION_ID.fullmatch(resource) is None:
+            raise UnsupportedModelId(requested)
+        return ModelRef(requested, resource, "in_region", None, requested)
+    if kind == "foundation-model":
+        raise UnsupportedModelId(requested)
+    prefix, model_id = profile["prefix"], profile["id"]
+    if prefix == GLOBAL_PREFIX:
+        return ModelRef(requested, model_id, "global", None, requested)
+    return ModelRef(requested, model_id, "geo", prefix, requested)
+
+
+def matches(patterns: Iterable[str], profile_id: str) -> bool:
+    """Say whether any allow-list pattern matches; only `*` is special and case counts."""
+    return any(_glob(pattern, profile_id) for pattern in patterns)
+
+
+def _resource(requested: str) -> tuple[str, str | None]:
+    if not requested.startswith("arn:"):
+        return requested, None
+    arn = _ARN.fullmatch(requested)
+    # Foundation models belong to no account; a profile always to one.
+    if arn is None or bool(arn["account"]) != (arn["kind"] == "inference-profile"):
+        raise UnsupportedModelId(requested)
+    return arn["id"], arn["kind"]
+
+
+def _glob(pattern: str, text: str) -> bool:
+    # Pieces between stars are found left to right: linear, where a regex would backtrack.
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == text
+    *middle, last = rest
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for piece in middle:
+        found = text.find(piece, position, end)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    return True

@@ -1,0 +1,135 @@
+"""The usage row: one line per request, defined here and nowhere else.
+
+Names, order and types are the columns of the lake and of the Glue table, which tests compare.
+Costs are picodollars; prompts, completions and keys never enter a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from tollgate.domain.models import Routing
+
+SCHEMA_VERSION = 1
+
+Status = Literal["ok", "error", "aborted", "orphaned"]
+UsageSource = Literal["provider", "estimated", "hold"]
+
+_INT = {"glue_type": "int"}
+_BIGINT = {"glue_type": "bigint"}
+_STRING = {"glue_type": "string"}
+_BOOLEAN = {"glue_type": "boolean"}
+_TIMESTAMP = {"glue_type": "timestamp"}
+_STRING_MAP = {"glue_type": "map<string,string>"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """One request as it was metered.
+
+    Times are UTC-aware, `*_ms` milliseconds, `*_tokens` counts, `*_cost` and `held` picodollars.
+    Raises ValueError for a naive time.
+    """
+
+    schema_version: int = field(default=SCHEMA_VERSION, metadata=_INT)
+    request_id: str = field(metadata=_STRING)
+    tenant_id: str = field(metadata=_STRING)
+    app_id: str = field(metadata=_STRING)
+    key_id: str = field(metadata=_STRING)
+    cost_center: str = field(metadata=_STRING)
+    tier: str = field(metadata=_STRING)
+    region: str = field(metadata=_STRING)
+    dialect: str = field(metadata=_STRING)
+    operation: str = field(metadata=_STRING)
+    requested_model: str = field(metadata=_STRING)
+    model_id: str = field(metadata=_STRING)
+    routing: Routing = field(metadata=_STRING)
+    inference_profile_arn: str | None = field(default=None, metadata=_STRING)
+    service_tier: str = field(metadata=_STRING)
+    streamed: bool = field(metadata=_BOOLEAN)
+    status: Status = field(metadata=_STRING)
+    http_status: int = field(metadata=_INT)
+    error_code: str | None = field(default=None, metadata=_STRING)
+    stop_reason: str | None = field(default=None, metadata=_STRING)
+    started_at: datetime = field(metadata=_TIMESTAMP)
+    settled_at: datetime = field(metadata=_TIMESTAMP)
+    latency_ms: int = field(metadata=_BIGINT)
+    first_token_ms: int | None = field(default=None, metadata=_BIGINT)
+    input_tokens: int = field(metadata=_BIGINT)
+    output_tokens: int = field(metadata=_BIGINT)
+    cache_read_tokens: int = field(metadata=_BIGINT)
+    cache_write_5m_tokens: int = field(metadata=_BIGINT)
+    cache_write_1h_tokens: int = field(metadata=_BIGINT)
+    images: int = field(metadata=_BIGINT)
+    usage_source: UsageSource = field(metadata=_STRING)
+    priced: bool = field(metadata=_BOOLEAN)
+    price_version: str = field(metadata=_STRING)
+    input_cost: int = field(metadata=_BIGINT)
+    output_cost: int = field(metadata=_BIGINT)
+    cache_cost: int = field(metadata=_BIGINT)
+    other_cost: int = field(metadata=_BIGINT)
+    total_cost: int = field(metadata=_BIGINT)
+    held: int = field(metadata=_BIGINT)
+    tags: Mapping[str, str] = field(metadata=_STRING_MAP)
+
+    def __post_init__(self) -> None:
+        """Refuse times without a zone: they would land in another hour of the lake."""
+        for name in ("started_at", "settled_at"):
+            if getattr(self, name).tzinfo is None:
+                raise ValueError(f"{name} of usage row {self.request_id} has no time zone")
+
+
+GLUE_COLUMNS: list[tuple[str, str]] = [
+    (column.name, column.metadata["glue_type"]) for column in fields(UsageRow)
+]
+
+
+def to_json_row(row: UsageRow) -> dict[str, Any]:
+    """Return every column in order as plain JSON values; absent values are None."""
+    return {name: _plain(getattr(row, name)) for name, _ in GLUE_COLUMNS}
+
+
+def to_item(row: UsageRow) -> dict[str, Any]:
+    """Return the row as table attributes (str, int, bool, map); absent values are left out."""
+    return {name: value for name, value in to_json_row(row).items() if value is not None}
+
+
+def from_item(item: Mapping[str, Any]) -> UsageRow:
+    """Read a row back from table attributes; numbers may be Decimal, other attributes are ignored.
+
+    Raises ValueError naming the request when the item is of another schema version or incomplete.
+    """
+    request_id = item.get("request_id")
+    if item.get("schema_version") != SCHEMA_VERSION:
+        given = item.get("schema_version")
+        raise ValueError(f"usage row {request_id} has schema_version {given}, not {SCHEMA_VERSION}")
+    values = {
+        name: _READERS[glue_type](item[name])
+        for name, glue_type in GLUE_COLUMNS
+        if item.get(name) is not None
+    }
+    try:
+        return UsageRow(**values)
+    except TypeError as error:
+        raise ValueError(f"usage row {request_id} is incomplete: {error}") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC).replace(tzinfo=None)
+        return f"{utc.isoformat(timespec='microseconds')}Z"
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+_READERS: dict[str, Any] = {
+    "int": int,
+    "bigint": int,
+    "string": str,
+    "boolean": bool,
+    "timestamp": datetime.fromisoformat,
+    "map<string,string>": dict,
+}

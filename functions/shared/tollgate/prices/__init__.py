@@ -1,0 +1,1 @@
+"""Price book data; read through `tollgate.domain.prices`."""
