@@ -1,0 +1,98 @@
+"""The emulator starts, answers, resets and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+from scripts.local.ministack import REGION, ROOT, MiniStack, MiniStackError
+
+pytestmark = pytest.mark.stack
+
+
+def gone(pid: int, within: float = 8.0) -> bool:
+    """Return whether the process ends in time (a zombie has ended)."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_serves_resets_and_cleans_up() -> None:
+    with MiniStack() as emulator:
+        pid = emulator.pid
+        folder = emulator._folder
+        assert pid is not None
+        assert folder is not None
+        environment = emulator.aws_environment
+        queues = boto3.client(
+            "sqs",
+            endpoint_url=emulator.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        )
+        queues.create_queue(QueueName="one")
+        assert len(queues.list_queues()["QueueUrls"]) == 1
+        emulator.reset()
+        assert not queues.list_queues().get("QueueUrls")
+        with pytest.raises(MiniStackError, match="already runs with process id"):
+            emulator.start()
+    assert gone(pid)
+    assert not folder.exists()
+    with pytest.raises(MiniStackError, match="does not answer"):
+        emulator.reset()
+
+
+def test_two_at_once() -> None:
+    with MiniStack() as one, MiniStack() as two:
+        assert one.endpoint_url != two.endpoint_url
+
+
+def test_missing_installation_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(MiniStackError, match="make setup"):
+        MiniStack(interpreter=tmp_path / "python").start()
+
+
+def test_failing_start_shows_the_log(tmp_path: Path) -> None:
+    interpreter = tmp_path / "python"
+    interpreter.write_text("#!/bin/sh\necho the disk is full >&2\nexit 3\n", "utf-8")
+    interpreter.chmod(0o755)
+    emulator = MiniStack(interpreter=interpreter)
+    with pytest.raises(MiniStackError, match=r"status 3.*\n.*the disk is full"):
+        emulator.start()
+    assert emulator.pid is None
+
+
+def test_dies_with_a_killed_parent() -> None:
+    code = (
+        "import time\n"
+        "from scripts.local.ministack import MiniStack\n"
+        "emulator = MiniStack()\n"
+        "emulator.start()\n"
+        "print(emulator.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    with parent.stdout as output:
+        child = int(output.readline())
+    assert not gone(child, within=0.2)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert gone(child)
