@@ -1,0 +1,1 @@
+"""Tollgate's shared package: the ledger, its adapters and the wire dialects."""

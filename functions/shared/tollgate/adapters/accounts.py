@@ -1,0 +1,240 @@
+"""The accounts table: one conditional write admits a request, one ends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tollgate.adapters.aws import conditionally_reaching, from_values, reaching, to_values
+from tollgate.domain.ledger import Account, Hold, Scope, Windows
+from tollgate.ports import Admitted, Rejected, TokenRefund
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_DEPENDENCY = "ledger"
+_COUNTERS = (
+    "month_committed",
+    "month_spent",
+    "day_committed",
+    "day_spent",
+    "day_requests",
+    "minute_requests",
+    "minute_tokens",
+    "rev",
+)
+_WINDOWS = ("month", "day", "minute")
+# Short names inside a hold: the item's size is what each write of it costs.
+_HOLD_NAMES = {
+    "usd": "u",
+    "tokens": "t",
+    "expires_at": "e",
+    "model": "m",
+    "app_id": "a",
+    "key_id": "k",
+    "dialect": "d",
+    "streamed": "s",
+}
+
+
+class DynamoAccounts:
+    """`tollgate.ports.Accounts` on DynamoDB."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def admit(self, scope: Scope, hold: Hold, windows: Windows) -> Admitted | Rejected:
+        """One UpdateItem checks every limit and places the hold."""
+        conditions = [
+            "#month >= :month",
+            "#day >= :day",
+            "#minute >= :minute",
+            "attribute_not_exists(#holds.#rid)",
+        ]
+        values: dict[str, Any] = {
+            ":month": windows.month,
+            ":day": windows.day,
+            ":minute": windows.minute,
+            ":hold": _hold_item(hold),
+            ":usd": hold.usd,
+            ":tokens": hold.tokens,
+            ":one": 1,
+        }
+        # The room is computed here because a condition cannot hold arithmetic.
+        ceilings = (
+            ("month_committed", scope.budget.month, hold.usd),
+            ("day_committed", scope.budget.day, hold.usd),
+            ("day_requests", scope.limits.requests_per_day, 1),
+            ("minute_requests", scope.limits.requests_per_minute, 1),
+            ("minute_tokens", scope.limits.tokens_per_minute, hold.tokens),
+        )
+        for counter, limit, asked in ceilings:
+            if limit is not None:
+                conditions.append(f"{counter} <= :max_{counter}")
+                values[f":max_{counter}"] = limit - asked
+        if scope.limits.concurrent_requests is not None:
+            conditions.append("size(#holds) < :concurrent")
+            values[":concurrent"] = scope.limits.concurrent_requests
+        try:
+            with conditionally_reaching(_DEPENDENCY):
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=to_values({"account_id": scope.account_id}),
+                    UpdateExpression=(
+                        "SET #holds.#rid = :hold ADD month_committed :usd, day_committed :usd, "
+                        "day_requests :one, minute_requests :one, minute_tokens :tokens, rev :one"
+                    ),
+                    ConditionExpression=" AND ".join(conditions),
+                    ExpressionAttributeNames={
+                        **{f"#{name}": name for name in _WINDOWS},
+                        "#holds": "holds",
+                        "#rid": hold.request_id,
+                    },
+                    ExpressionAttributeValues=to_values(values),
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as error:
+            item: Any = error.response.get("Item")
+            return Rejected(_account(from_values(item)) if item else None)
+        return Admitted(_account(from_values(answer["Attributes"])))
+
+    def create(self, account: Account) -> bool:
+        """The item must exist before a hold can be set inside its map."""
+        item = {name: getattr(account, name) for name in (*_WINDOWS, *_COUNTERS)}
+        item |= {"account_id": account.account_id, "holds": {}}
+        try:
+            with conditionally_reaching(_DEPENDENCY):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=to_values(item),
+                    ConditionExpression="attribute_not_exists(account_id)",
+                )
+        except ClientError:
+            return False
+        return True
+
+    def replace(self, before: Account, after: Account) -> bool:
+        """Compare-and-set on the revision that every write moves."""
+        names = (*_WINDOWS, *_COUNTERS)
+        try:
+            with conditionally_reaching(_DEPENDENCY):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=to_values({"account_id": before.account_id}),
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in names),
+                    ConditionExpression="#rev = :before",
+                    ExpressionAttributeNames={f"#{name}": name for name in names},
+                    ExpressionAttributeValues=to_values(
+                        {f":{name}": getattr(after, name) for name in names}
+                        | {":before": before.rev}
+                    ),
+                )
+        except ClientError:
+            return False
+        return True
+
+    def settle(
+        self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
+    ) -> Account | None:
+        """Removes the hold and books what was spent, at most once."""
+        if refund is not None:
+            settled = self._settle(account_id, hold, spent, refund)
+            if settled is not None:
+                return settled
+        # Either there is nothing to refund, or the minute has passed, or the hold is gone.
+        return self._settle(account_id, hold, spent, None)
+
+    def _settle(
+        self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
+    ) -> Account | None:
+        adds = [
+            "month_committed :delta",
+            "day_committed :delta",
+            "month_spent :spent",
+            "day_spent :spent",
+            "rev :one",
+        ]
+        condition = "attribute_exists(#holds.#rid)"
+        names = {"#holds": "holds", "#rid": hold.request_id}
+        values: dict[str, Any] = {":delta": spent - hold.usd, ":spent": spent, ":one": 1}
+        if refund is not None:
+            adds.append("minute_tokens :refund")
+            condition += " AND #minute = :minute"
+            names["#minute"] = "minute"
+            values |= {":refund": -refund.tokens, ":minute": refund.minute}
+        try:
+            with conditionally_reaching(_DEPENDENCY):
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=to_values({"account_id": account_id}),
+                    UpdateExpression="REMOVE #holds.#rid ADD " + ", ".join(adds),
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=to_values(values),
+                    ReturnValues="ALL_NEW",
+                )
+        except ClientError:
+            return None
+        return _account(from_values(answer["Attributes"]))
+
+    def extend(self, account_id: str, request_id: str, expires_at: int) -> bool:
+        """Moves the lease of a hold that is still there."""
+        try:
+            with conditionally_reaching(_DEPENDENCY):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=to_values({"account_id": account_id}),
+                    UpdateExpression="SET #holds.#rid.#expires = :expires ADD rev :one",
+                    ConditionExpression="attribute_exists(#holds.#rid)",
+                    ExpressionAttributeNames={
+                        "#holds": "holds",
+                        "#rid": request_id,
+                        "#expires": _HOLD_NAMES["expires_at"],
+                    },
+                    ExpressionAttributeValues=to_values({":expires": expires_at, ":one": 1}),
+                )
+        except ClientError:
+            return False
+        return True
+
+    def get(self, account_id: str) -> Account | None:
+        """One consistent read."""
+        with reaching(_DEPENDENCY):
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key=to_values({"account_id": account_id}),
+                ConsistentRead=True,
+            )
+        item = answer.get("Item")
+        return _account(from_values(item)) if item else None
+
+    def scan(self) -> Iterator[Account]:
+        """All accounts, page by page, read consistently."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table, ConsistentRead=True
+        )
+        with reaching(_DEPENDENCY):
+            for page in pages:
+                for item in page["Items"]:
+                    yield _account(from_values(item))
+
+
+def _hold_item(hold: Hold) -> dict[str, Any]:
+    return {short: getattr(hold, name) for name, short in _HOLD_NAMES.items()}
+
+
+def _hold(request_id: str, item: Mapping[str, Any]) -> Hold:
+    return Hold(request_id, **{name: item[short] for name, short in _HOLD_NAMES.items()})
+
+
+def _account(item: Mapping[str, Any]) -> Account:
+    return Account(
+        account_id=item["account_id"],
+        holds={rid: _hold(rid, hold) for rid, hold in item["holds"].items()},
+        **{name: item[name] for name in (*_WINDOWS, *_COUNTERS)},
+    )

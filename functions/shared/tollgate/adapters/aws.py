@@ -1,0 +1,114 @@
+"""boto3 clients, DynamoDB value conversion and the mapping of AWS failures."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tollgate.domain.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_bedrock import BedrockClient
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+# Data-plane calls answer in milliseconds; a hung connection must not eat the request's time.
+_DATA_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=50,
+)
+# A model may think for minutes, and a call that timed out may have been billed: never retry.
+_MODEL_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=870,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    max_pool_connections=50,
+)
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def dynamodb() -> DynamoDBClient:
+    """DynamoDB client."""
+    return boto3.client("dynamodb", config=_DATA_CONFIG)
+
+
+def s3() -> S3Client:
+    """S3 client."""
+    return boto3.client("s3", config=_DATA_CONFIG)
+
+
+def sqs() -> SQSClient:
+    """SQS client."""
+    return boto3.client("sqs", config=_DATA_CONFIG)
+
+
+def bedrock() -> BedrockClient:
+    """Bedrock control-plane client."""
+    return boto3.client("bedrock", config=_DATA_CONFIG)
+
+
+def bedrock_runtime() -> BedrockRuntimeClient:
+    """Bedrock data-plane client."""
+    return boto3.client("bedrock-runtime", config=_MODEL_CONFIG)
+
+
+def to_values(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values to DynamoDB attribute values."""
+    return {name: _serialize(value) for name, value in item.items()}
+
+
+def from_values(item: Mapping[str, Any]) -> dict[str, Any]:
+    """DynamoDB attribute values to plain values; every number of ours is an integer."""
+    return {name: _integers(_deserialize(value)) for name, value in item.items()}
+
+
+def _integers(value: object) -> Any:
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _integers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_integers(item) for item in value]
+    return value
+
+
+@contextmanager
+def reaching(dependency: str) -> Iterator[None]:
+    """Turns an AWS failure inside the block into UnavailableError naming the dependency."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise UnavailableError(
+            f"the gateway cannot reach its {dependency}; try again",
+            details={"dependency": dependency},
+            retry_after=5,
+        ) from error
+
+
+@contextmanager
+def conditionally_reaching(dependency: str) -> Iterator[None]:
+    """Like `reaching`, but a false condition passes through as the ClientError it is."""
+    with reaching(dependency):
+        try:
+            yield
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            condition_failure = error
+        else:
+            return
+    raise condition_failure

@@ -1,0 +1,192 @@
+"""Amazon Bedrock: Converse, ConverseStream and the model catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from urllib3.exceptions import HTTPError
+
+from tollgate.adapters.aws import reaching
+from tollgate.domain.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    TollgateError,
+    UnavailableError,
+    UpstreamFailedError,
+    UpstreamThrottledError,
+    UpstreamTimeoutError,
+)
+from tollgate.domain.prices import TokenUsage
+from tollgate.ports import ChatReply, ChatRequest, StreamEnd, TextDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_bedrock import BedrockClient
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+# How long a throttled or overloaded caller should wait: Bedrock itself names no time.
+_RETRY_SECONDS = 2
+_STREAM_FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
+
+
+class BedrockRuntime:
+    """`tollgate.ports.ModelRuntime` on Bedrock. The client must not retry model calls."""
+
+    def __init__(self, client: BedrockRuntimeClient) -> None:
+        self._client = client
+
+    def chat(self, request: ChatRequest) -> ChatReply:
+        """Converse."""
+        try:
+            answer: Mapping[str, Any] = self._client.converse(**_parameters(request))
+        except (ClientError, BotoCoreError) as error:
+            raise _upstream_error(error) from error
+        return ChatReply(
+            content=answer["output"]["message"]["content"],
+            stop_reason=answer["stopReason"],
+            usage=_usage(answer["usage"]),
+            service_tier=_tier(answer),
+        )
+
+    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | StreamEnd]:
+        """ConverseStream. A stream that breaks or stops short raises with `may_be_billed`."""
+        try:
+            events = self._client.converse_stream(**_parameters(request))["stream"]
+        except (ClientError, BotoCoreError) as error:
+            raise _upstream_error(error) from error
+        stop_reason = ""
+        try:
+            for event in events:
+                if "contentBlockDelta" in event:
+                    text = event["contentBlockDelta"]["delta"].get("text")
+                    if text:
+                        yield TextDelta(text)
+                elif "messageStop" in event:
+                    stop_reason = event["messageStop"]["stopReason"]
+                elif "metadata" in event:
+                    metadata: Mapping[str, Any] = event["metadata"]
+                    yield StreamEnd(stop_reason, _usage(metadata["usage"]), _tier(metadata))
+                    return
+        except _STREAM_FAULTS as error:
+            raise _broken_stream() from error
+        finally:
+            events.close()
+        raise _broken_stream()
+
+
+class BedrockCatalogue:
+    """`tollgate.ports.ModelCatalogue` on Bedrock's control plane."""
+
+    def __init__(self, client: BedrockClient) -> None:
+        self._client = client
+
+    def foundation_models(self) -> Sequence[Mapping[str, Any]]:
+        """ListFoundationModels; the API has one page."""
+        with reaching("model catalogue"):
+            return self._client.list_foundation_models()["modelSummaries"]
+
+    def inference_profiles(self) -> Sequence[Mapping[str, Any]]:
+        """ListInferenceProfiles, system-defined ones, all pages."""
+        pages = self._client.get_paginator("list_inference_profiles").paginate(
+            typeEquals="SYSTEM_DEFINED"
+        )
+        with reaching("model catalogue"):
+            return [profile for page in pages for profile in page["inferenceProfileSummaries"]]
+
+
+def _parameters(request: ChatRequest) -> dict[str, Any]:
+    return {
+        "modelId": request.model_id,
+        "requestMetadata": dict(request.metadata),
+        **request.body,
+    }
+
+
+def _usage(usage: Mapping[str, Any]) -> TokenUsage:
+    written = usage.get("cacheWriteInputTokens", 0)
+    hour = sum(
+        detail["inputTokens"] for detail in usage.get("cacheDetails", ()) if detail["ttl"] == "1h"
+    )
+    return TokenUsage(
+        input=usage["inputTokens"],
+        output=usage["outputTokens"],
+        cache_read=usage.get("cacheReadInputTokens", 0),
+        cache_write_5m=written - hour,
+        cache_write_1h=hour,
+    )
+
+
+def _tier(answer: Mapping[str, Any]) -> str:
+    tier: str = answer.get("serviceTier", {}).get("type", "default")
+    return tier
+
+
+def _broken_stream() -> UpstreamFailedError:
+    return UpstreamFailedError(
+        "the model's stream broke before it ended; the text so far is what there is",
+        code="upstream_stream_broken",
+        may_be_billed=True,
+    )
+
+
+def _upstream_error(error: ClientError | BotoCoreError) -> TollgateError:
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        return _service_error(details.get("Code", ""), details.get("Message", ""))
+    if isinstance(error, ParamValidationError):
+        # The report names parameters and types; it quotes no values of ours but the caller's own.
+        return InvalidRequestError(f"the request does not fit the model API: {error}")
+    if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
+        return UnavailableError(
+            "the model service cannot be reached; nothing was charged, try again",
+            code="upstream_unavailable",
+            retry_after=_RETRY_SECONDS,
+        )
+    if isinstance(error, ReadTimeoutError):
+        return UpstreamTimeoutError(
+            "the model did not answer in time; use streaming for long answers",
+            may_be_billed=True,
+        )
+    return UpstreamFailedError(
+        "the connection to the model service broke; the call may be charged", may_be_billed=True
+    )
+
+
+def _service_error(code: str, message: str) -> TollgateError:
+    match code:
+        case "ValidationException" | "ConflictException":
+            return InvalidRequestError(f"the model refused: {message}", code="upstream_validation")
+        case "ThrottlingException" | "ModelNotReadyException" | "ServiceQuotaExceededException":
+            return UpstreamThrottledError(
+                "the model is throttled; nothing was charged, try again later",
+                retry_after=_RETRY_SECONDS,
+            )
+        case "AccessDeniedException":
+            return ForbiddenError(
+                "the gateway may not call this model; ask the platform team to enable it",
+                code="upstream_denied",
+            )
+        case "ResourceNotFoundException":
+            return NotFoundError(
+                "the model service does not know this model", code="model_not_found"
+            )
+        case "ModelTimeoutException":
+            return UpstreamTimeoutError("the model took too long; shorten the request")
+        case "ServiceUnavailableException":
+            return UnavailableError(
+                "the model service is unavailable; nothing was charged, try again",
+                code="upstream_unavailable",
+                retry_after=_RETRY_SECONDS,
+            )
+        case _:
+            return UpstreamFailedError("the model failed; nothing was charged, try again")

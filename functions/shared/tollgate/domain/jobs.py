@@ -1,0 +1,61 @@
+"""Long-poll jobs: a streamed call that runs in the background, and the text it has so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+JobStatus = Literal["queued", "running", "succeeded", "failed"]
+
+# A job that no producer claims within this time fails; it is also the lease of its hold.
+QUEUE_SECONDS = 900
+# What a claimed job may take: the producer's Lambda timeout and a margin.
+RUN_SECONDS = 930
+# How long a result can be polled, and how long DynamoDB keeps the items at least. The span
+# between the two is when a poll can tell "expired" from "unknown".
+RESULT_SECONDS = 3600
+RETENTION_SECONDS = 86_400
+
+# Text reaches the table in chunks of about this size or age, so that a poller sees it grow at
+# a bounded number of writes.
+CHUNK_SECONDS = 0.15
+CHUNK_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `deadline` and `available_until` are epoch seconds; `hold` is picodollars.
+
+    `result` holds stop_reason, usage and cost_usd of a finished job, or its error.
+    """
+
+    job_id: str
+    tenant_id: str
+    app_id: str
+    status: JobStatus
+    created_at: datetime
+    deadline: int
+    available_until: int
+    payload_key: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_lost(self, now: datetime) -> bool:
+        """Past its deadline and not finished: nobody works on it any more."""
+        return self.status in ("queued", "running") and now.timestamp() > self.deadline
+
+    def is_expired(self, now: datetime) -> bool:
+        """Too old to be polled."""
+        return now.timestamp() > self.available_until
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """What a poll sees: the job and the text chunks from the asked cursor on."""
+
+    job: Job
+    text: str
+    cursor: int

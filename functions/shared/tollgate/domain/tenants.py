@@ -1,0 +1,136 @@
+"""Tenant policy: what a tenant and its apps may do, as the tenants table stores it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.money import usd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+POLICY_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, as the authorizer established it from the credential."""
+
+    tenant_id: str
+    app_id: str
+    key_id: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Hard budgets in picodollars; None is unlimited."""
+
+    month: int | None = None
+    day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Counts; None is unlimited."""
+
+    requests_per_minute: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One application of a tenant, with limits of its own where it has any."""
+
+    app_id: str
+    status: str
+    budget: Budget
+    limits: Limits
+    tags: Mapping[str, str]
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the app needs an account of its own."""
+        return self.budget != Budget() or self.limits != Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant's policy, tier defaults already merged in."""
+
+    tenant_id: str
+    name: str
+    kind: str
+    cost_center: str
+    tier: str
+    status: str
+    models: tuple[str, ...]
+    budget: Budget
+    limits: Limits
+    default_max_tokens: int | None
+    maximum_max_tokens: int | None
+    tags: Mapping[str, str]
+    apps: Mapping[str, App] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What the tenants table knows of a key; never the key itself."""
+
+    tenant_id: str
+    app_id: str
+    key_id: str
+    tier: str
+    status: str
+    expires: date | None
+
+    def is_usable(self, now: datetime) -> bool:
+        """Active, and not past its last day (UTC, inclusive)."""
+        return self.status == "active" and (self.expires is None or now.date() <= self.expires)
+
+
+def parse_tenant(document: str) -> Tenant:
+    """A tenant from the JSON document of its TENANT# item.
+
+    Raises ValueError or KeyError when the document is not one that this version wrote.
+    """
+    data: dict[str, Any] = json.loads(document)
+    if data["schema_version"] != POLICY_SCHEMA_VERSION:
+        raise ValueError(f"policy schema version {data['schema_version']!r} is not supported")
+    return Tenant(
+        tenant_id=data["tenant_id"],
+        name=data["name"],
+        kind=data["kind"],
+        cost_center=data["cost_center"],
+        tier=data["tier"],
+        status=data["status"],
+        models=tuple(data["models"]),
+        budget=_budget(data["budget"]),
+        limits=Limits(**data["limits"]),
+        default_max_tokens=data["max_tokens"]["default"],
+        maximum_max_tokens=data["max_tokens"]["maximum"],
+        tags=data["tags"],
+        apps={
+            app_id: App(
+                app_id=app_id,
+                status=app["status"],
+                budget=_budget(app["budget"]),
+                limits=Limits(**app["limits"]),
+                tags=app["tags"],
+            )
+            for app_id, app in data["apps"].items()
+        },
+    )
+
+
+def _budget(data: Mapping[str, str | None]) -> Budget:
+    month, day = data["month_usd"], data["day_usd"]
+    return Budget(
+        month=None if month is None else usd(month),
+        day=None if day is None else usd(day),
+    )

@@ -1,0 +1,77 @@
+"""Reads tenant policy and applies it: who may call what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tollgate.domain.errors import ForbiddenError, InvalidRequestError
+from tollgate.domain.models import ModelRef, UnsupportedModelId, matches, resolve_model
+
+if TYPE_CHECKING:
+    from tollgate.domain.tenants import App, Caller, Tenant
+    from tollgate.ports import Clock, Tenants
+
+# How stale a policy may be: a suspension or a new limit is in force after this time.
+CACHE_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The tenant and app behind a caller, both active."""
+
+    caller: Caller
+    tenant: Tenant
+    app: App
+
+
+class Policies:
+    """Tenant policies with a short cache per process."""
+
+    def __init__(self, tenants: Tenants, clock: Clock) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._cache: dict[str, tuple[datetime, Tenant | None]] = {}
+
+    def party(self, caller: Caller) -> Party:
+        """The caller's tenant and app. Raises ForbiddenError unless both are active."""
+        tenant = self._tenant(caller.tenant_id)
+        if tenant is None or tenant.status != "active":
+            raise ForbiddenError(
+                f"tenant {caller.tenant_id} is suspended; ask the platform team",
+                code="tenant_suspended",
+            )
+        app = tenant.apps.get(caller.app_id)
+        if app is None or app.status != "active":
+            raise ForbiddenError(
+                f"app {caller.app_id} of tenant {caller.tenant_id} is suspended; "
+                "ask the platform team",
+                code="app_suspended",
+            )
+        return Party(caller, tenant, app)
+
+    def _tenant(self, tenant_id: str) -> Tenant | None:
+        now = self._clock()
+        cached = self._cache.get(tenant_id)
+        if cached is not None and now - cached[0] < timedelta(seconds=CACHE_SECONDS):
+            return cached[1]
+        tenant = self._tenants.tenant(tenant_id)
+        self._cache[tenant_id] = (now, tenant)
+        return tenant
+
+
+def allowed_model(tenant: Tenant, requested: str) -> ModelRef:
+    """The model behind a requested id. Raises where the id or the allow-list does not permit it."""
+    try:
+        ref = resolve_model(requested)
+    except UnsupportedModelId as error:
+        raise InvalidRequestError(str(error), code="unsupported_model_id") from error
+    if not matches(tenant.models, ref.profile_id):
+        raise ForbiddenError(
+            f"tenant {tenant.tenant_id} may not call {ref.profile_id}; "
+            f"allowed are {', '.join(tenant.models)}",
+            code="model_not_allowed",
+            details={"model_id": ref.profile_id, "allowed": list(tenant.models)},
+        )
+    return ref

@@ -1,0 +1,193 @@
+"""What the services need from the outside. Adapters and the tests' fakes implement these.
+
+Every method may raise `UnavailableError` when its dependency cannot be reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from tollgate.domain.jobs import Job, JobStatus
+    from tollgate.domain.ledger import Account, Hold, Scope, Windows
+    from tollgate.domain.prices import TokenUsage
+    from tollgate.domain.tenants import KeyRecord, Tenant
+    from tollgate.domain.usage import UsageRow
+
+
+class Tenants(Protocol):
+    """The tenants table."""
+
+    def key(self, key_hash: str) -> KeyRecord | None:
+        """The record of a key by the SHA-256 (hex) of the key."""
+
+    def tenant(self, tenant_id: str) -> Tenant | None:
+        """A tenant's policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The hold is placed; `account` is the account after it."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The condition failed; `account` is what stood in the table, None where nothing did."""
+
+    account: Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRefund:
+    """Tokens to give back to a minute, if it is still the account's current one."""
+
+    minute: str
+    tokens: int
+
+
+class Accounts(Protocol):
+    """The accounts table. Each method is one atomic step."""
+
+    def admit(self, scope: Scope, hold: Hold, windows: Windows) -> Admitted | Rejected:
+        """Place the hold if the windows are current and it fits every limit of the scope."""
+
+    def create(self, account: Account) -> bool:
+        """Write a new account; False when there is one already."""
+
+    def replace(self, before: Account, after: Account) -> bool:
+        """Write the windows of `after` if the account still is at `before`'s revision."""
+
+    def settle(
+        self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
+    ) -> Account | None:
+        """End the hold and book `spent` picodollars; None when the hold is already gone."""
+
+    def extend(self, account_id: str, request_id: str, expires_at: int) -> bool:
+        """Move a hold's expiry; False when the hold is gone."""
+
+    def get(self, account_id: str) -> Account | None:
+        """One account, read consistently."""
+
+    def scan(self) -> Iterator[Account]:
+        """All accounts."""
+
+
+class Usage(Protocol):
+    """The usage table: one row per request, never changed."""
+
+    def put(self, row: UsageRow) -> UsageRow:
+        """Write the row unless the request has one; returns the row that now stands."""
+
+    def get(self, request_id: str) -> UsageRow | None:
+        """The row of a request, read consistently."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A Converse call, ready to send.
+
+    `body` holds messages, system, inferenceConfig, toolConfig and additionalModelRequestFields
+    in the API's own shapes, media as bytes.
+    """
+
+    model_id: str
+    body: Mapping[str, Any]
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """The answer of a Converse call. `content` are Converse content blocks."""
+
+    content: Sequence[Mapping[str, Any]]
+    stop_reason: str
+    usage: TokenUsage
+    service_tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of streamed text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """The last event of a complete stream."""
+
+    stop_reason: str
+    usage: TokenUsage
+    service_tier: str
+
+
+class ModelRuntime(Protocol):
+    """The model service. Raises the upstream errors of `tollgate.domain.errors`."""
+
+    def chat(self, request: ChatRequest) -> ChatReply:
+        """One buffered call."""
+
+    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | StreamEnd]:
+        """One streamed call. Ends with StreamEnd, or raises where the stream broke."""
+
+
+class ModelCatalogue(Protocol):
+    """What the model service offers in this region."""
+
+    def foundation_models(self) -> Sequence[Mapping[str, Any]]:
+        """Summaries in the shape of Bedrock's ListFoundationModels."""
+
+    def inference_profiles(self) -> Sequence[Mapping[str, Any]]:
+        """System-defined profiles in the shape of Bedrock's ListInferenceProfiles."""
+
+
+class Jobs(Protocol):
+    """The streaming table."""
+
+    def create(self, job: Job) -> None:
+        """Write a new job."""
+
+    def get(self, job_id: str) -> Job | None:
+        """One job, read consistently."""
+
+    def claim(self, job_id: str, now: datetime, deadline: int) -> Job | None:
+        """Take a queued job whose deadline has not passed; None when it is not to be had."""
+
+    def append(self, job_id: str, index: int, text: str, expires_at: int) -> None:
+        """Write chunk number `index`."""
+
+    def finish(self, job_id: str, status: JobStatus, result: Mapping[str, Any]) -> None:
+        """Write the end of a job that is not finished yet."""
+
+    def chunks(self, job_id: str, cursor: int) -> Sequence[str]:
+        """The texts from chunk `cursor` on, in order, read consistently."""
+
+
+class Payloads(Protocol):
+    """Encrypted storage of job requests."""
+
+    def put(self, key: str, document: bytes) -> None:
+        """Store a document."""
+
+    def get(self, key: str) -> bytes | None:
+        """Read a document; None when it does not exist."""
+
+
+class JobQueue(Protocol):
+    """The queue between submission and the producer."""
+
+    def send(self, job_id: str, tenant_id: str) -> None:
+        """Queue a job; tenants are served fairly."""
+
+
+class Clock(Protocol):
+    """The current time."""
+
+    def __call__(self) -> datetime:
+        """Now, in UTC."""
