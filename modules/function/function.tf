@@ -1,0 +1,71 @@
+locals {
+  name = "${var.name_prefix}-${var.name}"
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${local.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  # checkov:skip=CKV_AWS_115:a reservation takes capacity from the whole account, so it is the operator's choice
+  # checkov:skip=CKV_AWS_116:only a scheduled function is invoked asynchronously, and that one has a dead-letter queue
+  # checkov:skip=CKV_AWS_117:the function talks to AWS APIs only; a network of its own is a separate decision
+  # checkov:skip=CKV_AWS_272:the zip is pinned by its hash, and the plan that carries the hash is what gets applied
+
+  function_name = local.name
+  description   = var.description
+  role          = aws_iam_role.this.arn
+
+  filename         = var.artifact.path
+  source_code_hash = var.artifact.sha256
+  handler          = var.handler
+  runtime          = var.runtime
+  architectures    = [var.architecture]
+
+  memory_size                    = var.memory_mb
+  timeout                        = var.timeout_seconds
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
+  kms_key_arn                    = var.kms_key_arn
+
+  environment {
+    variables = merge(var.environment, {
+      POWERTOOLS_LOG_LEVEL         = "INFO"
+      POWERTOOLS_METRICS_NAMESPACE = "Tollgate"
+      POWERTOOLS_SERVICE_NAME      = var.name
+    })
+  }
+
+  logging_config {
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.this.name
+    application_log_level = "INFO"
+    system_log_level      = "WARN"
+  }
+
+  tracing_config {
+    mode = var.tracing_mode
+  }
+
+  dynamic "dead_letter_config" {
+    for_each = aws_sqs_queue.dead
+
+    content {
+      target_arn = dead_letter_config.value.arn
+    }
+  }
+
+  tags = var.tags
+
+  # Lambda checks at creation that the role may write to the dead-letter queue.
+  depends_on = [aws_iam_role_policy.this]
+
+  lifecycle {
+    precondition {
+      condition     = var.event_queue_arn == null || var.schedule_expression == null
+      error_message = "${local.name}: event_queue_arn and schedule_expression exclude each other; a function has one trigger."
+    }
+  }
+}
