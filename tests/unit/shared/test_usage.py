@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from tests.fakes.usage_rows import usage_row
+from tollgate.domain.usage import GLUE_COLUMNS, from_item, to_item, to_json_row
+
+FULL = usage_row(
+    inference_profile_arn="arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.m",
+    error_code="upstream_failed",
+    stop_reason="end_turn",
+    first_token_ms=120,
+    tags={"project": "search", "": "é"},
+)
+
+
+def test_the_columns_are_the_lake_schema() -> None:
+    names = [name for name, _ in GLUE_COLUMNS]
+    assert names[:3] == ["schema_version", "request_id", "tenant_id"]
+    assert names[-3:] == ["total_cost", "held", "tags"]
+    assert len(names) == len(set(names)) == 40
+    assert dict(GLUE_COLUMNS)["total_cost"] == "bigint"
+    assert dict(GLUE_COLUMNS)["started_at"] == "timestamp"
+    assert dict(GLUE_COLUMNS)["tags"] == "map<string,string>"
+
+
+@pytest.mark.parametrize("row", [FULL, usage_row()])
+def test_rows_survive_the_table(row: object) -> None:
+    assert from_item(to_item(row)) == row  # type: ignore[arg-type]
+
+
+def test_absent_values_are_left_out_of_items_and_kept_in_json() -> None:
+    row = usage_row()
+    assert "error_code" not in to_item(row)
+    assert to_json_row(row)["error_code"] is None
+    assert list(to_json_row(row)) == [name for name, _ in GLUE_COLUMNS]
+
+
+def test_times_are_written_in_utc_with_microseconds() -> None:
+    local = datetime(2026, 11, 15, 13, 30, tzinfo=timezone(timedelta(hours=1)))
+    assert to_item(usage_row(started_at=local))["started_at"] == "2026-11-15T12:30:00.000000Z"
+
+
+def test_numbers_come_back_as_int_and_key_attributes_are_ignored() -> None:
+    item = {
+        name: Decimal(value) if type(value) is int else value
+        for name, value in to_item(FULL).items()
+    }
+    read = from_item({**item, "pk": "USAGE#x", "sk": "y", "expires_at": Decimal(1)})
+    assert read == FULL
+    assert type(read.total_cost) is int
+
+
+def test_naive_times_are_refused() -> None:
+    with pytest.raises(ValueError, match="started_at"):
+        replace(FULL, started_at=FULL.started_at.replace(tzinfo=None))
+
+
+def test_items_of_another_version_or_incomplete_are_refused_by_request() -> None:
+    with pytest.raises(ValueError, match=f"{FULL.request_id} has schema_version 2"):
+        from_item({**to_item(FULL), "schema_version": 2})
+    with pytest.raises(ValueError, match=f"{FULL.request_id} is incomplete.*tenant_id"):
+        from_item({k: v for k, v in to_item(FULL).items() if k != "tenant_id"})
+
+
+def test_rows_are_ordinary_utc_values() -> None:
+    assert from_item(to_item(FULL)).settled_at.tzinfo is UTC
