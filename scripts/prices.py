@@ -343,7 +343,7 @@ def _split_key(key: str) -> tuple[str | None, str]:
 def _with_provider(spelling: str, known: set[str]) -> str:
     if "." in spelling:
         return spelling
-    owners = {key for key in known if key.partition(".")[2] == spelling}
+    owners = {key for key in known if "/" not in key and key.partition(".")[2] == spelling}
     return owners.pop() if len(owners) == 1 else spelling
 
 
@@ -435,8 +435,8 @@ def _preference(row: PricedRow) -> tuple[int, bool, int, str]:
 
 
 def _spelling_order(row: PricedRow) -> tuple[bool, int, str]:
-    # The shortest key is the id itself; longer ones are the same id spelled for some client.
-    return row.alias is not None, len(row.key), row.key
+    # The id itself goes first, then what clients put around it, then other names for it.
+    return row.model_id not in row.key, len(row.key), row.key
 
 
 def _compact(value: object) -> str:
