@@ -1,0 +1,106 @@
+locals {
+  # Names, order and types are the usage row of functions/shared/tollgate/domain/usage.py; a contract test compares the two.
+  # A list, because the order counts. Costs are picodollars (1e-12 USD).
+  usage_columns = [
+    { name = "schema_version", type = "int" },
+    { name = "request_id", type = "string" },
+    { name = "tenant_id", type = "string" },
+    { name = "app_id", type = "string" },
+    { name = "key_id", type = "string" },
+    { name = "cost_center", type = "string" },
+    { name = "tier", type = "string" },
+    { name = "region", type = "string" },
+    { name = "dialect", type = "string" },
+    { name = "operation", type = "string" },
+    { name = "requested_model", type = "string" },
+    { name = "model_id", type = "string" },
+    { name = "routing", type = "string" },
+    { name = "inference_profile_arn", type = "string" },
+    { name = "service_tier", type = "string" },
+    { name = "streamed", type = "boolean" },
+    { name = "status", type = "string" },
+    { name = "http_status", type = "int" },
+    { name = "error_code", type = "string" },
+    { name = "stop_reason", type = "string" },
+    { name = "started_at", type = "timestamp" },
+    { name = "settled_at", type = "timestamp" },
+    { name = "latency_ms", type = "bigint" },
+    { name = "first_token_ms", type = "bigint" },
+    { name = "input_tokens", type = "bigint" },
+    { name = "output_tokens", type = "bigint" },
+    { name = "cache_read_tokens", type = "bigint" },
+    { name = "cache_write_5m_tokens", type = "bigint" },
+    { name = "cache_write_1h_tokens", type = "bigint" },
+    { name = "images", type = "bigint" },
+    { name = "usage_source", type = "string" },
+    { name = "priced", type = "boolean" },
+    { name = "price_version", type = "string" },
+    { name = "input_cost", type = "bigint" },
+    { name = "output_cost", type = "bigint" },
+    { name = "cache_cost", type = "bigint" },
+    { name = "other_cost", type = "bigint" },
+    { name = "total_cost", type = "bigint" },
+    { name = "held", type = "bigint" },
+    { name = "tags", type = "map<string,string>" },
+  ]
+
+  usage_location = "s3://${aws_s3_bucket.lake.bucket}/usage"
+}
+
+resource "aws_glue_catalog_database" "this" {
+  name        = replace(var.prefix, "-", "_")
+  description = "Metered usage of ${var.prefix}."
+  tags        = var.tags
+}
+
+resource "aws_glue_catalog_table" "usage" {
+  name          = "usage"
+  database_name = aws_glue_catalog_database.this.name
+  description   = "One row per request; costs are picodollars (1e-12 USD)."
+  table_type    = "EXTERNAL_TABLE"
+
+  # Athena works the partitions out from these properties, so no crawler and no ADD PARTITION is needed.
+  parameters = {
+    EXTERNAL                      = "TRUE"
+    classification                = "parquet"
+    "projection.enabled"          = "true"
+    "projection.dt.type"          = "date"
+    "projection.dt.format"        = "yyyy-MM-dd"
+    "projection.dt.range"         = "2026-01-01,NOW"
+    "projection.dt.interval"      = "1"
+    "projection.dt.interval.unit" = "DAYS"
+    "projection.hour.type"        = "integer"
+    "projection.hour.range"       = "0,23"
+    "projection.hour.digits"      = "2"
+    "storage.location.template"   = "${local.usage_location}/dt=$${dt}/hour=$${hour}"
+  }
+
+  partition_keys {
+    name = "dt"
+    type = "date"
+  }
+
+  partition_keys {
+    name = "hour"
+    type = "int"
+  }
+
+  storage_descriptor {
+    location      = local.usage_location
+    input_format  = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+    output_format = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+
+    ser_de_info {
+      serialization_library = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+    }
+
+    dynamic "columns" {
+      for_each = local.usage_columns
+
+      content {
+        name = columns.value.name
+        type = columns.value.type
+      }
+    }
+  }
+}

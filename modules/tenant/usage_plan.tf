@@ -1,0 +1,50 @@
+# The usage plan is an outer fence: AWS applies it with best effort, and before any of our
+# code runs. The limits that are promised to a tenant live in the ledger, so the fence must
+# never be the narrower one.
+locals {
+  # A model call may take several HTTP requests: a streamed job is one submit and its polls.
+  http_requests_per_model_call = 10
+  # API Gateway's own ceiling of a burst; the account may have a lower one.
+  max_burst = 5000
+
+  _requests_per_minute = var.policy.limits.requests_per_minute
+  _requests_per_day    = var.policy.limits.requests_per_day
+
+  throttle = var.throttle != null ? var.throttle : local._requests_per_minute == null ? null : {
+    rate_limit  = ceil(local._requests_per_minute * local.http_requests_per_model_call / 60)
+    burst_limit = min(local._requests_per_minute * local.http_requests_per_model_call, local.max_burst)
+  }
+  # A quota is a 32-bit number for API Gateway.
+  quota = var.quota_requests_per_day != null ? var.quota_requests_per_day : (
+    local._requests_per_day == null ? null : min(local._requests_per_day * local.http_requests_per_model_call, 2147483647)
+  )
+}
+
+resource "aws_api_gateway_usage_plan" "this" {
+  name        = "${var.prefix}-${var.tenant_id}"
+  description = "Outer fence of tenant ${var.tenant_id}; its real limits are in the ledger."
+  tags        = var.tags
+
+  api_stages {
+    api_id = var.rest_api_id
+    stage  = var.stage_name
+  }
+
+  dynamic "throttle_settings" {
+    for_each = local.throttle == null ? [] : [local.throttle]
+
+    content {
+      rate_limit  = throttle_settings.value.rate_limit
+      burst_limit = throttle_settings.value.burst_limit
+    }
+  }
+
+  dynamic "quota_settings" {
+    for_each = local.quota == null ? [] : [local.quota]
+
+    content {
+      limit  = quota_settings.value
+      period = "DAY"
+    }
+  }
+}

@@ -1,0 +1,15 @@
+output "tenants_by_id" {
+  description = "By tenant id: `policy` (the document of the TENANT# item, merged with the tier's defaults) and `keys` (by `<app>/<key name>`: app_id, key_name, status, expires; expires is empty without a date)."
+  value = {
+    for tenant_id, policy in local.policy_by_tenant_id : tenant_id => {
+      policy = policy
+      keys   = local.keys_by_tenant_id[tenant_id]
+    }
+  }
+
+  precondition {
+    condition = length(local.errors) == 0
+    # Terraform wraps lines unless they start with a space.
+    error_message = "The tenant files have errors:\n${join("\n", [for error in local.errors : "  ${error}"])}"
+  }
+}
