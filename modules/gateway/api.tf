@@ -1,0 +1,99 @@
+resource "aws_api_gateway_rest_api" "this" {
+  name           = var.prefix
+  api_key_source = "AUTHORIZER"
+  body           = local._rest_api_body
+  tags           = var.tags
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+
+  lifecycle {
+    create_before_destroy = true
+
+    precondition {
+      condition     = length(local._missing_functions) == 0
+      error_message = "functions: the contract routes to ${join(", ", local._missing_functions)}, which is not among ${join(", ", keys(var.functions))}."
+    }
+
+    precondition {
+      condition = alltrue([
+        for operation in values(local._operations_by_id) :
+        length(operation.schemes) == 1 && contains(keys(local._contract.components.securitySchemes), operation.schemes[0])
+      ])
+      error_message = "openapi.yaml: every operation needs exactly one of the security schemes ${join(", ", keys(local._contract.components.securitySchemes))}."
+    }
+  }
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  description = "The contract, version ${local._contract.info.version}"
+
+  triggers = {
+    redeploy = sha1(local._rest_api_body)
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_api_gateway_stage" "this" {
+  # checkov:skip=CKV_AWS_120:answers differ per tenant and are never cached by the gateway
+  # checkov:skip=CKV2_AWS_29:callers need a key and are throttled; a web ACL is the operator's choice
+  # checkov:skip=CKV2_AWS_51:there is no backend over HTTP that could check a client certificate
+  # checkov:skip=CKV_AWS_73:tracing follows the caller; X-Ray sampling is switched on per function
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  deployment_id = aws_api_gateway_deployment.this.id
+  stage_name    = var.stage_name
+  description   = "Version ${local._contract.info.version} of the contract"
+  tags          = var.tags
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access.arn
+    format          = jsonencode(local._access_log_fields)
+  }
+
+  depends_on = [
+    aws_api_gateway_account.this,
+    aws_cloudwatch_log_group.execution,
+  ]
+}
+
+resource "aws_api_gateway_method_settings" "all" {
+  # checkov:skip=CKV_AWS_225:answers differ per tenant and are never cached by the gateway
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    # Traces would hold prompts, completions and keys.
+    data_trace_enabled     = false
+    logging_level          = "ERROR"
+    metrics_enabled        = true
+    throttling_burst_limit = var.throttle.burst_limit
+    throttling_rate_limit  = var.throttle.rate_limit
+  }
+}
+
+resource "aws_lambda_permission" "operation" {
+  for_each = local._operations_by_id
+
+  statement_id  = each.key
+  action        = "lambda:InvokeFunction"
+  function_name = try(var.functions[each.value.function].name, each.value.function)
+  principal     = "apigateway.amazonaws.com"
+  source_arn = join("", [
+    aws_api_gateway_rest_api.this.execution_arn, "/", var.stage_name, "/", each.value.method,
+    replace(each.value.path, "/\\{[^}]+\\}/", "*"),
+  ])
+}
+
+resource "aws_lambda_permission" "authorizer" {
+  statement_id  = "authorize"
+  action        = "lambda:InvokeFunction"
+  function_name = var.functions["authorize"].name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/authorizers/*"
+}

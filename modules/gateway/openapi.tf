@@ -1,0 +1,131 @@
+# The REST API's definition: the contract in openapi.yaml, merged with what only AWS needs.
+#
+# What is left out of the import, and why:
+# - x-tollgate-function: ours; it becomes the integration.
+# - servers, tags: the stage decides the base path.
+# - requestBody and components.schemas: the functions check bodies, because a poll ignores its body
+#   and because an error has the shape of the dialect. API Gateway would make a model per schema.
+# - headers, content and examples of responses: a proxy integration passes the function's answer
+#   through, and the import knows neither references to components.headers nor `examples`.
+# - bounds, lengths and patterns of parameters: API Gateway only checks that a required one is there.
+locals {
+  _contract          = yamldecode(file("${path.module}/openapi.yaml"))
+  _gateway_responses = yamldecode(file("${path.module}/gateway_responses.yaml"))
+
+  # API Gateway's default for REST APIs; a longer one needs a raised quota in the account.
+  _integration_timeout_ms = 29000
+
+  # The security scheme that makes a method count against the caller's usage plan.
+  _usage_plan_scheme = "usage_plan_key"
+
+  _operation_keys = ["description", "operationId", "summary", "x-amazon-apigateway-request-validator"]
+
+  _operations_by_id = merge([
+    for path, methods in local._contract.paths : {
+      for method, operation in methods : operation.operationId => {
+        function = operation["x-tollgate-function"]
+        method   = upper(method)
+        path     = path
+        schemes  = flatten([for requirement in operation.security : keys(requirement)])
+      }
+    }
+  ]...)
+
+  _missing_functions = setsubtract(
+    [for operation in values(local._operations_by_id) : operation.function],
+    keys(var.functions),
+  )
+
+  _paths = {
+    for path, methods in local._contract.paths : path => {
+      for method, operation in methods : method => merge(
+        { for key, value in operation : key => value if contains(local._operation_keys, key) },
+        {
+          parameters = [
+            for parameter in try(operation.parameters, []) : {
+              description = try(parameter.description, parameter.name)
+              in          = parameter.in
+              name        = parameter.name
+              required    = try(parameter.required, false)
+              schema      = { type = parameter.schema.type }
+            }
+          ]
+          responses = {
+            for status, response in operation.responses : status => {
+              description = try(
+                response.description,
+                local._contract.components.responses[trimprefix(response["$ref"], "#/components/responses/")].description,
+              )
+            }
+          }
+          security = concat(operation.security, [{ (local._usage_plan_scheme) = [] }])
+          x-amazon-apigateway-integration = {
+            httpMethod          = "POST"
+            passthroughBehavior = "when_no_match"
+            timeoutInMillis     = local._integration_timeout_ms
+            type                = "aws_proxy"
+            uri                 = try(var.functions[operation["x-tollgate-function"]].invoke_arn, "")
+            "responses"         = { default = { statusCode = "200" } }
+          }
+        },
+      )
+    }
+  }
+
+  _security_schemes = merge(
+    {
+      for name, scheme in local._contract.components.securitySchemes : name => {
+        type = "apiKey"
+        in   = "header"
+        # API Gateway's own word for a request authorizer; the header is named in identitySource.
+        # The real name, x-api-key, would be taken for a usage plan key.
+        name                         = "Unused"
+        x-amazon-apigateway-authtype = "custom"
+        x-amazon-apigateway-authorizer = {
+          authorizerResultTtlInSeconds = var.authorizer_cache_seconds
+          authorizerUri                = var.functions["authorize"].invoke_arn
+          identitySource               = "method.request.header.${scheme.name}"
+          type                         = "request"
+        }
+      }
+    },
+    {
+      (local._usage_plan_scheme) = {
+        type = "apiKey"
+        in   = "header"
+        name = "x-api-key"
+      }
+    },
+  )
+
+  _rest_api_body = jsonencode({
+    openapi = "3.0.1"
+    info    = merge(local._contract.info, { title = var.prefix })
+    paths   = local._paths
+    components = {
+      securitySchemes = local._security_schemes
+    }
+    # The usage plan's key comes from the authorizer, so that both headers count.
+    x-amazon-apigateway-api-key-source = "AUTHORIZER"
+    x-amazon-apigateway-request-validators = {
+      parameters = { validateRequestBody = false, validateRequestParameters = true }
+    }
+    x-amazon-apigateway-gateway-responses = {
+      for type, response in local._gateway_responses : type => {
+        statusCode = tostring(response.status)
+        responseParameters = merge(
+          { "gatewayresponse.header.x-request-id" = "context.requestId" },
+          can(response.retry_after_seconds) ? { "gatewayresponse.header.Retry-After" = "'${response.retry_after_seconds}'" } : {},
+        )
+        responseTemplates = {
+          # Written by hand: messageString comes with its quotes, so it must not be quoted again.
+          "application/json" = format(
+            "{\"message\":%s,\"code\":\"%s\",\"request_id\":\"$context.requestId\"}",
+            try(jsonencode(response.message), "$context.error.messageString"),
+            response.code,
+          )
+        }
+      }
+    }
+  })
+}

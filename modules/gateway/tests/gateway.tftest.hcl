@@ -1,0 +1,273 @@
+mock_provider "aws" {
+  source = "../_mocks/aws"
+}
+
+variables {
+  prefix      = "tollgate-test"
+  kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
+
+  functions = {
+    authorize = { name = "tollgate-test-authorize", invoke_arn = "arn:uri:authorize" }
+    invoke    = { name = "tollgate-test-invoke", invoke_arn = "arn:uri:invoke" }
+    models    = { name = "tollgate-test-models", invoke_arn = "arn:uri:models" }
+    stream    = { name = "tollgate-test-stream", invoke_arn = "arn:uri:stream" }
+  }
+}
+
+run "body" {
+  assert {
+    condition     = toset(keys(jsondecode(aws_api_gateway_rest_api.this.body).paths)) == toset(keys(yamldecode(file("openapi.yaml")).paths))
+    error_message = "Every path of the contract is in the API."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for path, methods in yamldecode(file("openapi.yaml")).paths : [
+        for method, operation in methods :
+        jsondecode(aws_api_gateway_rest_api.this.body).paths[path][method]["x-amazon-apigateway-integration"].uri == "arn:uri:${operation["x-tollgate-function"]}"
+      ]
+    ]))
+    error_message = "Every operation is integrated with the function that the contract names."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for path, methods in jsondecode(aws_api_gateway_rest_api.this.body).paths : [
+        for method, operation in methods :
+        operation["x-amazon-apigateway-integration"].type == "aws_proxy" &&
+        operation["x-amazon-apigateway-integration"].httpMethod == "POST" &&
+        operation["x-amazon-apigateway-integration"].timeoutInMillis == 29000
+      ]
+    ]))
+    error_message = "Every integration is a Lambda proxy with a timeout of 29 seconds."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for path, methods in jsondecode(aws_api_gateway_rest_api.this.body).paths : [
+        for method, operation in methods :
+        length(operation.security) == 2 && keys(operation.security[1]) == ["usage_plan_key"]
+      ]
+    ]))
+    error_message = "Every method asks for an authorizer and for a usage plan key."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body).paths["/invoke_model"].post.security[0] == { x_api_key = [] }
+    error_message = "The contract's own security scheme comes first."
+  }
+
+  assert {
+    condition = {
+      for name in ["x_api_key", "bearer"] :
+      name => jsondecode(aws_api_gateway_rest_api.this.body).components.securitySchemes[name]
+      } == {
+      x_api_key = {
+        in                           = "header"
+        name                         = "Unused"
+        type                         = "apiKey"
+        x-amazon-apigateway-authtype = "custom"
+        x-amazon-apigateway-authorizer = {
+          authorizerResultTtlInSeconds = 60
+          authorizerUri                = "arn:uri:authorize"
+          identitySource               = "method.request.header.x-api-key"
+          type                         = "request"
+        }
+      }
+      bearer = {
+        in                           = "header"
+        name                         = "Unused"
+        type                         = "apiKey"
+        x-amazon-apigateway-authtype = "custom"
+        x-amazon-apigateway-authorizer = {
+          authorizerResultTtlInSeconds = 60
+          authorizerUri                = "arn:uri:authorize"
+          identitySource               = "method.request.header.Authorization"
+          type                         = "request"
+        }
+      }
+    }
+    error_message = "Both headers are checked by the function authorize."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-api-key-source"] == "AUTHORIZER" && aws_api_gateway_rest_api.this.api_key_source == "AUTHORIZER"
+    error_message = "The usage plan's key comes from the authorizer."
+  }
+
+  assert {
+    condition = alltrue([
+      for word in ["x-tollgate", "example", "oneOf", "#/components", "requestBody", "servers"] :
+      !strcontains(aws_api_gateway_rest_api.this.body, word)
+    ])
+    error_message = "What API Gateway cannot import is left out."
+  }
+
+  assert {
+    condition = [
+      for parameter in jsondecode(aws_api_gateway_rest_api.this.body).paths["/invoke_model"].post.parameters : parameter.name if parameter.required
+    ] == ["team_id"]
+    error_message = "Required parameters are kept, and only those are required."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body).paths["/invoke_model"].post["x-amazon-apigateway-request-validator"] == "parameters" && contains(keys(jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-request-validators"]), "parameters")
+    error_message = "Required parameters are checked by a validator that exists."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body).paths["/invoke_model"].post.responses["410"].description == "The job's result has expired."
+    error_message = "Responses keep the description behind their reference."
+  }
+}
+
+run "gateway_responses" {
+  assert {
+    condition = {
+      for type in ["MISSING_AUTHENTICATION_TOKEN", "UNAUTHORIZED", "INVALID_API_KEY", "THROTTLED", "QUOTA_EXCEEDED", "BAD_REQUEST_PARAMETERS", "INTEGRATION_TIMEOUT", "REQUEST_TOO_LARGE"] :
+      type => jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"][type].statusCode
+      } == {
+      BAD_REQUEST_PARAMETERS       = "400"
+      INTEGRATION_TIMEOUT          = "504"
+      INVALID_API_KEY              = "403"
+      MISSING_AUTHENTICATION_TOKEN = "403"
+      QUOTA_EXCEEDED               = "429"
+      REQUEST_TOO_LARGE            = "413"
+      THROTTLED                    = "429"
+      UNAUTHORIZED                 = "403"
+    }
+    error_message = "The gateway's own answers have the statuses of the contract."
+  }
+
+  assert {
+    condition = jsondecode(
+      jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["UNAUTHORIZED"].responseTemplates["application/json"]
+    ) == { code = "invalid_api_key", message = "Forbidden", request_id = "$context.requestId" }
+    error_message = "A missing key is answered like an unknown one."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["BAD_REQUEST_PARAMETERS"].responseTemplates["application/json"] == "{\"message\":$context.error.messageString,\"code\":\"invalid_request\",\"request_id\":\"$context.requestId\"}"
+    error_message = "API Gateway's text about parameters is passed on, with its own quotes."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["THROTTLED"].responseParameters["gatewayresponse.header.Retry-After"] == "'1'"
+    error_message = "A throttled caller is told when to come back."
+  }
+}
+
+run "stage" {
+  variables {
+    authorizer_cache_seconds = 0
+    log_retention_days       = 30
+    stage_name               = "v2"
+    throttle                 = { rate_limit = 10, burst_limit = 20 }
+  }
+
+  assert {
+    condition     = aws_api_gateway_stage.this.stage_name == "v2" && output.stage_name == "v2"
+    error_message = "The stage has the given name."
+  }
+
+  assert {
+    condition = (
+      aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 10 &&
+      aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 20 &&
+      aws_api_gateway_method_settings.all.settings[0].metrics_enabled &&
+      !aws_api_gateway_method_settings.all.settings[0].data_trace_enabled
+    )
+    error_message = "The stage is throttled and measured, and its traces are off."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_stage.this.access_log_settings[0].format).tenant_id == "$context.authorizer.tenant_id"
+    error_message = "An access log line names the tenant."
+  }
+
+  assert {
+    condition     = !strcontains(lower(aws_api_gateway_stage.this.access_log_settings[0].format), "apikey")
+    error_message = "No key or key id of API Gateway is logged."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.access.kms_key_id == var.kms_key_arn && aws_cloudwatch_log_group.execution.kms_key_id == var.kms_key_arn && aws_cloudwatch_log_group.execution.retention_in_days == 30
+    error_message = "Both log groups are encrypted and expire."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body).components.securitySchemes.bearer["x-amazon-apigateway-authorizer"].authorizerResultTtlInSeconds == 0
+    error_message = "The cache of verdicts can be switched off."
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_account.this) == 0 && length(aws_iam_role.logging) == 0
+    error_message = "The account's logging role is left alone by default."
+  }
+}
+
+run "permissions" {
+  assert {
+    condition     = aws_lambda_permission.operation["getJob"].source_arn == "arn:aws:execute-api:us-east-1:111122223333:abcde12345/v1/GET/v1/jobs/*" && aws_lambda_permission.operation["getJob"].function_name == "tollgate-test-stream"
+    error_message = "A method may invoke its own function, and path parameters are free."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.authorizer.source_arn == "arn:aws:execute-api:us-east-1:111122223333:abcde12345/authorizers/*" && aws_lambda_permission.authorizer.function_name == "tollgate-test-authorize"
+    error_message = "Only this API's authorizers invoke authorize."
+  }
+}
+
+run "account_logging_role" {
+  variables {
+    manage_account_logging_role = true
+    permissions_boundary_arn    = "arn:aws:iam::111122223333:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_api_gateway_account.this[0].cloudwatch_role_arn == aws_iam_role.logging[0].arn
+    error_message = "The account's role is set."
+  }
+
+  assert {
+    condition     = aws_iam_role_policy_attachment.logging[0].policy_arn == "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs" && aws_iam_role.logging[0].permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
+    error_message = "The role has AWS's policy for this and the boundary."
+  }
+}
+
+run "rejects_missing_function" {
+  command = plan
+
+  variables {
+    functions = {
+      authorize = { name = "tollgate-test-authorize", invoke_arn = "arn:uri:authorize" }
+      invoke    = { name = "tollgate-test-invoke", invoke_arn = "arn:uri:invoke" }
+    }
+  }
+
+  expect_failures = [aws_api_gateway_rest_api.this]
+}
+
+run "rejects_values_out_of_range" {
+  command = plan
+
+  variables {
+    authorizer_cache_seconds = 3601
+    functions                = {}
+    kms_key_arn              = "alias/tollgate"
+    log_retention_days       = 2
+    prefix                   = "T"
+    stage_name               = "v 1"
+    throttle                 = { rate_limit = 0 }
+  }
+
+  expect_failures = [
+    var.authorizer_cache_seconds,
+    var.functions,
+    var.kms_key_arn,
+    var.log_retention_days,
+    var.prefix,
+    var.stage_name,
+    var.throttle,
+  ]
+}
