@@ -1,0 +1,154 @@
+"""What the Bedrock stub refuses, as the service does."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from scripts.local import bedrock_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scripts.local.bedrock_catalogue import Catalogue, Target
+
+STATUS = {
+    "AccessDeniedException": HTTPStatus.FORBIDDEN,
+    "ConflictException": HTTPStatus.BAD_REQUEST,
+    "InternalServerException": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "ModelErrorException": HTTPStatus.FAILED_DEPENDENCY,
+    "ModelNotReadyException": HTTPStatus.TOO_MANY_REQUESTS,
+    "ModelStreamErrorException": HTTPStatus.FAILED_DEPENDENCY,
+    "ModelTimeoutException": HTTPStatus.REQUEST_TIMEOUT,
+    "ResourceNotFoundException": HTTPStatus.NOT_FOUND,
+    "ServiceQuotaExceededException": HTTPStatus.BAD_REQUEST,
+    "ServiceUnavailableException": HTTPStatus.SERVICE_UNAVAILABLE,
+    "ThrottlingException": HTTPStatus.TOO_MANY_REQUESTS,
+    "UnknownOperationException": HTTPStatus.NOT_FOUND,
+    "ValidationException": HTTPStatus.BAD_REQUEST,
+}
+MAX_METADATA_PAIRS = 16
+MAX_STOP_SEQUENCES = 2_500
+_METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{1,256}")
+_METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{0,256}")
+_ROLES = ("user", "assistant")
+
+
+class ServiceError(Exception):
+    """An error response: code, HTTP status and members beside the message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = int(STATUS.get(code, HTTPStatus.BAD_REQUEST))
+        self.details: dict[str, object] = {}
+        if code == "ModelErrorException":
+            self.details = {"originalStatusCode": 500, "resourceName": "stub"}
+
+
+def resolve(catalogue: Catalogue, model_id: str, *, on_demand: bool = True) -> Target:
+    """Find the model that an id names.
+
+    Args:
+        catalogue: the models there are.
+        model_id: id or ARN, already URL-decoded.
+        on_demand: refuse a model that only profiles can call.
+
+    Raises:
+        ServiceError: there is no such model, or it cannot be called this way.
+    """
+    target = catalogue.find(model_id)
+    if target is not None:
+        return target
+    if model_id.startswith("arn:"):
+        raise ServiceError("ResourceNotFoundException", f"Could not find the model {model_id}")
+    if on_demand and catalogue.has_model(model_id):
+        raise invalid(
+            f"Invocation of model ID {model_id} with on-demand throughput isn't supported; "
+            "use an inference profile that contains this model"
+        )
+    raise invalid("The provided model identifier is invalid.")
+
+
+def validate(request: Mapping[str, Any], target: Target) -> None:
+    """Check the body of a Converse or ConverseStream request.
+
+    Raises:
+        ServiceError: a ValidationException that says what is wrong.
+    """
+    if target.model.mode != "chat":
+        raise invalid(f"{target.model.model_id} does not support this operation")
+    _check_messages(request.get("messages"))
+    _check_inference(request.get("inferenceConfig", {}), target)
+    _check_metadata(request.get("requestMetadata"))
+    _check_tier(request.get("serviceTier"), target)
+    limit = target.model.max_input_tokens
+    if limit is not None and bedrock_text.request_tokens(request) > limit:
+        raise invalid("Input is too long for requested model.")
+
+
+def invalid(message: str) -> ServiceError:
+    """Return a ValidationException."""
+    return ServiceError("ValidationException", message)
+
+
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list) or not messages:
+        raise invalid("messages must hold at least one message")
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            raise invalid(f"messages.{index}.role must be user or assistant")
+        if message["role"] != _ROLES[index % 2]:
+            raise invalid(
+                "A conversation must start with a user message and alternate between user and "
+                f"assistant; messages.{index} does not"
+            )
+        _check_content(message.get("content"), index)
+
+
+def _check_content(content: object, index: int) -> None:
+    if not isinstance(content, list) or not content:
+        raise invalid(f"messages.{index}.content must hold at least one block")
+    for block in content:
+        if not isinstance(block, dict) or not block:
+            raise invalid(f"messages.{index}.content holds an empty block")
+        text = block.get("text")
+        if "text" in block and (not isinstance(text, str) or not text.strip()):
+            raise invalid(f"messages.{index}.content: text must not be blank")
+
+
+def _check_inference(inference: Mapping[str, Any], target: Target) -> None:
+    tokens = inference.get("maxTokens")
+    limit = target.model.max_output_tokens
+    if tokens is not None and (not isinstance(tokens, int) or tokens < 1):
+        raise invalid("inferenceConfig.maxTokens must be at least 1")
+    if tokens is not None and limit is not None and tokens > limit:
+        raise invalid(
+            f"The maximum tokens you requested ({tokens}) exceeds the model limit of {limit}"
+        )
+    for name in ("temperature", "topP"):
+        value = inference.get(name)
+        if value is not None and not 0 <= value <= 1:
+            raise invalid(f"inferenceConfig.{name} must be between 0 and 1")
+    sequences: Sequence[str] = inference.get("stopSequences", ())
+    if len(sequences) > MAX_STOP_SEQUENCES or not all(sequences):
+        raise invalid("inferenceConfig.stopSequences: too many or an empty one")
+
+
+def _check_metadata(metadata: object) -> None:
+    if metadata is None:
+        return
+    if not isinstance(metadata, dict) or not 1 <= len(metadata) <= MAX_METADATA_PAIRS:
+        raise invalid(f"requestMetadata must hold 1 to {MAX_METADATA_PAIRS} pairs")
+    for key, value in metadata.items():
+        if not _METADATA_KEY.fullmatch(key) or not _METADATA_VALUE.fullmatch(value):
+            raise invalid("requestMetadata: a key or value has a character that is not allowed")
+
+
+def _check_tier(tier: object, target: Target) -> None:
+    if tier is None:
+        return
+    kind = tier.get("type") if isinstance(tier, dict) else None
+    if kind not in target.model.tiers[target.routing]:
+        raise invalid(f"{target.model.model_id} does not offer the service tier {kind}")

@@ -1,0 +1,775 @@
+"""A stand-in for Amazon Bedrock: its HTTP API, a log of what it would bill, and faults on demand.
+
+Serves `converse`, `converse-stream` and `count-tokens` of the runtime and the two listings of the
+control plane, in the exact form that boto3 reads. Text and token counts are deterministic (see
+`bedrock_text`). Each call is one line of JSON in the log, written before the last byte of the
+response leaves: whatever a client was told, the log knows first. A failed call bills nothing; a
+call whose connection broke bills what had been generated.
+
+The last user message may direct its own call with words in brackets:
+
+    [stub:tokens=300]        output tokens (then cut to maxTokens like any answer)
+    [stub:delay_ms=2000]     wait before the first byte
+    [stub:delta_ms=50]       wait between two pieces of a stream; [stub:slow] waits 250 ms
+    [stub:cache_read=100]    count that many of the input tokens as read from the cache;
+                             likewise cache_write_5m and cache_write_1h
+    [stub:tier=default]      the service tier that served, whatever was asked for
+    [stub:tool=get_weather]  call this tool of the request's toolConfig
+    [stub:error=ThrottlingException]             fail; with @mid-stream, fail half way
+    [stub:cut=mid-stream]    drop the connection half way; cut=before-metadata drops it after
+                             the text; a buffered call is dropped without any response
+
+`POST /_stub/faults` makes later calls do the same without touching their text:
+`{"match": {"modelId": ..., "operation": ..., "tenant": ...}, "times": 2, "error": ...}`, where
+`match` (optional) compares operation, modelId and the entries of requestMetadata, and every other
+key is a direction. `DELETE /_stub/faults` forgets them. `GET /_stub/calls` returns the log,
+`DELETE /_stub/calls` empties the list but not the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from scripts.local import bedrock_text, eventstream
+from scripts.local.bedrock_catalogue import Catalogue, Target
+from scripts.local.bedrock_requests import ServiceError, resolve, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+DEFAULT_DELTA_SECONDS = 0.01
+SLOW_DELTA_SECONDS = 0.25
+TOKENS_PER_DELTA = 4
+MAX_BODY_BYTES = 25_000_000
+NO_USAGE = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
+
+_DIRECTIVE = re.compile(r"\[stub:(\w+)(?:=([^\]\s]+))?\]")
+_DIRECTIONS = frozenset(
+    ("tokens", "delay_ms", "delta_ms", "slow", "tier", "tool", "error", "cut")
+    + ("cache_read", "cache_write_5m", "cache_write_1h")
+)
+_MODEL_PATH = re.compile(r"/model/([^/]+)/(converse|converse-stream|count-tokens)")
+_PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+@dataclass(frozen=True)
+class Directions:
+    """How one call is to go; see the module's text."""
+
+    values: Mapping[str, str]
+
+    def number(self, name: str) -> int | None:
+        """Return a direction as a number, None when it was not given.
+
+        Raises:
+            ServiceError: it is not a whole number of at least 0.
+        """
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not value.isdigit():
+            raise ServiceError("ValidationException", f"[stub:{name}={value}] is not a number")
+        return int(value)
+
+    @property
+    def error(self) -> tuple[str, bool] | None:
+        """The error's code and whether it comes in mid-stream."""
+        value = self.values.get("error")
+        if value is None:
+            return None
+        code, _, place = value.partition("@")
+        return code, place == "mid-stream"
+
+    @property
+    def cut(self) -> str | None:
+        """Where the connection is dropped: `mid-stream` or `before-metadata`."""
+        return self.values.get("cut")
+
+
+@dataclass
+class Fault:
+    """A direction for later calls, from the control endpoint."""
+
+    match: Mapping[str, str]
+    times: int
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said: pieces of text of one token each, then at most one tool call."""
+
+    pieces: Sequence[str]
+    tool: Mapping[str, Any] | None
+    stop_reason: str
+
+    @property
+    def tool_input(self) -> str:
+        """The tool call's arguments as JSON."""
+        return json.dumps(self.tool["input"]) if self.tool is not None else ""
+
+    @property
+    def tool_tokens(self) -> int:
+        """Output tokens of the tool call."""
+        if self.tool is None:
+            return 0
+        return bedrock_text.count_tokens(self.tool["name"] + " " + self.tool_input)
+
+    @property
+    def content(self) -> list[dict[str, Any]]:
+        """The content blocks of a buffered response."""
+        blocks: list[dict[str, Any]] = []
+        if self.pieces:
+            blocks.append({"text": "".join(self.pieces)})
+        if self.tool is not None:
+            blocks.append({"toolUse": dict(self.tool)})
+        return blocks
+
+
+@dataclass
+class Call:
+    """One call on its way: what was asked and what the log will say about it."""
+
+    operation: str
+    model_id: str
+    started: float = field(default_factory=time.time)
+    request: Mapping[str, Any] = field(default_factory=dict)
+    directions: Directions = field(default_factory=lambda: Directions({}))
+    tier: str = "default"
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The request's `requestMetadata`."""
+        metadata = self.request.get("requestMetadata")
+        return metadata if isinstance(metadata, dict) else {}
+
+    @property
+    def latency_ms(self) -> int:
+        """Milliseconds since the call arrived."""
+        return round((time.time() - self.started) * 1000)
+
+    def usage(self, output_tokens: int) -> dict[str, Any]:
+        """Return the `usage` of a response; the cache's tokens come out of the input's."""
+        left = bedrock_text.request_tokens(self.request)
+        taken: dict[str, int] = {}
+        for name in ("cache_read", "cache_write_5m", "cache_write_1h"):
+            taken[name] = min(self.directions.number(name) or 0, left)
+            left -= taken[name]
+        written = taken["cache_write_5m"] + taken["cache_write_1h"]
+        usage: dict[str, Any] = {
+            "inputTokens": left,
+            "outputTokens": output_tokens,
+            "totalTokens": left + output_tokens + taken["cache_read"] + written,
+        }
+        if taken["cache_read"] or written:
+            usage["cacheReadInputTokens"] = taken["cache_read"]
+            usage["cacheWriteInputTokens"] = written
+        if written:
+            usage["cacheDetails"] = [
+                {"ttl": ttl, "inputTokens": taken[f"cache_write_{ttl}"]}
+                for ttl in ("5m", "1h")
+                if taken[f"cache_write_{ttl}"]
+            ]
+        return usage
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended; `usage` is what it bills, None for nothing."""
+
+    status: str
+    http_status: int = HTTPStatus.OK
+    usage: Mapping[str, Any] | None = None
+    stop_reason: str | None = None
+    error: str | None = None
+
+
+class CallLog:
+    """The append-only log of billed and failed calls."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._calls: list[dict[str, Any]] = []
+        self._sequence = 0
+        self._file = path.open("a", encoding="utf-8") if path is not None else None
+
+    def write(self, call: Call, outcome: Outcome) -> None:
+        """Append one call."""
+        with self._lock:
+            self._sequence += 1
+            entry: dict[str, Any] = {
+                "sequence": self._sequence,
+                "started_at": _timestamp(call.started),
+                "ended_at": _timestamp(time.time()),
+                "operation": call.operation,
+                "modelId": call.model_id,
+                "requestMetadata": dict(call.metadata),
+                "status": outcome.status,
+                "http_status": outcome.http_status,
+                "error": outcome.error,
+                "usage": dict(outcome.usage or NO_USAGE),
+                "service_tier": call.tier,
+                "stop_reason": outcome.stop_reason,
+            }
+            self._calls.append(entry)
+            if self._file is not None:
+                self._file.write(json.dumps(entry) + "\n")
+                self._file.flush()
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the calls since the start or the last `clear`."""
+        with self._lock:
+            return list(self._calls)
+
+    def clear(self) -> None:
+        """Empty the list; the file and the sequence go on."""
+        with self._lock:
+            self._calls.clear()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+class Faults:
+    """Directions for calls to come."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, document: Mapping[str, Any]) -> None:
+        """Add a fault as the control endpoint takes it.
+
+        Raises:
+            ValueError: a direction is unknown, or there is none.
+        """
+        match = document.get("match", {})
+        values = {k: str(v) for k, v in document.items() if k not in {"match", "times"}}
+        if unknown := sorted(set(values) - _DIRECTIONS):
+            raise ValueError(f"unknown direction {unknown[0]!r}; known: {sorted(_DIRECTIONS)}")
+        if not values or not isinstance(match, dict):
+            raise ValueError("a fault needs a direction, and `match` must be an object")
+        with self._lock:
+            self._faults.append(Fault(match, int(document.get("times", 1)), values))
+
+    def take(self, call: Call) -> Mapping[str, str]:
+        """Return the directions of the first fault that matches, and use it up once."""
+        facts = {"operation": call.operation, "modelId": call.model_id, **call.metadata}
+        with self._lock:
+            for fault in self._faults:
+                if all(facts.get(name) == wanted for name, wanted in fault.match.items()):
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._faults.remove(fault)
+                    return fault.values
+        return {}
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._faults.clear()
+
+
+class BedrockStub:
+    """The server; use it as a context manager.
+
+    Args:
+        log: file to append the call log to; None keeps it in memory only.
+        port: TCP port on the loopback interface, 0 for a free one.
+        catalogue: the models it offers; the price book's by default.
+        delta_seconds: pause between two pieces of a stream.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: Path | None = None,
+        port: int = 0,
+        catalogue: Catalogue | None = None,
+        delta_seconds: float = DEFAULT_DELTA_SECONDS,
+    ) -> None:
+        self.catalogue = catalogue if catalogue is not None else Catalogue.from_price_book()
+        self.log = CallLog(log)
+        self.faults = Faults()
+        self.delta_seconds = delta_seconds
+        self.stopping = threading.Event()
+        self._server = _Server(("127.0.0.1", port), self)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """Base URL, for AWS_ENDPOINT_URL_BEDROCK_RUNTIME and AWS_ENDPOINT_URL_BEDROCK."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the call log."""
+        return self.log.calls()
+
+    def fault(self, **document: object) -> None:
+        """Direct later calls, as `POST /_stub/faults` does; raises ValueError."""
+        self.faults.add(document)
+
+    def start(self) -> None:
+        """Serve in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving and drop every open connection."""
+        self.stopping.set()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        self._server.drop_connections()
+        self.log.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], stub: BedrockStub) -> None:
+        self.stub = stub
+        self._open: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        # A client that goes away is business as usual here; anything else is our defect.
+        if not isinstance(sys.exception(), ConnectionError | ValueError):
+            super().handle_error(request, client_address)
+
+    def drop_connections(self) -> None:
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Server
+
+    @property
+    def stub(self) -> BedrockStub:
+        return self.server.stub
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep quiet: the call log is the record."""
+
+    def do_GET(self) -> None:
+        self._dispatch("GET")
+
+    def do_POST(self) -> None:
+        self._dispatch("POST")
+
+    def do_DELETE(self) -> None:
+        self._dispatch("DELETE")
+
+    def _dispatch(self, method: str) -> None:
+        target = urlsplit(self.path)
+        body = self._body()
+        if body is None:
+            return
+        if method == "POST" and (match := _MODEL_PATH.fullmatch(target.path)):
+            self._model_call(Call(match.group(2), unquote(match.group(1))), body)
+            return
+        routes: dict[tuple[str, str], Callable[[], None]] = {
+            ("GET", "/foundation-models"): lambda: self._json(
+                {"modelSummaries": self.stub.catalogue.foundation_models(_query(target.query))}
+            ),
+            ("GET", "/inference-profiles"): lambda: self._profiles(_query(target.query)),
+            ("GET", "/_stub/calls"): lambda: self._json({"calls": self.stub.calls()}),
+            ("DELETE", "/_stub/calls"): lambda: self._control(self.stub.log.clear),
+            ("POST", "/_stub/faults"): lambda: self._control(
+                lambda: self.stub.faults.add(_json_object(body))
+            ),
+            ("DELETE", "/_stub/faults"): lambda: self._control(self.stub.faults.clear),
+        }
+        if action := routes.get((method, target.path)):
+            action()
+        else:
+            self._error(ServiceError("UnknownOperationException", f"no {method} {target.path}"))
+
+    def _body(self) -> bytes | None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > MAX_BODY_BYTES:
+            self.close_connection = True
+            self._error(ServiceError("ValidationException", "the request body is too large"))
+            return None
+        return self.rfile.read(length)
+
+    def _control(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except ValueError as error:
+            self._json({"message": str(error)}, HTTPStatus.BAD_REQUEST)
+        else:
+            self._json({})
+
+    def _profiles(self, query: Mapping[str, str]) -> None:
+        profiles = self.stub.catalogue.inference_profiles()
+        if query.get("type", "SYSTEM_DEFINED") != "SYSTEM_DEFINED":
+            profiles = []
+        start = int(query.get("nextToken", "0"))
+        end = start + int(query.get("maxResults", "1000"))
+        page: dict[str, Any] = {"inferenceProfileSummaries": profiles[start:end]}
+        if end < len(profiles):
+            page["nextToken"] = str(end)
+        self._json(page)
+
+    def _model_call(self, call: Call, body: bytes) -> None:
+        try:
+            if call.operation == "count-tokens":
+                self._count_tokens(call, _parsed(body))
+                return
+            target = self._accept(call, body)
+            answer = _answer(call, target)
+            if call.operation == "converse":
+                self._converse(call, answer)
+            else:
+                self._stream(call, answer)
+        except ServiceError as error:
+            self.stub.log.write(call, Outcome("error", http_status=error.status, error=error.code))
+            self._error(error)
+
+    def _accept(self, call: Call, body: bytes) -> Target:
+        """Check the request, wait as directed and fail as directed."""
+        call.request = _parsed(body)
+        target = resolve(self.stub.catalogue, call.model_id)
+        validate(call.request, target)
+        call.tier = call.request.get("serviceTier", {}).get("type", "default")
+        values = dict(_DIRECTIVE.findall(bedrock_text.last_user_text(call.request)))
+        call.directions = Directions({**values, **self.stub.faults.take(call)})
+        call.tier = call.directions.values.get("tier", call.tier)
+        self.stub.stopping.wait((call.directions.number("delay_ms") or 0) / 1000)
+        if call.directions.error is not None:
+            code, mid_stream = call.directions.error
+            if not (mid_stream and call.operation == "converse-stream"):
+                raise ServiceError(code, f"{code} asked for by the test")
+        return target
+
+    def _count_tokens(self, call: Call, request: Mapping[str, Any]) -> None:
+        resolve(self.stub.catalogue, call.model_id, on_demand=False)
+        inner = request.get("input", {}).get("converse")
+        if not isinstance(inner, dict):
+            raise ServiceError("ValidationException", "input.converse is required")
+        tokens = bedrock_text.request_tokens(inner)
+        self.stub.log.write(call, Outcome("ok"))
+        self._json({"inputTokens": tokens})
+
+    def _converse(self, call: Call, answer: Answer) -> None:
+        usage = call.usage(len(answer.pieces) + answer.tool_tokens)
+        cut = call.directions.cut is not None
+        status = "cut" if cut else "ok"
+        self.stub.log.write(call, Outcome(status, usage=usage, stop_reason=answer.stop_reason))
+        if cut:
+            self._drop()
+            return
+        response: dict[str, Any] = {
+            "output": {"message": {"role": "assistant", "content": answer.content}},
+            "stopReason": answer.stop_reason,
+            "usage": usage,
+            "metrics": {"latencyMs": call.latency_ms},
+        }
+        self._json(response | _served_tier(call))
+
+    def _stream(self, call: Call, answer: Answer) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", eventstream.CONTENT_TYPE)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        billed = 0
+        try:
+            for frame, tokens in self._paced(call, answer):
+                billed += tokens
+                self._chunk(frame)
+        except ConnectionError:
+            self._log_cut(call, billed)
+            self.close_connection = True
+            return
+        except _MidStreamError as failure:
+            self.stub.log.write(call, Outcome("error", error=failure.error.code))
+            member = failure.error.code[:1].lower() + failure.error.code[1:]
+            self._last_chunk(eventstream.exception(member, str(failure.error)))
+            return
+        except _CutError:
+            self._log_cut(call, billed)
+            self._drop()
+            return
+        usage = call.usage(billed)
+        self.stub.log.write(call, Outcome("ok", usage=usage, stop_reason=answer.stop_reason))
+        metadata = {"usage": usage, "metrics": {"latencyMs": call.latency_ms}} | _served_tier(call)
+        self._last_chunk(eventstream.event("metadata", metadata))
+
+    def _log_cut(self, call: Call, billed: int) -> None:
+        usage = call.usage(billed)
+        self.stub.log.write(call, Outcome("cut", usage=usage))
+
+    def _paced(self, call: Call, answer: Answer) -> Iterator[tuple[bytes, int]]:
+        """Yield each frame before the metadata with the output tokens it carries.
+
+        Raises:
+            _MidStreamError, _CutError: as directed.
+        """
+        pause = self.stub.delta_seconds
+        if "slow" in call.directions.values:
+            pause = SLOW_DELTA_SECONDS
+        if (directed := call.directions.number("delta_ms")) is not None:
+            pause = directed / 1000
+        frames = list(_frames(answer))
+        middle = len(frames) // 2
+        for index, (frame, tokens) in enumerate(frames):
+            if index == middle:
+                _break_off(call)
+            yield frame, tokens
+            if tokens:
+                self.wfile.flush()
+                self.stub.stopping.wait(pause)
+        if call.directions.cut == "before-metadata":
+            raise _CutError
+
+    def _chunk(self, payload: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(payload), payload))
+
+    def _last_chunk(self, payload: bytes) -> None:
+        try:
+            self._chunk(payload)
+            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+        except ConnectionError:
+            self.close_connection = True
+
+    def _drop(self) -> None:
+        """End the connection without ending the response."""
+        self.close_connection = True
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _json(
+        self, document: Mapping[str, Any], status: int = HTTPStatus.OK, error: str | None = None
+    ) -> None:
+        payload = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
+        if error is not None:
+            self.send_header("x-amzn-ErrorType", error)
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def _error(self, error: ServiceError) -> None:
+        self._json({"message": str(error), **error.details}, error.status, error.code)
+
+
+class _MidStreamError(Exception):
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _CutError(Exception):
+    pass
+
+
+def _break_off(call: Call) -> None:
+    if call.directions.error is not None:
+        code = call.directions.error[0]
+        raise _MidStreamError(ServiceError(code, f"{code} asked for by the test"))
+    if call.directions.cut == "mid-stream":
+        raise _CutError
+
+
+def _answer(call: Call, target: Target) -> Answer:
+    """Generate the answer within maxTokens, up to a stop sequence."""
+    seed = _DIRECTIVE.sub("", bedrock_text.last_user_text(call.request)).strip()
+    wanted = call.directions.number("tokens")
+    if wanted is None:
+        wanted = bedrock_text.default_length(seed)
+    inference = call.request.get("inferenceConfig", {})
+    limit = inference.get("maxTokens") or target.model.max_output_tokens or wanted
+    pieces = bedrock_text.generate(seed, min(wanted, limit))
+    if stopped := _up_to_stop_sequence(pieces, inference.get("stopSequences", ())):
+        return Answer(stopped, None, "stop_sequence")
+    answer = Answer(pieces, _tool_use(call, seed), "tool_use")
+    if answer.tool is not None and len(pieces) + answer.tool_tokens <= limit:
+        return answer
+    cut = wanted > limit or answer.tool is not None
+    return Answer(pieces, None, "max_tokens" if cut else "end_turn")
+
+
+def _up_to_stop_sequence(pieces: Sequence[str], sequences: Sequence[str]) -> list[str] | None:
+    text = ""
+    for index, piece in enumerate(pieces):
+        text += piece
+        for sequence in sequences:
+            if sequence in text:
+                return list(pieces[: index + 1])
+    return None
+
+
+def _tool_use(call: Call, seed: str) -> Mapping[str, Any] | None:
+    """Return the tool call that was directed or that the request demands."""
+    config = call.request.get("toolConfig") or {}
+    specs = {
+        tool["toolSpec"]["name"]: tool["toolSpec"]
+        for tool in config.get("tools", ())
+        if "toolSpec" in tool
+    }
+    choice = config.get("toolChoice", {})
+    name = call.directions.values.get("tool") or choice.get("tool", {}).get("name")
+    if name is None and "any" in choice:
+        name = next(iter(specs), None)
+    if name not in specs:
+        return None
+    schema = specs[name].get("inputSchema", {}).get("json", {})
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    arguments = {
+        field_name: _example(properties.get(field_name, {}))
+        for field_name in schema.get("required", properties)
+    }
+    identifier = uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{seed}").hex[:22]
+    return {"toolUseId": f"tooluse_{identifier}", "name": name, "input": arguments}
+
+
+def _example(schema: Mapping[str, Any]) -> object:
+    if choices := schema.get("enum"):
+        first: object = choices[0]
+        return first
+    examples: dict[str, object] = {
+        "integer": 1,
+        "number": 1.5,
+        "boolean": True,
+        "array": [],
+        "object": {},
+    }
+    return examples.get(str(schema.get("type")), "example")
+
+
+def _frames(answer: Answer) -> Iterator[tuple[bytes, int]]:
+    """Yield the frames of an answer up to messageStop, with the output tokens of each."""
+    yield _padded("messageStart", {"role": "assistant"}), 0
+    index = 0
+    if answer.pieces:
+        for start in range(0, len(answer.pieces), TOKENS_PER_DELTA):
+            pieces = answer.pieces[start : start + TOKENS_PER_DELTA]
+            delta = {"delta": {"text": "".join(pieces)}, "contentBlockIndex": index}
+            yield _padded("contentBlockDelta", delta), len(pieces)
+        yield _padded("contentBlockStop", {"contentBlockIndex": index}), 0
+        index += 1
+    if answer.tool is not None:
+        tool = {key: answer.tool[key] for key in ("toolUseId", "name")}
+        yield (
+            _padded("contentBlockStart", {"start": {"toolUse": tool}, "contentBlockIndex": index}),
+            0,
+        )
+        delta = {"delta": {"toolUse": {"input": answer.tool_input}}, "contentBlockIndex": index}
+        yield _padded("contentBlockDelta", delta), answer.tool_tokens
+        yield _padded("contentBlockStop", {"contentBlockIndex": index}), 0
+    yield _padded("messageStop", {"stopReason": answer.stop_reason}), 0
+
+
+def _padded(kind: str, payload: dict[str, Any]) -> bytes:
+    """Return an event with the meaningless member `p` that the service pads its events with."""
+    padding = _PADDING[: 1 + len(json.dumps(payload)) % len(_PADDING)]
+    return eventstream.event(kind, {**payload, "p": padding})
+
+
+def _served_tier(call: Call) -> dict[str, Any]:
+    """Return the `serviceTier` member, which only calls that name a tier are answered with."""
+    if "serviceTier" in call.request or "tier" in call.directions.values:
+        return {"serviceTier": {"type": call.tier}}
+    return {}
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    try:
+        return _json_object(body)
+    except ValueError as error:
+        raise ServiceError("ValidationException", f"the request body is not JSON: {error}") from (
+            error
+        )
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError("a JSON object is expected")
+    return document
+
+
+def _query(text: str) -> dict[str, str]:
+    return dict(parse_qsl(text))
+
+
+def _timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; prints the URL first."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.local.bedrock_stub")
+    parser.add_argument("--port", type=int, default=0, help="TCP port, 0 for a free one")
+    parser.add_argument("--log", type=Path, help="file to append the call log to (JSON lines)")
+    parser.add_argument(
+        "--delta-ms", type=int, default=round(DEFAULT_DELTA_SECONDS * 1000), help="pace of streams"
+    )
+    options = parser.parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with BedrockStub(
+        log=options.log, port=options.port, delta_seconds=options.delta_ms / 1000
+    ) as stub:
+        print(stub.url, flush=True)
+        stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
