@@ -117,11 +117,6 @@ class Ledger:
                 rooms.append(room)
         return min(rooms, default=None)
 
-    def release(self, lease: Lease) -> None:
-        """End a hold whose call never went out, without a usage row."""
-        for scope in lease.scopes:
-            self._accounts.settle(scope.account_id, lease.hold, 0, None)
-
     def extend(self, lease: Lease, expires_at: int) -> bool:
         """Move the hold's expiry on every scope; False when a sweep has ended it already."""
         return all(

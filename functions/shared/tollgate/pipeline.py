@@ -136,7 +136,7 @@ class Pipeline:
         try:
             reply = self._runtime.chat(call.request)
         except TollgateError as error:
-            self._fail(call, error)
+            self.fail(call, error)
             raise
         return self._succeed(call, reply, None)
 
@@ -162,7 +162,7 @@ class Pipeline:
             if end is None:
                 raise UpstreamFailedError("the model's stream had no end", may_be_billed=True)
         except TollgateError as error:
-            self._fail(call, error)
+            self.fail(call, error)
             raise
         reply = ChatReply([{"text": "".join(texts)}], end.stop_reason, end.usage, end.service_tier)
         answer = self._succeed(call, reply, first_token_at)
@@ -170,9 +170,17 @@ class Pipeline:
             raise undelivered
         return answer
 
-    def release(self, call: AdmittedCall) -> None:
-        """Let go of a call that will not be made."""
-        self._ledger.release(call.lease)
+    def fail(self, call: AdmittedCall, error: TollgateError) -> None:
+        """Settle a call that failed: it costs nothing, unless the provider may bill it."""
+        if error.may_be_billed:
+            # Its hold stays until a sweep accounts for it.
+            logger.warning(
+                "model call ended unknown",
+                extra={"request_id": call.request_id, "error_code": error.code},
+            )
+            return
+        outcome = Outcome(status="error", http_status=error.http_status, error_code=error.code)
+        self._settle(call, outcome)
 
     def extend(self, call: AdmittedCall, lease_seconds: int) -> bool:
         """Renew the hold from now; False when a sweep has ended it."""
@@ -224,17 +232,6 @@ class Pipeline:
             cost=charged,
             remaining=self._settle(call, outcome),
         )
-
-    def _fail(self, call: AdmittedCall, error: TollgateError) -> None:
-        if error.may_be_billed:
-            # The provider may bill this call: its hold stays until a sweep accounts for it.
-            logger.warning(
-                "model call ended unknown",
-                extra={"request_id": call.request_id, "error_code": error.code},
-            )
-            return
-        outcome = Outcome(status="error", http_status=error.http_status, error_code=error.code)
-        self._settle(call, outcome)
 
     def _cost(self, call: AdmittedCall, reply: ChatReply) -> Cost:
         ref = resolve_model(call.lease.hold.model)

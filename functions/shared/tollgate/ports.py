@@ -159,6 +159,9 @@ class Jobs(Protocol):
     def claim(self, job_id: str, now: datetime, deadline: int) -> Job | None:
         """Take a queued job whose deadline has not passed; None when it is not to be had."""
 
+    def abandon(self, job_id: str) -> bool:
+        """Fail a job that is still queued, so that no producer takes it; False if it was not."""
+
     def append(self, job_id: str, index: int, text: str, expires_at: int) -> None:
         """Write chunk number `index`."""
 

@@ -76,7 +76,7 @@ def from_values(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _integers(_deserialize(value)) for name, value in item.items()}
 
 
-def _integers(value: object) -> Any:
+def _integers(value: object) -> object:
     if isinstance(value, Decimal):
         return int(value)
     if isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -163,30 +163,47 @@ def _upstream_error(error: ClientError | BotoCoreError) -> TollgateError:
 
 
 def _service_error(code: str, message: str) -> TollgateError:
-    match code:
-        case "ValidationException" | "ConflictException":
-            return InvalidRequestError(f"the model refused: {message}", code="upstream_validation")
-        case "ThrottlingException" | "ModelNotReadyException" | "ServiceQuotaExceededException":
-            return UpstreamThrottledError(
-                "the model is throttled; nothing was charged, try again later",
-                retry_after=_RETRY_SECONDS,
-            )
-        case "AccessDeniedException":
-            return ForbiddenError(
-                "the gateway may not call this model; ask the platform team to enable it",
-                code="upstream_denied",
-            )
-        case "ResourceNotFoundException":
-            return NotFoundError(
-                "the model service does not know this model", code="model_not_found"
-            )
-        case "ModelTimeoutException":
-            return UpstreamTimeoutError("the model took too long; shorten the request")
-        case "ServiceUnavailableException":
-            return UnavailableError(
-                "the model service is unavailable; nothing was charged, try again",
-                code="upstream_unavailable",
-                retry_after=_RETRY_SECONDS,
-            )
-        case _:
-            return UpstreamFailedError("the model failed; nothing was charged, try again")
+    if code in ("ValidationException", "ConflictException"):
+        return InvalidRequestError(f"the model refused: {message}", code="upstream_validation")
+    kind = _SERVICE_ERRORS.get(code, _MODEL_FAILED)
+    return kind.error(kind.message, code=kind.code, retry_after=kind.retry_after)
+
+
+class _Kind(NamedTuple):
+    error: type[TollgateError]
+    code: str
+    message: str
+    retry_after: int | None = None
+
+
+_MODEL_FAILED = _Kind(
+    UpstreamFailedError, "upstream_failed", "the model failed; nothing was charged, try again"
+)
+_THROTTLED = _Kind(
+    UpstreamThrottledError,
+    "upstream_throttled",
+    "the model is throttled; nothing was charged, try again later",
+    _RETRY_SECONDS,
+)
+_SERVICE_ERRORS = {
+    "ThrottlingException": _THROTTLED,
+    "ModelNotReadyException": _THROTTLED,
+    "ServiceQuotaExceededException": _THROTTLED,
+    "AccessDeniedException": _Kind(
+        ForbiddenError,
+        "upstream_denied",
+        "the gateway may not call this model; ask the platform team to enable it",
+    ),
+    "ResourceNotFoundException": _Kind(
+        NotFoundError, "model_not_found", "the model service does not know this model"
+    ),
+    "ModelTimeoutException": _Kind(
+        UpstreamTimeoutError, "upstream_timeout", "the model took too long; shorten the request"
+    ),
+    "ServiceUnavailableException": _Kind(
+        UnavailableError,
+        "upstream_unavailable",
+        "the model service is unavailable; nothing was charged, try again",
+        _RETRY_SECONDS,
+    ),
+}

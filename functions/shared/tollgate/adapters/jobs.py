@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tollgate.adapters.aws import conditionally_reaching, from_values, reaching, to_values
-from tollgate.domain.jobs import RETENTION_SECONDS, Job, JobStatus
+from tollgate.domain.jobs import JOB_EXPIRED, RETENTION_SECONDS, Job, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DEPENDENCY = "streaming table"
 _JOB = "JOB"
+_UNFINISHED = {":queued": "queued", ":running": "running"}
 
 
 class DynamoJobs:
@@ -39,6 +40,7 @@ class DynamoJobs:
             "deadline": job.deadline,
             "available_until": job.available_until,
             "payload_key": job.payload_key,
+            "claimed": job.claimed,
             "result": dict(job.result),
             "expires_at": job.available_until + RETENTION_SECONDS,
         }
@@ -61,7 +63,7 @@ class DynamoJobs:
                 answer = self._client.update_item(
                     TableName=self._table,
                     Key=to_values(_key(job_id, _JOB)),
-                    UpdateExpression="SET #status = :running, deadline = :new",
+                    UpdateExpression="SET #status = :running, claimed = :true, deadline = :new",
                     ConditionExpression="#status = :queued AND deadline >= :now",
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues=to_values(
@@ -69,6 +71,7 @@ class DynamoJobs:
                             ":running": "running",
                             ":queued": "queued",
                             ":new": deadline,
+                            ":true": True,
                             ":now": int(now.timestamp()),
                         }
                     ),
@@ -78,6 +81,10 @@ class DynamoJobs:
             return None
         return _job(job_id, from_values(answer["Attributes"]))
 
+    def abandon(self, job_id: str) -> bool:
+        """queued → failed."""
+        return self._end(job_id, "failed", JOB_EXPIRED, unless_claimed=True)
+
     def append(self, job_id: str, index: int, text: str, expires_at: int) -> None:
         """Writes one CHUNK item."""
         item = {**_key(job_id, _chunk(index)), "text": text, "expires_at": expires_at}
@@ -86,25 +93,27 @@ class DynamoJobs:
 
     def finish(self, job_id: str, status: JobStatus, result: Mapping[str, Any]) -> None:
         """Ends a queued or running job; a finished one stays as it is."""
+        self._end(job_id, status, result, unless_claimed=False)
+
+    def _end(
+        self, job_id: str, status: JobStatus, result: Mapping[str, Any], *, unless_claimed: bool
+    ) -> bool:
+        states = {":queued": "queued"} if unless_claimed else _UNFINISHED
         try:
             with conditionally_reaching(_DEPENDENCY):
                 self._client.update_item(
                     TableName=self._table,
                     Key=to_values(_key(job_id, _JOB)),
                     UpdateExpression="SET #status = :status, #result = :result",
-                    ConditionExpression="#status IN (:queued, :running)",
+                    ConditionExpression=f"#status IN ({', '.join(states)})",
                     ExpressionAttributeNames={"#status": "status", "#result": "result"},
                     ExpressionAttributeValues=to_values(
-                        {
-                            ":status": status,
-                            ":result": dict(result),
-                            ":queued": "queued",
-                            ":running": "running",
-                        }
+                        {":status": status, ":result": dict(result), **states}
                     ),
                 )
         except ClientError:
-            return
+            return False
+        return True
 
     def chunks(self, job_id: str, cursor: int) -> Sequence[str]:
         """The chunk texts from `cursor` on."""
@@ -179,5 +188,6 @@ def _job(job_id: str, item: Mapping[str, Any]) -> Job:
         deadline=item["deadline"],
         available_until=item["available_until"],
         payload_key=item["payload_key"],
+        claimed=item["claimed"],
         result=item["result"],
     )

@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime
 
 USAGE_SHARDS = 16
+_UUID_VERSION = 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -15,7 +16,7 @@ def new_request_id(now: datetime) -> str:
     """A UUIDv7 (RFC 9562): its first 48 bits are `now` in milliseconds, the rest is random."""
     millis = int((now - _EPOCH).total_seconds() * 1000)
     value = (millis & (2**48 - 1)) << 80
-    value |= 0x7 << 76 | secrets.randbits(12) << 64
+    value |= _UUID_VERSION << 76 | secrets.randbits(12) << 64
     value |= 0b10 << 62 | secrets.randbits(62)
     return str(uuid.UUID(int=value))
 
@@ -23,7 +24,7 @@ def new_request_id(now: datetime) -> str:
 def request_time(request_id: str) -> datetime:
     """The UTC time inside a request id. Raises ValueError for anything but a UUIDv7."""
     value = uuid.UUID(request_id)
-    if value.version != 7 or str(value) != request_id:
+    if value.version != _UUID_VERSION or str(value) != request_id:
         raise ValueError(f"not a request id: {request_id[:64]!r}")
     return datetime.fromtimestamp((value.int >> 80) / 1000, tz=UTC)
 

@@ -25,12 +25,22 @@ RETENTION_SECONDS = 86_400
 CHUNK_SECONDS = 0.15
 CHUNK_BYTES = 4096
 
+# The result of a job whose producer never came or died.
+JOB_EXPIRED: Mapping[str, Any] = {
+    "error": {
+        "code": "job_expired",
+        "message": "the job did not finish in time; start it again",
+        "http_status": 504,
+    }
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job. `deadline` and `available_until` are epoch seconds; `hold` is picodollars.
 
-    `result` holds stop_reason, usage and cost_usd of a finished job, or its error.
+    `claimed` says that a producer took it, so that its model call may have gone out. `result`
+    holds stop_reason, usage and cost_usd of a finished job, or its error.
     """
 
     job_id: str
@@ -41,6 +51,7 @@ class Job:
     deadline: int
     available_until: int
     payload_key: str
+    claimed: bool = False
     result: Mapping[str, Any] = field(default_factory=dict)
 
     def is_lost(self, now: datetime) -> bool:

@@ -1,0 +1,1 @@
+"""The request authorizer: from a key to a tenant."""

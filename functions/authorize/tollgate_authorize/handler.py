@@ -1,0 +1,33 @@
+"""Entry point: API Gateway REQUEST authorizer."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from tollgate.adapters import aws
+from tollgate.adapters.tenants import DynamoTenants
+from tollgate.clock import utc_now
+from tollgate.config import load
+from tollgate.observability import logger
+from tollgate_authorize.service import AuthorizeService, allow, deny
+from tollgate_authorize.settings import Settings
+
+
+@cache
+def build_service() -> AuthorizeService:
+    """Composes the function once per process."""
+    settings = load(Settings)
+    return AuthorizeService(DynamoTenants(aws.dynamodb(), settings.tenants_table), utc_now)
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """The IAM policy for a request. A failure to look the key up becomes API Gateway's 500."""
+    method_arn = event["methodArn"]
+    found = build_service().authorize(event.get("headers") or {})
+    if found is None:
+        logger.info("denied")
+        return deny(method_arn)
+    key, record = found
+    logger.info("allowed", extra={"tenant_id": record.tenant_id, "key_id": record.key_id})
+    return allow(method_arn, key, record)

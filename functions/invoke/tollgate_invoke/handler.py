@@ -1,0 +1,48 @@
+"""Entry point: API Gateway proxy integration."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tollgate.adapters import aws
+from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
+from tollgate.clock import utc_now
+from tollgate.composition import build_pipeline
+from tollgate.config import load
+from tollgate.http import answer
+from tollgate.jobs import JobReader, JobSubmitter
+from tollgate.observability import metrics
+from tollgate_invoke.service import InvokeService
+from tollgate_invoke.settings import Settings
+
+if TYPE_CHECKING:
+    from tollgate.http import Response
+
+
+@cache
+def build_service() -> InvokeService:
+    """Composes the function once per process."""
+    settings = load(Settings)
+    dynamodb = aws.dynamodb()
+    pipeline = build_pipeline(
+        dynamodb,
+        region=settings.aws_region,
+        tenants_table=settings.tenants_table,
+        accounts_table=settings.accounts_table,
+        usage_table=settings.usage_table,
+    )
+    jobs = DynamoJobs(dynamodb, settings.streams_table)
+    submitter = JobSubmitter(
+        pipeline,
+        jobs,
+        S3Payloads(aws.s3(), settings.payloads_bucket),
+        SqsJobQueue(aws.sqs(), settings.jobs_queue_url),
+    )
+    return InvokeService(pipeline, submitter, JobReader(jobs, utc_now))
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], _context: object) -> Response:
+    """One request."""
+    return answer(event, build_service().handle)

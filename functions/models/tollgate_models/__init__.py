@@ -1,0 +1,1 @@
+"""`GET /list_foundation_models`: what a tenant may call."""

@@ -1,0 +1,13 @@
+"""Environment of the function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names of what Terraform made, and the region the function runs in."""
+
+    aws_region: str
+    tenants_table: str

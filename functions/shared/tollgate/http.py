@@ -1,0 +1,150 @@
+"""API Gateway proxy events in, proxy responses out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.errors import ForbiddenError, InvalidRequestError, TollgateError
+from tollgate.domain.money import format_usd
+from tollgate.domain.tenants import Caller
+from tollgate.observability import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Response = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request behind the authorizer. Header names are lower case."""
+
+    request_id: str
+    caller: Caller
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises InvalidRequestError, without quoting the body."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+            raise InvalidRequestError(f"the body is not valid JSON{place}") from error
+        if not isinstance(value, dict):
+            raise InvalidRequestError(f"the body is {type_name(value)}; allowed is a JSON object")
+        return value
+
+    def number(self, name: str, *, default: int, maximum: int) -> int:
+        """A whole number of the query string between 0 and `maximum`."""
+        given = self.query.get(name)
+        if given is None:
+            return default
+        if not (given.isascii() and given.isdigit()) or int(given[:18]) > maximum:
+            raise InvalidRequestError(
+                f"{name} is {given[:32]!r}; allowed is a whole number from 0 to {maximum}"
+            )
+        return int(given)
+
+
+def type_name(value: object) -> str:
+    """What JSON calls the type of a value."""
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+    if value is None:
+        return "null"
+    return names.get(type(value), "a number")
+
+
+def parse_event(event: Mapping[str, Any]) -> Request:
+    """A proxy event of a REST API. Raises ForbiddenError without an authorizer's context."""
+    context = event["requestContext"]
+    identity = context.get("authorizer") or {}
+    try:
+        caller = Caller(
+            tenant_id=identity["tenant_id"],
+            app_id=identity["app_id"],
+            key_id=identity["key_id"],
+            tier=identity["tier"],
+        )
+    except KeyError as error:
+        raise ForbiddenError("Forbidden", code="invalid_api_key") from error
+    text = event.get("body") or ""
+    body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    return Request(
+        request_id=context["requestId"],
+        caller=caller,
+        path=event.get("pathParameters") or {},
+        query=event.get("queryStringParameters") or {},
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        body=body,
+    )
+
+
+def json_response(
+    request: Request,
+    body: object,
+    *,
+    status: int = 200,
+    request_id: str | None = None,
+    cost: int | None = None,
+    remaining: int | None = None,
+) -> Response:
+    """A JSON answer with the tenant, the id of the call and, where it was charged, its receipt."""
+    headers = {
+        "x-request-id": request_id or request.request_id,
+        "x-tenant-id": request.caller.tenant_id,
+    }
+    if cost is not None:
+        headers["x-tollgate-cost-usd"] = format_usd(cost)
+    if remaining is not None:
+        headers["x-tollgate-remaining-usd"] = format_usd(remaining)
+    return _response(status, body, headers)
+
+
+def error_response(error: TollgateError, request_id: str) -> Response:
+    """The answer of a refused or failed request."""
+    headers = {"x-request-id": request_id}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    body: dict[str, Any] = {
+        "message": error.message,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.details:
+        body["details"] = error.details
+    return _response(error.http_status, body, headers)
+
+
+def _internal_error(request_id: str) -> Response:
+    """The answer when the gateway itself is at fault; the traceback goes to the log alone."""
+    logger.exception("unexpected failure", extra={"request_id": request_id})
+    return error_response(
+        TollgateError("the gateway failed; try again, and report the request id if it persists"),
+        request_id,
+    )
+
+
+def answer(event: dict[str, Any], handle: Callable[[Request], Response]) -> Response:
+    """Runs one HTTP request and maps what it raises; nothing escapes to the caller unmapped."""
+    request_id: str = event["requestContext"]["requestId"]
+    try:
+        return handle(parse_event(event))
+    except TollgateError as error:
+        return error_response(error, request_id)
+    except Exception:  # noqa: BLE001  the boundary: a traceback belongs in the log alone
+        return _internal_error(request_id)
+
+
+def _response(status: int, body: object, headers: Mapping[str, str]) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", **headers},
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,272 @@
+"""Long-poll jobs: submitting an admitted call, running it, reading it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import uuid
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.errors import GoneError, NotFoundError, TollgateError, UnavailableError
+from tollgate.domain.ids import is_request_id
+from tollgate.domain.jobs import (
+    CHUNK_BYTES,
+    CHUNK_SECONDS,
+    JOB_EXPIRED,
+    QUEUE_SECONDS,
+    RESULT_SECONDS,
+    RETENTION_SECONDS,
+    RUN_SECONDS,
+    Job,
+    JobView,
+)
+from tollgate.domain.ledger import Hold, Scope
+from tollgate.domain.money import format_usd
+from tollgate.domain.tenants import Budget, Caller, Limits
+from tollgate.ledger import Lease
+from tollgate.observability import logger
+from tollgate.pipeline import AdmittedCall, Answer, Pipeline
+from tollgate.ports import ChatRequest, Clock, JobQueue, Jobs, Payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tollgate.domain.prices import TokenUsage
+
+# Holds outlive the job they belong to, so that a sweep never races a live producer.
+LEASE_MARGIN_SECONDS = 60
+SUBMIT_LEASE_SECONDS = QUEUE_SECONDS + LEASE_MARGIN_SECONDS
+RUN_LEASE_SECONDS = RUN_SECONDS + LEASE_MARGIN_SECONDS
+_POLL_SECONDS = 0.2
+
+
+class JobSubmitter:
+    """Hands an admitted call to the queue."""
+
+    def __init__(self, pipeline: Pipeline, jobs: Jobs, payloads: Payloads, queue: JobQueue) -> None:
+        self._pipeline = pipeline
+        self._jobs = jobs
+        self._payloads = payloads
+        self._queue = queue
+
+    def submit(self, call: AdmittedCall) -> str:
+        """Store and queue the call; returns the job id, which is the request id.
+
+        Raises UnavailableError; then the call is settled at no cost.
+        """
+        job_id = call.request_id
+        created = call.started_at
+        deadline = int(created.timestamp()) + QUEUE_SECONDS
+        job = Job(
+            job_id=job_id,
+            tenant_id=call.caller.tenant_id,
+            app_id=call.caller.app_id,
+            status="queued",
+            created_at=created,
+            deadline=deadline,
+            available_until=deadline + RUN_SECONDS + RESULT_SECONDS,
+            payload_key=f"jobs/{call.caller.tenant_id}/{job_id}.json",
+        )
+        try:
+            self._payloads.put(job.payload_key, encode_call(call))
+            self._jobs.create(job)
+            self._queue.send(job_id, job.tenant_id)
+        except UnavailableError as error:
+            self._withdraw(call, error)
+            raise
+        return job_id
+
+    def _withdraw(self, call: AdmittedCall, error: UnavailableError) -> None:
+        # The message may be out although its answer was lost. A job that a producer has claimed
+        # runs and settles itself; only one that nobody took can be settled here.
+        try:
+            self._jobs.abandon(call.request_id)
+            job = self._jobs.get(call.request_id)
+        except UnavailableError:
+            logger.error("job not withdrawn", extra={"request_id": call.request_id})
+            return
+        if job is None or not job.claimed:
+            self._pipeline.fail(call, error)
+
+
+class JobRunner:
+    """Runs queued jobs into the streaming table."""
+
+    def __init__(self, pipeline: Pipeline, jobs: Jobs, payloads: Payloads, clock: Clock) -> None:
+        self._pipeline = pipeline
+        self._jobs = jobs
+        self._payloads = payloads
+        self._clock = clock
+
+    def run(self, job_id: str) -> None:
+        """Run a job unless another delivery of its message already did.
+
+        UnavailableError means that a dependency failed; delivering the message again is safe.
+        """
+        queued = self._jobs.get(job_id)
+        document = None if queued is None else self._payloads.get(queued.payload_key)
+        if queued is None or document is None:
+            logger.error("job without payload", extra={"request_id": job_id})
+            return
+        now = self._clock()
+        job = self._jobs.claim(job_id, now, int(now.timestamp()) + RUN_SECONDS)
+        if job is None:
+            logger.info("job not claimed", extra={"request_id": job_id})
+            return
+        call = decode_call(document)
+        if not self._pipeline.extend(call, RUN_LEASE_SECONDS):
+            self._jobs.finish(job_id, "failed", JOB_EXPIRED)
+            return
+        self._run(job, call)
+
+    def _run(self, job: Job, call: AdmittedCall) -> None:
+        writer = _ChunkWriter(self._jobs, job)
+        try:
+            answer = self._pipeline.stream(call, writer.write)
+            writer.flush()
+        except TollgateError as error:
+            writer.flush()
+            self._jobs.finish(job.job_id, "failed", error_result(error))
+            return
+        self._jobs.finish(job.job_id, "succeeded", answer_result(answer))
+
+
+class JobReader:
+    """Serves polls."""
+
+    def __init__(
+        self, jobs: Jobs, clock: Clock, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._jobs = jobs
+        self._clock = clock
+        self._sleep = sleep
+
+    def read(self, caller: Caller, job_id: str, *, cursor: int, wait: float) -> JobView:
+        """The job and its text from chunk `cursor` on; waits up to `wait` seconds for news.
+
+        Raises NotFoundError for an unknown job or another tenant's, GoneError for an expired one.
+        """
+        started = self._clock()
+        while True:
+            now = self._clock()
+            job = self._job(caller, job_id, now)
+            finished = job.status in ("succeeded", "failed")
+            texts = self._jobs.chunks(job_id, cursor)
+            if texts or finished or (now - started).total_seconds() >= wait:
+                return JobView(job, "".join(texts), cursor + len(texts))
+            self._sleep(_POLL_SECONDS)
+
+    def _job(self, caller: Caller, job_id: str, now: datetime) -> Job:
+        job = self._jobs.get(job_id) if is_request_id(job_id) else None
+        if job is None or job.tenant_id != caller.tenant_id:
+            raise NotFoundError("there is no such job", code="job_not_found")
+        if job.is_expired(now):
+            raise GoneError("the job's result has expired; start it again", code="job_expired")
+        if job.is_lost(now):
+            self._jobs.finish(job_id, "failed", JOB_EXPIRED)
+            return self._jobs.get(job_id) or job
+        return job
+
+
+class _ChunkWriter:
+    """Batches deltas into chunk items."""
+
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        self._jobs = jobs
+        self._job_id = job.job_id
+        self._expires_at = job.available_until + RETENTION_SECONDS
+        self._index = 0
+        self._pending: list[str] = []
+        self._size = 0
+        self._flushed_at = 0.0
+
+    def write(self, text: str) -> None:
+        self._pending.append(text)
+        self._size += len(text.encode())
+        age = time.monotonic() - self._flushed_at
+        if self._size >= CHUNK_BYTES or age >= CHUNK_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._pending:
+            return
+        text = "".join(self._pending)
+        self._jobs.append(self._job_id, self._index, text, self._expires_at)
+        self._index += 1
+        self._pending.clear()
+        self._size = 0
+        self._flushed_at = time.monotonic()
+
+
+def answer_result(answer: Answer) -> dict[str, Any]:
+    """What a succeeded job keeps beside its text."""
+    return {
+        "stop_reason": answer.stop_reason,
+        "usage": usage_counts(answer.usage),
+        "cost_usd": format_usd(answer.cost.total),
+    }
+
+
+def error_result(error: TollgateError) -> dict[str, Any]:
+    """What a failed job keeps."""
+    body = {"code": error.code, "message": error.message, "http_status": error.http_status}
+    return {"error": body}
+
+
+def usage_counts(usage: TokenUsage) -> dict[str, int]:
+    """Token counts under the names of the Converse API."""
+    counts = {
+        "inputTokens": usage.input,
+        "outputTokens": usage.output,
+        "totalTokens": usage.total_input + usage.output,
+    }
+    if usage.cache_read:
+        counts["cacheReadInputTokens"] = usage.cache_read
+    if usage.cache_write_5m or usage.cache_write_1h:
+        counts["cacheWriteInputTokens"] = usage.cache_write_5m + usage.cache_write_1h
+    return counts
+
+
+def encode_call(call: AdmittedCall) -> bytes:
+    """A call as the JSON document that travels to the producer."""
+    # Media are bytes; they travel as base64 under a name that no caller can have used.
+    marker = f"bytes-{uuid.uuid4()}"
+
+    def encode(value: object) -> object:
+        if isinstance(value, bytes):
+            return {marker: base64.b64encode(value).decode()}
+        if isinstance(value, datetime):
+            return value.isoformat()
+        raise TypeError(f"cannot store {type(value).__name__} in a job")
+
+    return json.dumps({"marker": marker, "call": asdict(call)}, default=encode).encode()
+
+
+def decode_call(document: bytes) -> AdmittedCall:
+    """The call of a document that `encode_call` wrote."""
+    marker = json.loads(document)["marker"]
+
+    def decode(value: dict[str, Any]) -> object:
+        return base64.b64decode(value[marker]) if value.keys() == {marker} else value
+
+    data = json.loads(document, object_hook=decode)["call"]
+    lease = data["lease"]
+    hold = Hold(**lease["hold"])
+    return AdmittedCall(
+        caller=Caller(**data["caller"]),
+        lease=Lease(
+            hold=hold,
+            scopes=tuple(
+                Scope(item["account_id"], Budget(**item["budget"]), Limits(**item["limits"]))
+                for item in lease["scopes"]
+            ),
+            minute=lease["minute"],
+        ),
+        started_at=datetime.fromisoformat(data["started_at"]),
+        request=ChatRequest(**data["request"]),
+        cost_center=data["cost_center"],
+        tags=data["tags"],
+    )

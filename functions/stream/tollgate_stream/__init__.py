@@ -1,0 +1,1 @@
+"""Long-poll streaming: the producer behind the queue, and `GET /v1/jobs/{id}`."""

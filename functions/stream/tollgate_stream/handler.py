@@ -1,0 +1,44 @@
+"""Entry point: SQS event source and API Gateway proxy integration."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from tollgate.adapters import aws
+from tollgate.adapters.jobs import DynamoJobs, S3Payloads
+from tollgate.clock import utc_now
+from tollgate.composition import build_pipeline
+from tollgate.config import load
+from tollgate.http import answer
+from tollgate.jobs import JobReader, JobRunner
+from tollgate.observability import metrics
+from tollgate_stream.service import StreamService
+from tollgate_stream.settings import Settings
+
+
+@cache
+def build_service() -> StreamService:
+    """Composes the function once per process."""
+    settings = load(Settings)
+    dynamodb = aws.dynamodb()
+    pipeline = build_pipeline(
+        dynamodb,
+        region=settings.aws_region,
+        tenants_table=settings.tenants_table,
+        accounts_table=settings.accounts_table,
+        usage_table=settings.usage_table,
+    )
+    jobs = DynamoJobs(dynamodb, settings.streams_table)
+    payloads = S3Payloads(aws.s3(), settings.payloads_bucket)
+    return StreamService(JobRunner(pipeline, jobs, payloads, utc_now), JobReader(jobs, utc_now))
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """A batch of queued jobs, or one poll."""
+    service = build_service()
+    if "Records" in event:
+        failed = service.run(event["Records"])
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+    return answer(event, service.poll)

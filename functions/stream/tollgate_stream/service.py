@@ -1,0 +1,65 @@
+"""Runs queued jobs and serves polls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.errors import UnavailableError
+from tollgate.http import Request, Response, json_response
+from tollgate.observability import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tollgate.jobs import JobReader, JobRunner
+
+DEFAULT_WAIT_SECONDS = 20
+MAX_WAIT_SECONDS = 25
+_MAX_CURSOR = 999_999
+
+
+class StreamService:
+    """Both sides of a job."""
+
+    def __init__(self, runner: JobRunner, reader: JobReader) -> None:
+        self._runner = runner
+        self._reader = reader
+
+    def run(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Run the jobs of SQS records; returns the message ids to deliver again."""
+        failed = []
+        for record in records:
+            try:
+                self._runner.run(record["body"])
+            except UnavailableError as error:
+                logger.error(
+                    "job not run",
+                    extra={"request_id": record["body"], "dependency": error.details},
+                )
+                failed.append(record["messageId"])
+        return failed
+
+    def poll(self, request: Request) -> Response:
+        """The state of a job. Raises the errors of `tollgate.domain.errors`."""
+        job_id = request.path["id"]
+        view = self._reader.read(
+            request.caller,
+            job_id,
+            cursor=request.number("cursor", default=0, maximum=_MAX_CURSOR),
+            wait=request.number("wait", default=DEFAULT_WAIT_SECONDS, maximum=MAX_WAIT_SECONDS),
+        )
+        body: dict[str, Any] = {
+            "id": job_id,
+            "status": view.job.status,
+            "text": view.text,
+            "cursor": view.cursor,
+            **view.job.result,
+        }
+        error = view.job.result.get("error")
+        if error is not None:
+            body["error"] = {
+                "message": error["message"],
+                "code": error["code"],
+                "request_id": job_id,
+            }
+        return json_response(request, body, request_id=job_id)

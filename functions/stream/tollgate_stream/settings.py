@@ -1,0 +1,17 @@
+"""Environment of the function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names of what Terraform made, and the region the function runs in."""
+
+    aws_region: str
+    tenants_table: str
+    accounts_table: str
+    usage_table: str
+    streams_table: str
+    payloads_bucket: str

@@ -1,0 +1,1 @@
+"""Ends holds whose caller died."""
