@@ -2,23 +2,120 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
+# Override on the command line: make test PYTHON=python3.13
 PYTHON ?= python3
+TERRAFORM ?= terraform
+export TERRAFORM
+
+# What a target works on.
 ENV ?=
 FUNCTIONS ?=
-PYTEST_ARGS ?=
+ARGS ?=
 
-VENV := .venv/bin
-PYTEST := $(VENV)/python -m pytest -n 2 --dist=loadgroup
+VENV_PYTHON := .venv/bin/python
+# Tests that share something expensive (a stack, a module) name it as a group; it stays on one worker.
+PYTEST := $(VENV_PYTHON) -m pytest -n 2 --dist=loadgroup
+
+environments = $(notdir $(patsubst %/.,%,$(wildcard envs/*/.)))
+wrong_env = ENV is '$(ENV)'; call make $(firstword $(MAKECMDGOALS)) ENV=<one of: $(environments)>
 
 .PHONY: help
 help: ## Show this help
-	@awk -f scripts/help.awk $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- Environments -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: ## Make every Python environment: dev, ministack, checkov
+setup: ## Make all Python environments: dev, ministack, checkov
 	@$(PYTHON) -m scripts.setup all
 
-.PHONY: dev
-dev:
+.PHONY: setup-dev
+setup-dev:
 	@$(PYTHON) -m scripts.setup dev
+
+.PHONY: setup-local
+setup-local:
+	@$(PYTHON) -m scripts.setup dev ministack
+
+.PHONY: lock
+lock: setup-dev ## Make the hashed locks anew; ARGS=--upgrade takes new versions
+	@$(VENV_PYTHON) -m scripts.lock $(ARGS)
+
+# --- Run it here ------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup-local ## Show the whole gateway at work on this machine, then stop it
+	@$(VENV_PYTHON) -m scripts.demo $(ARGS)
+
+.PHONY: local
+local: setup-local ## Run the gateway on this machine until Ctrl-C
+	@$(VENV_PYTHON) -m scripts.local $(ARGS)
+
+.PHONY: report
+report: setup-dev ## Print the chargeback report; ARGS goes to scripts.report
+	@$(VENV_PYTHON) -m scripts.report $(ARGS)
+
+# --- Checks -----------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup lint typecheck validate-tenants docs-check package ## Run every check and test
+	@$(PYTEST) $(ARGS)
+
+.PHONY: test-unit
+test-unit: setup-dev ## Run the tests that need neither AWS nor an emulator nor Terraform
+	@$(PYTEST) tests/unit $(ARGS)
+
+.PHONY: test-tf
+test-tf: setup-dev ## Check format and validity of all Terraform code, run its own test cases
+	@$(PYTEST) tests/contract/test_terraform_static.py $(ARGS)
+
+.PHONY: lint
+lint: setup-dev ## Lint the Python code and check its format
+	@$(VENV_PYTHON) -m ruff check
+	@$(VENV_PYTHON) -m ruff format --check
+
+.PHONY: fmt
+fmt: setup-dev ## Format Python and Terraform code, and apply the linter's safe corrections
+	@$(VENV_PYTHON) -m ruff check --fix-only
+	@$(VENV_PYTHON) -m ruff format
+	@$(TERRAFORM) fmt -recursive
+
+.PHONY: typecheck
+typecheck: setup-dev ## Check the types of functions and scripts
+	@$(VENV_PYTHON) -m mypy
+
+.PHONY: validate-tenants
+validate-tenants: setup-dev ## Check every environment's tenant files
+	@$(VENV_PYTHON) -m scripts.tenants validate
+
+.PHONY: docs
+docs: setup-dev ## Write the generated parts of the READMEs anew
+	@$(VENV_PYTHON) -m scripts.docs
+
+.PHONY: docs-check
+docs-check: setup-dev
+	@$(VENV_PYTHON) -m scripts.docs --check
+
+# --- Build and deploy -------------------------------------------------------------------------
+
+.PHONY: package
+package: setup-dev ## Build dist/<function>.zip and the manifest; FUNCTIONS="invoke sweep" picks some
+	@$(VENV_PYTHON) -m scripts.package $(FUNCTIONS)
+
+.PHONY: check-env
+check-env:
+	@$(if $(filter $(ENV),$(environments)),:,$(error $(wrong_env)))
+
+.PHONY: plan
+plan: check-env package ## Plan the changes of ENV and save the plan
+	@$(VENV_PYTHON) -m scripts.deploy plan --env $(ENV) $(ARGS)
+
+.PHONY: apply
+apply: check-env setup-dev ## Apply the saved plan of ENV
+	@$(VENV_PYTHON) -m scripts.deploy apply --env $(ENV) $(ARGS)
+
+.PHONY: clean
+clean: ## Remove build output and caches, but not the environments
+	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
