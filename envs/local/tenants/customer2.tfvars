@@ -1,0 +1,32 @@
+name        = "Customer 2"
+kind        = "customer"
+cost_center = "CC-1002"
+tier        = "standard"
+models      = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*"]
+
+apps = {
+  websearch = {
+    keys = { primary = {} }
+    tags = {
+      CreatedBy         = "Dev-Account"
+      ApplicationID     = "websearch"
+      TenantID          = "Customer-2"
+      CustomerAccountID = "987654321"
+      ModelProvider     = "Amazon"
+      ModelName         = "Nova Lite"
+      Environment       = "Dev"
+    }
+  }
+  codingbot = {
+    keys = { primary = {} }
+    tags = {
+      CreatedBy         = "Dev-Account"
+      ApplicationID     = "codingbot"
+      TenantID          = "Customer-2"
+      CustomerAccountID = "987654321"
+      ModelProvider     = "Anthropic"
+      ModelName         = "Claude Haiku"
+      Environment       = "Dev"
+    }
+  }
+}

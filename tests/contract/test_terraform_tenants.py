@@ -1,0 +1,113 @@
+"""The two readers of tenant files, Terraform's and Python's, give the same answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts import tenants, terraform
+from tests.unit.scripts.tenant_cases import REFUSED, TIERS, UNREADABLE, VALID
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNAVAILABLE = terraform.unavailable()
+pytestmark = pytest.mark.skipif(UNAVAILABLE is not None, reason=str(UNAVAILABLE))
+
+_MODULE = terraform.REPOSITORY / "modules" / "tenant_files"
+_ROOT = """
+variable "tiers" {{ type = any }}
+
+module "tenant_files" {{
+  source    = {source}
+  directory = "${{path.root}}/tenants"
+  tiers     = var.tiers
+}}
+
+output "documents" {{
+  value = {{
+    for id, tenant in module.tenant_files.tenants_by_id : id => jsonencode(tenant.policy)
+  }}
+}}
+
+output "keys" {{
+  value = {{ for id, tenant in module.tenant_files.tenants_by_id : id => tenant.keys }}
+}}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root module around modules/tenant_files, with an empty folder of tenants."""
+    (tmp_path / "main.tf").write_text(_ROOT.format(source=json.dumps(str(_MODULE))))
+    (tmp_path / "terraform.tfvars.json").write_text(json.dumps({"tiers": TIERS}))
+    (tmp_path / "tenants").mkdir()
+    terraform.run(tmp_path, "init", "-no-color", capture=True)
+    return tmp_path
+
+
+def _write(root: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        (root / "tenants" / f"{name}.tfvars").write_text(content, encoding="utf-8")
+    return root / "tenants"
+
+
+def _refusals(root: Path) -> list[str]:
+    result = terraform.run(root, "plan", "-no-color", capture=True, check=False)
+    assert result.returncode == 1, result.stdout
+    return re.findall(r"^  (\S+\.tfvars: .*)$", result.stderr, re.MULTILINE)
+
+
+def test_both_refuse_the_same_files_in_the_same_words(root: Path) -> None:
+    cases = [case for case in REFUSED if case.terraform_too]
+    folder = _write(root, {case.case: case.content for case in cases})
+
+    with pytest.raises(tenants.TenantFilesError) as raised:
+        tenants.load(folder, TIERS)
+
+    assert _refusals(root) == list(raised.value.errors)
+    assert len(raised.value.errors) == sum(len(case.messages) for case in cases)
+
+
+def test_both_refuse_what_is_not_a_variable_file(root: Path) -> None:
+    _write(root, {name: content for name, (content, _) in UNREADABLE.items()})
+
+    assert [message.split(": given")[0] for message in _refusals(root)] == [
+        f"{name}.tfvars: file" for name in sorted(UNREADABLE)
+    ]
+
+
+def test_both_make_the_same_documents_and_keys(root: Path) -> None:
+    folder = _write(root, VALID)
+    terraform.run(root, "apply", "-no-color", "-auto-approve", capture=True)
+    outputs = json.loads(terraform.run(root, "output", "-json", capture=True).stdout)
+
+    expected = tenants.load(folder, TIERS)
+
+    assert outputs["documents"]["value"] == {
+        tenant_id: tenants.policy_document(tenant.policy) for tenant_id, tenant in expected.items()
+    }
+    assert outputs["keys"]["value"] == {
+        tenant_id: {
+            key_id: {
+                "app_id": key.app_id,
+                "key_name": key.key_name,
+                "status": key.status,
+                "expires": key.expires,
+            }
+            for key_id, key in tenant.keys.items()
+        }
+        for tenant_id, tenant in expected.items()
+    }
+
+
+def test_an_empty_folder_means_no_tenants(root: Path) -> None:
+    (root / "tenants").rmdir()
+
+    terraform.run(root, "apply", "-no-color", "-auto-approve", capture=True)
+
+    outputs = json.loads(terraform.run(root, "output", "-json", capture=True).stdout)
+    assert outputs["documents"]["value"] == {}
