@@ -1,0 +1,1 @@
+"""Usage rows to Parquet and reports in the lake."""

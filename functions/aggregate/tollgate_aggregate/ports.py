@@ -1,0 +1,55 @@
+"""What aggregation needs from the outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from tollgate.domain.usage import UsageRow
+
+
+class UsageReader(Protocol):
+    """The usage table, by hour."""
+
+    def hour(self, hour: datetime) -> Iterator[UsageRow]:
+        """All rows of the requests that started in the UTC hour, read consistently."""
+
+
+class Watermark(Protocol):
+    """How far the hours are closed."""
+
+    def get(self) -> datetime | None:
+        """The UTC moment before which every hour is closed; None before the first run."""
+
+    def set(self, closed_through: datetime) -> None:
+        """Move the moment forward; an earlier one than stands is ignored."""
+
+
+class OpenHolds(Protocol):
+    """Requests that are not settled yet."""
+
+    def request_ids(self) -> Iterable[str]:
+        """Ids of all requests with a hold, read consistently; one may appear more than once."""
+
+
+class Lake(Protocol):
+    """The usage lake's objects."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, replacing what is there."""
+
+    def get(self, key: str) -> bytes | None:
+        """Read an object; None when there is none."""
+
+    def list(self, prefix: str) -> Iterable[str]:
+        """Keys that start with the prefix, sorted."""
+
+
+class Clock(Protocol):
+    """The current time."""
+
+    def __call__(self) -> datetime:
+        """Now, in UTC."""
