@@ -1,0 +1,272 @@
+# The functions: what each reads from its environment, what each may do, and what starts it.
+# A variable here is a field of the function's settings, and an action here is a call that its code
+# makes; contract tests hold both sides together.
+locals {
+  _manifest_path = "${path.root}/${var.artifact_dir}/manifest.json"
+  _manifest      = fileexists(local._manifest_path) ? jsondecode(file(local._manifest_path)).functions : {}
+
+  # Placeholders keep the graph valid, so that the one message about `make package` is what is read.
+  _artifacts = {
+    for name in keys(local.functions) : name => try(
+      {
+        architecture = local._manifest[name].architecture
+        handler      = local._manifest[name].handler
+        path         = "${path.root}/${var.artifact_dir}/${local._manifest[name].file}"
+        runtime      = local._manifest[name].runtime
+        sha256       = local._manifest[name].sha256_base64
+      },
+      {
+        architecture = "arm64"
+        handler      = "missing.handler"
+        path         = "${path.root}/${var.artifact_dir}/${name}.zip"
+        runtime      = "python3.13"
+        sha256       = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+      },
+    )
+  }
+
+  _missing_artifacts = [
+    for name in keys(local.functions) : "${name}.zip"
+    if !can(local._manifest[name]) || !fileexists(local._artifacts[name].path)
+  ]
+
+  # A cross-region profile needs the model's ARN in every region that it may route to.
+  _models = [
+    "arn:${local.partition}:bedrock:*::foundation-model/*",
+    "arn:${local.partition}:bedrock:${var.region}:${local.account_id}:inference-profile/*",
+  ]
+
+  # The other Bedrock endpoint is not metered here, and a policy for `bedrock:*` does not cover it.
+  _deny_mantle = {
+    sid       = "DenyMantle"
+    effect    = "Deny"
+    actions   = ["bedrock-mantle:*"]
+    resources = ["*"]
+  }
+
+  _read_tenants = {
+    sid       = "ReadTenants"
+    actions   = ["dynamodb:GetItem"]
+    resources = [module.metering.tenants_table_arn]
+  }
+
+  _record_usage = {
+    sid       = "RecordUsage"
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+    resources = [module.metering.usage_table_arn]
+  }
+
+  functions = {
+    aggregate = {
+      description     = "Writes usage rows to the lake"
+      memory_mb       = 1024
+      timeout_seconds = 900
+      schedule        = "rate(15 minutes)"
+      environment = {
+        ACCOUNTS_TABLE = module.metering.accounts_table_name
+        LAKE_BUCKET    = module.analytics.lake_bucket_name
+        USAGE_TABLE    = module.metering.usage_table_name
+      }
+      statements = [
+        {
+          sid       = "ReadUsage"
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+          resources = [module.metering.usage_table_arn]
+        },
+        {
+          sid       = "ReadAccounts"
+          actions   = ["dynamodb:Scan"]
+          resources = [module.metering.accounts_table_arn]
+        },
+        {
+          sid       = "WriteLake"
+          actions   = ["s3:GetObject", "s3:PutObject"]
+          resources = ["${module.analytics.lake_bucket_arn}/*"]
+        },
+        {
+          sid       = "ListLake"
+          actions   = ["s3:ListBucket"]
+          resources = [module.analytics.lake_bucket_arn]
+        },
+      ]
+    }
+
+    authorize = {
+      description     = "Turns a key into the caller's tenant"
+      memory_mb       = 256
+      timeout_seconds = 10
+      environment = {
+        TENANTS_TABLE = module.metering.tenants_table_name
+      }
+      statements = [local._read_tenants]
+    }
+
+    invoke = {
+      description     = "Answers buffered calls and submits streamed jobs"
+      memory_mb       = 512
+      timeout_seconds = 300
+      environment = {
+        ACCOUNTS_TABLE  = module.metering.accounts_table_name
+        JOBS_QUEUE_URL  = module.streaming.jobs_queue_url
+        PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
+        STREAMS_TABLE   = module.streaming.streams_table_name
+        TENANTS_TABLE   = module.metering.tenants_table_name
+        USAGE_TABLE     = module.metering.usage_table_name
+      }
+      statements = [
+        local._read_tenants,
+        {
+          sid       = "HoldAndSettle"
+          actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+          resources = [module.metering.accounts_table_arn]
+        },
+        local._record_usage,
+        {
+          sid       = "SubmitJobs"
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [module.streaming.streams_table_arn]
+        },
+        {
+          sid       = "StorePayloads"
+          actions   = ["s3:PutObject"]
+          resources = ["${module.streaming.payloads_bucket_arn}/*"]
+        },
+        {
+          sid       = "QueueJobs"
+          actions   = ["sqs:SendMessage"]
+          resources = [module.streaming.jobs_queue_arn]
+        },
+        {
+          sid       = "CallModels"
+          actions   = ["bedrock:InvokeModel"]
+          resources = local._models
+        },
+        local._deny_mantle,
+      ]
+    }
+
+    models = {
+      description     = "Lists the models that a tenant may call"
+      memory_mb       = 256
+      timeout_seconds = 30
+      environment = {
+        TENANTS_TABLE = module.metering.tenants_table_name
+      }
+      statements = [
+        local._read_tenants,
+        {
+          sid     = "ListModels"
+          actions = ["bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles"]
+          # Neither action knows resources.
+          resources = ["*"]
+        },
+        local._deny_mantle,
+      ]
+    }
+
+    stream = {
+      description     = "Runs streamed jobs and serves their polls"
+      memory_mb       = 512
+      timeout_seconds = 900
+      event_queue_arn = module.streaming.jobs_queue_arn
+      environment = {
+        ACCOUNTS_TABLE  = module.metering.accounts_table_name
+        PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
+        STREAMS_TABLE   = module.streaming.streams_table_name
+        TENANTS_TABLE   = module.metering.tenants_table_name
+        USAGE_TABLE     = module.metering.usage_table_name
+      }
+      statements = [
+        local._read_tenants,
+        {
+          sid       = "Settle"
+          actions   = ["dynamodb:UpdateItem"]
+          resources = [module.metering.accounts_table_arn]
+        },
+        local._record_usage,
+        {
+          sid       = "RunJobs"
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [module.streaming.streams_table_arn]
+        },
+        {
+          sid       = "ReadPayloads"
+          actions   = ["s3:GetObject"]
+          resources = ["${module.streaming.payloads_bucket_arn}/*"]
+        },
+        {
+          sid       = "CallModels"
+          actions   = ["bedrock:InvokeModelWithResponseStream"]
+          resources = local._models
+        },
+        local._deny_mantle,
+      ]
+    }
+
+    sweep = {
+      description     = "Ends holds whose caller died"
+      memory_mb       = 512
+      timeout_seconds = 300
+      schedule        = "rate(5 minutes)"
+      environment = {
+        ACCOUNTS_TABLE = module.metering.accounts_table_name
+        STREAMS_TABLE  = module.streaming.streams_table_name
+        TENANTS_TABLE  = module.metering.tenants_table_name
+        USAGE_TABLE    = module.metering.usage_table_name
+      }
+      statements = [
+        local._read_tenants,
+        {
+          sid       = "EndHolds"
+          actions   = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
+          resources = [module.metering.accounts_table_arn]
+        },
+        local._record_usage,
+        {
+          sid       = "ReleaseJobs"
+          actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+          resources = [module.streaming.streams_table_arn]
+        },
+      ]
+    }
+  }
+}
+
+resource "terraform_data" "artifacts" {
+  lifecycle {
+    precondition {
+      condition     = length(local._missing_artifacts) == 0
+      error_message = "${var.artifact_dir}: ${join(", ", local._missing_artifacts)} not in manifest.json or not on disk; run `make package`."
+    }
+  }
+}
+
+module "function" {
+  source   = "../modules/function"
+  for_each = local.functions
+
+  name_prefix     = var.prefix
+  name            = each.key
+  description     = each.value.description
+  handler         = local._artifacts[each.key].handler
+  runtime         = local._artifacts[each.key].runtime
+  architecture    = local._artifacts[each.key].architecture
+  memory_mb       = each.value.memory_mb
+  timeout_seconds = each.value.timeout_seconds
+
+  artifact = {
+    path   = local._artifacts[each.key].path
+    sha256 = local._artifacts[each.key].sha256
+  }
+
+  environment              = each.value.environment
+  policy_statements        = each.value.statements
+  event_queue_arn          = try(each.value.event_queue_arn, null)
+  schedule_expression      = try(each.value.schedule, null)
+  reserved_concurrency     = lookup(var.reserved_concurrency_by_function, each.key, null)
+  kms_key_arn              = aws_kms_key.this.arn
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  depends_on = [terraform_data.artifacts]
+}

@@ -1,0 +1,61 @@
+data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
+
+locals {
+  account_id  = data.aws_caller_identity.this.account_id
+  partition   = data.aws_partition.this.partition
+  tenants_dir = "${path.root}/${coalesce(var.tenants_dir, "../envs/${var.environment}/tenants")}"
+}
+
+module "metering" {
+  source = "../modules/metering"
+
+  prefix                 = var.prefix
+  kms_key_arn            = aws_kms_key.this.arn
+  deletion_protection    = var.deletion_protection
+  point_in_time_recovery = var.point_in_time_recovery
+}
+
+module "streaming" {
+  source = "../modules/streaming"
+
+  prefix                 = var.prefix
+  account_id             = local.account_id
+  kms_key_arn            = aws_kms_key.this.arn
+  deletion_protection    = var.deletion_protection
+  force_destroy          = var.force_destroy
+  payload_retention_days = var.payload_retention_days
+  point_in_time_recovery = var.point_in_time_recovery
+}
+
+module "analytics" {
+  source = "../modules/analytics"
+
+  prefix               = var.prefix
+  account_id           = local.account_id
+  kms_key_arn          = aws_kms_key.this.arn
+  bytes_scanned_cutoff = var.athena_bytes_scanned_cutoff
+  force_destroy        = var.force_destroy
+  lake_expiration_days = var.lake_expiration_days
+}
+
+module "gateway" {
+  source = "../modules/gateway"
+
+  prefix                      = var.prefix
+  kms_key_arn                 = aws_kms_key.this.arn
+  authorizer_cache_seconds    = var.api.authorizer_cache_seconds
+  log_retention_days          = var.log_retention_days
+  manage_account_logging_role = var.api.manage_account_logging_role
+  permissions_boundary_arn    = var.permissions_boundary_arn
+  stage_name                  = var.api.stage_name
+  throttle                    = var.api.throttle
+
+  functions = {
+    for name, function in module.function : name => {
+      invoke_arn = function.invoke_arn
+      name       = function.function_name
+    }
+  }
+}

@@ -1,0 +1,63 @@
+output "api_url" {
+  description = "Base URL of the API."
+  value       = module.gateway.invoke_url
+}
+
+output "athena_workgroup_name" {
+  description = "Athena workgroup for reports."
+  value       = module.analytics.workgroup_name
+}
+
+output "bucket_names" {
+  description = "Buckets by what they hold."
+  value = {
+    athena   = module.analytics.athena_bucket_name
+    lake     = module.analytics.lake_bucket_name
+    payloads = module.streaming.payloads_bucket_name
+  }
+}
+
+output "function_names" {
+  description = "Lambda functions by short name."
+  value       = { for name, function in module.function : name => function.function_name }
+}
+
+output "glue_database_name" {
+  description = "Glue database of the usage lake."
+  value       = module.analytics.glue_database_name
+}
+
+output "jobs_queue_url" {
+  description = "Queue of the streamed jobs."
+  value       = module.streaming.jobs_queue_url
+}
+
+output "key_parameter_names" {
+  description = "By tenant and `<app>/<key name>`: the SSM parameter with the key."
+  value       = { for tenant_id, tenant in module.tenant : tenant_id => tenant.parameter_names_by_key }
+}
+
+output "kms_key_arn" {
+  description = "The deployment's KMS key."
+  value       = aws_kms_key.this.arn
+}
+
+output "rest_api_id" {
+  description = "Id of the REST API."
+  value       = module.gateway.rest_api_id
+}
+
+output "stage_name" {
+  description = "Name of the API's stage."
+  value       = module.gateway.stage_name
+}
+
+output "table_names" {
+  description = "DynamoDB tables by what they hold."
+  value = {
+    accounts = module.metering.accounts_table_name
+    streams  = module.streaming.streams_table_name
+    tenants  = module.metering.tenants_table_name
+    usage    = module.metering.usage_table_name
+  }
+}

@@ -1,0 +1,192 @@
+variable "allowed_account_ids" {
+  description = "AWS accounts that this environment may be applied to; empty allows any."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.allowed_account_ids : can(regex("^[0-9]{12}$", id))])
+    error_message = "allowed_account_ids: got ${join(", ", var.allowed_account_ids)}; allowed: account ids of twelve digits."
+  }
+}
+
+variable "api" {
+  description = "The REST API: its stage, the seconds that a key's verdict is remembered, requests per second over all tenants, and whether to set the account's role for API Gateway's logs."
+  type = object({
+    authorizer_cache_seconds    = optional(number, 60)
+    manage_account_logging_role = optional(bool, false)
+    stage_name                  = optional(string, "v1")
+    throttle = optional(object({
+      burst_limit = optional(number, 500)
+      rate_limit  = optional(number, 250)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "artifact_dir" {
+  description = "Folder with manifest.json and one zip per function, relative to this one; `make package` fills the default."
+  type        = string
+  default     = "../dist"
+  nullable    = false
+}
+
+variable "athena_bytes_scanned_cutoff" {
+  description = "Bytes that one Athena query may scan before it is cancelled."
+  type        = number
+  default     = 10737418240
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Whether tables refuse to be deleted; false only for stacks that are thrown away."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "environment" {
+  description = "Name of the environment, which is the folder of its files in envs/."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.environment))
+    error_message = "environment: got \"${var.environment}\"; allowed: 1 to 20 of a-z, 0-9 and -, a letter first."
+  }
+}
+
+variable "force_destroy" {
+  description = "Whether destroying the stack may delete buckets that still hold objects; true only for stacks that are thrown away."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "kms_deletion_window_days" {
+  description = "Days between destroying the key and losing what it encrypts."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.kms_deletion_window_days >= 7 && var.kms_deletion_window_days <= 30
+    error_message = "kms_deletion_window_days: got ${var.kms_deletion_window_days}; allowed: 7 to 30."
+  }
+}
+
+variable "lake_expiration_days" {
+  description = "Days that usage records are kept in the lake; null keeps them for ever."
+  type        = number
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "Days that logs of the functions and the API are kept."
+  type        = number
+  default     = 365
+  nullable    = false
+}
+
+variable "payload_retention_days" {
+  description = "Days that the request of a streamed job is kept."
+  type        = number
+  default     = 2
+  nullable    = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the permissions boundary that the account demands on roles; null means none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::[0-9]{12}:policy/", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn: got \"${coalesce(var.permissions_boundary_arn, "null")}\"; allowed: the ARN of an IAM policy, or null."
+  }
+}
+
+variable "point_in_time_recovery" {
+  description = "Whether tables can be restored to any second of the last 35 days."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "prefix" {
+  description = "Prefix of every name, unique per deployment in the account and region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
+    error_message = "prefix: got \"${var.prefix}\"; allowed: 3 to 32 of a-z, 0-9 and -, a letter first."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the deployment."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region: got \"${var.region}\"; allowed: a region's name, such as us-east-1."
+  }
+}
+
+variable "reserved_concurrency_by_function" {
+  description = "Concurrent executions to reserve, by function; a function that is not named stays in the account's pool."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.reserved_concurrency_by_function) :
+      contains(["aggregate", "authorize", "invoke", "models", "stream", "sweep"], name)
+    ])
+    error_message = "reserved_concurrency_by_function: got ${join(", ", keys(var.reserved_concurrency_by_function))}; allowed: aggregate, authorize, invoke, models, stream, sweep."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource, besides Environment, ManagedBy and Project."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "tenants_dir" {
+  description = "Folder of the tenant files, relative to this one; null means ../envs/<environment>/tenants."
+  type        = string
+  default     = null
+}
+
+variable "tiers" {
+  description = "Defaults by tier: budgets as decimal strings in USD, limits and token counts as whole numbers. A tenant file's own field wins."
+  type = map(object({
+    budget = optional(object({
+      month_usd = optional(string)
+      day_usd   = optional(string)
+      mode      = optional(string)
+    }), {})
+    limits = optional(object({
+      requests_per_minute = optional(number)
+      requests_per_day    = optional(number)
+      tokens_per_minute   = optional(number)
+      concurrent_requests = optional(number)
+    }), {})
+    max_tokens = optional(object({
+      default = optional(number)
+      maximum = optional(number)
+    }), {})
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(var.tiers) > 0
+    error_message = "tiers: got none; at least one tier is required, because every tenant names one."
+  }
+}
