@@ -93,7 +93,8 @@ def chat_input_tokens(request: Mapping[str, Any], card: ModelCard) -> int:
     framing = FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * len(request.get("messages", ()))
     if "toolConfig" in request:
         framing += TOOL_FRAMING_TOKENS
-    return len(text.encode()) + framing
+    # A lone surrogate is no text, but JSON can carry it.
+    return len(text.encode(errors="surrogatepass")) + framing
 
 
 def chat_bound(input_tokens: int, max_tokens: int, rates: Rates) -> Bound:

@@ -1,0 +1,70 @@
+"""In-memory stand-ins for what aggregation reads and writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tollgate.domain.ids import request_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from tollgate.domain.usage import UsageRow
+
+
+class FakeUsageReader:
+    """Usage rows by request id."""
+
+    def __init__(self, rows: Iterable[UsageRow] = ()) -> None:
+        self.rows = {row.request_id: row for row in rows}
+
+    def add(self, *rows: UsageRow) -> None:
+        self.rows |= {row.request_id: row for row in rows}
+
+    def hour(self, hour: datetime) -> Iterator[UsageRow]:
+        for request_id, row in list(self.rows.items()):
+            if request_time(request_id).replace(minute=0, second=0, microsecond=0) == hour:
+                yield row
+
+
+class FakeWatermark:
+    """A moment that only moves forward."""
+
+    def __init__(self, closed_through: datetime | None = None) -> None:
+        self.closed_through = closed_through
+
+    def get(self) -> datetime | None:
+        return self.closed_through
+
+    def set(self, closed_through: datetime) -> None:
+        if self.closed_through is None or self.closed_through < closed_through:
+            self.closed_through = closed_through
+
+
+class FakeOpenHolds:
+    """Request ids that can be settled by taking them away."""
+
+    def __init__(self, *request_ids: str) -> None:
+        self.open = list(request_ids)
+
+    def request_ids(self) -> Iterable[str]:
+        return list(self.open)
+
+
+class FakeLake:
+    """Objects in a dict, and the keys in the order they were written."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.written: list[str] = []
+
+    def put(self, key: str, data: bytes) -> None:
+        self.objects[key] = data
+        self.written.append(key)
+
+    def get(self, key: str) -> bytes | None:
+        return self.objects.get(key)
+
+    def list(self, prefix: str) -> list[str]:
+        return sorted(key for key in self.objects if key.startswith(prefix))

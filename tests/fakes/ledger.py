@@ -1,0 +1,140 @@
+"""In-memory accounts, usage and tenants tables."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tollgate.domain.ledger import refusal
+from tollgate.ports import Admitted, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tollgate.domain.ledger import Account, Hold, Scope, Windows
+    from tollgate.domain.tenants import KeyRecord, Tenant
+    from tollgate.domain.usage import UsageRow
+    from tollgate.ports import TokenRefund
+
+
+class FakeAccounts:
+    """`tollgate.ports.Accounts` in a dict, one lock for all."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, Account] = {}
+        self._lock = threading.Lock()
+
+    def admit(self, scope: Scope, hold: Hold, windows: Windows) -> Admitted | Rejected:
+        with self._lock:
+            account = self._accounts.get(scope.account_id)
+            if account is None:
+                return Rejected(None)
+            stale = (
+                account.month < windows.month
+                or account.day < windows.day
+                or account.minute < windows.minute
+            )
+            taken = hold.request_id in account.holds
+            if stale or taken or refusal(account, scope, hold) is not None:
+                return Rejected(account)
+            after = replace(
+                account,
+                month_committed=account.month_committed + hold.usd,
+                day_committed=account.day_committed + hold.usd,
+                day_requests=account.day_requests + 1,
+                minute_requests=account.minute_requests + 1,
+                minute_tokens=account.minute_tokens + hold.tokens,
+                holds={**account.holds, hold.request_id: hold},
+                rev=account.rev + 1,
+            )
+            self._accounts[scope.account_id] = after
+            return Admitted(after)
+
+    def create(self, account: Account) -> bool:
+        with self._lock:
+            if account.account_id in self._accounts:
+                return False
+            self._accounts[account.account_id] = account
+            return True
+
+    def replace(self, before: Account, after: Account) -> bool:
+        with self._lock:
+            standing = self._accounts.get(before.account_id)
+            if standing is None or standing.rev != before.rev:
+                return False
+            self._accounts[before.account_id] = replace(after, holds=standing.holds)
+            return True
+
+    def settle(
+        self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
+    ) -> Account | None:
+        with self._lock:
+            account = self._accounts.get(account_id)
+            if account is None or hold.request_id not in account.holds:
+                return None
+            tokens = account.minute_tokens
+            if refund is not None and refund.minute == account.minute:
+                tokens -= refund.tokens
+            after = replace(
+                account,
+                month_committed=account.month_committed + spent - hold.usd,
+                day_committed=account.day_committed + spent - hold.usd,
+                month_spent=account.month_spent + spent,
+                day_spent=account.day_spent + spent,
+                minute_tokens=tokens,
+                holds={rid: held for rid, held in account.holds.items() if rid != hold.request_id},
+                rev=account.rev + 1,
+            )
+            self._accounts[account_id] = after
+            return after
+
+    def extend(self, account_id: str, request_id: str, expires_at: int) -> bool:
+        with self._lock:
+            account = self._accounts.get(account_id)
+            if account is None or request_id not in account.holds:
+                return False
+            hold = replace(account.holds[request_id], expires_at=expires_at)
+            self._accounts[account_id] = replace(
+                account, holds={**account.holds, request_id: hold}, rev=account.rev + 1
+            )
+            return True
+
+    def get(self, account_id: str) -> Account | None:
+        with self._lock:
+            return self._accounts.get(account_id)
+
+    def scan(self) -> Iterator[Account]:
+        with self._lock:
+            accounts = list(self._accounts.values())
+        yield from accounts
+
+
+class FakeUsage:
+    """`tollgate.ports.Usage` in a dict."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, UsageRow] = {}
+        self._lock = threading.Lock()
+
+    def put(self, row: UsageRow) -> UsageRow:
+        with self._lock:
+            return self.rows.setdefault(row.request_id, row)
+
+    def get(self, request_id: str) -> UsageRow | None:
+        with self._lock:
+            return self.rows.get(request_id)
+
+
+class FakeTenants:
+    """`tollgate.ports.Tenants` in two dicts."""
+
+    def __init__(self, *tenants: Tenant, keys: dict[str, KeyRecord] | None = None) -> None:
+        self.tenants = {tenant.tenant_id: tenant for tenant in tenants}
+        self.keys = keys or {}
+
+    def key(self, key_hash: str) -> KeyRecord | None:
+        return self.keys.get(key_hash)
+
+    def tenant(self, tenant_id: str) -> Tenant | None:
+        return self.tenants.get(tenant_id)

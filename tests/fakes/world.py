@@ -1,0 +1,94 @@
+"""A clock, a scripted model service and sample tenants for service tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.prices import TokenUsage
+from tollgate.domain.tenants import App, Budget, Caller, Limits, Tenant
+from tollgate.ports import ChatReply, StreamEnd, TextDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tollgate.domain.errors import TollgateError
+    from tollgate.ports import ChatRequest
+
+NOW = datetime(2026, 11, 22, 10, 30, 15, 123000, tzinfo=UTC)
+NOVA_LITE = "amazon.nova-lite-v1:0"
+
+
+class FakeClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+class FakeRuntime:
+    """`tollgate.ports.ModelRuntime` that answers from a script and keeps what it was sent."""
+
+    def __init__(self, usage: TokenUsage | None = None) -> None:
+        self.requests: list[ChatRequest] = []
+        self.usage = usage or TokenUsage(input=10, output=5)
+        self.content: Sequence[Mapping[str, Any]] = [{"text": "hello"}]
+        self.deltas = ["hel", "lo"]
+        self.service_tier = "default"
+        self.error: TollgateError | None = None
+        self.during_call: Callable[[], None] = lambda: None
+
+    def chat(self, request: ChatRequest) -> ChatReply:
+        self.requests.append(request)
+        self.during_call()
+        if self.error is not None:
+            raise self.error
+        return ChatReply(self.content, "end_turn", self.usage, self.service_tier)
+
+    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | StreamEnd]:
+        self.requests.append(request)
+        for delta in self.deltas:
+            yield TextDelta(delta)
+        self.during_call()
+        if self.error is not None:
+            raise self.error
+        yield StreamEnd("end_turn", self.usage, self.service_tier)
+
+
+def tenant(**changes: Any) -> Tenant:  # noqa: ANN401
+    """Tenant acme with app web, unlimited unless changed."""
+    base = Tenant(
+        tenant_id="acme",
+        name="Acme",
+        kind="team",
+        cost_center="CC-1",
+        tier="pro",
+        status="active",
+        models=("amazon.nova-*", "anthropic.*"),
+        budget=Budget(),
+        limits=Limits(),
+        default_max_tokens=None,
+        maximum_max_tokens=None,
+        tags={"owner": "search"},
+        apps={"web": app()},
+    )
+    return replace(base, **changes)
+
+
+def app(**changes: Any) -> App:  # noqa: ANN401
+    """App web, without limits of its own unless changed."""
+    base = App(app_id="web", status="active", budget=Budget(), limits=Limits(), tags={"env": "t"})
+    return replace(base, **changes)
+
+
+def caller(tenant_id: str = "acme", app_id: str = "web") -> Caller:
+    """A caller of a tenant's app."""
+    return Caller(tenant_id=tenant_id, app_id=app_id, key_id=f"{app_id}/primary", tier="pro")

@@ -1,0 +1,371 @@
+"""Policy, price, hold, call, settle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
+from tests.fakes.world import NOVA_LITE, FakeClock, FakeRuntime, app, caller, tenant
+from tollgate.domain.errors import (
+    BudgetExceededError,
+    ForbiddenError,
+    InvalidRequestError,
+    TollgateError,
+    UnavailableError,
+    UpstreamThrottledError,
+    UpstreamTimeoutError,
+)
+from tollgate.domain.money import usd
+from tollgate.domain.prices import PriceBook, TokenUsage
+from tollgate.domain.tenants import Budget, Limits, Tenant
+from tollgate.domain.usage import UsageRow
+from tollgate.ledger import Ledger
+from tollgate.pipeline import AdmittedCall, ChatCall, Pipeline
+from tollgate.policy import CACHE_SECONDS, Policies
+
+# 2 USD per million input tokens is 2,000,000 picodollars a token.
+BOOK = PriceBook(
+    {
+        "schema_version": 1,
+        "currency": "USD",
+        "unit": "1M tokens",
+        "version": "2026-11-01",
+        "models": {
+            NOVA_LITE: {
+                "mode": "chat",
+                "max_input_tokens": 1000,
+                "max_output_tokens": 500,
+                "effective": [
+                    {
+                        "from": "2026-01-01",
+                        "to": None,
+                        "rates": {
+                            "in_region": {
+                                "default": {"input": "2", "output": "10", "cache_read": "0.5"},
+                                "priority": {"input": "4", "output": "20"},
+                            }
+                        },
+                    }
+                ],
+            },
+            "amazon.titan-embed-text-v2:0": {
+                "mode": "embedding",
+                "effective": [
+                    {
+                        "from": "2026-01-01",
+                        "to": None,
+                        "rates": {"in_region": {"default": {"input": "0.02", "output": "0"}}},
+                    }
+                ],
+            },
+            "anthropic.claude-long": {
+                "mode": "chat",
+                "max_output_tokens": 500,
+                "priced_up_to_input_tokens": 200,
+                "effective": [
+                    {
+                        "from": "2026-01-01",
+                        "to": None,
+                        "rates": {"in_region": {"default": {"input": "1", "output": "5"}}},
+                    }
+                ],
+            },
+        },
+    }
+)
+
+
+class World:
+    """A pipeline over fakes."""
+
+    def __init__(self, policy: Tenant | None = None, runtime: FakeRuntime | None = None) -> None:
+        self.tenants = FakeTenants(policy or tenant())
+        self.accounts = FakeAccounts()
+        self.usage = FakeUsage()
+        self.runtime = runtime or FakeRuntime()
+        self.clock = FakeClock()
+        self.pipeline = Pipeline(
+            policies=Policies(self.tenants, self.clock),
+            ledger=Ledger(self.accounts, self.usage),
+            runtime=self.runtime,
+            prices=BOOK,
+            region="us-east-1",
+            clock=self.clock,
+        )
+
+    def admit(self, *, streamed: bool = False, **changes: Any) -> AdmittedCall:  # noqa: ANN401
+        call = chat_call(**changes)
+        return self.pipeline.admit(caller(), call, lease_seconds=300, streamed=streamed)
+
+    @property
+    def row(self) -> UsageRow:
+        (row,) = self.usage.rows.values()
+        return row
+
+    @property
+    def open_holds(self) -> int:
+        return sum(len(account.holds) for account in self.accounts.scan())
+
+
+def chat_call(**changes: Any) -> ChatCall:  # noqa: ANN401
+    values: dict[str, Any] = {
+        "model": NOVA_LITE,
+        "body": {"messages": [{"role": "user", "content": [{"text": "hi"}]}]},
+        "max_tokens": 100,
+        "dialect": "legacy.chat",
+        **changes,
+    }
+    return ChatCall(**values)
+
+
+def test_a_call_is_sent_with_its_bound_and_its_attribution() -> None:
+    world = World()
+
+    admitted = world.admit(body={**chat_call().body, "inferenceConfig": {"temperature": 0.5}})
+    world.pipeline.chat(admitted)
+
+    (request,) = world.runtime.requests
+    assert request.model_id == NOVA_LITE
+    assert request.body["inferenceConfig"] == {"temperature": 0.5, "maxTokens": 100}
+    assert request.metadata == {
+        "tenant": "acme",
+        "app": "web",
+        "request_id": admitted.request_id,
+    }
+
+
+def test_a_call_costs_exactly_its_tokens() -> None:
+    world = World(runtime=FakeRuntime(TokenUsage(input=7, output=3, cache_read=4)))
+
+    answer = world.pipeline.chat(world.admit())
+
+    assert answer.cost.total == 7 * 2_000_000 + 3 * 10_000_000 + 4 * 500_000
+    assert (world.row.input_cost, world.row.output_cost, world.row.cache_cost) == (
+        14_000_000,
+        30_000_000,
+        2_000_000,
+    )
+    assert world.row.total_cost == answer.cost.total
+    assert world.open_holds == 0
+
+
+def test_the_row_says_who_what_and_when() -> None:
+    world = World()
+    admitted = world.admit()
+    world.clock.advance(milliseconds=250)
+
+    world.pipeline.chat(admitted)
+
+    row = world.row
+    assert (row.tenant_id, row.app_id, row.key_id) == ("acme", "web", "web/primary")
+    assert (row.cost_center, row.tier, row.region) == ("CC-1", "pro", "us-east-1")
+    assert (row.operation, row.dialect, row.streamed) == ("converse", "legacy.chat", False)
+    assert (row.status, row.http_status, row.stop_reason) == ("ok", 200, "end_turn")
+    assert (row.latency_ms, row.first_token_ms) == (250, None)
+    assert (row.priced, row.price_version, row.usage_source) == (True, "2026-11-01", "provider")
+    assert row.held == admitted.lease.hold.usd > row.total_cost
+    assert row.tags == {"owner": "search", "env": "t"}
+
+
+def test_the_worst_case_is_held_while_the_call_runs() -> None:
+    world = World(tenant(budget=Budget(month=usd("1"))))
+    seen: list[int] = []
+
+    def look() -> None:
+        account = world.accounts.get("tenant#acme")
+        assert account is not None
+        seen.append(account.month_committed)
+
+    world.runtime.during_call = look
+    admitted = world.admit()
+    answer = world.pipeline.chat(admitted)
+
+    assert seen == [admitted.lease.hold.usd]
+    assert answer.remaining == usd("1") - answer.cost.total
+
+
+def test_a_budget_that_cannot_cover_the_worst_case_refuses_before_the_call() -> None:
+    world = World(tenant(budget=Budget(month=usd("0.001"))))
+
+    with pytest.raises(BudgetExceededError) as refused:
+        world.admit()
+
+    assert world.runtime.requests == []
+    assert world.usage.rows == {}
+    affordable = refused.value.details["affordable_max_tokens"]
+    assert 0 < affordable < 100
+    world.admit(max_tokens=affordable)
+
+
+@pytest.mark.parametrize("status", ["suspended"])
+def test_a_suspended_tenant_or_app_is_refused(status: str) -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        World(tenant(status=status)).admit()
+    assert refused.value.code == "tenant_suspended"
+    with pytest.raises(ForbiddenError) as refused:
+        World(tenant(apps={"web": app(status=status)})).admit()
+    assert refused.value.code == "app_suspended"
+
+
+def test_a_model_off_the_list_is_refused_with_the_list() -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        World(tenant(models=("anthropic.*",))).admit()
+
+    assert refused.value.code == "model_not_allowed"
+    assert refused.value.details == {"model_id": NOVA_LITE, "allowed": ["anthropic.*"]}
+
+
+@pytest.mark.parametrize("model", ["amazon.nova-unknown-v1:0", "us.amazon.nova-lite-v1:0"])
+def test_a_model_without_a_price_is_refused(model: str) -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        World(tenant(models=("*",))).admit(model=model)
+
+    assert refused.value.code == "model_not_priced"
+
+
+def test_a_malformed_model_id_is_a_bad_request() -> None:
+    with pytest.raises(InvalidRequestError, match="unsupported model id"):
+        World().admit(model="nova lite")
+
+
+def test_a_model_for_something_else_is_a_bad_request() -> None:
+    with pytest.raises(InvalidRequestError, match="is a model for embedding"):
+        World(tenant(models=("*",))).admit(model="amazon.titan-embed-text-v2:0")
+
+
+def test_input_beyond_the_priced_threshold_is_refused() -> None:
+    world = World()
+    long = {"messages": [{"role": "user", "content": [{"text": "x" * 300}]}]}
+
+    world.admit(model="anthropic.claude-long")
+    with pytest.raises(ForbiddenError, match="priced up to 200 input tokens"):
+        world.admit(model="anthropic.claude-long", body=long)
+
+
+def test_a_failed_call_costs_nothing_and_leaves_an_error_row() -> None:
+    world = World()
+    world.runtime.error = UpstreamThrottledError("slow down")
+
+    with pytest.raises(UpstreamThrottledError):
+        world.pipeline.chat(world.admit())
+
+    assert (world.row.status, world.row.http_status) == ("error", 429)
+    assert (world.row.error_code, world.row.total_cost) == ("upstream_throttled", 0)
+    assert world.open_holds == 0
+
+
+def test_a_call_that_may_be_billed_keeps_its_hold_for_the_sweep() -> None:
+    world = World()
+    world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
+
+    with pytest.raises(UpstreamTimeoutError):
+        world.pipeline.chat(world.admit())
+
+    assert world.usage.rows == {}
+    assert world.open_holds == 1
+
+
+def test_the_served_tier_sets_the_price() -> None:
+    world = World()
+    world.runtime.service_tier = "priority"
+
+    answer = world.pipeline.chat(world.admit())
+
+    assert answer.cost.total == 10 * 4_000_000 + 5 * 20_000_000
+    assert world.row.service_tier == "priority"
+
+
+def test_a_served_tier_without_a_price_is_kept_and_flagged() -> None:
+    world = World()
+    world.runtime.service_tier = "flex"
+
+    answer = world.pipeline.chat(world.admit())
+
+    assert answer.cost.total == 10 * 2_000_000 + 5 * 10_000_000
+    assert world.row.priced is False
+
+
+def test_a_paid_answer_reaches_the_caller_although_the_ledger_is_down() -> None:
+    class Down(FakeUsage):
+        def put(self, row: UsageRow) -> UsageRow:
+            raise UnavailableError("down")
+
+    world = World()
+    world.pipeline = Pipeline(
+        policies=Policies(world.tenants, world.clock),
+        ledger=Ledger(world.accounts, Down()),
+        runtime=world.runtime,
+        prices=BOOK,
+        region="us-east-1",
+        clock=world.clock,
+    )
+
+    answer = world.pipeline.chat(world.admit())
+
+    assert answer.content == [{"text": "hello"}]
+    assert answer.remaining is None
+    assert world.open_holds == 1
+
+
+def test_a_stream_hands_out_its_text_and_is_metered() -> None:
+    world = World()
+    admitted = world.admit(streamed=True)
+    world.clock.advance(milliseconds=80)
+    texts: list[str] = []
+
+    answer = world.pipeline.stream(admitted, texts.append)
+
+    assert texts == ["hel", "lo"]
+    assert answer.content == [{"text": "hello"}]
+    assert (world.row.operation, world.row.first_token_ms) == ("converse_stream", 80)
+    assert world.row.total_cost == answer.cost.total > 0
+
+
+def test_a_stream_whose_consumer_fails_is_still_metered() -> None:
+    world = World()
+    calls: list[str] = []
+
+    def fail(text: str) -> None:
+        calls.append(text)
+        raise UnavailableError("table down")
+
+    with pytest.raises(UnavailableError):
+        world.pipeline.stream(world.admit(streamed=True), fail)
+
+    assert calls == ["hel"]
+    assert world.row.status == "ok"
+    assert world.row.total_cost > 0
+
+
+def test_a_broken_stream_keeps_its_hold_for_the_sweep() -> None:
+    world = World()
+    world.runtime.error = TollgateError("cut", may_be_billed=True)
+
+    with pytest.raises(TollgateError):
+        world.pipeline.stream(world.admit(streamed=True), lambda _: None)
+
+    assert (world.usage.rows, world.open_holds) == ({}, 1)
+
+
+def test_policy_changes_are_in_force_after_the_cache_time() -> None:
+    world = World()
+    world.admit()
+    world.tenants.tenants["acme"] = tenant(status="suspended")
+
+    world.clock.advance(seconds=CACHE_SECONDS - 1)
+    world.admit()
+    world.clock.advance(seconds=1)
+    with pytest.raises(ForbiddenError):
+        world.admit()
+
+
+def test_concurrency_frees_up_when_a_call_ends() -> None:
+    world = World(tenant(limits=Limits(concurrent_requests=1)))
+    first = world.admit()
+
+    with pytest.raises(TollgateError) as refused:
+        world.admit()
+    assert refused.value.code == "concurrent_requests_exceeded"
+    world.pipeline.chat(first)
+    world.admit()
