@@ -1,0 +1,190 @@
+mock_provider "aws" {
+  source = "../_mocks/aws"
+}
+
+variables {
+  prefix      = "tollgate-test"
+  account_id  = "111122223333"
+  kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
+}
+
+run "buckets" {
+  assert {
+    condition     = output.lake_bucket_name == "tollgate-test-lake-111122223333" && output.athena_bucket_name == "tollgate-test-athena-111122223333"
+    error_message = "Buckets are <prefix>-<name>-<account>."
+  }
+
+  assert {
+    condition     = !aws_s3_bucket.lake.force_destroy && !aws_s3_bucket.athena.force_destroy && one(aws_s3_bucket_versioning.lake.versioning_configuration).status == "Enabled"
+    error_message = "Billing records survive a destroy and an overwrite by default."
+  }
+
+  assert {
+    condition     = toset(keys(aws_s3_bucket_public_access_block.this)) == toset(["athena", "lake"]) && alltrue([for block in aws_s3_bucket_public_access_block.this : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets])
+    error_message = "Nothing can be made public."
+  }
+
+  assert {
+    condition     = alltrue([for encryption in aws_s3_bucket_server_side_encryption_configuration.this : one(encryption.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn])
+    error_message = "Objects are encrypted with the given key."
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_s3_bucket_policy.this : jsondecode(policy.policy).Statement[0].Effect == "Deny" && jsondecode(policy.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"])
+    error_message = "Both buckets refuse plain HTTP."
+  }
+}
+
+run "records_are_kept_by_default" {
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.lake.rule[0].expiration) == 0 && one(aws_s3_bucket_lifecycle_configuration.lake.rule[0].transition).days == 90
+    error_message = "Usage moves to a cheaper class and is never deleted, unless told otherwise."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.athena.rule[0].expiration[0].days == 30
+    error_message = "Query results expire."
+  }
+}
+
+run "retention_follows_the_inputs" {
+  variables {
+    lake_expiration_days   = 2557
+    lake_noncurrent_days   = 7
+    lake_transition_days   = 30
+    results_retention_days = 1
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.lake.rule[0].expiration[0].days == 2557 && one(aws_s3_bucket_lifecycle_configuration.lake.rule[0].transition).days == 30 && aws_s3_bucket_lifecycle_configuration.lake.rule[0].noncurrent_version_expiration[0].noncurrent_days == 7
+    error_message = "The lake's retention follows the inputs."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.athena.rule[0].expiration[0].days == 1
+    error_message = "The results' retention follows the input."
+  }
+}
+
+run "catalogue" {
+  assert {
+    condition     = output.glue_database_name == "tollgate_test" && aws_glue_catalog_table.usage.name == "usage" && aws_glue_catalog_table.usage.table_type == "EXTERNAL_TABLE"
+    error_message = "The table is usage in the database named after the prefix."
+  }
+
+  assert {
+    condition     = [for key in aws_glue_catalog_table.usage.partition_keys : "${key.name} ${key.type}"] == ["dt date", "hour int"]
+    error_message = "Partitions are the date and the hour."
+  }
+
+  assert {
+    condition     = aws_glue_catalog_table.usage.parameters["projection.enabled"] == "true" && aws_glue_catalog_table.usage.parameters["projection.hour.digits"] == "2" && aws_glue_catalog_table.usage.parameters["storage.location.template"] == "s3://tollgate-test-lake-111122223333/usage/dt=$${dt}/hour=$${hour}"
+    error_message = "Partitions are projected onto usage/dt=YYYY-MM-DD/hour=HH."
+  }
+
+  assert {
+    condition     = aws_glue_catalog_table.usage.storage_descriptor[0].columns[0].name == "schema_version" && alltrue([for column in aws_glue_catalog_table.usage.storage_descriptor[0].columns : column.type == "bigint" if endswith(column.name, "_cost")])
+    error_message = "Rows start with their schema's version, and costs are whole numbers."
+  }
+}
+
+run "workgroup" {
+  variables {
+    bytes_scanned_cutoff = 1073741824
+  }
+
+  assert {
+    condition     = output.workgroup_name == "tollgate-test" && aws_athena_workgroup.this.configuration[0].enforce_workgroup_configuration && aws_athena_workgroup.this.configuration[0].bytes_scanned_cutoff_per_query == 1073741824
+    error_message = "The workgroup's scan limit cannot be overruled by a client."
+  }
+
+  assert {
+    condition     = aws_athena_workgroup.this.configuration[0].result_configuration[0].output_location == "s3://tollgate-test-athena-111122223333/results/" && aws_athena_workgroup.this.configuration[0].result_configuration[0].encryption_configuration[0].kms_key_arn == var.kms_key_arn
+    error_message = "Results go to their own bucket, encrypted with the given key."
+  }
+
+  assert {
+    condition     = aws_athena_named_query.chargeback.name == "chargeback" && aws_athena_named_query.chargeback.database == "tollgate_test" && length(aws_athena_named_query.chargeback.query) > 0
+    error_message = "The chargeback query is there, in the stack's database."
+  }
+}
+
+run "refuses_a_bad_account" {
+  command = plan
+
+  variables {
+    account_id = "12345"
+  }
+
+  expect_failures = [var.account_id]
+}
+
+run "refuses_a_bad_prefix" {
+  command = plan
+
+  variables {
+    prefix = "tollgate-"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "refuses_a_key_alias" {
+  command = plan
+
+  variables {
+    kms_key_arn = "alias/tollgate-test"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "refuses_a_cutoff_that_athena_refuses" {
+  command = plan
+
+  variables {
+    bytes_scanned_cutoff = 9999999
+  }
+
+  expect_failures = [var.bytes_scanned_cutoff]
+}
+
+run "refuses_records_that_expire_within_a_quarter" {
+  command = plan
+
+  variables {
+    lake_expiration_days = 90
+  }
+
+  expect_failures = [var.lake_expiration_days]
+}
+
+run "refuses_no_time_to_recover" {
+  command = plan
+
+  variables {
+    lake_noncurrent_days = 0
+  }
+
+  expect_failures = [var.lake_noncurrent_days]
+}
+
+run "refuses_a_transition_that_s3_refuses" {
+  command = plan
+
+  variables {
+    lake_transition_days = 29
+  }
+
+  expect_failures = [var.lake_transition_days]
+}
+
+run "refuses_results_without_end" {
+  command = plan
+
+  variables {
+    results_retention_days = 366
+  }
+
+  expect_failures = [var.results_retention_days]
+}

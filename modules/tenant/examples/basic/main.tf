@@ -1,0 +1,63 @@
+# One tenant with one app and two keys, as modules/tenant_files hands it over.
+terraform {
+  required_version = ">= 1.11, < 2.0"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.95, < 7.0"
+    }
+  }
+}
+
+module "tenant" {
+  source = "../.."
+
+  prefix             = "tollgate-dev"
+  tenant_id          = "acme"
+  tenants_table_name = "tollgate-dev-tenants"
+  rest_api_id        = "abcde12345"
+  stage_name         = "v1"
+  kms_key_arn        = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
+
+  policy = {
+    schema_version = 1
+    tenant_id      = "acme"
+    name           = "Acme Search"
+    kind           = "team"
+    cost_center    = "CC-1001"
+    tier           = "pro"
+    status         = "active"
+    models         = ["amazon.nova-*"]
+    tags           = {}
+    budget         = { month_usd = "500", day_usd = null, mode = "hard" }
+    max_tokens     = { default = 1024, maximum = null }
+
+    limits = {
+      requests_per_minute = 600
+      requests_per_day    = 10000
+      tokens_per_minute   = null
+      concurrent_requests = 50
+    }
+
+    apps = {
+      websearch = {
+        status = "active"
+        tags   = { ApplicationID = "websearch" }
+        budget = { month_usd = null, day_usd = "20", mode = "hard" }
+
+        limits = {
+          requests_per_minute = null
+          requests_per_day    = null
+          tokens_per_minute   = null
+          concurrent_requests = null
+        }
+      }
+    }
+  }
+
+  keys = {
+    "websearch/primary" = { app_id = "websearch", key_name = "primary", status = "active", expires = "" }
+    "websearch/old"     = { app_id = "websearch", key_name = "old", status = "suspended", expires = "2027-01-31" }
+  }
+}
