@@ -11,6 +11,7 @@ import io
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -146,10 +147,13 @@ def day_prefix(day: date) -> str:
 
 def hour_file(rows: Iterable[UsageRow], standing: bytes | None) -> HourFile | None:
     """Write an hour's rows, together with those of the file that stands; None without rows."""
+    remaining = iter(rows)
+    first = next(remaining, None)
+    if first is None:
+        return None
     with _workspace() as (db, folder):
         lines = folder / "rows.json"
-        if not _write_lines(lines, rows):
-            return None
+        _write_lines(lines, chain([first], remaining))
         db.read_json(str(lines), columns=_COLUMNS, format="newline_delimited").create_view("fresh")
         if standing is not None:
             (folder / "standing.parquet").write_bytes(standing)
@@ -197,13 +201,10 @@ def _workspace() -> Iterator[tuple[DuckDBPyConnection, Path]]:
             yield db, Path(folder)
 
 
-def _write_lines(path: Path, rows: Iterable[UsageRow]) -> int:
-    count = 0
+def _write_lines(path: Path, rows: Iterable[UsageRow]) -> None:
     with path.open("w", encoding="utf-8") as lines:
         for row in rows:
             lines.write(json.dumps(to_json_row(row), ensure_ascii=False) + "\n")
-            count += 1
-    return count
 
 
 def _parquet(relation: duckdb.DuckDBPyRelation, path: Path) -> bytes:

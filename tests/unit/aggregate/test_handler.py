@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeUsageReader, FakeWatermark
+from tests.fakes.usage_rows import STARTED, usage_row
+from tollgate_aggregate import handler
+from tollgate_aggregate.service import Aggregator
+
+if TYPE_CHECKING:
+    from typing import Any
+
+CONTEXT: Any = SimpleNamespace(
+    function_name="tollgate-dev-aggregate",
+    memory_limit_in_mb=1024,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:tollgate-dev-aggregate",
+    aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
+)
+
+
+@pytest.fixture
+def aggregator(monkeypatch: pytest.MonkeyPatch) -> Aggregator:
+    monkeypatch.setattr(handler.metrics.provider, "namespace", "Tollgate")
+    monkeypatch.setattr(handler.metrics.provider, "service", "aggregate")
+    rows = [usage_row(priced=False), usage_row()]
+    made = Aggregator(
+        FakeUsageReader(rows), FakeWatermark(), FakeOpenHolds(), FakeLake(), lambda: STARTED
+    )
+    monkeypatch.setattr(handler, "_aggregator", lambda: made)
+    return made
+
+
+@pytest.mark.usefixtures("aggregator")
+def test_a_run_is_returned_and_counted_in_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    assert handler.lambda_handler({}, CONTEXT) == {
+        "hours": 25,
+        "rows": 2,
+        "unpriced": 1,
+        "days": ["2026-11-15"],
+        "closed_through": "2026-11-15T12:00:00+00:00",
+    }
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (metrics,) = [line for line in lines if "_aws" in line]
+    assert metrics["AggregatedHours"] == [25]
+    assert metrics["AggregatedRows"] == [2]
+    assert metrics["UnpricedRows"] == [1]
+
+
+@pytest.mark.usefixtures("aggregator")
+def test_an_event_nobody_defined_fails_the_run() -> None:
+    with pytest.raises(ValueError, match="event with"):
+        handler.lambda_handler({"dates": "2026-11-15"}, CONTEXT)
+
+
+def test_the_names_of_tables_and_bucket_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handler._aggregator.cache_clear()
+    for variable in ("USAGE_TABLE", "ACCOUNTS_TABLE", "LAKE_BUCKET"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(RuntimeError, match="USAGE_TABLE, ACCOUNTS_TABLE, LAKE_BUCKET"):
+        handler._aggregator()
