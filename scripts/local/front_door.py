@@ -1,0 +1,274 @@
+"""An HTTP server that stands where API Gateway stands in AWS, in front of the same handlers.
+
+`FrontDoor` is an ASGI application plus the server it runs in. For each request it does what the
+REST API of `modules/gateway` does: find the route, ask the authorizer, count against the usage
+plan, insist on required parameters, invoke the function, and check its answer. A function that
+takes longer than API Gateway waits goes on working while the client gets its 504, as on AWS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import uvicorn
+
+from scripts.local import apigateway
+from scripts.local.apigateway import (
+    Authorization,
+    Contract,
+    GatewayError,
+    GatewayResponses,
+    HttpRequest,
+    HttpResponse,
+    Operation,
+    UsagePlans,
+)
+from scripts.local.lambda_runtime import FunctionError, Functions, PayloadTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from types import TracebackType
+    from typing import Self
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+Result = TypeVar("Result")
+
+INTEGRATION_TIMEOUT_SECONDS = 29.0
+AUTHORIZER = "authorize"
+START_SECONDS = 10.0
+REQUEST_HEADER_FIELDS_TOO_LARGE = 431
+
+log = logging.getLogger(__name__)
+
+
+class FrontDoor:
+    """The server; use it as a context manager.
+
+    Args:
+        functions: the handlers by the names in the OpenAPI document, and `authorize`.
+        usage_plans: fences of the tenants; None lets every key through.
+        port: TCP port on the loopback interface, 0 for a free one.
+        authorizer_cache_seconds: how long an authorizer's answer is reused per header value.
+        integration_timeout: seconds that a client waits for a function.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        *,
+        usage_plans: UsagePlans | None = None,
+        port: int = 0,
+        authorizer_cache_seconds: float = 0.0,
+        integration_timeout: float = INTEGRATION_TIMEOUT_SECONDS,
+    ) -> None:
+        self._functions = functions
+        self._usage_plans = usage_plans
+        self._contract = Contract.load()
+        self._responses = GatewayResponses.load()
+        self._timeout = integration_timeout
+        self._cache_seconds = authorizer_cache_seconds
+        self._cache: dict[tuple[str, str], tuple[float, Authorization]] = {}
+        needed = sorted({*self._contract.functions, AUTHORIZER})
+        if missing := [name for name in needed if name not in functions]:
+            raise ValueError(f"no handler for {', '.join(missing)}")
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self._port: int = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._application,
+                access_log=False,
+                backlog=1024,
+                http="h11",
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+                ws="none",
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a slash at its end."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Serve in a thread; returns when connections are accepted."""
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("the front door did not start")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Stop serving; functions that still run are left to themselves."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def _application(self, scope: Message, receive: Receive, send: Send) -> None:
+        started = time.monotonic()
+        request_id = str(uuid.uuid4())
+        try:
+            request = await _read(scope, receive, request_id)
+            response = await self._answer(request)
+        except GatewayError as error:
+            response = self._responses.render(error, request_id)
+        except _HeadersTooLargeError:
+            refusal = GatewayError("DEFAULT_4XX", "Request Header Fields Too Large")
+            rendered = self._responses.render(refusal, request_id)
+            response = HttpResponse(
+                REQUEST_HEADER_FIELDS_TOO_LARGE, rendered.headers, rendered.body
+            )
+        elapsed = round((time.monotonic() - started) * 1000)
+        log.info("%s %s %d %d ms", scope["method"], scope["path"], response.status, elapsed)
+        await _write(response, send)
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        operation, path_parameters = self._contract.route(request)
+        authorization = await self._authorize(operation, request, path_parameters)
+        if not authorization.allows(apigateway.method_arn(request)):
+            raise GatewayError("ACCESS_DENIED")
+        if self._usage_plans is not None:
+            self._usage_plans.admit(authorization.usage_key)
+        apigateway.check_parameters(operation, request)
+        event = apigateway.proxy_event(operation, request, path_parameters, authorization.context)
+        try:
+            document = await asyncio.wait_for(
+                in_thread(lambda: self._functions.invoke(operation.function, event)),
+                self._timeout,
+            )
+        except TimeoutError as error:
+            raise GatewayError("INTEGRATION_TIMEOUT") from error
+        except PayloadTooLargeError as error:
+            raise GatewayError("REQUEST_TOO_LARGE") from error
+        except FunctionError as error:
+            log.error("%s", error, exc_info=error.__cause__)
+            raise GatewayError("INTEGRATION_FAILURE") from error
+        return apigateway.proxy_response(document, request.request_id)
+
+    async def _authorize(
+        self, operation: Operation, request: HttpRequest, path_parameters: dict[str, str]
+    ) -> Authorization:
+        identity = request.header(operation.identity_header)
+        if not identity:
+            raise GatewayError("UNAUTHORIZED")
+        cache_key = (operation.identity_scheme, identity)
+        expires, cached = self._cache.get(cache_key, (0.0, None))
+        if cached is not None and time.monotonic() < expires:
+            return cached
+        event = apigateway.authorizer_event(operation, request, path_parameters)
+        try:
+            document = await in_thread(lambda: self._functions.invoke(AUTHORIZER, event))
+        except (FunctionError, PayloadTooLargeError) as error:
+            log.error("%s", error, exc_info=error.__cause__)
+            raise GatewayError("AUTHORIZER_FAILURE") from error
+        authorization = Authorization.parse(document)
+        if self._cache_seconds > 0:
+            self._cache[cache_key] = (time.monotonic() + self._cache_seconds, authorization)
+        return authorization
+
+
+async def in_thread(work: Callable[[], Result]) -> Result:
+    """Run `work` in a thread of its own: Lambda, too, gives each concurrent call an environment.
+
+    The thread is a daemon, so that a call that nobody waits for never holds up the end of the
+    process.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(set_outcome: Callable[[], None]) -> None:
+        if not future.done():
+            set_outcome()
+
+    def report(set_outcome: Callable[[], None]) -> None:
+        # The loop may be gone when a call outlives the server.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, set_outcome)
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - handed on to whoever awaits the future
+            failure = error
+            report(lambda: future.set_exception(failure))
+        else:
+            report(lambda: future.set_result(result))
+
+    threading.Thread(target=run, daemon=True).start()
+    return await future
+
+
+class _HeadersTooLargeError(Exception):
+    pass
+
+
+async def _read(scope: Message, receive: Receive, request_id: str) -> HttpRequest:
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+    ]
+    # A header's size is its name, its value, and the colon, space and line end between them.
+    if sum(len(name) + len(value) + 4 for name, value in headers) > apigateway.MAX_HEADER_BYTES:
+        raise _HeadersTooLargeError
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > apigateway.MAX_BODY_BYTES:
+            raise GatewayError("REQUEST_TOO_LARGE")
+    client = scope.get("client") or ("127.0.0.1", 0)
+    return HttpRequest(
+        method=scope["method"],
+        path=scope["raw_path"].decode("ascii"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=bytes(body),
+        source_ip=client[0],
+        request_id=request_id,
+    )
+
+
+async def _write(response: HttpResponse, send: Send) -> None:
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers
+        if name != "content-length"
+    ]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,96 @@
+"""Call a function's handler the way Lambda does: JSON in, JSON out, with a context."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.local.ministack import ACCOUNT_ID, REGION
+
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+"""What a synchronous invocation takes and what it may return."""
+
+TIMEOUT_SECONDS: Mapping[str, int] = {
+    "authorize": 10,
+    "invoke": 300,
+    "stream": 900,
+    "models": 30,
+    "aggregate": 900,
+    "sweep": 300,
+}
+
+Handler = Callable[[dict[str, Any], Any], object]
+
+
+class PayloadTooLargeError(Exception):
+    """The event is larger than Lambda takes."""
+
+
+class FunctionError(Exception):
+    """The handler raised, or what it returned cannot be sent; the cause says which."""
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """The part of Lambda's context object that Python functions use."""
+
+    function_name: str
+    timeout_seconds: int
+    memory_limit_in_mb: int = 512
+    function_version: str = "$LATEST"
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def invoked_function_arn(self) -> str:
+        """ARN of the function."""
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.function_name}"
+
+    @property
+    def log_group_name(self) -> str:
+        """Log group of the function."""
+        return f"/aws/lambda/{self.function_name}"
+
+    @property
+    def log_stream_name(self) -> str:
+        """Log stream of this environment."""
+        return "local"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would stop the function."""
+        left = self.timeout_seconds - (time.monotonic() - self.started)
+        return max(0, round(left * 1000))
+
+
+class Functions:
+    """The handlers by function name (`invoke`, not `tollgate-local-invoke`)."""
+
+    def __init__(self, handlers: Mapping[str, Handler], prefix: str = "tollgate-local") -> None:
+        self._handlers = dict(handlers)
+        self._prefix = prefix
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._handlers
+
+    def invoke(self, name: str, event: Mapping[str, object]) -> Any:  # noqa: ANN401
+        """Call a handler; returns what the caller of Lambda would parse from the response.
+
+        Raises:
+            PayloadTooLargeError: the event does not fit.
+            FunctionError: the handler failed.
+        """
+        payload = json.dumps(event)
+        if len(payload.encode()) > MAX_PAYLOAD_BYTES:
+            raise PayloadTooLargeError(f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")
+        context = LambdaContext(f"{self._prefix}-{name}", TIMEOUT_SECONDS.get(name, 300))
+        try:
+            response = json.dumps(self._handlers[name](json.loads(payload), context))
+        except Exception as error:
+            raise FunctionError(f"{name}: {type(error).__name__}: {error}") from error
+        if len(response.encode()) > MAX_PAYLOAD_BYTES:
+            raise FunctionError(f"{name}: the response has more than {MAX_PAYLOAD_BYTES} bytes")
+        return json.loads(response)
