@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from aws_lambda_powertools import Logger, Metrics
 
-# Service name, namespace and level come from POWERTOOLS_* variables set by Terraform.
+# The service's name and the log level come from POWERTOOLS_* variables set by Terraform.
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="Tollgate")
