@@ -104,6 +104,11 @@ class FakeAccounts:
         with self._lock:
             return self._accounts.get(account_id)
 
+    def place(self, account: Account) -> None:
+        """Sets an account up as a crash left it."""
+        with self._lock:
+            self._accounts[account.account_id] = account
+
     def scan(self) -> Iterator[Account]:
         with self._lock:
             accounts = list(self._accounts.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from tollgate.domain.tenants import App, Budget, Caller, Limits, Tenant
 from tollgate.ports import ChatReply, StreamEnd, TextDelta
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tollgate.domain.errors import TollgateError
     from tollgate.ports import ChatRequest

@@ -6,6 +6,7 @@ import hashlib
 from datetime import date
 
 import pytest
+
 from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import FakeClock
 from tollgate.domain.tenants import KeyRecord

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests.fakes.world import tenant
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.holds import (

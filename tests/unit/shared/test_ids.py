@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from tollgate.domain.ids import (
     USAGE_SHARDS,
     is_request_id,
@@ -35,7 +36,8 @@ def test_ids_sort_by_time_and_never_repeat() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "job", str(uuid.uuid4()), new_request_id(NOW).upper(), f"{{{new_request_id(NOW)}}}"]
+    "text",
+    ["", "job", str(uuid.uuid4()), new_request_id(NOW).upper(), f"{{{new_request_id(NOW)}}}"],
 )
 def test_other_texts_are_no_ids(text: str) -> None:
     assert not is_request_id(text)

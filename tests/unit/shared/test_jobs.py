@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.fakes.jobs import FakeJobs, FakePayloads, FakeQueue
 from tests.fakes.world import FakeRuntime, caller, tenant
 from tests.unit.shared.test_pipeline import World
@@ -20,7 +22,9 @@ from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import QUEUE_SECONDS, RESULT_SECONDS, RUN_SECONDS, Job
 from tollgate.domain.tenants import Limits
 from tollgate.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
-from tollgate.pipeline import AdmittedCall
+
+if TYPE_CHECKING:
+    from tollgate.pipeline import AdmittedCall
 
 
 class JobWorld(World):

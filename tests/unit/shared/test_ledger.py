@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from tests.fakes.ledger import FakeAccounts, FakeUsage
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOW

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from tests.fakes.world import NOW, app, tenant
 from tollgate.domain.ledger import (
     Account,

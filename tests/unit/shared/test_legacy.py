@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.fakes.world import NOVA_LITE, caller
 from tollgate.dialects import legacy
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError

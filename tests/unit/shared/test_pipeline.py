@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.world import NOVA_LITE, FakeClock, FakeRuntime, app, caller, tenant
 from tollgate.domain.errors import (
@@ -19,10 +20,12 @@ from tollgate.domain.errors import (
 from tollgate.domain.money import usd
 from tollgate.domain.prices import PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, Limits, Tenant
-from tollgate.domain.usage import UsageRow
 from tollgate.ledger import Ledger
 from tollgate.pipeline import AdmittedCall, ChatCall, Pipeline
 from tollgate.policy import CACHE_SECONDS, Policies
+
+if TYPE_CHECKING:
+    from tollgate.domain.usage import UsageRow
 
 # 2 USD per million input tokens is 2,000,000 picodollars a token.
 BOOK = PriceBook(

@@ -6,6 +6,7 @@ import json
 from datetime import date, datetime
 
 import pytest
+
 from tollgate.domain.money import usd
 from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
 

@@ -1,0 +1,142 @@
+"""The model list."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.fakes.ledger import FakeTenants
+from tests.fakes.world import NOVA_LITE, FakeClock, caller, tenant
+from tests.unit.shared.test_pipeline import BOOK
+from tollgate.domain.errors import ForbiddenError
+from tollgate.domain.prices import PriceBook
+from tollgate.http import Request
+from tollgate.policy import Policies
+from tollgate_models.service import CATALOGUE_SECONDS, ModelsService
+
+REQUEST = Request("gw-1", caller(), {}, {}, {}, b"")
+SUMMARY = {
+    "modelId": NOVA_LITE,
+    "modelArn": f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA_LITE}",
+    "modelName": "Nova Lite",
+    "providerName": "Amazon",
+    "inputModalities": ["TEXT"],
+    "outputModalities": ["TEXT"],
+}
+UNPRICED = {**SUMMARY, "modelId": "amazon.nova-sonic-v1:0"}
+ODD = {**SUMMARY, "modelId": "amazon.nova lite"}
+PROFILE = {
+    "inferenceProfileId": f"us.{NOVA_LITE}",
+    "inferenceProfileArn": f"arn:aws:bedrock:us-east-1:1:inference-profile/us.{NOVA_LITE}",
+    "inferenceProfileName": "US Nova Lite",
+}
+
+
+class FakeCatalogue:
+    """A catalogue of fixed summaries that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def foundation_models(self) -> list[dict[str, Any]]:
+        self.asked += 1
+        return [SUMMARY, UNPRICED, ODD]
+
+    def inference_profiles(self) -> list[dict[str, Any]]:
+        return [
+            PROFILE,
+            {**PROFILE, "inferenceProfileId": "us.meta.llama9"},
+            {**PROFILE, "inferenceProfileId": "??"},
+        ]
+
+
+def book() -> PriceBook:
+    rates = {"default": {"input": "2", "output": "10"}}
+    period = {"from": "2026-01-01", "to": None, "rates": {"in_region": rates, "geo/us": rates}}
+    return PriceBook(
+        {
+            "schema_version": 1,
+            "currency": "USD",
+            "unit": "1M tokens",
+            "version": "v",
+            "models": {NOVA_LITE: {"mode": "chat", "effective": [period]}},
+        }
+    )
+
+
+def service(
+    *models: str, prices: PriceBook | None = None, clock: FakeClock | None = None
+) -> tuple[ModelsService, FakeCatalogue]:
+    clock = clock or FakeClock()
+    catalogue = FakeCatalogue()
+    policies = Policies(FakeTenants(tenant(models=models)), clock)
+    made = ModelsService(
+        policies=policies,
+        catalogue=catalogue,
+        prices=prices or book(),
+        region="us-east-1",
+        clock=clock,
+    )
+    return made, catalogue
+
+
+def listed(made: ModelsService) -> list[str]:
+    response = made.list(REQUEST)
+    (page,) = json.loads(response["body"])
+    return [summary["modelId"] for summary in page["modelSummaries"]]
+
+
+def test_allowed_and_priced_models_and_profiles_are_listed() -> None:
+    assert listed(service("*")[0]) == [NOVA_LITE, f"us.{NOVA_LITE}"]
+
+
+def test_the_allow_list_filters() -> None:
+    assert listed(service("us.*")[0]) == [f"us.{NOVA_LITE}"]
+    assert listed(service("meta.*")[0]) == []
+
+
+def test_a_profile_without_a_price_is_not_listed() -> None:
+    assert listed(service("*", prices=BOOK)[0]) == [NOVA_LITE]
+
+
+def test_a_profile_looks_like_its_model() -> None:
+    response = service("us.*")[0].list(REQUEST)
+    (page,) = json.loads(response["body"])
+
+    assert page["modelSummaries"] == [
+        {
+            **SUMMARY,
+            "modelId": f"us.{NOVA_LITE}",
+            "modelArn": PROFILE["inferenceProfileArn"],
+            "modelName": "US Nova Lite",
+        }
+    ]
+    assert response["headers"]["x-tenant-id"] == "acme"
+
+
+def test_the_catalogue_is_asked_again_after_its_time() -> None:
+    clock = FakeClock()
+    made, catalogue = service("*", clock=clock)
+
+    listed(made)
+    clock.advance(seconds=CATALOGUE_SECONDS - 1)
+    listed(made)
+    assert catalogue.asked == 1
+    clock.advance(seconds=1)
+    listed(made)
+    assert catalogue.asked == 2
+
+
+def test_a_suspended_tenant_gets_no_list() -> None:
+    clock = FakeClock()
+    made = ModelsService(
+        policies=Policies(FakeTenants(tenant(status="suspended")), clock),
+        catalogue=FakeCatalogue(),
+        prices=book(),
+        region="us-east-1",
+        clock=clock,
+    )
+    with pytest.raises(ForbiddenError):
+        made.list(REQUEST)
