@@ -1,0 +1,74 @@
+"""The Glue table, the usage row and the chargeback query name the same columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import sqlglot
+from sqlglot import exp
+
+from tollgate.domain.usage import GLUE_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2]
+ANALYTICS = ROOT / "modules" / "analytics"
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever the HCL holds
+    """Take away the quotes that python-hcl2 leaves around strings and keys."""
+    if isinstance(value, str):
+        return value.strip('"')
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return value
+
+
+def analytics() -> dict[str, Any]:
+    merged: dict[str, list[Any]] = {}
+    for path in sorted(ANALYTICS.glob("*.tf")):
+        with path.open(encoding="utf-8") as source:
+            for block, bodies in hcl2.load(source).items():
+                if isinstance(bodies, list):
+                    merged.setdefault(block, []).extend(plain(bodies))
+    return merged
+
+
+def usage_table() -> dict[str, Any]:
+    (table,) = [
+        body["aws_glue_catalog_table"]["usage"]
+        for body in analytics()["resource"]
+        if "aws_glue_catalog_table" in body
+    ]
+    return dict(table)
+
+
+def test_glue_columns_are_the_usage_row() -> None:
+    (columns,) = [
+        body["usage_columns"] for body in analytics()["locals"] if "usage_columns" in body
+    ]
+    assert [(column["name"], column["type"]) for column in columns] == GLUE_COLUMNS
+
+
+def test_partitions_are_the_day_and_hour_of_the_file_names() -> None:
+    table = usage_table()
+    assert [(key["name"], key["type"]) for key in table["partition_keys"]] == [
+        ("dt", "date"),
+        ("hour", "int"),
+    ]
+    parameters = table["parameters"]
+    assert parameters["projection.dt.format"] == "yyyy-MM-dd"
+    assert parameters["projection.hour.range"] == "0,23"
+    assert parameters["projection.hour.digits"] in ("2", 2)
+    assert parameters["storage.location.template"].endswith("/dt=$${dt}/hour=$${hour}")
+
+
+def test_the_chargeback_query_uses_columns_of_the_table_only() -> None:
+    query = sqlglot.parse_one(
+        (ANALYTICS / "queries" / "chargeback.sql").read_text("utf-8"), read="athena"
+    )
+    used = {column.name for column in query.find_all(exp.Column)}
+    assert used <= {name for name, _ in GLUE_COLUMNS} | {"dt", "hour"}
+    assert {table.name for table in query.find_all(exp.Table)} == {usage_table()["name"]}

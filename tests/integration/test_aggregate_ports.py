@@ -1,0 +1,207 @@
+"""What aggregation relies on, held against the fakes and the AWS adapters alike."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from scripts.local.ministack import MiniStack
+from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeUsageReader, FakeWatermark
+from tests.fakes.usage_rows import usage_row
+from tollgate.adapters.accounts import DynamoAccounts
+from tollgate.adapters.lake import S3Lake
+from tollgate.adapters.tables import ACCOUNTS, USAGE, TableSpec
+from tollgate.adapters.usage import DynamoUsage
+from tollgate.adapters.usage_reader import DynamoOpenHolds, DynamoUsageReader, DynamoWatermark
+from tollgate.domain.errors import UnavailableError
+from tollgate.domain.ids import new_request_id
+from tollgate.domain.ledger import Account, Hold, Scope, Windows
+from tollgate.domain.tenants import Budget, Limits
+from tollgate_aggregate.files import day_files, hour_key
+from tollgate_aggregate.service import Aggregator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tollgate.domain.usage import UsageRow
+    from tollgate_aggregate.ports import Lake, OpenHolds, UsageReader, Watermark
+
+HOUR = timedelta(hours=1)
+NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
+REGION = "us-east-1"
+BUCKET = "tollgate-test-lake"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The four ports, with how to put usage rows and holds behind them."""
+
+    usage: UsageReader
+    watermark: Watermark
+    holds: OpenHolds
+    lake: Lake
+    add_row: Callable[[UsageRow], object]
+    place_hold: Callable[[str, str], None]
+
+
+def fake_world() -> World:
+    usage, holds = FakeUsageReader(), FakeOpenHolds()
+    return World(
+        usage,
+        FakeWatermark(),
+        holds,
+        FakeLake(),
+        add_row=usage.add,
+        place_hold=lambda _, request_id: holds.open.append(request_id),
+    )
+
+
+def aws_world(**client: Any) -> World:  # noqa: ANN401 - arguments of boto3.client
+    tables = boto3.client("dynamodb", region_name=REGION, **client)
+    objects = boto3.client("s3", region_name=REGION, **client)
+    for spec in (USAGE, ACCOUNTS):
+        create_table(tables, spec)
+    objects.create_bucket(Bucket=BUCKET)
+    accounts = DynamoAccounts(tables, ACCOUNTS.name)
+
+    def place_hold(account_id: str, request_id: str) -> None:
+        windows = Windows.at(NOON)
+        accounts.create(Account(account_id, windows.month, windows.day, windows.minute))
+        hold = Hold(request_id, 1, 1, 2**31, "a.m", "app", "app/key", "converse", streamed=False)
+        accounts.admit(Scope(account_id, Budget(), Limits()), hold, windows)
+
+    return World(
+        DynamoUsageReader(tables, USAGE.name),
+        DynamoWatermark(tables, USAGE.name),
+        DynamoOpenHolds(tables, ACCOUNTS.name),
+        S3Lake(objects, BUCKET),
+        add_row=DynamoUsage(tables, USAGE.name).put,
+        place_hold=place_hold,
+    )
+
+
+def create_table(client: Any, spec: TableSpec) -> None:  # noqa: ANN401 - a boto3 client
+    keys = [(spec.hash_key, "HASH")] + ([(spec.range_key, "RANGE")] if spec.range_key else [])
+    client.create_table(
+        TableName=spec.name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
+        KeySchema=[{"AttributeName": n, "KeyType": kind} for n, kind in keys],
+    )
+
+
+@pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.stack)])
+def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with ExitStack() as stack:
+        if request.param == "fake":
+            yield fake_world()
+            return
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        if request.param == "moto":
+            stack.enter_context(mock_aws())
+            yield aws_world()
+        else:
+            emulator = stack.enter_context(MiniStack())
+            yield aws_world(endpoint_url=emulator.endpoint_url)
+
+
+def test_an_hour_has_exactly_its_own_rows(world: World) -> None:
+    inside = [usage_row(started_at=NOON + timedelta(seconds=89 * n)) for n in range(40)]
+    outside = [
+        usage_row(started_at=NOON - timedelta(milliseconds=1)),
+        usage_row(started_at=NOON + HOUR),
+    ]
+    for row in [*inside, *outside]:
+        world.add_row(row)
+    found = sorted(world.usage.hour(NOON), key=lambda row: row.request_id)
+    assert found == sorted(inside, key=lambda row: row.request_id)
+    assert list(world.usage.hour(NOON + 5 * HOUR)) == []
+
+
+def test_an_hour_larger_than_a_page_is_read_whole(world: World) -> None:
+    # Sixteen rows of 180 KB on average go to a shard: several pages of 1 MB each.
+    rows = [usage_row(tags={"filler": "x" * 180_000}) for _ in range(120)]
+    for row in rows:
+        world.add_row(row)
+    assert {row.request_id for row in world.usage.hour(NOON)} == {row.request_id for row in rows}
+
+
+def test_the_watermark_only_moves_forward(world: World) -> None:
+    assert world.watermark.get() is None
+    world.watermark.set(NOON)
+    assert world.watermark.get() == NOON
+    world.watermark.set(NOON - HOUR)
+    assert world.watermark.get() == NOON
+    world.watermark.set(NOON + HOUR)
+    assert world.watermark.get() == NOON + HOUR
+
+
+def test_the_watermark_is_no_usage_row(world: World) -> None:
+    world.watermark.set(NOON)
+    assert list(world.usage.hour(NOON)) == []
+
+
+def test_holds_of_all_accounts_are_found(world: World) -> None:
+    assert list(world.holds.request_ids()) == []
+    first, second = new_request_id(NOON), new_request_id(NOON)
+    world.place_hold("tenant#acme", first)
+    world.place_hold("app#acme/websearch", first)
+    world.place_hold("tenant#beta", second)
+    assert set(world.holds.request_ids()) == {first, second}
+
+
+def test_objects_are_replaced_read_and_listed_by_prefix(world: World) -> None:
+    assert world.lake.get("usage/a") is None
+    assert list(world.lake.list("usage/")) == []
+    world.lake.put("usage/b", b"1")
+    world.lake.put("usage/a", b"2")
+    world.lake.put("usage/a", b"\x00\xff")
+    world.lake.put("usages/c", b"3")
+    assert world.lake.get("usage/a") == b"\x00\xff"
+    assert list(world.lake.list("usage/")) == ["usage/a", "usage/b"]
+
+
+def test_a_run_carries_rows_from_the_table_to_the_reports(world: World) -> None:
+    now = NOON + HOUR + timedelta(minutes=15)
+    settled = [usage_row(started_at=NOON + timedelta(minutes=m)) for m in (1, 2)]
+    running = usage_row(started_at=NOON + HOUR)
+    for row in settled:
+        world.add_row(row)
+    world.place_hold("tenant#acme", running.request_id)
+    aggregator = Aggregator(world.usage, world.watermark, world.holds, world.lake, lambda: now)
+    report = aggregator.run({})
+    assert (report.hours, report.rows) == (25, 2)
+    assert world.watermark.get() == NOON + HOUR
+    file = world.lake.get(hour_key(NOON))
+    assert file is not None
+    for key, data in day_files(NOON.date(), [file]).items():
+        assert world.lake.get(key) == data
+
+
+@mock_aws
+def test_a_dependency_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    tables = boto3.client("dynamodb", region_name=REGION)
+    lake = S3Lake(boto3.client("s3", region_name=REGION), "nowhere")
+    with pytest.raises(UnavailableError, match="usage table"):
+        list(DynamoUsageReader(tables, "nowhere").hour(NOON))
+    with pytest.raises(UnavailableError, match="usage table"):
+        DynamoWatermark(tables, "nowhere").get()
+    with pytest.raises(UnavailableError, match="usage table"):
+        DynamoWatermark(tables, "nowhere").set(NOON)
+    with pytest.raises(UnavailableError, match="ledger"):
+        list(DynamoOpenHolds(tables, "nowhere").request_ids())
+    with pytest.raises(UnavailableError, match="usage lake"):
+        lake.put("a", b"")
+    with pytest.raises(UnavailableError, match="usage lake"):
+        lake.get("a")
+    with pytest.raises(UnavailableError, match="usage lake"):
+        list(lake.list("a"))
