@@ -1,0 +1,71 @@
+"""Load one unpacked zip with nothing else to import from, and report what it did.
+
+Run as a program by an isolated interpreter (`-I -S`): `load_zip.py <folder> <function>`.
+Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+
+def main() -> None:
+    """Import the handler, compose its service as the first request would, and report."""
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    standard_library = [Path(entry).resolve() for entry in sys.path]
+    sys.path.insert(0, str(folder))
+    settings = importlib.import_module(f"tollgate_{name}.settings").Settings
+    for field in fields(settings):
+        os.environ.setdefault(field.name.upper(), f"https://example.invalid/1/{field.name}")
+
+    session = importlib.import_module("boto3.session").Session
+    make_client = session.client
+    services: list[str] = []
+
+    def recording_client(self: object, service: str, *args: object, **options: object) -> object:
+        services.append(service)
+        return make_client(self, service, *args, **options)
+
+    session.client = recording_client
+    handler = importlib.import_module(f"tollgate_{name}.handler")
+    handler.build_service()
+    report = {
+        "callable": callable(handler.lambda_handler),
+        "services": sorted(set(services)),
+        "strangers": strangers(folder, standard_library),
+        "duckdb_rows": duckdb_rows() if (folder / "duckdb").is_dir() else None,
+    }
+    print(json.dumps(report))
+
+
+def strangers(folder: Path, standard_library: list[Path]) -> list[str]:
+    """Name the loaded modules that came from neither the zip nor the standard library."""
+    homes = [folder.resolve(), *standard_library]
+    main_module = sys.modules["__main__"]
+    files = {
+        name: Path(module.__file__).resolve()
+        for name, module in sys.modules.items()
+        if module is not main_module and getattr(module, "__file__", None)
+    }
+    return [
+        name
+        for name, file in files.items()
+        if not any(file.is_relative_to(home) for home in homes) or "site-packages" in file.parts
+    ]
+
+
+def duckdb_rows() -> int:
+    """Write a Parquet file and count its rows, which needs all of duckdb but no extension."""
+    connection = importlib.import_module("duckdb").connect()
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("COPY (SELECT * FROM range(3)) TO 'rows.parquet' (FORMAT parquet)")
+    return int(connection.execute("SELECT count(*) FROM 'rows.parquet'").fetchone()[0])
+
+
+if __name__ == "__main__":
+    main()
