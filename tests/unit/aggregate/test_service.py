@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeUsageReader, FakeWatermark
 from tests.fakes.usage_rows import usage_row
 from tollgate.domain.ids import new_request_id
-from tollgate_aggregate.service import Aggregator, RunReport
+from tollgate_aggregate.service import Aggregator, OvertakenError, RunReport
+
+if TYPE_CHECKING:
+    from tollgate_aggregate.ports import StoredObject
 
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
@@ -124,10 +128,10 @@ def test_running_again_writes_nothing_new() -> None:
     world.usage.add(*(usage_row(started_at=NOON - timedelta(minutes=m)) for m in range(1, 90, 10)))
     world.run()
     before = dict(world.lake.objects)
-    world.lake.written.clear()
+    writes = len(world.lake.written)
     world.run(date="2026-11-15")
     world.run()
-    assert world.lake.written == []
+    assert len(world.lake.written) == writes
     assert world.lake.objects == before
 
 
@@ -149,10 +153,10 @@ def test_reports_lost_in_a_crash_are_made_up_for() -> None:
     world.usage.add(usage_row(started_at=NOON - timedelta(minutes=1)))
     put = world.lake.put
 
-    def crash_at_reports(key: str, data: bytes) -> None:
+    def crash_at_reports(key: str, data: bytes, replacing: StoredObject | None) -> bool:
         if not key.startswith("usage/"):
             raise ConnectionError("lake is gone")
-        put(key, data)
+        return put(key, data, replacing)
 
     world.lake.put = crash_at_reports  # type: ignore[method-assign]
     with pytest.raises(ConnectionError):
@@ -171,12 +175,44 @@ def test_a_backlog_is_closed_day_by_day() -> None:
     put = world.lake.put
     broken = "usage/dt=2026-11-15/hour=03/part-00.parquet"
 
-    def dies_on_the_last_day(key: str, data: bytes) -> None:
+    def dies_on_the_last_day(key: str, data: bytes, replacing: StoredObject | None) -> bool:
         if key == broken:
             raise TimeoutError
-        put(key, data)
+        return put(key, data, replacing)
 
     world.lake.put = dies_on_the_last_day  # type: ignore[method-assign]
     with pytest.raises(TimeoutError):
         world.run()
     assert world.watermark.get() == datetime(2026, 11, 15, tzinfo=UTC)
+
+
+def test_runs_at_the_same_time_lose_nothing() -> None:
+    world = World(NOON + timedelta(minutes=30), closed_through=NOON)
+    early, late = usage_row(started_at=NOON), usage_row(started_at=NOON)
+    world.usage.add(early)
+    put, overtaken = world.lake.put, []
+
+    def another_run_comes_first(key: str, data: bytes, replacing: StoredObject | None) -> bool:
+        # Once per object: a run that has seen one row more finishes before this one writes.
+        if key not in overtaken:
+            overtaken.append(key)
+            world.usage.add(late)
+            world.run()
+        return put(key, data, replacing)
+
+    world.lake.put = another_run_comes_first  # type: ignore[method-assign]
+    assert world.run().rows == 2
+    assert len(overtaken) == 3
+    alone = World(NOON + timedelta(minutes=30), closed_through=NOON)
+    alone.usage.add(early, late)
+    alone.run()
+    assert world.lake.objects == alone.lake.objects
+
+
+def test_a_run_that_is_overtaken_again_and_again_says_so() -> None:
+    world = World(NOON + timedelta(minutes=30), closed_through=NOON)
+    world.usage.add(usage_row(started_at=NOON))
+    world.lake.put = lambda *_: False  # type: ignore[method-assign]
+    with pytest.raises(OvertakenError, match="usage/dt=2026-11-15/hour=12/part-00.parquet"):
+        world.run()
+    assert world.watermark.get() == NOON

@@ -1,0 +1,444 @@
+"""One contract for each port, held by the in-memory fake and by the adapter on the emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.fakes.jobs import FakeJobs, FakePayloads, FakeQueue
+from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
+from tests.fakes.usage_rows import usage_row
+from tests.fakes.world import NOW
+from tests.unit.shared.test_tenants import DOCUMENT
+from tollgate.adapters import tables
+from tollgate.adapters.accounts import DynamoAccounts
+from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
+from tollgate.adapters.tenants import DynamoTenants
+from tollgate.adapters.usage import DynamoUsage
+from tollgate.domain.errors import UnavailableError
+from tollgate.domain.ids import new_request_id
+from tollgate.domain.jobs import JOB_EXPIRED, Job
+from tollgate.domain.ledger import Hold, Scope, Windows, new_account, roll_over
+from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
+from tollgate.ports import (
+    Accounts,
+    Admitted,
+    JobQueue,
+    Jobs,
+    Payloads,
+    Rejected,
+    Tenants,
+    TokenRefund,
+    Usage,
+)
+
+WINDOWS = Windows.at(NOW)
+Client = Callable[[str], Any]
+MakeTable = Callable[[tables.TableSpec], str]
+
+
+# --- Accounts -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["fake", "aws"])
+def accounts(request: pytest.FixtureRequest) -> Accounts:
+    if request.param == "fake":
+        return FakeAccounts()
+    client: Client = request.getfixturevalue("aws_client")
+    make_table: MakeTable = request.getfixturevalue("make_table")
+    return DynamoAccounts(client("dynamodb"), make_table(tables.ACCOUNTS))
+
+
+def hold(usd: int = 100, tokens: int = 10, **changes: Any) -> Hold:  # noqa: ANN401
+    made = Hold(
+        new_request_id(NOW), usd, tokens, 1000, "m.x", "web", "web/k", "legacy.chat", streamed=False
+    )
+    return replace(made, **changes)
+
+
+def scope(budget: Budget | None = None, **limits: int) -> Scope:
+    return Scope("tenant#acme", budget or Budget(), Limits(**limits))
+
+
+def opened(accounts: Accounts) -> Accounts:
+    assert accounts.create(new_account("tenant#acme", WINDOWS))
+    return accounts
+
+
+def test_an_account_that_is_not_there_rejects(accounts: Accounts) -> None:
+    assert accounts.admit(scope(), hold(), WINDOWS) == Rejected(None)
+    assert accounts.get("tenant#acme") is None
+
+
+def test_an_account_is_created_once(accounts: Accounts) -> None:
+    opened(accounts)
+
+    assert not accounts.create(new_account("tenant#acme", WINDOWS))
+    assert accounts.get("tenant#acme") == new_account("tenant#acme", WINDOWS)
+
+
+def test_admitting_counts_and_holds(accounts: Accounts) -> None:
+    first, second = hold(streamed=True), hold(7, 3)
+    opened(accounts).admit(scope(), first, WINDOWS)
+
+    outcome = accounts.admit(scope(), second, WINDOWS)
+
+    assert isinstance(outcome, Admitted)
+    account = outcome.account
+    assert account == accounts.get("tenant#acme")
+    assert (account.month_committed, account.day_committed) == (107, 107)
+    assert (account.month_spent, account.day_spent) == (0, 0)
+    assert (account.day_requests, account.minute_requests, account.minute_tokens) == (2, 2, 13)
+    assert account.holds == {first.request_id: first, second.request_id: second}
+    assert account.rev == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits", "exceeds"),
+    [
+        (scope(Budget(month=250)), hold(150), hold(151)),
+        (scope(Budget(day=250)), hold(150), hold(151)),
+        (scope(tokens_per_minute=30), hold(tokens=20), hold(tokens=21)),
+    ],
+)
+def test_an_amount_that_reaches_a_limit_fits_and_one_more_does_not(
+    accounts: Accounts, limits: Scope, fits: Hold, exceeds: Hold
+) -> None:
+    opened(accounts).admit(scope(), hold(100, 10), WINDOWS)
+
+    refused = accounts.admit(limits, exceeds, WINDOWS)
+    admitted = accounts.admit(limits, fits, WINDOWS)
+
+    assert isinstance(refused, Rejected)
+    assert refused.account is not None
+    assert len(refused.account.holds) == 1
+    assert isinstance(admitted, Admitted)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [scope(requests_per_day=2), scope(requests_per_minute=2), scope(concurrent_requests=2)],
+)
+def test_counts_stop_at_their_limit(accounts: Accounts, limits: Scope) -> None:
+    opened(accounts)
+
+    outcomes = [accounts.admit(limits, hold(), WINDOWS) for _ in range(4)]
+
+    assert [isinstance(outcome, Admitted) for outcome in outcomes] == [True, True, False, False]
+
+
+def test_a_hold_larger_than_the_limit_never_fits(accounts: Accounts) -> None:
+    opened(accounts)
+
+    assert isinstance(accounts.admit(scope(Budget(month=99)), hold(100), WINDOWS), Rejected)
+
+
+def test_the_same_request_is_held_once(accounts: Accounts) -> None:
+    held = hold()
+    opened(accounts).admit(scope(), held, WINDOWS)
+
+    again = accounts.admit(scope(), held, WINDOWS)
+
+    assert isinstance(again, Rejected)
+    assert again.account is not None
+    assert again.account.month_committed == 100
+
+
+@pytest.mark.parametrize("span", [{"minutes": 1}, {"days": 1}, {"days": 30}])
+def test_stale_windows_reject(accounts: Accounts, span: dict[str, int]) -> None:
+    opened(accounts)
+
+    later = Windows.at(NOW + timedelta(**span))
+    assert isinstance(accounts.admit(scope(), hold(), later), Rejected)
+
+
+def test_a_slow_clock_counts_in_the_accounts_windows(accounts: Accounts) -> None:
+    opened(accounts)
+
+    outcome = accounts.admit(scope(), hold(), Windows.at(NOW - timedelta(minutes=1)))
+
+    assert isinstance(outcome, Admitted)
+    assert outcome.account.minute == WINDOWS.minute
+
+
+def test_replacing_needs_the_same_revision(accounts: Accounts) -> None:
+    held = hold()
+    opened(accounts).admit(scope(), held, WINDOWS)
+    before = accounts.get("tenant#acme")
+    assert before is not None
+    rolled = roll_over(before, Windows.at(NOW + timedelta(days=1)))
+
+    assert accounts.replace(before, rolled)
+    assert accounts.get("tenant#acme") == rolled
+    assert not accounts.replace(before, rolled)
+
+
+def test_settling_ends_the_hold_once(accounts: Accounts) -> None:
+    held, other = hold(), hold(50)
+    opened(accounts).admit(scope(), held, WINDOWS)
+    accounts.admit(scope(), other, WINDOWS)
+
+    settled = accounts.settle("tenant#acme", held, 30, None)
+
+    assert settled is not None
+    assert settled == accounts.get("tenant#acme")
+    assert (settled.month_committed, settled.month_spent) == (80, 30)
+    assert (settled.day_committed, settled.day_spent) == (80, 30)
+    assert settled.holds == {other.request_id: other}
+    assert accounts.settle("tenant#acme", held, 30, None) is None
+    assert accounts.settle("tenant#globex", held, 30, None) is None
+
+
+def test_tokens_are_refunded_in_their_own_minute_only(accounts: Accounts) -> None:
+    first, second = hold(tokens=10), hold(tokens=20)
+    opened(accounts).admit(scope(), first, WINDOWS)
+    accounts.admit(scope(), second, WINDOWS)
+
+    same = accounts.settle("tenant#acme", first, 1, TokenRefund(WINDOWS.minute, 8))
+    other = accounts.settle("tenant#acme", second, 1, TokenRefund("2026-11-22T10:29", 15))
+
+    assert same is not None
+    assert same.minute_tokens == 22
+    assert other is not None
+    assert other.minute_tokens == 22
+
+
+def test_extending_moves_the_expiry_of_an_open_hold(accounts: Accounts) -> None:
+    held = hold()
+    opened(accounts).admit(scope(), held, WINDOWS)
+
+    assert accounts.extend("tenant#acme", held.request_id, 5000)
+    account = accounts.get("tenant#acme")
+    assert account is not None
+    assert account.holds == {held.request_id: replace(held, expires_at=5000)}
+    assert not accounts.extend("tenant#acme", new_request_id(NOW), 5000)
+    assert not accounts.extend("tenant#globex", held.request_id, 5000)
+
+
+def test_scanning_sees_all_accounts(accounts: Accounts) -> None:
+    opened(accounts).create(new_account("app#acme/web", WINDOWS))
+
+    assert {account.account_id for account in accounts.scan()} == {"tenant#acme", "app#acme/web"}
+
+
+# --- Usage --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["fake", "aws"])
+def usage(request: pytest.FixtureRequest) -> Usage:
+    if request.param == "fake":
+        return FakeUsage()
+    client: Client = request.getfixturevalue("aws_client")
+    make_table: MakeTable = request.getfixturevalue("make_table")
+    return DynamoUsage(client("dynamodb"), make_table(tables.USAGE))
+
+
+def test_a_row_is_written_once_and_never_changed(usage: Usage) -> None:
+    row = usage_row(tags={"a": "b"}, error_code="x", first_token_ms=5)
+    late = replace(row, status="orphaned", total_cost=1)
+
+    assert usage.put(row) == row
+    assert usage.put(late) == row
+    assert usage.get(row.request_id) == row
+
+
+def test_an_unknown_request_has_no_row(usage: Usage) -> None:
+    assert usage.get(new_request_id(NOW)) is None
+
+
+# --- Tenants ------------------------------------------------------------------------------------
+
+KEY_ITEM = {
+    "pk": "KEY#abc",
+    "tenant_id": "acme",
+    "app_id": "web",
+    "key_id": "web/primary",
+    "tier": "pro",
+    "status": "active",
+    "expires": "2026-12-31",
+}
+RECORD = KeyRecord("acme", "web", "web/primary", "pro", "active", date(2026, 12, 31))
+
+
+@pytest.fixture(params=["fake", "aws"])
+def tenants(request: pytest.FixtureRequest) -> Tenants:
+    if request.param == "fake":
+        policy = parse_tenant(json.dumps(DOCUMENT))
+        return FakeTenants(policy, keys={"abc": RECORD, "def": replace(RECORD, expires=None)})
+    client: Client = request.getfixturevalue("aws_client")
+    make_table: MakeTable = request.getfixturevalue("make_table")
+    name = make_table(tables.TENANTS)
+    dynamodb = client("dynamodb")
+    for item in (
+        KEY_ITEM,
+        {**KEY_ITEM, "pk": "KEY#def", "expires": ""},
+        {"pk": "TENANT#acme", "document": json.dumps(DOCUMENT)},
+    ):
+        values = {attribute: {"S": value} for attribute, value in item.items()}
+        dynamodb.put_item(TableName=name, Item=values)
+    return DynamoTenants(dynamodb, name)
+
+
+def test_keys_are_found_by_their_hash(tenants: Tenants) -> None:
+    assert tenants.key("abc") == RECORD
+    assert tenants.key("def") == replace(RECORD, expires=None)
+    assert tenants.key("xyz") is None
+
+
+def test_policies_are_found_by_tenant(tenants: Tenants) -> None:
+    assert tenants.tenant("acme") == parse_tenant(json.dumps(DOCUMENT))
+    assert tenants.tenant("globex") is None
+
+
+# --- Jobs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["fake", "aws"])
+def jobs(request: pytest.FixtureRequest) -> Jobs:
+    if request.param == "fake":
+        return FakeJobs()
+    client: Client = request.getfixturevalue("aws_client")
+    make_table: MakeTable = request.getfixturevalue("make_table")
+    return DynamoJobs(client("dynamodb"), make_table(tables.STREAMS))
+
+
+NOW_SECONDS = int(NOW.timestamp())
+
+
+def job() -> Job:
+    return Job(
+        job_id=new_request_id(NOW),
+        tenant_id="acme",
+        app_id="web",
+        status="queued",
+        created_at=NOW,
+        deadline=NOW_SECONDS + 10,
+        available_until=NOW_SECONDS + 100,
+        payload_key="jobs/acme/x.json",
+    )
+
+
+def test_a_job_is_read_as_it_was_written(jobs: Jobs) -> None:
+    made = job()
+    jobs.create(made)
+
+    assert jobs.get(made.job_id) == made
+    assert jobs.get(new_request_id(NOW)) is None
+
+
+def test_a_job_is_claimed_once_and_in_time(jobs: Jobs) -> None:
+    made, late = job(), job()
+    jobs.create(made)
+    jobs.create(late)
+
+    claimed = jobs.claim(made.job_id, NOW, NOW_SECONDS + 50)
+
+    assert claimed == replace(made, status="running", claimed=True, deadline=NOW_SECONDS + 50)
+    assert jobs.claim(made.job_id, NOW, NOW_SECONDS + 50) is None
+    assert jobs.claim(late.job_id, NOW + timedelta(seconds=11), NOW_SECONDS + 50) is None
+    assert jobs.claim(new_request_id(NOW), NOW, NOW_SECONDS + 50) is None
+
+
+def test_only_a_queued_job_is_abandoned(jobs: Jobs) -> None:
+    made, running = job(), job()
+    jobs.create(made)
+    jobs.create(running)
+    jobs.claim(running.job_id, NOW, NOW_SECONDS + 50)
+
+    assert jobs.abandon(made.job_id)
+    assert not jobs.abandon(made.job_id)
+    assert not jobs.abandon(running.job_id)
+    abandoned = jobs.get(made.job_id)
+    assert abandoned is not None
+    assert (abandoned.status, abandoned.claimed, abandoned.result) == ("failed", False, JOB_EXPIRED)
+    assert jobs.claim(made.job_id, NOW, NOW_SECONDS + 50) is None
+
+
+def test_a_finished_job_stays_as_it_is(jobs: Jobs) -> None:
+    made = job()
+    jobs.create(made)
+    result = {"stop_reason": "end_turn", "usage": {"inputTokens": 1}, "cost_usd": "0.1"}
+
+    jobs.finish(made.job_id, "succeeded", result)
+    jobs.finish(made.job_id, "failed", JOB_EXPIRED)
+
+    finished = jobs.get(made.job_id)
+    assert finished is not None
+    assert (finished.status, finished.result) == ("succeeded", result)
+
+
+def test_chunks_come_in_order_from_the_cursor_on(jobs: Jobs) -> None:
+    made, other = job(), job()
+    for index in range(12):
+        jobs.append(made.job_id, index, f"<{index}>", NOW_SECONDS + 100)
+    jobs.append(other.job_id, 0, "other", NOW_SECONDS + 100)
+
+    assert jobs.chunks(made.job_id, 0) == [f"<{index}>" for index in range(12)]
+    assert jobs.chunks(made.job_id, 10) == ["<10>", "<11>"]
+    assert jobs.chunks(made.job_id, 12) == []
+
+
+def test_a_long_answer_is_read_whole(jobs: Jobs) -> None:
+    made = job()
+    for index in range(30):
+        jobs.append(made.job_id, index, "x" * 50_000, NOW_SECONDS + 100)
+
+    assert sum(map(len, jobs.chunks(made.job_id, 0))) == 1_500_000
+
+
+@pytest.fixture(params=["fake", "aws"])
+def payloads(request: pytest.FixtureRequest) -> Payloads:
+    if request.param == "fake":
+        return FakePayloads()
+    s3 = request.getfixturevalue("aws_client")("s3")
+    s3.create_bucket(Bucket="payloads-contract")
+    return S3Payloads(s3, "payloads-contract")
+
+
+def test_a_payload_comes_back_and_an_unknown_one_does_not(payloads: Payloads) -> None:
+    payloads.put("jobs/a.json", b'{"a": 1}')
+
+    assert payloads.get("jobs/a.json") == b'{"a": 1}'
+    assert payloads.get("jobs/b.json") is None
+
+
+def test_a_queued_job_names_its_tenant_as_its_group(aws_client: Client) -> None:
+    sqs = aws_client("sqs")
+    url = sqs.create_queue(QueueName="jobs-contract")["QueueUrl"]
+    queue: JobQueue = SqsJobQueue(sqs, url)
+    fake = FakeQueue()
+
+    for each in (queue, fake):
+        each.send("job-1", "acme")
+
+    (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
+    received = (message["Body"], message["Attributes"]["MessageGroupId"])
+    assert received == fake.sent[0] == ("job-1", "acme")
+
+
+# --- Failures -----------------------------------------------------------------------------------
+
+
+def test_a_missing_table_is_a_dependency_that_cannot_be_reached(aws_client: Client) -> None:
+    dynamodb = aws_client("dynamodb")
+    gone = "no-such-table"
+
+    for attempt in (
+        lambda: DynamoAccounts(dynamodb, gone).admit(scope(), hold(), WINDOWS),
+        lambda: DynamoAccounts(dynamodb, gone).get("tenant#acme"),
+        lambda: list(DynamoAccounts(dynamodb, gone).scan()),
+        lambda: DynamoUsage(dynamodb, gone).put(usage_row()),
+        lambda: DynamoTenants(dynamodb, gone).tenant("acme"),
+        lambda: DynamoJobs(dynamodb, gone).create(job()),
+        lambda: DynamoJobs(dynamodb, gone).chunks("j", 0),
+        lambda: S3Payloads(aws_client("s3"), gone).put("k", b""),
+        lambda: SqsJobQueue(aws_client("sqs"), f"{gone}/queue").send("j", "acme"),
+    ):
+        with pytest.raises(UnavailableError) as error:
+            attempt()  # type: ignore[no-untyped-call]
+        assert error.value.details["dependency"]

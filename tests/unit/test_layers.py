@@ -1,0 +1,85 @@
+"""Imports point one way: handler → service → domain; adapters alone know boto3."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "functions"
+SHARED = ROOT / "shared" / "tollgate"
+FUNCTIONS = sorted(path for path in ROOT.glob("*/tollgate_*") if path.is_dir())
+MODULES = sorted([*SHARED.rglob("*.py"), *(m for f in FUNCTIONS for m in f.rglob("*.py"))])
+AWS = {"boto3", "botocore", "urllib3", "s3transfer"}
+# Composition is the only place that joins adapters with services.
+COMPOSERS = {"composition.py", "handler.py"}
+
+
+def imports(module: Path, *, runtime_only: bool = False) -> set[str]:
+    """Absolute names a module imports; optionally without those for type checkers alone."""
+    tree = ast.parse(module.read_text())
+    found: set[str] = set()
+    skipped: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if runtime_only and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            skipped |= {child for statement in node.body for child in ast.walk(statement)}
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def tops(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def relative(module: Path) -> str:
+    return str(module.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("module", sorted(SHARED.joinpath("domain").rglob("*.py")), ids=relative)
+def test_the_domain_imports_the_standard_library_and_itself(module: Path) -> None:
+    names = imports(module)
+
+    assert tops(names) - {"tollgate"} <= set(sys.stdlib_module_names)
+    ours = {name for name in names if name.startswith("tollgate")}
+    assert all(name.startswith(("tollgate.domain", "tollgate.prices")) for name in ours), ours
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative)
+def test_only_adapters_know_aws(module: Path) -> None:
+    if "adapters" not in module.parts:
+        assert not tops(imports(module, runtime_only=True)) & AWS
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative)
+def test_only_composers_join_adapters(module: Path) -> None:
+    if "adapters" in module.parts or module.name in COMPOSERS:
+        return
+    assert not any(name.startswith("tollgate.adapters") for name in imports(module))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative)
+def test_functions_import_the_shared_package_and_themselves_only(module: Path) -> None:
+    own = module.relative_to(ROOT).parts[1]
+    others = {name for name in tops(imports(module)) if name.startswith("tollgate_")}
+
+    assert others <= {own}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative)
+def test_the_environment_is_read_in_one_place(module: Path) -> None:
+    if module.name != "config.py":
+        assert "os.environ" not in module.read_text()
+
+
+def test_there_are_modules_to_walk() -> None:
+    assert len(MODULES) > 40
+    assert len(FUNCTIONS) >= 6
