@@ -223,7 +223,7 @@ class CallLog:
                 "modelId": call.model_id,
                 "requestMetadata": dict(call.metadata),
                 "status": outcome.status,
-                "http_status": outcome.http_status,
+                "http_status": int(outcome.http_status),
                 "error": outcome.error,
                 "usage": dict(outcome.usage or NO_USAGE),
                 "service_tier": call.tier,

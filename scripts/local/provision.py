@@ -1,0 +1,187 @@
+"""Make in the emulator what Terraform makes in AWS: tables, buckets, the queue, the key, tenants.
+
+Names follow the deployment's prefix as in AWS. Table keys come from the adapters' own constants,
+tenants from the files of an environment; only the API keys are new on every start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from scripts import tenants as tenant_files
+from scripts.local.apigateway import UsagePlan
+from scripts.local.ministack import ACCOUNT_ID, REGION
+from tollgate.adapters import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+    from mypy_boto3_sqs import SQSClient
+
+PREFIX = "tollgate-local"
+VISIBILITY_SECONDS = 960
+MAX_RECEIVES = 3
+BUCKETS = ("payloads", "lake", "athena")
+
+# As in modules/tenant: the usage plan is a fence wider than the limits that the ledger keeps.
+HTTP_REQUESTS_PER_MODEL_CALL = 10
+MAX_BURST = 5_000
+_KEY_BYTES = 20
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What was made.
+
+    `environment` has the variables of all functions, `keys` the API keys by
+    `<tenant>/<app>/<key name>`, `usage_plans` the tenants' fences by API key.
+    """
+
+    environment: Mapping[str, str]
+    keys: Mapping[str, str]
+    usage_plans: Mapping[str, UsagePlan]
+    queue_url: str
+    queue_arn: str
+    dead_queue_url: str
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """Where to make it: the emulator's URL and credentials."""
+
+    endpoint_url: str
+    access_key_id: str = "test"
+    secret_access_key: str = "test"  # noqa: S105 - the emulator takes any
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
+        """Return a boto3 client of a session of its own, untouched by the process environment."""
+        return boto3.session.Session().client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+        )
+
+
+def provision(
+    emulator: Emulator, environment_folder: Path, *, visibility_seconds: int = VISIBILITY_SECONDS
+) -> Deployment:
+    """Make everything in an empty emulator.
+
+    Args:
+        emulator: where.
+        environment_folder: `envs/<env>`, whose tenants are loaded.
+        visibility_seconds: how long a job's message stays away after a failed try.
+
+    Raises:
+        scripts.tenants.TenantFilesError: a tenant file breaks a rule.
+    """
+    tenants = tenant_files.load_environment(environment_folder)
+    key_id = _make_key(emulator)
+    database: DynamoDBClient = emulator.client("dynamodb")
+    for spec in tables.TABLES:
+        _make_table(database, spec, key_id)
+    buckets = {name: f"{PREFIX}-{name}-{ACCOUNT_ID}" for name in BUCKETS}
+    storage = emulator.client("s3")
+    for bucket in buckets.values():
+        storage.create_bucket(Bucket=bucket)
+    queues: SQSClient = emulator.client("sqs")
+    dead_url, dead_arn = _make_queue(queues, "jobs-dead", {"KmsMasterKeyId": key_id})
+    redrive = {"deadLetterTargetArn": dead_arn, "maxReceiveCount": MAX_RECEIVES}
+    queue_url, queue_arn = _make_queue(
+        queues,
+        "jobs",
+        {
+            "KmsMasterKeyId": key_id,
+            "VisibilityTimeout": str(visibility_seconds),
+            "RedrivePolicy": json.dumps(redrive),
+        },
+    )
+    keys: dict[str, str] = {}
+    plans: dict[str, UsagePlan] = {}
+    for tenant in tenants.values():
+        made = {name: secrets.token_hex(_KEY_BYTES) for name in tenant.keys}
+        _load_tenant(database, tenant, made)
+        keys |= {f"{tenant.tenant_id}/{name}": key for name, key in made.items()}
+        plan = usage_plan(tenant.policy["limits"])
+        plans |= dict.fromkeys(made.values(), plan)
+    return Deployment(
+        environment={
+            **{f"{spec.name.upper()}_TABLE": _name(spec.name) for spec in tables.TABLES},
+            **{f"{name.upper()}_BUCKET": bucket for name, bucket in buckets.items()},
+            "JOBS_QUEUE_URL": queue_url,
+        },
+        keys=keys,
+        usage_plans=plans,
+        queue_url=queue_url,
+        queue_arn=queue_arn,
+        dead_queue_url=dead_url,
+    )
+
+
+def usage_plan(limits: Mapping[str, int | None]) -> UsagePlan:
+    """Return the fence that modules/tenant makes of a tenant's limits."""
+    per_minute = limits["requests_per_minute"]
+    per_day = limits["requests_per_day"]
+    allowed = None if per_minute is None else per_minute * HTTP_REQUESTS_PER_MODEL_CALL
+    return UsagePlan(
+        rate_per_second=None if allowed is None else math.ceil(allowed / 60),
+        burst=None if allowed is None else min(allowed, MAX_BURST),
+        requests_per_day=None if per_day is None else per_day * HTTP_REQUESTS_PER_MODEL_CALL,
+    )
+
+
+def _name(short: str) -> str:
+    return f"{PREFIX}-{short}"
+
+
+def _make_key(emulator: Emulator) -> str:
+    keys = emulator.client("kms")
+    key_id: str = keys.create_key(Description=PREFIX)["KeyMetadata"]["KeyId"]
+    keys.create_alias(AliasName=f"alias/{PREFIX}", TargetKeyId=key_id)
+    return key_id
+
+
+def _make_table(database: DynamoDBClient, spec: tables.TableSpec, kms_key_id: str) -> None:
+    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": spec.hash_key, "KeyType": "HASH"}]
+    if spec.range_key is not None:
+        schema.append({"AttributeName": spec.range_key, "KeyType": "RANGE"})
+    database.create_table(
+        TableName=_name(spec.name),
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": element["AttributeName"], "AttributeType": "S"} for element in schema
+        ],
+        KeySchema=schema,
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": kms_key_id},
+    )
+    if spec.ttl is not None:
+        database.update_time_to_live(
+            TableName=_name(spec.name),
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": spec.ttl},
+        )
+
+
+def _make_queue(queues: SQSClient, short: str, attributes: Mapping[str, str]) -> tuple[str, str]:
+    url = queues.create_queue(QueueName=_name(short), Attributes=dict(attributes))["QueueUrl"]  # type: ignore[arg-type]
+    answer = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return url, answer["Attributes"]["QueueArn"]
+
+
+def _load_tenant(
+    database: DynamoDBClient, tenant: tenant_files.Tenant, keys: Mapping[str, str]
+) -> None:
+    hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in keys.items()}
+    for item in tenant_files.tenant_items(tenant, hashes):
+        database.put_item(TableName=_name(tables.TENANTS.name), Item=item)

@@ -1,0 +1,256 @@
+"""The whole gateway in one process: emulator, Bedrock stub, handlers, queue and front door."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import shutil
+import tempfile
+import uuid
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import boto3
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
+    AmazonCloudWatchEMFProvider,
+)
+
+from scripts.local.apigateway import UsagePlans
+from scripts.local.bedrock_stub import DEFAULT_DELTA_SECONDS, BedrockStub
+from scripts.local.event_source import EventSource
+from scripts.local.front_door import FrontDoor
+from scripts.local.lambda_runtime import Functions, Handler
+from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
+from scripts.local.provision import (
+    PREFIX,
+    VISIBILITY_SECONDS,
+    Deployment,
+    Emulator,
+    provision,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import ModuleType, TracebackType
+    from typing import Self
+
+FUNCTIONS = ("authorize", "invoke", "stream", "models", "aggregate", "sweep")
+ENVIRONMENTS = ROOT / "envs"
+STUB_LOG = "bedrock-calls.jsonl"
+
+
+class LocalStack:
+    """A running gateway; use it as a context manager, one at a time in a process.
+
+    While it runs, the process environment is that of the functions.
+
+    Args:
+        environment: folder of `envs/` (or any folder like them) whose tenants are loaded.
+        port: TCP port of the front door on the loopback interface, 0 for a free one.
+        delta_seconds: pause between two pieces of a model's stream.
+        authorizer_cache_seconds: how long the front door reuses an authorizer's answer.
+        visibility_seconds: how long a job's message stays away after a failed try.
+        job_concurrency: most jobs that run at once.
+    """
+
+    def __init__(
+        self,
+        environment: Path = ENVIRONMENTS / "local",
+        *,
+        port: int = 0,
+        delta_seconds: float = DEFAULT_DELTA_SECONDS,
+        authorizer_cache_seconds: float = 0.0,
+        visibility_seconds: int = VISIBILITY_SECONDS,
+        job_concurrency: int = 8,
+    ) -> None:
+        self._environment = environment
+        self._port = port
+        self._delta_seconds = delta_seconds
+        self._authorizer_cache_seconds = authorizer_cache_seconds
+        self._visibility_seconds = visibility_seconds
+        self._job_concurrency = job_concurrency
+        self._cleanup = ExitStack()
+        self.stub_log: Path
+        self.stub: BedrockStub
+        self.deployment: Deployment
+        self._emulator: Emulator
+        self._functions: Functions
+        self._door: FrontDoor
+
+    @property
+    def url(self) -> str:
+        """Base URL of the gateway."""
+        return self._door.url
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """API keys by `<tenant>/<app>/<key name>`."""
+        return self.deployment.keys
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the Bedrock stub's log: what the provider would bill."""
+        return self.stub.calls()
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
+        """Return a boto3 client of the emulator."""
+        return self._emulator.client(service)
+
+    def invoke(self, function: str, event: Mapping[str, object]) -> Any:  # noqa: ANN401
+        """Invoke a function with an event and return its response."""
+        return self._functions.invoke(function, event)
+
+    def aggregate(self) -> Any:  # noqa: ANN401
+        """Invoke `aggregate` as its schedule does."""
+        return self.invoke("aggregate", _scheduled_event("aggregate"))
+
+    def sweep(self) -> Any:  # noqa: ANN401
+        """Invoke `sweep` as its schedule does."""
+        return self.invoke("sweep", _scheduled_event("sweep"))
+
+    def start(self) -> None:
+        """Start everything; when a part does not start, stop the others.
+
+        Raises:
+            MiniStackError: the emulator does not start.
+            scripts.tenants.TenantFilesError: a tenant file breaks a rule.
+        """
+        with ExitStack() as cleanup:
+            self._start(cleanup)
+            self._cleanup = cleanup.pop_all()
+
+    def stop(self) -> None:
+        """Stop everything and remove what was written."""
+        self._cleanup.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _start(self, cleanup: ExitStack) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="tollgate-local-"))
+        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+        emulator = cleanup.enter_context(MiniStack())
+        self.stub_log = folder / STUB_LOG
+        self.stub = cleanup.enter_context(
+            BedrockStub(log=self.stub_log, delta_seconds=self._delta_seconds)
+        )
+        self._emulator = Emulator(emulator.endpoint_url)
+        self.deployment = provision(
+            self._emulator, self._environment, visibility_seconds=self._visibility_seconds
+        )
+        variables = {
+            **emulator.aws_environment,
+            **self.deployment.environment,
+            "AWS_ENDPOINT_URL_BEDROCK": self.stub.url,
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.stub.url,
+        }
+        _enter_process_environment(cleanup, variables, folder)
+        self._functions = _load_functions(cleanup)
+        cleanup.enter_context(
+            EventSource(
+                self._emulator.client("sqs"),
+                self.deployment.queue_url,
+                self.deployment.queue_arn,
+                lambda event: self._functions.invoke("stream", event),
+                concurrency=self._job_concurrency,
+            )
+        )
+        self._door = cleanup.enter_context(
+            FrontDoor(
+                self._functions,
+                usage_plans=UsagePlans(self.deployment.usage_plans),
+                port=self._port,
+                authorizer_cache_seconds=self._authorizer_cache_seconds,
+            )
+        )
+
+
+def _enter_process_environment(
+    cleanup: ExitStack, variables: Mapping[str, str], folder: Path
+) -> None:
+    """Give the process the functions' environment, and nothing of the user's own AWS settings."""
+    foreign = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    ours = {
+        "AWS_CONFIG_FILE": str(folder / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "POWERTOOLS_SERVICE_NAME": "tollgate",
+        "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",
+        "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "WARNING"),
+    }
+    cleanup.enter_context(patch.dict(os.environ, {**foreign, **ours, **variables}, clear=True))
+
+
+def _load_functions(cleanup: ExitStack) -> Functions:
+    """Import the handlers and compose them for this environment.
+
+    A Lambda environment handles one request at a time; here many threads share the process. So
+    what handlers compose on first use is composed before the threads come, and Powertools'
+    metrics, which collect in one place for the whole process, are left out.
+    """
+    cleanup.enter_context(
+        patch.multiple(
+            AmazonCloudWatchEMFProvider,
+            add_metric=_ignore,
+            add_dimension=_ignore,
+            add_metadata=_ignore,
+            flush_metrics=_ignore,
+        )
+    )
+    modules = {name: importlib.import_module(f"tollgate_{name}.handler") for name in FUNCTIONS}
+    _reset_boto3()
+    cleanup.callback(_reset_boto3)
+    for module in modules.values():
+        for compose in _composers(module):
+            compose.cache_clear()
+            compose()
+            cleanup.callback(compose.cache_clear)
+    handlers: dict[str, Handler] = {name: module.lambda_handler for name, module in modules.items()}
+    return Functions(handlers, PREFIX)
+
+
+def _composers(module: ModuleType) -> Iterator[Any]:
+    """Yield the module's own cached functions without parameters: those that compose it."""
+    for value in vars(module).values():
+        if getattr(value, "__module__", None) != module.__name__:
+            continue
+        if hasattr(value, "cache_clear") and not inspect.signature(value).parameters:
+            yield value
+
+
+def _reset_boto3() -> None:
+    """Forget boto3's default session, which keeps what it once read from the environment."""
+    boto3.DEFAULT_SESSION = None
+
+
+def _ignore(*_: object, **__: object) -> None:
+    """Do nothing."""
+
+
+def _scheduled_event(name: str) -> dict[str, object]:
+    """Return the event of EventBridge Scheduler."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": ACCOUNT_ID,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": REGION,
+        "resources": [f"arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule/default/{PREFIX}-{name}"],
+        "detail": "{}",
+    }
