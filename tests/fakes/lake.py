@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tollgate.domain.ids import request_time
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tollgate.domain.usage import UsageRow
+    from tollgate_aggregate.ports import StoredObject
 
 
 class FakeUsageReader:
@@ -52,6 +54,14 @@ class FakeOpenHolds:
         return list(self.open)
 
 
+@dataclass(frozen=True, slots=True)
+class FakeObject:
+    """An object and the number of the write that made it."""
+
+    data: bytes
+    version: str
+
+
 class FakeLake:
     """Objects in a dict, and the keys in the order they were written."""
 
@@ -59,12 +69,17 @@ class FakeLake:
         self.objects: dict[str, bytes] = {}
         self.written: list[str] = []
 
-    def put(self, key: str, data: bytes) -> None:
+    def get(self, key: str) -> FakeObject | None:
+        data = self.objects.get(key)
+        return None if data is None else FakeObject(data, str(self.written.count(key)))
+
+    def put(self, key: str, data: bytes, replacing: StoredObject | None) -> bool:
+        standing = self.get(key)
+        if (standing and standing.version) != (replacing and replacing.version):
+            return False
         self.objects[key] = data
         self.written.append(key)
-
-    def get(self, key: str) -> bytes | None:
-        return self.objects.get(key)
+        return True
 
     def list(self, prefix: str) -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))

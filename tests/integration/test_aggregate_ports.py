@@ -157,15 +157,30 @@ def test_holds_of_all_accounts_are_found(world: World) -> None:
     assert set(world.holds.request_ids()) == {first, second}
 
 
-def test_objects_are_replaced_read_and_listed_by_prefix(world: World) -> None:
+def content(lake: Lake, key: str) -> bytes | None:
+    found = lake.get(key)
+    return None if found is None else found.data
+
+
+def test_objects_are_read_and_listed_by_prefix(world: World) -> None:
     assert world.lake.get("usage/a") is None
     assert list(world.lake.list("usage/")) == []
-    world.lake.put("usage/b", b"1")
-    world.lake.put("usage/a", b"2")
-    world.lake.put("usage/a", b"\x00\xff")
-    world.lake.put("usages/c", b"3")
-    assert world.lake.get("usage/a") == b"\x00\xff"
+    assert world.lake.put("usage/b", b"1", None)
+    assert world.lake.put("usage/a", b"\x00\xff", None)
+    assert world.lake.put("usages/c", b"3", None)
+    assert content(world.lake, "usage/a") == b"\x00\xff"
     assert list(world.lake.list("usage/")) == ["usage/a", "usage/b"]
+
+
+def test_only_the_object_that_was_read_is_replaced(world: World) -> None:
+    assert world.lake.put("a", b"1", None)
+    first = world.lake.get("a")
+    assert not world.lake.put("a", b"2", None)
+    assert world.lake.put("a", b"3", first)
+    assert not world.lake.put("a", b"4", first)
+    assert not world.lake.put("b", b"5", first)
+    assert content(world.lake, "a") == b"3"
+    assert world.lake.get("b") is None
 
 
 def test_a_run_carries_rows_from_the_table_to_the_reports(world: World) -> None:
@@ -179,10 +194,10 @@ def test_a_run_carries_rows_from_the_table_to_the_reports(world: World) -> None:
     report = aggregator.run({})
     assert (report.hours, report.rows) == (25, 2)
     assert world.watermark.get() == NOON + HOUR
-    file = world.lake.get(hour_key(NOON))
+    file = content(world.lake, hour_key(NOON))
     assert file is not None
     for key, data in day_files(NOON.date(), [file]).items():
-        assert world.lake.get(key) == data
+        assert content(world.lake, key) == data
 
 
 @mock_aws
@@ -200,7 +215,7 @@ def test_a_dependency_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(UnavailableError, match="ledger"):
         list(DynamoOpenHolds(tables, "nowhere").request_ids())
     with pytest.raises(UnavailableError, match="usage lake"):
-        lake.put("a", b"")
+        lake.put("a", b"", None)
     with pytest.raises(UnavailableError, match="usage lake"):
         lake.get("a")
     with pytest.raises(UnavailableError, match="usage lake"):

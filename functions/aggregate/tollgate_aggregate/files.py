@@ -145,6 +145,12 @@ def day_prefix(day: date) -> str:
     return f"usage/dt={day.isoformat()}/"
 
 
+def report_keys(day: date) -> tuple[str, str, str]:
+    """Keys of a day's summary, old report and list of errors."""
+    text = day.isoformat()
+    return f"daily/dt={text}/summary.parquet", f"succeed/{text}.csv", f"errors/{text}.txt"
+
+
 def hour_file(rows: Iterable[UsageRow], standing: bytes | None) -> HourFile | None:
     """Write an hour's rows, together with those of the file that stands; None without rows."""
     remaining = iter(rows)
@@ -168,20 +174,19 @@ def day_files(day: date, hours: Sequence[bytes]) -> dict[str, bytes]:
     """Write a day's reports from its hour files: key to content. Without hours there are none."""
     if not hours:
         return {}
+    summary_key, succeed_key, errors_key = report_keys(day)
     with _workspace() as (db, folder):
         paths = [folder / f"{n:02d}.parquet" for n in range(len(hours))]
         for path, data in zip(paths, hours, strict=True):
             path.write_bytes(data)
         db.read_parquet([str(path) for path in paths]).create_view("usage")
         files = {
-            f"daily/dt={day.isoformat()}/summary.parquet": _parquet(
-                db.sql(_SUMMARY), folder / "summary.parquet"
-            ),
-            f"succeed/{day.isoformat()}.csv": _succeed(day, db.sql(_SUCCEED).fetchall()),
+            summary_key: _parquet(db.sql(_SUMMARY), folder / "summary.parquet"),
+            succeed_key: _succeed(day, db.sql(_SUCCEED).fetchall()),
         }
         errors = db.sql(_ERRORS).fetchall()
     if errors:
-        files[f"errors/{day.isoformat()}.txt"] = _errors(errors)
+        files[errors_key] = _errors(errors)
     return files
 
 

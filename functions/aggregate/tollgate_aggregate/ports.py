@@ -35,14 +35,29 @@ class OpenHolds(Protocol):
         """Ids of all requests with a hold, read consistently; one may appear more than once."""
 
 
+class StoredObject(Protocol):
+    """An object as it was read: its bytes and a mark that changes with every write."""
+
+    @property
+    def data(self) -> bytes:
+        """The object's content."""
+
+    @property
+    def version(self) -> str:
+        """The mark of the write that made it."""
+
+
 class Lake(Protocol):
     """The usage lake's objects."""
 
-    def put(self, key: str, data: bytes) -> None:
-        """Write an object, replacing what is there."""
-
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> StoredObject | None:
         """Read an object; None when there is none."""
+
+    def put(self, key: str, data: bytes, replacing: StoredObject | None) -> bool:
+        """Write an object over the one that was read, None standing for no object.
+
+        False, and nothing written, when something else is there by now.
+        """
 
     def list(self, prefix: str) -> Iterable[str]:
         """Keys that start with the prefix, sorted."""

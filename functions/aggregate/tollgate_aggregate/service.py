@@ -9,19 +9,32 @@ from typing import TYPE_CHECKING
 
 from tollgate.domain.ids import request_time
 from tollgate_aggregate.events import Period, requested_period
-from tollgate_aggregate.files import day_files, day_prefix, hour_file, hour_key
+from tollgate_aggregate.files import day_files, day_prefix, hour_file, hour_key, report_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
     from typing import Any
 
-    from tollgate_aggregate.ports import Clock, Lake, OpenHolds, UsageReader, Watermark
+    from tollgate_aggregate.ports import (
+        Clock,
+        Lake,
+        OpenHolds,
+        StoredObject,
+        UsageReader,
+        Watermark,
+    )
 
 _HOUR = timedelta(hours=1)
 # A request that got its id in the last moment of an hour has its hold well before this.
 _GRACE = timedelta(minutes=10)
 _FIRST_RUN = timedelta(hours=24)
+# Runs that meet in one object: the one that comes second reads again and adds to the first's.
+_ATTEMPTS = 5
+
+
+class OvertakenError(Exception):
+    """Other runs changed the same object again and again; the message is its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +106,30 @@ class Aggregator:
 
     def _write_hour(self, hour: datetime) -> tuple[int, int]:
         key = hour_key(hour)
-        standing = self._lake.get(key)
-        file = hour_file(self._usage.hour(hour), standing)
-        if file is None:
-            return 0, 0
-        if file.data != standing:
-            self._lake.put(key, file.data)
-        return file.rows, file.unpriced
+        for _ in range(_ATTEMPTS):
+            standing = self._lake.get(key)
+            file = hour_file(self._usage.hour(hour), None if standing is None else standing.data)
+            if file is None:
+                return 0, 0
+            if self._store(key, file.data, standing):
+                return file.rows, file.unpriced
+        raise OvertakenError(key)
 
     def _write_day(self, day: date) -> bool:
-        contents = (self._lake.get(key) for key in self._lake.list(day_prefix(day)))
-        files = day_files(day, [data for data in contents if data is not None])
-        for key, data in files.items():
-            if self._lake.get(key) != data:
-                self._lake.put(key, data)
-        return bool(files)
+        for _ in range(_ATTEMPTS):
+            # Reports before hours: a report that still stands when ours is written was not made
+            # from newer hours than ours.
+            standing = {key: self._lake.get(key) for key in report_keys(day)}
+            hours = (self._lake.get(key) for key in self._lake.list(day_prefix(day)))
+            files = day_files(day, [hour.data for hour in hours if hour is not None])
+            if all(self._store(key, data, standing[key]) for key, data in files.items()):
+                return bool(files)
+        raise OvertakenError(day_prefix(day))
+
+    def _store(self, key: str, data: bytes, standing: StoredObject | None) -> bool:
+        if standing is not None and standing.data == data:
+            return True
+        return self._lake.put(key, data, standing)
 
 
 def _closable(start: datetime, now: datetime, held: set[datetime]) -> datetime:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+from botocore.exceptions import ClientError
 
 from tollgate.adapters.aws import reaching
 
@@ -12,6 +15,26 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _DEPENDENCY = "usage lake"
+# Another write came first or is under way, or the object was deleted.
+_OVERTAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+
+
+class _Condition(TypedDict, total=False):
+    IfMatch: str
+    IfNoneMatch: str
+
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LakeObject:
+    """An object as it was read; `version` is its entity tag."""
+
+    data: bytes
+    version: str
 
 
 class S3Lake:
@@ -21,18 +44,28 @@ class S3Lake:
         self._client = client
         self._bucket = bucket
 
-    def put(self, key: str, data: bytes) -> None:
-        """Write an object, replacing what is there."""
-        with reaching(_DEPENDENCY):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data)
-
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> LakeObject | None:
         """Read an object; None when there is none."""
         with reaching(_DEPENDENCY):
             try:
-                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
             except self._client.exceptions.NoSuchKey:
                 return None
+            return LakeObject(answer["Body"].read(), answer["ETag"])
+
+    def put(self, key: str, data: bytes, replacing: _Versioned | None) -> bool:
+        """Write an object over the one that was read; False when another is there by now."""
+        condition: _Condition = (
+            {"IfNoneMatch": "*"} if replacing is None else {"IfMatch": replacing.version}
+        )
+        with reaching(_DEPENDENCY):
+            try:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _OVERTAKEN:
+                    return False
+                raise
+        return True
 
     def list(self, prefix: str) -> Iterator[str]:
         """Keys that start with the prefix, sorted."""
