@@ -70,5 +70,6 @@ def test_the_chargeback_query_uses_columns_of_the_table_only() -> None:
         (ANALYTICS / "queries" / "chargeback.sql").read_text("utf-8"), read="athena"
     )
     used = {column.name for column in query.find_all(exp.Column)}
-    assert used <= {name for name, _ in GLUE_COLUMNS} | {"dt", "hour"}
+    outputs = {alias.alias for alias in query.find_all(exp.Alias)}
+    assert used <= {name for name, _ in GLUE_COLUMNS} | {"dt", "hour"} | outputs
     assert {table.name for table in query.find_all(exp.Table)} == {usage_table()["name"]}

@@ -25,4 +25,4 @@ WHERE dt >= date_trunc('month', current_date)
     AND dt < date_trunc('month', current_date) + INTERVAL '1' MONTH
     AND (status <> 'error' OR total_cost <> 0 OR NOT priced)
 GROUP BY tenant_id, model_id
-ORDER BY tenant_id, model_id
+ORDER BY team_id, model_id

@@ -50,6 +50,7 @@ def test_a_run_is_returned_and_counted_in_metrics(capsys: pytest.CaptureFixture[
     assert metrics["UnpricedRows"] == [1]
 
 
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
 @pytest.mark.usefixtures("aggregator")
 def test_an_event_nobody_defined_fails_the_run() -> None:
     with pytest.raises(ValueError, match="event with"):
