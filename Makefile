@@ -54,7 +54,7 @@ local: setup-local ## Run the gateway on this machine until Ctrl-C
 	@$(VENV_PYTHON) -m scripts.local $(ARGS)
 
 .PHONY: report
-report: setup-dev ## Print the chargeback report; ARGS goes to scripts.report
+report: setup-dev ## Report from a lake folder; ARGS="chargeback --lake <folder>", or ARGS=--help
 	@$(VENV_PYTHON) -m scripts.report $(ARGS)
 
 # --- Checks -----------------------------------------------------------------------------------
