@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError, TollgateError
@@ -145,6 +146,12 @@ def _response(status: int, body: object, headers: Mapping[str, str]) -> Response
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json", **headers},
-        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_encode_time),
         "isBase64Encoded": False,
     }
+
+
+def _encode_time(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

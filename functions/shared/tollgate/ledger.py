@@ -148,9 +148,9 @@ def refusal_error(
             if affordable_max_tokens > 0:
                 advice = f"maxTokens of {affordable_max_tokens} or less would fit"
         return BudgetExceededError(
-            f"the {scope}'s {refused.limit_name} budget of {details['limit_usd']} cannot cover "
-            f"this call: {details['spent_usd']} spent, {details['held_usd']} held by running "
-            f"calls, up to {details['needed_usd']} needed; {advice}",
+            f"the {scope}'s budget of ${details['limit_usd']} a {refused.limit_name[:-4]} cannot "
+            f"cover this call: ${details['spent_usd']} spent, ${details['held_usd']} held by "
+            f"running calls, up to ${details['needed_usd']} needed; {advice}",
             details=details,
         )
     details |= {"limit": refused.limit, "used": refused.used, "asked": refused.asked}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ SUMMARY = {
     "providerName": "Amazon",
     "inputModalities": ["TEXT"],
     "outputModalities": ["TEXT"],
+    "modelLifecycle": {"status": "ACTIVE", "startOfLifeTime": datetime(2024, 12, 3, tzinfo=UTC)},
 }
 UNPRICED = {**SUMMARY, "modelId": "amazon.nova-sonic-v1:0"}
 ODD = {**SUMMARY, "modelId": "amazon.nova lite"}
@@ -111,6 +113,7 @@ def test_a_profile_looks_like_its_model() -> None:
             "modelId": f"us.{NOVA_LITE}",
             "modelArn": PROFILE["inferenceProfileArn"],
             "modelName": "US Nova Lite",
+            "modelLifecycle": {"status": "ACTIVE", "startOfLifeTime": "2024-12-03T00:00:00+00:00"},
         }
     ]
     assert response["headers"]["x-tenant-id"] == "acme"
