@@ -61,6 +61,7 @@ locals {
       description     = "Writes usage rows to the lake"
       memory_mb       = 1024
       timeout_seconds = 900
+      event_queue     = null
       schedule        = "rate(15 minutes)"
       environment = {
         ACCOUNTS_TABLE = module.metering.accounts_table_name
@@ -95,6 +96,8 @@ locals {
       description     = "Turns a key into the caller's tenant"
       memory_mb       = 256
       timeout_seconds = 10
+      event_queue     = null
+      schedule        = null
       environment = {
         TENANTS_TABLE = module.metering.tenants_table_name
       }
@@ -105,6 +108,8 @@ locals {
       description     = "Answers buffered calls and submits streamed jobs"
       memory_mb       = 512
       timeout_seconds = 300
+      event_queue     = null
+      schedule        = null
       environment = {
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
         JOBS_QUEUE_URL  = module.streaming.jobs_queue_url
@@ -149,6 +154,8 @@ locals {
       description     = "Lists the models that a tenant may call"
       memory_mb       = 256
       timeout_seconds = 30
+      event_queue     = null
+      schedule        = null
       environment = {
         TENANTS_TABLE = module.metering.tenants_table_name
       }
@@ -168,7 +175,8 @@ locals {
       description     = "Runs streamed jobs and serves their polls"
       memory_mb       = 512
       timeout_seconds = 900
-      event_queue_arn = module.streaming.jobs_queue_arn
+      event_queue     = { arn = module.streaming.jobs_queue_arn }
+      schedule        = null
       environment = {
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
         PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
@@ -207,6 +215,7 @@ locals {
       description     = "Ends holds whose caller died"
       memory_mb       = 512
       timeout_seconds = 300
+      event_queue     = null
       schedule        = "rate(5 minutes)"
       environment = {
         ACCOUNTS_TABLE = module.metering.accounts_table_name
@@ -261,8 +270,8 @@ module "function" {
 
   environment              = each.value.environment
   policy_statements        = each.value.statements
-  event_queue_arn          = try(each.value.event_queue_arn, null)
-  schedule_expression      = try(each.value.schedule, null)
+  event_queue              = each.value.event_queue
+  schedule_expression      = each.value.schedule
   reserved_concurrency     = lookup(var.reserved_concurrency_by_function, each.key, null)
   kms_key_arn              = aws_kms_key.this.arn
   log_retention_days       = var.log_retention_days

@@ -64,8 +64,8 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = var.event_queue_arn == null || var.schedule_expression == null
-      error_message = "${local.name}: event_queue_arn and schedule_expression exclude each other; a function has one trigger."
+      condition     = var.event_queue == null || var.schedule_expression == null
+      error_message = "${local.name}: event_queue and schedule_expression exclude each other; a function has one trigger."
     }
   }
 }

@@ -26,12 +26,12 @@ locals {
         conditions = {}
       },
     ],
-    var.event_queue_arn == null ? [] : [
+    var.event_queue == null ? [] : [
       {
         sid        = "ReadQueue"
         effect     = "Allow"
         actions    = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        resources  = [var.event_queue_arn]
+        resources  = [var.event_queue.arn]
         conditions = {}
       },
     ],

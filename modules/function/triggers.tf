@@ -1,9 +1,9 @@
 # One message at a time: a message is a model call that runs for minutes and is paid for.
 resource "aws_lambda_event_source_mapping" "queue" {
-  count = var.event_queue_arn == null ? 0 : 1
+  count = var.event_queue == null ? 0 : 1
 
   function_name           = aws_lambda_function.this.arn
-  event_source_arn        = var.event_queue_arn
+  event_source_arn        = var.event_queue.arn
   batch_size              = 1
   function_response_types = ["ReportBatchItemFailures"]
   tags                    = var.tags

@@ -57,14 +57,14 @@ variable "environment" {
   }
 }
 
-variable "event_queue_arn" {
-  description = "ARN of an SQS queue whose messages invoke the function one at a time; null means none."
-  type        = string
+variable "event_queue" {
+  description = "SQS queue whose messages invoke the function one at a time; null means none. An object, so that whether there is one is known before the queue's ARN is."
+  type        = object({ arn = string })
   default     = null
 
   validation {
-    condition     = var.event_queue_arn == null || can(regex("^arn:[^:]+:sqs:", var.event_queue_arn))
-    error_message = "event_queue_arn: got \"${coalesce(var.event_queue_arn, "null")}\"; allowed: the ARN of an SQS queue, or null."
+    condition     = var.event_queue == null || can(regex("^arn:[^:]+:sqs:", var.event_queue.arn))
+    error_message = "event_queue: got ${jsonencode(var.event_queue)}; allowed: the ARN of an SQS queue, or null."
   }
 }
 

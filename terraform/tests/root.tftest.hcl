@@ -113,7 +113,7 @@ run "settings" {
 
   assert {
     condition = {
-      for name, function in local.functions : name => function.schedule if can(function.schedule)
+      for name, function in local.functions : name => function.schedule if function.schedule != null
     } == { aggregate = "rate(15 minutes)", sweep = "rate(5 minutes)" }
     error_message = "Aggregate and sweep run by the clock."
   }

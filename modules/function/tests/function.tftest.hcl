@@ -154,7 +154,7 @@ run "statements_environment_and_options" {
 
 run "queue" {
   variables {
-    event_queue_arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs"
+    event_queue = { arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs" }
   }
 
   assert {
@@ -218,7 +218,7 @@ run "one_trigger_only" {
   command = plan
 
   variables {
-    event_queue_arn     = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs"
+    event_queue         = { arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs" }
     schedule_expression = "rate(15 minutes)"
   }
 
@@ -233,7 +233,7 @@ run "rejects_values_out_of_range" {
     artifact             = { path = "dist/invoke.tar", sha256 = "abc" }
     description          = ""
     environment          = { lower = "x" }
-    event_queue_arn      = "jobs"
+    event_queue          = { arn = "jobs" }
     handler              = "handler"
     kms_key_arn          = "alias/tollgate"
     log_retention_days   = 2
@@ -256,7 +256,7 @@ run "rejects_values_out_of_range" {
     var.artifact,
     var.description,
     var.environment,
-    var.event_queue_arn,
+    var.event_queue,
     var.handler,
     var.kms_key_arn,
     var.log_retention_days,
