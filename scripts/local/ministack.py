@@ -29,6 +29,8 @@ ACCOUNT_ID = "000000000000"
 
 HEALTH_PATH = "/_ministack/health"
 RESET_PATH = "/_ministack/reset"
+SERVING = "Running on http"
+"""What the child logs once it accepts connections."""
 LOG_TAIL_LINES = 20
 START_ATTEMPTS = 3
 PROBE_SECONDS = 2.0
@@ -106,7 +108,7 @@ class MiniStack:
             log = self._log_tail()
             self.stop()
             # Someone may take the port between our choosing it and the child's binding it.
-            if "already in use" not in log or attempt == START_ATTEMPTS:
+            if "in use" not in log or attempt == START_ATTEMPTS:
                 raise MiniStackError(f"MiniStack {problem}; the end of its log:\n{log}")
 
     def reset(self) -> None:
@@ -186,13 +188,25 @@ class MiniStack:
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 return f"ended with status {self._process.returncode} while starting"
-            try:
-                if self._request("GET", HEALTH_PATH) == http.client.OK:
-                    return None
-            except MiniStackError:
-                pass
+            if self._serves() and self._is_healthy():
+                return None
             time.sleep(POLL_SECONDS)
         return f"did not answer {HEALTH_PATH} within {self._start_timeout:.0f} s"
+
+    def _serves(self) -> bool:
+        """Return whether the child itself has bound the port.
+
+        Another program may hold it, even another MiniStack that would answer in the child's place.
+        """
+        return self._folder is not None and SERVING in self._log_path(self._folder).read_text(
+            "utf-8", "replace"
+        )
+
+    def _is_healthy(self) -> bool:
+        try:
+            return self._request("GET", HEALTH_PATH) == http.client.OK
+        except MiniStackError:
+            return False
 
     def _request(self, method: str, path: str) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PROBE_SECONDS)

@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from scripts.local import ministack
 from scripts.local.ministack import REGION, ROOT, MiniStack, MiniStackError
 
 pytestmark = pytest.mark.stack
@@ -96,3 +97,14 @@ def test_dies_with_a_killed_parent() -> None:
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     assert gone(child)
+
+
+def test_a_port_taken_by_another_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with MiniStack() as first:
+        taken = int(first.endpoint_url.rpartition(":")[2])
+        free = ministack.free_port()
+        ports = [taken, free]
+        monkeypatch.setattr(ministack, "free_port", lambda: ports.pop(0))
+        with MiniStack() as second:
+            assert second.endpoint_url.endswith(f":{free}")
+        assert not ports

@@ -1,0 +1,143 @@
+"""Messages reach the function as SQS events, and come back unless it succeeds."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scripts.local.event_source import EventSource, succeeded
+from scripts.local.lambda_runtime import FunctionError
+from scripts.local.ministack import MiniStack
+from scripts.local.provision import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_sqs import SQSClient
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[MiniStack]:
+    with MiniStack() as running:
+        yield running
+
+
+@pytest.fixture
+def queues(emulator: MiniStack) -> SQSClient:
+    client: SQSClient = Emulator(emulator.endpoint_url).client("sqs")
+    return client
+
+
+@pytest.fixture
+def queue_url(queues: SQSClient, emulator: MiniStack) -> str:
+    emulator.reset()
+    queues.create_queue(QueueName="dead")
+    redrive = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"}
+    return queues.create_queue(
+        QueueName="jobs",
+        Attributes={
+            "VisibilityTimeout": "1",
+            "RedrivePolicy": json.dumps({**redrive, "maxReceiveCount": 2}),
+        },
+    )["QueueUrl"]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 8) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def waiting(queues: SQSClient, queue_url: str) -> int:
+    attributes = queues.get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(int(value) for value in attributes.values())
+
+
+def source(
+    queues: SQSClient, queue_url: str, invoke: Callable[[dict[str, Any]], object], **options: int
+) -> EventSource:
+    return EventSource(
+        queues, queue_url, "arn:aws:sqs:us-east-1:000000000000:jobs", invoke, **options
+    )
+
+
+@pytest.mark.stack
+def test_event_and_deletion(queues: SQSClient, queue_url: str) -> None:
+    events: list[dict[str, Any]] = []
+    with source(queues, queue_url, events.append):
+        queues.send_message(QueueUrl=queue_url, MessageBody="job-1", MessageGroupId="acme")
+        wait_for(lambda: bool(events) and not waiting(queues, queue_url))
+    [record] = events[0]["Records"]
+    assert record["body"] == "job-1"
+    assert record["eventSource"] == "aws:sqs"
+    assert record["eventSourceARN"] == "arn:aws:sqs:us-east-1:000000000000:jobs"
+    assert record["attributes"]["ApproximateReceiveCount"] == "1"
+    assert record["attributes"]["MessageGroupId"] == "acme"
+    assert len(events) == 1
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("fails", ["reported", "raised"])
+def test_failed_message_comes_back_and_ends_in_the_dead_letters(
+    queues: SQSClient, queue_url: str, fails: str
+) -> None:
+    counts: list[str] = []
+
+    def invoke(event: dict[str, Any]) -> object:
+        [record] = event["Records"]
+        counts.append(record["attributes"]["ApproximateReceiveCount"])
+        if fails == "raised":
+            raise FunctionError("stream: ValueError")
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+
+    dead = queues.get_queue_url(QueueName="dead")["QueueUrl"]
+    with source(queues, queue_url, invoke):
+        queues.send_message(QueueUrl=queue_url, MessageBody="job-1")
+        wait_for(lambda: waiting(queues, dead) == 1)
+    assert counts == ["1", "2"]
+
+
+@pytest.mark.stack
+def test_concurrency_is_bounded(queues: SQSClient, queue_url: str) -> None:
+    lock = threading.Lock()
+    now, most, done = 0, 0, 0
+
+    def invoke(_: dict[str, Any]) -> None:
+        nonlocal now, most, done
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.1)
+        with lock:
+            now -= 1
+            done += 1
+
+    for number in range(9):
+        queues.send_message(QueueUrl=queue_url, MessageBody=str(number))
+    with source(queues, queue_url, invoke, concurrency=3):
+        wait_for(lambda: done == 9)
+    assert most == 3
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (None, True),
+        ({}, True),
+        ({"batchItemFailures": []}, True),
+        ({"batchItemFailures": None}, True),
+        ({"batchItemFailures": [{"itemIdentifier": "m-1"}]}, False),
+        ({"batchItemFailures": [{"itemIdentifier": "another"}]}, False),
+        ({"batchItemFailures": [{}]}, False),
+    ],
+)
+def test_responses(response: object, expected: bool) -> None:
+    assert succeeded(response, "m-1") is expected

@@ -1,0 +1,239 @@
+"""The composed stack: made as Terraform would, answering over HTTP, leaving nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from scripts import tenants as tenant_files
+from scripts.local import __main__ as program
+from scripts.local.ministack import ROOT, MiniStack, MiniStackError
+from scripts.local.provision import PREFIX, usage_plan
+from scripts.local.stack import ENVIRONMENTS, LocalStack
+from tollgate.adapters import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.stack
+
+MODEL = "amazon.nova-lite-v1:0"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    before = dict(os.environ)
+    with LocalStack() as running:
+        yield running
+    assert dict(os.environ) == before
+
+
+@pytest.fixture
+def headers(stack: LocalStack) -> dict[str, str]:
+    return {"x-api-key": stack.keys["customer1/websearch/primary"], "team_id": "customer1"}
+
+
+def invoke(stack: LocalStack, headers: dict[str, str], text: str) -> requests.Response:
+    return requests.post(
+        f"{stack.url}/invoke_model?model_id={MODEL}",
+        json={"inputs": text, "parameters": {"maxTokens": 200}},
+        headers=headers,
+        timeout=30,
+    )
+
+
+def test_tables_have_the_adapters_keys(stack: LocalStack) -> None:
+    database = stack.client("dynamodb")
+    for spec in tables.TABLES:
+        table = database.describe_table(TableName=f"{PREFIX}-{spec.name}")["Table"]
+        keys = {element["KeyType"]: element["AttributeName"] for element in table["KeySchema"]}
+        assert keys.get("HASH") == spec.hash_key
+        assert keys.get("RANGE") == spec.range_key
+        ttl = database.describe_time_to_live(TableName=f"{PREFIX}-{spec.name}")
+        assert ttl["TimeToLiveDescription"].get("AttributeName") == spec.ttl
+
+
+def test_tenants_are_loaded_with_hashes_only(stack: LocalStack) -> None:
+    items = stack.client("dynamodb").scan(TableName=f"{PREFIX}-tenants")["Items"]
+    text = json.dumps(items)
+    tenants = tenant_files.load_environment(ENVIRONMENTS / "local")
+    assert set(stack.keys) == {
+        f"{tenant_id}/{key_id}" for tenant_id, tenant in tenants.items() for key_id in tenant.keys
+    }
+    for key in stack.keys.values():
+        assert re.fullmatch("[a-z0-9]{40}", key)
+        assert key not in text
+        assert f"KEY#{hashlib.sha256(key.encode()).hexdigest()}" in text
+
+
+def test_queue_redrives_to_the_dead_letters(stack: LocalStack) -> None:
+    attributes = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.deployment.queue_url, AttributeNames=["All"]
+    )["Attributes"]
+    assert attributes["VisibilityTimeout"] == "960"
+    redrive = json.loads(attributes["RedrivePolicy"])
+    assert int(redrive["maxReceiveCount"]) == 3
+    assert redrive["deadLetterTargetArn"].endswith(f"{PREFIX}-jobs-dead")
+
+
+def test_usage_plan_is_wider_than_the_limits() -> None:
+    plan = usage_plan({"requests_per_minute": 60, "requests_per_day": 1_000})
+    assert (plan.rate_per_second, plan.burst, plan.requests_per_day) == (10, 600, 10_000)
+    free = usage_plan({"requests_per_minute": None, "requests_per_day": None})
+    assert (free.rate_per_second, free.burst, free.requests_per_day) == (None, None, None)
+
+
+def test_a_call_is_answered_and_in_the_providers_log(
+    stack: LocalStack, headers: dict[str, str]
+) -> None:
+    response = invoke(stack, headers, "Hello [stub:tokens=12]")
+    assert response.status_code == 200, response.text
+    [answer] = response.json()
+    call = stack.calls()[-1]
+    assert call["requestMetadata"]["tenant"] == "customer1"
+    assert call["requestMetadata"]["request_id"] == response.headers["x-request-id"]
+    assert call["usage"] == answer["usage"]
+    assert json.loads(stack.stub_log.read_text("utf-8").splitlines()[-1]) == call
+
+
+def test_a_stream_grows_while_it_is_polled(stack: LocalStack, headers: dict[str, str]) -> None:
+    started = invoke(
+        stack, {**headers, "streaming": "true"}, "Go [stub:tokens=60] [stub:delta_ms=80]"
+    )
+    job_id = started.json()[0]["request_id"]
+    bearer = {"Authorization": f"Bearer {headers['x-api-key']}"}
+    seen: list[dict[str, Any]] = [{"cursor": 0, "status": "queued"}]
+    deadline = time.monotonic() + 20
+    while seen[-1]["status"] in {"queued", "running"} and time.monotonic() < deadline:
+        cursor = seen[-1]["cursor"]
+        seen.append(
+            requests.get(
+                f"{stack.url}/v1/jobs/{job_id}?cursor={cursor}&wait=5", headers=bearer, timeout=30
+            ).json()
+        )
+    assert seen[-1]["status"] == "succeeded"
+    assert sum(1 for view in seen if view.get("text")) >= 3
+    assert seen[-1]["usage"]["outputTokens"] == 60
+    queue = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.deployment.queue_url,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    assert set(queue.values()) == {"0"}
+
+
+def test_a_fault_reaches_the_client(stack: LocalStack, headers: dict[str, str]) -> None:
+    stack.stub.fault(match={"tenant": "customer1"}, error="ThrottlingException")
+    assert invoke(stack, headers, "Hello").status_code == 429
+    assert invoke(stack, headers, "Hello").status_code == 200
+
+
+def test_schedules(stack: LocalStack, headers: dict[str, str]) -> None:
+    invoke(stack, headers, "Hello")
+    assert stack.sweep() is not None
+    assert stack.aggregate() is not None
+    lake = stack.client("s3").list_objects_v2(Bucket=stack.deployment.environment["LAKE_BUCKET"])
+    assert lake["KeyCount"] > 0
+
+
+def test_unknown_key(stack: LocalStack) -> None:
+    response = requests.get(
+        f"{stack.url}/list_foundation_models", headers={"x-api-key": "x" * 40}, timeout=5
+    )
+    assert response.status_code == 403
+    assert response.json()["code"] == "invalid_api_key"
+
+
+def test_printed_commands_work(stack: LocalStack) -> None:
+    tenant_id, key = next(iter(program.first_keys(dict(stack.keys)).items()))
+    commands = dict(program.examples(stack.url, tenant_id, key))
+    text = program.describe(stack)
+    request_id = ""
+    for title, command in commands.items():
+        assert command in text
+        words = [word.replace("REQUEST_ID", request_id) for word in shlex.split(command)]
+        output = subprocess.run(
+            [*words, "-w", "\n%{http_code}"], capture_output=True, text=True, check=True, timeout=30
+        ).stdout
+        body, _, status = output.rpartition("\n")
+        assert status == "200", f"{title}: {output}"
+        if "Start a stream" in title:
+            request_id = json.loads(body)[0]["request_id"]
+
+
+def test_a_broken_tenant_file_stops_what_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "env.tfvars").write_text("tiers = {}\n", "utf-8")
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants" / "acme.tfvars").write_text('name = "Acme"\n', "utf-8")
+    pids: list[int | None] = []
+    start = MiniStack.start
+
+    def record(self: MiniStack) -> None:
+        start(self)
+        pids.append(self.pid)
+
+    monkeypatch.setattr(MiniStack, "start", record)
+    with pytest.raises(tenant_files.TenantFilesError, match="acme.tfvars"):
+        LocalStack(tmp_path).start()
+    [pid] = pids
+    assert pid is not None
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_the_program_says_why_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: LocalStack) -> None:
+        raise MiniStackError("MiniStack is not installed")
+
+    monkeypatch.setattr(LocalStack, "start", fail)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert program.main([]) == 1
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert "local: MiniStack is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "scripts.local", "--sweep-seconds", "0.2"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    first = running.stdout.readline()
+    assert first.startswith("Tollgate answers at http://127.0.0.1:")
+    url = first.split()[3]
+    assert requests.get(url, timeout=5).status_code == 403
+    assert list(tmp_path.iterdir())
+    # The emulator is a child of a thread that may have ended, so look at all of them.
+    tasks = Path(f"/proc/{running.pid}/task").iterdir()
+    started = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    assert started
+    time.sleep(0.5)
+    running.send_signal(number)
+    _, errors = running.communicate(timeout=15)
+    assert running.returncode == 0, errors
+    assert "sweep: " in errors
+    assert "Traceback" not in errors
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert not list(tmp_path.iterdir())
