@@ -189,8 +189,8 @@ def show_refusals(stack: LocalStack, client: Client, poor: Client) -> None:
     refused(
         "another tenant's team_id", client.post(question, model=NOVA_LITE, team_id="customer2"), 403
     )
-    bad_key = {"x-api-key": "0" * 40}
-    refused("a key nobody issued", client.post(question, model=NOVA_LITE, **bad_key), 403)
+    stranger = Client(stack.url, {f"{client.name}/primary": "0" * 40}, *client.name.split("/"))
+    refused("a key nobody issued", stranger.post(question, model=NOVA_LITE), 403)
     if len(stack.calls()) != calls_before:
         raise DemoError("a refused request reached the model")
     for calls in range(1, MAX_CALLS_TO_EXHAUST):

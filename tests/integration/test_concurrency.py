@@ -18,11 +18,13 @@ from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.errors import BudgetExceededError
 from tollgate.domain.tenants import Budget, Limits
 from tollgate.ledger import Ledger
-from tollgate.pipeline import AdmittedCall, Pipeline
+from tollgate.pipeline import Admission, AdmittedCall, Calls
 from tollgate.policy import Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 REQUESTS = 200
 AFFORDABLE = 50
@@ -33,22 +35,30 @@ class Shop:
     """A pipeline over the emulator's tables."""
 
     def __init__(
-        self, client: Any, accounts_table: str, usage_table: str, budget: Budget, limits: Limits
+        self,
+        client: DynamoDBClient,
+        accounts_table: str,
+        usage_table: str,
+        budget: Budget,
+        limits: Limits,
     ) -> None:
         self.accounts = DynamoAccounts(client, accounts_table)
         self.usage = DynamoUsage(client, usage_table)
         clock = FakeClock()
-        self.pipeline = Pipeline(
+        ledger = Ledger(self.accounts, self.usage)
+        self.admission = Admission(
             policies=Policies(FakeTenants(tenant(budget=budget, limits=limits)), clock),
-            ledger=Ledger(self.accounts, self.usage),
-            runtime=FakeRuntime(),
+            ledger=ledger,
             prices=BOOK,
             region="us-east-1",
             clock=clock,
         )
+        self.calls = Calls(
+            ledger=ledger, runtime=FakeRuntime(), prices=BOOK, region="us-east-1", clock=clock
+        )
 
     def admit(self) -> AdmittedCall:
-        return self.pipeline.admit(caller(), chat_call(), lease_seconds=300, streamed=False)
+        return self.admission.admit(caller(), chat_call(), lease_seconds=300, streamed=False)
 
 
 @pytest.fixture
@@ -149,7 +159,7 @@ def test_the_books_balance_at_every_moment_while_calls_come_and_go(
     rows: list[int] = []
 
     def call() -> None:
-        rows.append(shop.pipeline.chat(shop.admit()).cost.total)
+        rows.append(shop.calls.chat(shop.admit()).cost.total)
 
     outcomes = run(call)
     auditor.finish()

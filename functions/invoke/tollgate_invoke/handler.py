@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tollgate.adapters import aws
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
 from tollgate.clock import utc_now
-from tollgate.composition import build_pipeline
+from tollgate.composition import build_admission, build_calls, build_ledger
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.jobs import JobReader, JobSubmitter
@@ -25,21 +25,21 @@ def build_service() -> InvokeService:
     """Composes the function once per process."""
     settings = load(Settings)
     dynamodb = aws.dynamodb()
-    pipeline = build_pipeline(
-        dynamodb,
-        region=settings.aws_region,
-        tenants_table=settings.tenants_table,
-        accounts_table=settings.accounts_table,
-        usage_table=settings.usage_table,
+    ledger = build_ledger(
+        dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
+    admission = build_admission(
+        dynamodb, ledger, region=settings.aws_region, tenants_table=settings.tenants_table
+    )
+    calls = build_calls(ledger, region=settings.aws_region)
     jobs = DynamoJobs(dynamodb, settings.streams_table)
     submitter = JobSubmitter(
-        pipeline,
+        calls,
         jobs,
         S3Payloads(aws.s3(), settings.payloads_bucket),
         SqsJobQueue(aws.sqs(), settings.jobs_queue_url),
     )
-    return InvokeService(pipeline, submitter, JobReader(jobs, utc_now))
+    return InvokeService(admission, calls, submitter, JobReader(jobs, utc_now))
 
 
 @metrics.log_metrics

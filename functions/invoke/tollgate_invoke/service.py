@@ -11,7 +11,7 @@ from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
 
 if TYPE_CHECKING:
     from tollgate.domain.jobs import JobView
-    from tollgate.pipeline import ChatCall, Pipeline
+    from tollgate.pipeline import Admission, Calls, ChatCall
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
 LEASE_SECONDS = 360
@@ -24,8 +24,11 @@ _MAX_CURSOR = 999_999
 class InvokeService:
     """Answers, starts or polls."""
 
-    def __init__(self, pipeline: Pipeline, submitter: JobSubmitter, reader: JobReader) -> None:
-        self._pipeline = pipeline
+    def __init__(
+        self, admission: Admission, calls: Calls, submitter: JobSubmitter, reader: JobReader
+    ) -> None:
+        self._admission = admission
+        self._calls = calls
         self._submitter = submitter
         self._reader = reader
 
@@ -41,10 +44,10 @@ class InvokeService:
         return self._answer(request, call)
 
     def _answer(self, request: Request, call: ChatCall) -> Response:
-        admitted = self._pipeline.admit(
+        admitted = self._admission.admit(
             request.caller, call, lease_seconds=LEASE_SECONDS, streamed=False
         )
-        answer = self._pipeline.chat(admitted)
+        answer = self._calls.chat(admitted)
         return json_response(
             request,
             legacy.answer_body(answer),
@@ -54,7 +57,7 @@ class InvokeService:
         )
 
     def _start(self, request: Request, call: ChatCall) -> Response:
-        admitted = self._pipeline.admit(
+        admitted = self._admission.admit(
             request.caller, call, lease_seconds=SUBMIT_LEASE_SECONDS, streamed=True
         )
         job_id = self._submitter.submit(admitted)

@@ -12,27 +12,37 @@ from tollgate.adapters.usage import DynamoUsage
 from tollgate.clock import utc_now
 from tollgate.domain.prices import load_default
 from tollgate.ledger import Ledger
-from tollgate.pipeline import Pipeline
+from tollgate.pipeline import Admission, Calls
 from tollgate.policy import Policies
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def build_pipeline(
-    client: DynamoDBClient,
-    *,
-    region: str,
-    tenants_table: str,
-    accounts_table: str,
-    usage_table: str,
-) -> Pipeline:
-    """The pipeline on AWS."""
-    return Pipeline(
+def build_admission(
+    client: DynamoDBClient, ledger: Ledger, *, region: str, tenants_table: str
+) -> Admission:
+    """Admission on AWS."""
+    return Admission(
         policies=Policies(DynamoTenants(client, tenants_table), utc_now),
-        ledger=Ledger(DynamoAccounts(client, accounts_table), DynamoUsage(client, usage_table)),
+        ledger=ledger,
+        prices=load_default(),
+        region=region,
+        clock=utc_now,
+    )
+
+
+def build_calls(ledger: Ledger, *, region: str) -> Calls:
+    """Model calls on AWS."""
+    return Calls(
+        ledger=ledger,
         runtime=BedrockRuntime(aws.bedrock_runtime()),
         prices=load_default(),
         region=region,
         clock=utc_now,
     )
+
+
+def build_ledger(client: DynamoDBClient, *, accounts_table: str, usage_table: str) -> Ledger:
+    """The ledger on AWS."""
+    return Ledger(DynamoAccounts(client, accounts_table), DynamoUsage(client, usage_table))

@@ -28,7 +28,7 @@ from tollgate.domain.money import format_usd
 from tollgate.domain.tenants import Budget, Caller, Limits
 from tollgate.ledger import Lease
 from tollgate.observability import logger
-from tollgate.pipeline import AdmittedCall, Answer, Pipeline
+from tollgate.pipeline import AdmittedCall, Answer, Calls
 from tollgate.ports import ChatRequest, Clock, JobQueue, Jobs, Payloads
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ _POLL_SECONDS = 0.2
 class JobSubmitter:
     """Hands an admitted call to the queue."""
 
-    def __init__(self, pipeline: Pipeline, jobs: Jobs, payloads: Payloads, queue: JobQueue) -> None:
-        self._pipeline = pipeline
+    def __init__(self, calls: Calls, jobs: Jobs, payloads: Payloads, queue: JobQueue) -> None:
+        self._calls = calls
         self._jobs = jobs
         self._payloads = payloads
         self._queue = queue
@@ -89,14 +89,14 @@ class JobSubmitter:
             logger.error("job not withdrawn", extra={"request_id": call.request_id})
             return
         if job is None or not job.claimed:
-            self._pipeline.fail(call, error)
+            self._calls.fail(call, error)
 
 
 class JobRunner:
     """Runs queued jobs into the streaming table."""
 
-    def __init__(self, pipeline: Pipeline, jobs: Jobs, payloads: Payloads, clock: Clock) -> None:
-        self._pipeline = pipeline
+    def __init__(self, calls: Calls, jobs: Jobs, payloads: Payloads, clock: Clock) -> None:
+        self._calls = calls
         self._jobs = jobs
         self._payloads = payloads
         self._clock = clock
@@ -117,7 +117,7 @@ class JobRunner:
             logger.info("job not claimed", extra={"request_id": job_id})
             return
         call = decode_call(document)
-        if not self._pipeline.extend(call, RUN_LEASE_SECONDS):
+        if not self._calls.extend(call, RUN_LEASE_SECONDS):
             self._jobs.finish(job_id, "failed", JOB_EXPIRED)
             return
         self._run(job, call)
@@ -125,7 +125,7 @@ class JobRunner:
     def _run(self, job: Job, call: AdmittedCall) -> None:
         writer = _ChunkWriter(self._jobs, job)
         try:
-            answer = self._pipeline.stream(call, writer.write)
+            answer = self._calls.stream(call, writer.write)
             writer.flush()
         except TollgateError as error:
             writer.flush()

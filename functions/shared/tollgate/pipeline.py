@@ -76,22 +76,20 @@ class Answer:
     remaining: int | None
 
 
-class Pipeline:
-    """Runs model calls through policy and ledger."""
+class Admission:
+    """The first half: policy, price, hold."""
 
     def __init__(
         self,
         *,
         policies: Policies,
         ledger: Ledger,
-        runtime: ModelRuntime,
         prices: PriceBook,
         region: str,
         clock: Clock,
     ) -> None:
         self._policies = policies
         self._ledger = ledger
-        self._runtime = runtime
         self._prices = prices
         self._region = region
         self._clock = clock
@@ -106,7 +104,7 @@ class Pipeline:
         started_at = self._clock()
         party = self._policies.party(caller)
         ref = allowed_model(party.tenant, call.model)
-        card, rates = self._priced(ref, started_at)
+        card, rates = _priced(self._prices, ref, self._region, started_at)
         max_tokens = max_tokens_of(call.max_tokens, party.tenant, card)
         bound = chat_bound(chat_input_tokens(call.body, card), max_tokens, rates)
         _check_input_limit(ref, bound, rates)
@@ -130,6 +128,33 @@ class Pipeline:
             cost_center=party.tenant.cost_center,
             tags={**party.tenant.tags, **party.app.tags},
         )
+
+    def _hold(self, hold: Hold, bound: Bound, party: Party, now: datetime) -> Lease:
+        try:
+            return self._ledger.admit(hold, scopes_of(party.tenant, party.app), now)
+        except RefusedError as error:
+            refused = error.refusal
+            affordable = bound.affordable_max_tokens(refused.room) if refused.is_budget else None
+            raise refusal_error(refused, affordable, now) from error
+
+
+class Calls:
+    """The second half: the model call and its settlement."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        runtime: ModelRuntime,
+        prices: PriceBook,
+        region: str,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._runtime = runtime
+        self._prices = prices
+        self._region = region
+        self._clock = clock
 
     def chat(self, call: AdmittedCall) -> Answer:
         """Make the call and settle it. Raises the upstream errors."""
@@ -186,31 +211,6 @@ class Pipeline:
         """Renew the hold from now; False when a sweep has ended it."""
         return self._ledger.extend(call.lease, int(self._clock().timestamp()) + lease_seconds)
 
-    def _priced(self, ref: ModelRef, at: datetime) -> tuple[ModelCard, Rates]:
-        card = self._prices.card(ref.model_id)
-        rates = self._prices.rates(ref, region=self._region, at=at)
-        if card is None or rates is None or rates.input is None or rates.output is None:
-            raise ForbiddenError(
-                f"{ref.profile_id} has no price in {self._region}, so its cost cannot be bounded; "
-                "use a model of GET /list_foundation_models or ask the platform team to price it",
-                code="model_not_priced",
-                details={"model_id": ref.profile_id, "price_version": self._prices.version},
-            )
-        if card.mode != "chat":
-            raise InvalidRequestError(
-                f"{ref.profile_id} is a model for {card.mode}; this call needs one for chat",
-                code="wrong_operation",
-            )
-        return card, rates
-
-    def _hold(self, hold: Hold, bound: Bound, party: Party, now: datetime) -> Lease:
-        try:
-            return self._ledger.admit(hold, scopes_of(party.tenant, party.app), now)
-        except RefusedError as error:
-            refused = error.refusal
-            affordable = bound.affordable_max_tokens(refused.room) if refused.is_budget else None
-            raise refusal_error(refused, affordable, now) from error
-
     def _succeed(
         self, call: AdmittedCall, reply: ChatReply, first_token_at: datetime | None
     ) -> Answer:
@@ -235,7 +235,7 @@ class Pipeline:
 
     def _cost(self, call: AdmittedCall, reply: ChatReply) -> Cost:
         ref = resolve_model(call.lease.hold.model)
-        _, held_at = self._priced(ref, call.started_at)
+        _, held_at = _priced(self._prices, ref, self._region, call.started_at)
         served = self._prices.rates(
             ref, region=self._region, at=call.started_at, tier=reply.service_tier
         )
@@ -267,6 +267,24 @@ class Pipeline:
             return None
         log_usage(row)
         return remaining
+
+
+def _priced(prices: PriceBook, ref: ModelRef, region: str, at: datetime) -> tuple[ModelCard, Rates]:
+    card = prices.card(ref.model_id)
+    rates = prices.rates(ref, region=region, at=at)
+    if card is None or rates is None or rates.input is None or rates.output is None:
+        raise ForbiddenError(
+            f"{ref.profile_id} has no price in {region}, so its cost cannot be bounded; "
+            "use a model of GET /list_foundation_models or ask the platform team to price it",
+            code="model_not_priced",
+            details={"model_id": ref.profile_id, "price_version": prices.version},
+        )
+    if card.mode != "chat":
+        raise InvalidRequestError(
+            f"{ref.profile_id} is a model for {card.mode}; this call needs one for chat",
+            code="wrong_operation",
+        )
+    return card, rates
 
 
 def _deliver(on_text: Callable[[str], None], text: str) -> TollgateError | None:

@@ -8,7 +8,7 @@ from typing import Any
 from tollgate.adapters import aws
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads
 from tollgate.clock import utc_now
-from tollgate.composition import build_pipeline
+from tollgate.composition import build_calls, build_ledger
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.jobs import JobReader, JobRunner
@@ -22,16 +22,13 @@ def build_service() -> StreamService:
     """Composes the function once per process."""
     settings = load(Settings)
     dynamodb = aws.dynamodb()
-    pipeline = build_pipeline(
-        dynamodb,
-        region=settings.aws_region,
-        tenants_table=settings.tenants_table,
-        accounts_table=settings.accounts_table,
-        usage_table=settings.usage_table,
+    ledger = build_ledger(
+        dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
+    calls = build_calls(ledger, region=settings.aws_region)
     jobs = DynamoJobs(dynamodb, settings.streams_table)
     payloads = S3Payloads(aws.s3(), settings.payloads_bucket)
-    return StreamService(JobRunner(pipeline, jobs, payloads, utc_now), JobReader(jobs, utc_now))
+    return StreamService(JobRunner(calls, jobs, payloads, utc_now), JobReader(jobs, utc_now))
 
 
 @metrics.log_metrics

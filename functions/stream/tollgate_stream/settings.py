@@ -10,7 +10,6 @@ class Settings:
     """Names of what Terraform made, and the region the function runs in."""
 
     aws_region: str
-    tenants_table: str
     accounts_table: str
     usage_table: str
     streams_table: str

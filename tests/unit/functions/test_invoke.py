@@ -24,7 +24,7 @@ class Gateway(JobWorld):
 
     def __init__(self) -> None:
         super().__init__()
-        self.invoke = InvokeService(self.pipeline, self.submitter, self.reader)
+        self.invoke = InvokeService(self.admission, self.calls, self.submitter, self.reader)
         self.stream = StreamService(self.runner, self.reader)
 
     def post(

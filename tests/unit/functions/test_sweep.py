@@ -69,7 +69,7 @@ def test_a_settlement_that_stopped_half_way_is_finished_at_its_row() -> None:
     world = SweepWorld()
     admitted = world.admit()
     hold = admitted.lease.hold
-    answer = world.pipeline.chat(admitted)
+    answer = world.calls.chat(admitted)
     # The row is there; the account still has the hold.
     account = world.accounts.get("tenant#acme")
     assert account is not None
@@ -161,7 +161,7 @@ def test_a_caller_that_outlives_its_lease_agrees_with_the_sweep() -> None:
 
     world.runtime.during_call = sweep_meanwhile
 
-    world.pipeline.chat(admitted)
+    world.calls.chat(admitted)
 
     assert world.row.status == "orphaned"
     world.check_books()

@@ -38,8 +38,8 @@ class JobWorld(World):
         self.wire()
 
     def wire(self) -> None:
-        self.submitter = JobSubmitter(self.pipeline, self.jobs, self.payloads, self.queue)
-        self.runner = JobRunner(self.pipeline, self.jobs, self.payloads, self.clock)
+        self.submitter = JobSubmitter(self.calls, self.jobs, self.payloads, self.queue)
+        self.runner = JobRunner(self.calls, self.jobs, self.payloads, self.clock)
         self.reader = JobReader(self.jobs, self.clock, lambda s: self.clock.advance(seconds=s))
 
     def start(self) -> str:

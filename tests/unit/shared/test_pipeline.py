@@ -21,7 +21,7 @@ from tollgate.domain.money import usd
 from tollgate.domain.prices import PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, Limits, Tenant
 from tollgate.ledger import Ledger
-from tollgate.pipeline import AdmittedCall, ChatCall, Pipeline
+from tollgate.pipeline import Admission, AdmittedCall, Calls, ChatCall
 from tollgate.policy import CACHE_SECONDS, Policies
 
 if TYPE_CHECKING:
@@ -88,9 +88,18 @@ class World:
         self.usage = FakeUsage()
         self.runtime = runtime or FakeRuntime()
         self.clock = FakeClock()
-        self.pipeline = Pipeline(
+        self.admission = Admission(
             policies=Policies(self.tenants, self.clock),
             ledger=Ledger(self.accounts, self.usage),
+            prices=BOOK,
+            region="us-east-1",
+            clock=self.clock,
+        )
+        self.calls = self.calls_over(self.usage)
+
+    def calls_over(self, usage: FakeUsage) -> Calls:
+        return Calls(
+            ledger=Ledger(self.accounts, usage),
             runtime=self.runtime,
             prices=BOOK,
             region="us-east-1",
@@ -99,7 +108,7 @@ class World:
 
     def admit(self, *, streamed: bool = False, **changes: Any) -> AdmittedCall:  # noqa: ANN401
         call = chat_call(**changes)
-        return self.pipeline.admit(caller(), call, lease_seconds=300, streamed=streamed)
+        return self.admission.admit(caller(), call, lease_seconds=300, streamed=streamed)
 
     @property
     def row(self) -> UsageRow:
@@ -126,7 +135,7 @@ def test_a_call_is_sent_with_its_bound_and_its_attribution() -> None:
     world = World()
 
     admitted = world.admit(body={**chat_call().body, "inferenceConfig": {"temperature": 0.5}})
-    world.pipeline.chat(admitted)
+    world.calls.chat(admitted)
 
     (request,) = world.runtime.requests
     assert request.model_id == NOVA_LITE
@@ -141,7 +150,7 @@ def test_a_call_is_sent_with_its_bound_and_its_attribution() -> None:
 def test_a_call_costs_exactly_its_tokens() -> None:
     world = World(runtime=FakeRuntime(TokenUsage(input=7, output=3, cache_read=4)))
 
-    answer = world.pipeline.chat(world.admit())
+    answer = world.calls.chat(world.admit())
 
     assert answer.cost.total == 7 * 2_000_000 + 3 * 10_000_000 + 4 * 500_000
     assert (world.row.input_cost, world.row.output_cost, world.row.cache_cost) == (
@@ -158,7 +167,7 @@ def test_the_row_says_who_what_and_when() -> None:
     admitted = world.admit()
     world.clock.advance(milliseconds=250)
 
-    world.pipeline.chat(admitted)
+    world.calls.chat(admitted)
 
     row = world.row
     assert (row.tenant_id, row.app_id, row.key_id) == ("acme", "web", "web/primary")
@@ -182,7 +191,7 @@ def test_the_worst_case_is_held_while_the_call_runs() -> None:
 
     world.runtime.during_call = look
     admitted = world.admit()
-    answer = world.pipeline.chat(admitted)
+    answer = world.calls.chat(admitted)
 
     assert seen == [admitted.lease.hold.usd]
     assert answer.remaining == usd("1") - answer.cost.total
@@ -251,7 +260,7 @@ def test_a_failed_call_costs_nothing_and_leaves_an_error_row() -> None:
     world.runtime.error = UpstreamThrottledError("slow down")
 
     with pytest.raises(UpstreamThrottledError):
-        world.pipeline.chat(world.admit())
+        world.calls.chat(world.admit())
 
     assert (world.row.status, world.row.http_status) == ("error", 429)
     assert (world.row.error_code, world.row.total_cost) == ("upstream_throttled", 0)
@@ -263,7 +272,7 @@ def test_a_call_that_may_be_billed_keeps_its_hold_for_the_sweep() -> None:
     world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
 
     with pytest.raises(UpstreamTimeoutError):
-        world.pipeline.chat(world.admit())
+        world.calls.chat(world.admit())
 
     assert world.usage.rows == {}
     assert world.open_holds == 1
@@ -273,7 +282,7 @@ def test_the_served_tier_sets_the_price() -> None:
     world = World()
     world.runtime.service_tier = "priority"
 
-    answer = world.pipeline.chat(world.admit())
+    answer = world.calls.chat(world.admit())
 
     assert answer.cost.total == 10 * 4_000_000 + 5 * 20_000_000
     assert world.row.service_tier == "priority"
@@ -283,7 +292,7 @@ def test_a_served_tier_without_a_price_is_kept_and_flagged() -> None:
     world = World()
     world.runtime.service_tier = "flex"
 
-    answer = world.pipeline.chat(world.admit())
+    answer = world.calls.chat(world.admit())
 
     assert answer.cost.total == 10 * 2_000_000 + 5 * 10_000_000
     assert world.row.priced is False
@@ -295,16 +304,8 @@ def test_a_paid_answer_reaches_the_caller_although_the_ledger_is_down() -> None:
             raise UnavailableError("down")
 
     world = World()
-    world.pipeline = Pipeline(
-        policies=Policies(world.tenants, world.clock),
-        ledger=Ledger(world.accounts, Down()),
-        runtime=world.runtime,
-        prices=BOOK,
-        region="us-east-1",
-        clock=world.clock,
-    )
 
-    answer = world.pipeline.chat(world.admit())
+    answer = world.calls_over(Down()).chat(world.admit())
 
     assert answer.content == [{"text": "hello"}]
     assert answer.remaining is None
@@ -317,7 +318,7 @@ def test_a_stream_hands_out_its_text_and_is_metered() -> None:
     world.clock.advance(milliseconds=80)
     texts: list[str] = []
 
-    answer = world.pipeline.stream(admitted, texts.append)
+    answer = world.calls.stream(admitted, texts.append)
 
     assert texts == ["hel", "lo"]
     assert answer.content == [{"text": "hello"}]
@@ -334,7 +335,7 @@ def test_a_stream_whose_consumer_fails_is_still_metered() -> None:
         raise UnavailableError("table down")
 
     with pytest.raises(UnavailableError):
-        world.pipeline.stream(world.admit(streamed=True), fail)
+        world.calls.stream(world.admit(streamed=True), fail)
 
     assert calls == ["hel"]
     assert world.row.status == "ok"
@@ -346,7 +347,7 @@ def test_a_broken_stream_keeps_its_hold_for_the_sweep() -> None:
     world.runtime.error = TollgateError("cut", may_be_billed=True)
 
     with pytest.raises(TollgateError):
-        world.pipeline.stream(world.admit(streamed=True), lambda _: None)
+        world.calls.stream(world.admit(streamed=True), lambda _: None)
 
     assert (world.usage.rows, world.open_holds) == ({}, 1)
 
@@ -370,5 +371,5 @@ def test_concurrency_frees_up_when_a_call_ends() -> None:
     with pytest.raises(TollgateError) as refused:
         world.admit()
     assert refused.value.code == "concurrent_requests_exceeded"
-    world.pipeline.chat(first)
+    world.calls.chat(first)
     world.admit()
