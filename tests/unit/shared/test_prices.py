@@ -109,6 +109,15 @@ def test_prices_change_at_midnight_utc_of_their_first_day() -> None:
         price(datetime(2026, 6, 1))
 
 
+def test_a_price_without_a_successor_ends_with_its_last_day() -> None:
+    prices = book(**{"a.m": model(("2026-01-01", "2026-06-01", {"in_region": flat("1")}))})
+    ref = resolve_model("a.m")
+    end = datetime(2026, 6, 1, tzinfo=UTC)
+    last = end - timedelta(microseconds=1)
+    assert prices.rates(ref, region="us-east-1", at=last) is not None
+    assert prices.rates(ref, region="us-east-1", at=end) is None
+
+
 def test_a_model_is_found_by_its_alias() -> None:
     prices = book(
         **{
