@@ -346,3 +346,13 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
 def test_every_function_needs_a_handler(calls: Calls) -> None:
     with pytest.raises(ValueError, match="no handler for authorize, models, stream"):
         FrontDoor(Functions({"invoke": calls.respond("invoke")}))
+
+
+def test_no_response_waits_for_an_acknowledgement(door: FrontDoor) -> None:
+    session = requests.Session()
+    times = []
+    for _ in range(10):
+        started = time.monotonic()
+        session.get(f"{door.url}/list_foundation_models", headers=WITH_KEY, timeout=5)
+        times.append(time.monotonic() - started)
+    assert min(times) < 0.03

@@ -19,6 +19,7 @@ import requests
 
 from scripts import tenants as tenant_files
 from scripts.local import __main__ as program
+from scripts.local import provision
 from scripts.local.ministack import ROOT, MiniStack, MiniStackError
 from scripts.local.provision import PREFIX, usage_plan
 from scripts.local.stack import ENVIRONMENTS, LocalStack
@@ -237,3 +238,19 @@ def test_the_program_leaves_nothing_behind(tmp_path: Path, number: signal.Signal
     assert "Traceback" not in errors
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert not list(tmp_path.iterdir())
+
+
+def hcl_number(path: str, name: str) -> int:
+    [value] = re.findall(rf"^\s*{name}\s*=\s*(\d+)\s*$", (ROOT / path).read_text("utf-8"), re.M)
+    return int(value)
+
+
+def test_constants_are_those_of_terraform() -> None:
+    tenant = "modules/tenant/usage_plan.tf"
+    queue = "modules/streaming/queue.tf"
+    assert hcl_number(tenant, "max_burst") == provision.MAX_BURST
+    assert (
+        hcl_number(tenant, "http_requests_per_model_call") == provision.HTTP_REQUESTS_PER_MODEL_CALL
+    )
+    assert hcl_number(queue, "visibility_timeout_seconds") == provision.VISIBILITY_SECONDS
+    assert hcl_number(queue, "max_receive_count") == provision.MAX_RECEIVES
