@@ -32,9 +32,8 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge(var.environment, {
-      POWERTOOLS_LOG_LEVEL         = "INFO"
-      POWERTOOLS_METRICS_NAMESPACE = "Tollgate"
-      POWERTOOLS_SERVICE_NAME      = var.name
+      POWERTOOLS_LOG_LEVEL    = "INFO"
+      POWERTOOLS_SERVICE_NAME = var.name
     })
   }
 

@@ -189,7 +189,6 @@ def _enter_process_environment(
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
         "POWERTOOLS_SERVICE_NAME": "tollgate",
-        "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",
         "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL", "WARNING"),
     }
     cleanup.enter_context(patch.dict(os.environ, {**foreign, **ours, **variables}, clear=True))

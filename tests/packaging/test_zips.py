@@ -161,7 +161,6 @@ def test_it_runs_on_its_own(
             "AWS_DEFAULT_REGION": "eu-central-1",
             "HOME": str(tmp_path),
             "POWERTOOLS_SERVICE_NAME": name,
-            "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",
         },
         capture_output=True,
         text=True,

@@ -40,7 +40,6 @@ run "defaults" {
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
       POWERTOOLS_LOG_LEVEL         = "INFO"
-      POWERTOOLS_METRICS_NAMESPACE = "Tollgate"
       POWERTOOLS_SERVICE_NAME      = "invoke"
     })
     error_message = "The module sets the Powertools variables and nothing else."

@@ -1,0 +1,54 @@
+"""Reads Terraform files as plain Python values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hcl2
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever the HCL holds
+    """Take away the quotes that python-hcl2 leaves around strings and keys."""
+    if isinstance(value, str):
+        return value.strip('"')
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return value
+
+
+def load(folder: str) -> dict[str, list[Any]]:
+    """All blocks of a folder's *.tf files, by block type."""
+    merged: dict[str, list[Any]] = {}
+    for path in sorted((ROOT / folder).glob("*.tf")):
+        with path.open(encoding="utf-8") as source:
+            for block, bodies in hcl2.load(source).items():
+                if isinstance(bodies, list):
+                    merged.setdefault(block, []).extend(plain(bodies))
+    return merged
+
+
+def locals_of(folder: str) -> dict[str, Any]:
+    """The local values of a folder, unevaluated."""
+    return {name: value for block in load(folder)["locals"] for name, value in block.items()}
+
+
+def functions() -> dict[str, Any]:
+    """The root's function definitions, references to other locals put in place."""
+    values = locals_of("terraform")
+
+    def resolve(value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, str) and value.startswith("${local._"):
+            return resolve(values[value.removeprefix("${local.").removesuffix("}")])
+        if isinstance(value, list):
+            return [resolve(item) for item in value]
+        if isinstance(value, dict):
+            return {key: resolve(item) for key, item in value.items()}
+        return value
+
+    found: dict[str, Any] = resolve(values["functions"])
+    return found

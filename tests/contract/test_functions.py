@@ -1,0 +1,109 @@
+"""Where Python and Terraform must agree about the functions, both are read."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.local.lambda_runtime import TIMEOUT_SECONDS
+from scripts.local.provision import MAX_RECEIVES, VISIBILITY_SECONDS
+from tests.contract import hcl
+from tollgate.adapters import tables
+from tollgate.domain.jobs import RUN_SECONDS
+from tollgate.jobs import RUN_LEASE_SECONDS
+from tollgate_invoke.service import LEASE_SECONDS
+
+FUNCTIONS = hcl.functions()
+OPENAPI = yaml.safe_load((hcl.ROOT / "modules/gateway/openapi.yaml").read_text())
+# Lambda sets these itself and refuses to have them set.
+RESERVED = {"AWS_REGION"}
+
+every_function = pytest.mark.parametrize("name", sorted(FUNCTIONS))
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, item in OPENAPI["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def test_every_function_of_the_repository_is_deployed() -> None:
+    packages = {path.parent.name for path in hcl.ROOT.glob("functions/*/tollgate_*")}
+
+    assert packages == set(FUNCTIONS)
+
+
+@every_function
+def test_the_environment_is_the_settings(name: str) -> None:
+    settings = importlib.import_module(f"tollgate_{name}.settings").Settings
+
+    wanted = {field.name.upper() for field in fields(settings)} - RESERVED
+    assert set(FUNCTIONS[name]["environment"]) == wanted
+
+
+@every_function
+def test_each_variable_names_the_resource_it_is_called_after(name: str) -> None:
+    for variable, value in FUNCTIONS[name]["environment"].items():
+        kind, _, noun = variable.lower().rpartition("_")
+        assert f"{kind}_{noun}_" in value or f"{kind}_{noun}}}" in value or noun == "url"
+
+
+@every_function
+def test_the_handler_exists_under_its_packaged_name(name: str) -> None:
+    module = importlib.import_module(f"tollgate_{name}.handler")
+
+    assert callable(module.lambda_handler)
+
+
+def test_routes_name_functions_that_exist() -> None:
+    served = {operation["x-tollgate-function"] for _, _, operation in operations()}
+
+    assert served <= set(FUNCTIONS)
+    assert served == {"invoke", "models", "stream"}
+
+
+def test_every_operation_is_behind_a_credential() -> None:
+    for path, method, operation in operations():
+        assert operation["security"] in ([{"x_api_key": []}], [{"bearer": []}]), (path, method)
+
+
+def test_holds_outlive_the_functions_that_settle_them() -> None:
+    assert FUNCTIONS["invoke"]["timeout_seconds"] < LEASE_SECONDS
+    assert FUNCTIONS["stream"]["timeout_seconds"] <= RUN_SECONDS < RUN_LEASE_SECONDS
+
+
+def test_a_jobs_message_stays_away_while_its_producer_may_run() -> None:
+    queue = hcl.locals_of("modules/streaming")
+
+    assert queue["visibility_timeout_seconds"] == VISIBILITY_SECONDS
+    assert FUNCTIONS["stream"]["timeout_seconds"] < VISIBILITY_SECONDS
+    assert queue["max_receive_count"] == MAX_RECEIVES
+
+
+def test_the_local_stack_gives_functions_their_time() -> None:
+    assert {name: f["timeout_seconds"] for name, f in FUNCTIONS.items()} == TIMEOUT_SECONDS
+
+
+def terraform_tables() -> dict[str, tuple[str, str | None, str | None]]:
+    """Hash key, range key and TTL attribute of every table that the modules make."""
+    found = {
+        name: (table["hash_key"], table["range_key"], table["ttl_attribute"])
+        for name, table in hcl.locals_of("modules/metering")["tables"].items()
+    }
+    for block in hcl.load("modules/streaming")["resource"]:
+        for name, table in block.get("aws_dynamodb_table", {}).items():
+            (ttl,) = (item["attribute_name"] for item in table["ttl"])
+            found[name] = (table["hash_key"], table["range_key"], ttl)
+    return found
+
+
+def test_tables_have_the_keys_that_the_adapters_use() -> None:
+    assert terraform_tables() == {
+        spec.name: (spec.hash_key, spec.range_key, spec.ttl) for spec in tables.TABLES
+    }

@@ -1,0 +1,224 @@
+"""What each function may do is what its code does: no more, no less.
+
+The local stack runs every path of every function while each AWS call is recorded with the table,
+bucket or queue it goes to; the record must equal the statements in terraform/functions.tf.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import pytest
+import requests
+from botocore.client import BaseClient
+
+from scripts.local.lambda_runtime import Functions
+from scripts.local.stack import LocalStack
+from tests.contract import hcl
+from tests.fakes.usage_rows import usage_row
+from tollgate.adapters.usage import DynamoUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+# Operations whose IAM action has another name.
+ACTIONS = {
+    "bedrock-runtime:Converse": "bedrock:InvokeModel",
+    "bedrock-runtime:ConverseStream": "bedrock:InvokeModelWithResponseStream",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+# What the Lambda service does with the function's role, not its code.
+EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+Grants = dict[str, set[tuple[str, str]]]
+
+
+def granted() -> Grants:
+    """(action, resource name) pairs by function, as Terraform grants them."""
+    found: Grants = defaultdict(set)
+    for name, function in hcl.functions().items():
+        for statement in function["statements"]:
+            if statement.get("effect") == "Deny":
+                continue
+            for action in set(statement["actions"]) - EVENT_SOURCE:
+                found[name] |= {(action, r) for r in map(resource_name, statement["resources"])}
+    return found
+
+
+def resource_name(reference: str) -> str:
+    """`${module.metering.usage_table_arn}` is the usage table."""
+    for noun in ("table", "bucket", "queue"):
+        if f"_{noun}_arn" in reference:
+            return reference.partition(f"_{noun}_arn")[0].rpartition(".")[2]
+    return "models" if ":bedrock:" in reference else reference
+
+
+def called_resource(parameters: Mapping[str, Any]) -> str:
+    """The same name from a call's parameters."""
+    for parameter in ("TableName", "Bucket", "QueueUrl"):
+        if parameter in parameters:
+            return str(parameters[parameter]).rpartition("tollgate-local-")[2].partition("-0000")[0]
+    return "models" if "modelId" in parameters else "*"
+
+
+@pytest.fixture(scope="module")
+def calls() -> Iterator[Grants]:
+    """(action, resource name) pairs by function, as the code made them."""
+    made: Grants = defaultdict(set)
+    current: ContextVar[str | None] = ContextVar("function", default=None)
+    make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
+    invoke = Functions.invoke
+
+    def record(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        function = current.get()
+        if function is not None:
+            service = client.meta.service_model.service_name
+            name = f"{service}:{operation}"
+            made[function].add((ACTIONS.get(name, name), called_resource(parameters)))
+        return make_call(client, operation, parameters)
+
+    def name_function(functions: Functions, name: str, event: Mapping[str, object]) -> Any:  # noqa: ANN401
+        token = current.set(name)
+        try:
+            return invoke(functions, name, event)
+        finally:
+            current.reset(token)
+
+    with (
+        patch.object(BaseClient, "_make_api_call", record),
+        patch.object(Functions, "invoke", name_function),
+        LocalStack() as stack,
+    ):
+        exercise(stack)
+        yield made
+
+
+def exercise(stack: LocalStack) -> None:
+    """Every path of every function that calls AWS."""
+    app = Caller(stack, "customer2", "codingbot")
+    app.get("/list_foundation_models")
+    app.chat("hello")
+    race_a_sweep(stack, lambda: app.chat("[stub:delay_ms=1500]"))
+    job = app.chat("hello", streaming="true").json()[0]["request_id"]
+    app.wait_for(job)
+    app.get(f"/v1/jobs/{job}?wait=0")
+    race_a_sweep(stack, lambda: app.wait_for(app.start("[stub:tokens=200] [stub:delta_ms=80]")))
+    # Calls that nobody knows the end of: the sweep finds their holds.
+    app.chat("[stub:cut=mid-stream]")
+    app.wait_for(app.start("[stub:cut=mid-stream]"))
+    age_everything(stack)
+    stack.sweep()
+    lose_a_job(stack, job)
+    app.poll(job)
+    lose_a_job(stack, job)
+    app.get(f"/v1/jobs/{job}?wait=0")
+    stack.aggregate()
+
+
+class Caller:
+    """A tenant's app."""
+
+    def __init__(self, stack: LocalStack, tenant: str, app: str) -> None:
+        self._url = stack.url
+        self._key = stack.keys[f"{tenant}/{app}/primary"]
+        self._tenant = tenant
+
+    def get(self, path: str) -> requests.Response:
+        headers = {"x-api-key": self._key, "Authorization": f"Bearer {self._key}"}
+        return requests.get(f"{self._url}{path}", headers=headers, timeout=30)
+
+    def chat(self, prompt: str, **headers: str) -> requests.Response:
+        return requests.post(
+            f"{self._url}/invoke_model?model_id=amazon.nova-lite-v1:0",
+            json={"inputs": prompt, "parameters": {"maxTokens": 300}},
+            headers={"x-api-key": self._key, "team_id": self._tenant, **headers},
+            timeout=30,
+        )
+
+    def start(self, prompt: str) -> str:
+        job: str = self.chat(prompt, streaming="true").json()[0]["request_id"]
+        return job
+
+    def poll(self, job: str) -> requests.Response:
+        return requests.post(
+            f"{self._url}/invoke_model?requestId={job}",
+            headers={"x-api-key": self._key, "team_id": self._tenant},
+            timeout=30,
+        )
+
+    def wait_for(self, job: str) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            answer = self.poll(job)
+            if answer.status_code != 200 or "generated_text" in answer.json()[0]:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"job {job} does not end")
+
+
+def holds(stack: LocalStack) -> dict[str, set[str]]:
+    """Request ids of open holds by account."""
+    items = stack.client("dynamodb").scan(TableName="tollgate-local-accounts")["Items"]
+    return {item["account_id"]["S"]: set(item["holds"]["M"]) for item in items}
+
+
+def open_requests(stack: LocalStack) -> set[str]:
+    return set().union(*holds(stack).values())
+
+
+def race_a_sweep(stack: LocalStack, call: Callable[[], object]) -> None:
+    """Lets a sweep's row stand before the call's own settlement comes."""
+    before = open_requests(stack)
+    running = threading.Thread(target=call)
+    running.start()
+    deadline = time.monotonic() + 10
+    while not (new := open_requests(stack) - before):
+        assert time.monotonic() < deadline, "the call places no hold"
+        time.sleep(0.02)
+    usage = DynamoUsage(stack.client("dynamodb"), "tollgate-local-usage")
+    for request_id in new:
+        usage.put(usage_row(request_id=request_id, status="orphaned", usage_source="hold"))
+    running.join()
+
+
+def age_everything(stack: LocalStack) -> None:
+    """Makes every hold and job look as old as after a crash."""
+    database = stack.client("dynamodb")
+    for account_id, requests_ in holds(stack).items():
+        for request_id in requests_:
+            database.update_item(
+                TableName="tollgate-local-accounts",
+                Key={"account_id": {"S": account_id}},
+                UpdateExpression="SET holds.#rid.e = :past",
+                ExpressionAttributeNames={"#rid": request_id},
+                ExpressionAttributeValues={":past": {"N": "1"}},
+            )
+
+
+def lose_a_job(stack: LocalStack, job: str) -> None:
+    """Makes a finished job look as if its producer had died."""
+    stack.client("dynamodb").update_item(
+        TableName="tollgate-local-streams",
+        Key={"pk": {"S": f"JOB#{job}"}, "sk": {"S": "JOB"}},
+        UpdateExpression="SET #status = :running, deadline = :past",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":running": {"S": "running"}, ":past": {"N": "1"}},
+    )
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("function", sorted(hcl.functions()))
+def test_a_function_may_do_what_its_code_does(calls: Grants, function: str) -> None:
+    assert calls[function] == granted()[function]
+
+
+def test_every_function_is_denied_the_unmetered_endpoint() -> None:
+    for name, function in hcl.functions().items():
+        denied = [s for s in function["statements"] if s.get("effect") == "Deny"]
+        calls_models = any("bedrock" in str(s["actions"]) for s in function["statements"])
+        assert bool(denied) == calls_models, name
