@@ -98,7 +98,7 @@ run "settings" {
       authorize = ["TENANTS_TABLE"]
       invoke    = ["ACCOUNTS_TABLE", "JOBS_QUEUE_URL", "PAYLOADS_BUCKET", "STREAMS_TABLE", "TENANTS_TABLE", "USAGE_TABLE"]
       models    = ["TENANTS_TABLE"]
-      stream    = ["ACCOUNTS_TABLE", "PAYLOADS_BUCKET", "STREAMS_TABLE", "TENANTS_TABLE", "USAGE_TABLE"]
+      stream    = ["ACCOUNTS_TABLE", "PAYLOADS_BUCKET", "STREAMS_TABLE", "USAGE_TABLE"]
       sweep     = ["ACCOUNTS_TABLE", "STREAMS_TABLE", "TENANTS_TABLE", "USAGE_TABLE"]
     }
     error_message = "Every function gets the names that its settings ask for."
