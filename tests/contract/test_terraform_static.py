@@ -78,4 +78,6 @@ def test_it_is_valid(directory: Path) -> None:
 
 @pytest.mark.parametrize("directory", _cases("terraform/*.tf", "modules/*/*.tf"))
 def test_its_own_cases_pass(directory: Path) -> None:
+    # `terraform test` succeeds when it finds nothing to run.
+    assert list(directory.glob("tests/*.tftest.hcl"))
     _run(directory, "test", "-no-color")
