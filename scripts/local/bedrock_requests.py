@@ -79,7 +79,7 @@ def validate(request: Mapping[str, Any], target: Target) -> None:
     """
     if target.model.mode != "chat":
         raise invalid(f"{target.model.model_id} does not support this operation")
-    _check_messages(request.get("messages"))
+    check_messages(request.get("messages"))
     _check_inference(request.get("inferenceConfig", {}), target)
     _check_metadata(request.get("requestMetadata"))
     _check_tier(request.get("serviceTier"), target)
@@ -93,7 +93,8 @@ def invalid(message: str) -> ServiceError:
     return ServiceError("ValidationException", message)
 
 
-def _check_messages(messages: object) -> None:
+def check_messages(messages: object) -> None:
+    """Check the messages of a conversation; raises ServiceError."""
     if not isinstance(messages, list) or not messages:
         raise invalid("messages must hold at least one message")
     for index, message in enumerate(messages):

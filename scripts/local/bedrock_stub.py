@@ -48,7 +48,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from scripts.local import bedrock_text, eventstream
 from scripts.local.bedrock_catalogue import Catalogue, Target
-from scripts.local.bedrock_requests import ServiceError, resolve, validate
+from scripts.local.bedrock_requests import ServiceError, check_messages, resolve, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -498,6 +498,7 @@ class _Handler(BaseHTTPRequestHandler):
         inner = request.get("input", {}).get("converse")
         if not isinstance(inner, dict):
             raise ServiceError("ValidationException", "input.converse is required")
+        check_messages(inner.get("messages"))
         tokens = bedrock_text.request_tokens(inner)
         self.stub.log.write(call, Outcome("ok"))
         self._json({"inputTokens": tokens})

@@ -267,7 +267,7 @@ async def _read(scope: Message, receive: Receive, request_id: str) -> HttpReques
 
 async def _write(response: HttpResponse, send: Send) -> None:
     headers = [
-        (name.encode("latin-1"), value.encode("latin-1"))
+        (name.encode(), value.encode())
         for name, value in response.headers
         if name != "content-length"
     ]

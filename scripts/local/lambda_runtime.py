@@ -83,14 +83,19 @@ class Functions:
             PayloadTooLargeError: the event does not fit.
             FunctionError: the handler failed.
         """
-        payload = json.dumps(event)
-        if len(payload.encode()) > MAX_PAYLOAD_BYTES:
-            raise PayloadTooLargeError(f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")
+        payload = json.dumps(event, ensure_ascii=False)
+        if (size := _size(payload)) > MAX_PAYLOAD_BYTES:
+            raise PayloadTooLargeError(f"{size} bytes; at most {MAX_PAYLOAD_BYTES}")
         context = LambdaContext(f"{self._prefix}-{name}", TIMEOUT_SECONDS.get(name, 300))
         try:
-            response = json.dumps(self._handlers[name](json.loads(payload), context))
+            returned = self._handlers[name](json.loads(payload), context)
+            response = json.dumps(returned, ensure_ascii=False)
         except Exception as error:
             raise FunctionError(f"{name}: {type(error).__name__}: {error}") from error
-        if len(response.encode()) > MAX_PAYLOAD_BYTES:
+        if _size(response) > MAX_PAYLOAD_BYTES:
             raise FunctionError(f"{name}: the response has more than {MAX_PAYLOAD_BYTES} bytes")
         return json.loads(response)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

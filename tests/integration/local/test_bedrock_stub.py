@@ -292,6 +292,10 @@ def test_count_tokens_matches_the_bill(stub: BedrockStub, runtime: BedrockRuntim
     counted = runtime.count_tokens(modelId=NOVA, input={"converse": body})
     assert counted["inputTokens"] == runtime.converse(modelId=NOVA, **body)["usage"]["inputTokens"]
     assert stub.calls()[0]["usage"]["totalTokens"] == 0
+    with pytest.raises(runtime.exceptions.ValidationException, match="at least one block"):
+        runtime.count_tokens(
+            modelId=NOVA, input={"converse": {"messages": [{"role": "user", "content": []}]}}
+        )
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,11 @@ import requests
 from scripts import tenants as tenant_files
 from scripts.local import __main__ as program
 from scripts.local import provision
+from scripts.local.lambda_runtime import TIMEOUT_SECONDS
 from scripts.local.ministack import ROOT, MiniStack, MiniStackError
 from scripts.local.provision import PREFIX, usage_plan
-from scripts.local.stack import ENVIRONMENTS, LocalStack
+from scripts.local.stack import ENVIRONMENTS, FUNCTIONS, LocalStack
+from tests.contract import hcl
 from tollgate.adapters import tables
 
 if TYPE_CHECKING:
@@ -254,3 +256,11 @@ def test_constants_are_those_of_terraform() -> None:
     )
     assert hcl_number(queue, "visibility_timeout_seconds") == provision.VISIBILITY_SECONDS
     assert hcl_number(queue, "max_receive_count") == provision.MAX_RECEIVES
+
+
+def test_function_timeouts_are_those_of_terraform() -> None:
+    functions = hcl.functions()
+    assert set(functions) == set(FUNCTIONS)
+    assert {
+        name: int(function["timeout_seconds"]) for name, function in functions.items()
+    } == TIMEOUT_SECONDS
