@@ -1,0 +1,96 @@
+"""The README's examples, run as a newcomer would: against the local stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts import tenants
+from scripts.local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+pytestmark = pytest.mark.stack
+
+
+def blocks(language: str, section: str) -> list[str]:
+    """The fenced blocks of a language in a section."""
+    text = README.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """The variables the examples use, for a running gateway."""
+    with LocalStack() as stack:
+        yield {
+            **os.environ,
+            "TOLLGATE_URL": stack.url,
+            "TOLLGATE_KEY": stack.keys["customer1/websearch/primary"],
+            "TOLLGATE_TEAM": "customer1",
+        }
+
+
+def run(command: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+CURLS = [block for block in blocks("bash", "Call it") if "curl" in block]
+PROGRAMS = blocks("python", "Call it")
+
+
+def test_the_sections_have_their_examples() -> None:
+    assert (len(CURLS), len(PROGRAMS)) == (2, 2)
+
+
+@pytest.mark.parametrize("block", CURLS, ids=["list", "chat"])
+def test_curl(block: str, environment: dict[str, str]) -> None:
+    (answer,) = json.loads(run(["bash", "-euo", "pipefail", "-c", block], environment))
+
+    assert answer.get("modelSummaries") or answer.get("generated_text")
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["prompt", "stream"])
+def test_python(program: str, environment: dict[str, str]) -> None:
+    printed = run([sys.executable, "-c", program], environment)
+
+    *text, receipt = printed.strip().splitlines()
+    assert "".join(text)
+    assert re.search(r"0\.0000\d+", receipt)
+
+
+def test_the_sample_tenant_is_valid(tmp_path: Path) -> None:
+    (sample,) = blocks("hcl", "Onboard a tenant")
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants" / "acme.tfvars").write_text(sample)
+    (tmp_path / "env.tfvars").write_text((ROOT / "envs/dev/env.tfvars").read_text())
+
+    assert set(tenants.load_environment(tmp_path)) == {"acme"}
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    named = set(re.findall(r"\bmake ([a-z-]+)", README))
+
+    assert named <= TARGETS
+    assert {"demo", "test", "local", "plan", "apply", "validate-tenants", "report"} <= named
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
