@@ -12,6 +12,11 @@ import os
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
 
 
 def main() -> None:
@@ -33,7 +38,8 @@ def main() -> None:
 
     session.client = recording_client
     handler = importlib.import_module(f"tollgate_{name}.handler")
-    handler.build_service()
+    for compose in composers(handler):
+        compose()
     report = {
         "callable": callable(handler.lambda_handler),
         "services": sorted(set(services)),
@@ -41,6 +47,18 @@ def main() -> None:
         "duckdb_rows": duckdb_rows() if (folder / "duckdb").is_dir() else None,
     }
     print(json.dumps(report))
+
+
+def composers(handler: ModuleType) -> list[Callable[[], object]]:
+    """Find the functions with which a handler composes its service, once per process."""
+    found = [
+        value
+        for value in vars(handler).values()
+        if hasattr(value, "cache_info") and value.__module__ == handler.__name__
+    ]
+    if not found:
+        raise LookupError(f"{handler.__name__} has no cached function that composes its service")
+    return found
 
 
 def strangers(folder: Path, standard_library: list[Path]) -> list[str]:
