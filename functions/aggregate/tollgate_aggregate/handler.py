@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from tollgate.adapters.aws import dynamodb, s3
 from tollgate.adapters.lake import S3Lake
 from tollgate.adapters.usage_reader import DynamoOpenHolds, DynamoUsageReader, DynamoWatermark
+from tollgate.clock import utc_now
 from tollgate.config import load
 from tollgate.observability import logger, metrics
 from tollgate_aggregate.service import Aggregator
@@ -20,11 +20,25 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
+@cache
+def build_service() -> Aggregator:
+    """Compose the function once per process."""
+    settings = load(Settings)
+    client = dynamodb()
+    return Aggregator(
+        usage=DynamoUsageReader(client, settings.usage_table),
+        watermark=DynamoWatermark(client, settings.usage_table),
+        holds=DynamoOpenHolds(client, settings.accounts_table),
+        lake=S3Lake(s3(), settings.lake_bucket),
+        clock=utc_now,
+    )
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Aggregate open hours, or those the event names; returns what the run did."""
-    report = _aggregator().run(event)
+    report = build_service().run(event)
     metrics.add_metric("AggregatedHours", MetricUnit.Count, report.hours)
     metrics.add_metric("AggregatedRows", MetricUnit.Count, report.rows)
     metrics.add_metric("UnpricedRows", MetricUnit.Count, report.unpriced)
@@ -37,16 +51,3 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     }
     logger.info("aggregated", extra=summary)
     return summary
-
-
-@cache
-def _aggregator() -> Aggregator:
-    settings = load(Settings)
-    client = dynamodb()
-    return Aggregator(
-        usage=DynamoUsageReader(client, settings.usage_table),
-        watermark=DynamoWatermark(client, settings.usage_table),
-        holds=DynamoOpenHolds(client, settings.accounts_table),
-        lake=S3Lake(s3(), settings.lake_bucket),
-        clock=lambda: datetime.now(UTC),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
 from tollgate.adapters.tenants import DynamoTenants
@@ -13,6 +13,9 @@ from tollgate.observability import logger
 from tollgate_authorize.service import AuthorizeService, allow, deny
 from tollgate_authorize.settings import Settings
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 
 @cache
 def build_service() -> AuthorizeService:
@@ -21,7 +24,8 @@ def build_service() -> AuthorizeService:
     return AuthorizeService(DynamoTenants(aws.dynamodb(), settings.tenants_table), utc_now)
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The IAM policy for a request. A failure to look the key up becomes API Gateway's 500."""
     method_arn = event["methodArn"]
     found = build_service().authorize(event.get("headers") or {})

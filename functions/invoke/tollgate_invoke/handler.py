@@ -12,11 +12,13 @@ from tollgate.composition import build_admission, build_calls, build_ledger
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.jobs import JobReader, JobSubmitter
-from tollgate.observability import metrics
+from tollgate.observability import logger, metrics
 from tollgate_invoke.service import InvokeService
 from tollgate_invoke.settings import Settings
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
     from tollgate.http import Response
 
 
@@ -42,7 +44,8 @@ def build_service() -> InvokeService:
     return InvokeService(admission, calls, submitter, JobReader(jobs, utc_now))
 
 
+@logger.inject_lambda_context
 @metrics.log_metrics
-def lambda_handler(event: dict[str, Any], _context: object) -> Response:
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
     """One request."""
     return answer(event, build_service().handle)

@@ -12,11 +12,14 @@ from tollgate.clock import utc_now
 from tollgate.config import load
 from tollgate.domain.prices import load_default
 from tollgate.http import answer
+from tollgate.observability import logger
 from tollgate.policy import Policies
 from tollgate_models.service import ModelsService
 from tollgate_models.settings import Settings
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
     from tollgate.http import Response
 
 
@@ -34,6 +37,7 @@ def build_service() -> ModelsService:
     )
 
 
-def lambda_handler(event: dict[str, Any], _context: object) -> Response:
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
     """One request."""
     return answer(event, build_service().list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads
@@ -12,9 +12,12 @@ from tollgate.composition import build_calls, build_ledger
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.jobs import JobReader, JobRunner
-from tollgate.observability import metrics
+from tollgate.observability import logger, metrics
 from tollgate_stream.service import StreamService
 from tollgate_stream.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @cache
@@ -31,8 +34,9 @@ def build_service() -> StreamService:
     return StreamService(JobRunner(calls, jobs, payloads, utc_now), JobReader(jobs, utc_now))
 
 
+@logger.inject_lambda_context
 @metrics.log_metrics
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A batch of queued jobs, or one poll."""
     service = build_service()
     if "Records" in event:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -15,9 +15,12 @@ from tollgate.adapters.usage import DynamoUsage
 from tollgate.clock import utc_now
 from tollgate.config import load
 from tollgate.domain.prices import load_default
-from tollgate.observability import metrics
+from tollgate.observability import logger, metrics
 from tollgate_sweep.service import SweepService
 from tollgate_sweep.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @cache
@@ -36,8 +39,9 @@ def build_service() -> SweepService:
     )
 
 
+@logger.inject_lambda_context
 @metrics.log_metrics
-def lambda_handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
+def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """One sweep; returns the counts."""
     ended = build_service().sweep()
     metrics.add_metric(name="OrphanedCalls", unit=MetricUnit.Count, value=ended["orphaned"])

@@ -30,7 +30,7 @@ def aggregator(monkeypatch: pytest.MonkeyPatch) -> Aggregator:
     made = Aggregator(
         FakeUsageReader(rows), FakeWatermark(), FakeOpenHolds(), FakeLake(), lambda: STARTED
     )
-    monkeypatch.setattr(handler, "_aggregator", lambda: made)
+    monkeypatch.setattr(handler, "build_service", lambda: made)
     return made
 
 
@@ -60,8 +60,8 @@ def test_an_event_nobody_defined_fails_the_run() -> None:
 def test_the_names_of_tables_and_bucket_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    handler._aggregator.cache_clear()
+    handler.build_service.cache_clear()
     for variable in ("USAGE_TABLE", "ACCOUNTS_TABLE", "LAKE_BUCKET"):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(RuntimeError, match="USAGE_TABLE, ACCOUNTS_TABLE, LAKE_BUCKET"):
-        handler._aggregator()
+        handler.build_service()
