@@ -11,7 +11,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_115:a reservation takes capacity from the whole account, so it is the operator's choice
-  # checkov:skip=CKV_AWS_116:only a scheduled function is invoked asynchronously, and that one has a dead-letter queue
+  # checkov:skip=CKV_AWS_116:only a scheduled function is invoked asynchronously, and that one keeps failed events in a queue as its on-failure destination
   # checkov:skip=CKV_AWS_117:the function talks to AWS APIs only; a network of its own is a separate decision
   # checkov:skip=CKV_AWS_272:the zip is pinned by its hash, and the plan that carries the hash is what gets applied
 
@@ -48,17 +48,9 @@ resource "aws_lambda_function" "this" {
     mode = var.tracing_mode
   }
 
-  dynamic "dead_letter_config" {
-    for_each = aws_sqs_queue.dead
-
-    content {
-      target_arn = dead_letter_config.value.arn
-    }
-  }
-
   tags = var.tags
 
-  # Lambda checks at creation that the role may write to the dead-letter queue.
+  # Lambda checks that the role may read the queue or keep failed events when either is attached.
   depends_on = [aws_iam_role_policy.this]
 
   lifecycle {

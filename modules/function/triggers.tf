@@ -39,7 +39,7 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.schedule]
 }
 
-# The scheduler invokes asynchronously; a failed run goes to the dead-letter queue at once, because
+# The scheduler invokes asynchronously; a failed run goes to the queue at once, with its error, because
 # the next run does the same work again.
 resource "aws_lambda_function_event_invoke_config" "schedule" {
   count = var.schedule_expression == null ? 0 : 1
@@ -47,6 +47,12 @@ resource "aws_lambda_function_event_invoke_config" "schedule" {
   function_name                = aws_lambda_function.this.function_name
   maximum_event_age_in_seconds = 300
   maximum_retry_attempts       = 0
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.dead[0].arn
+    }
+  }
 }
 
 resource "aws_sqs_queue" "dead" {

@@ -56,7 +56,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_lambda_function.this.dead_letter_config) == 0 && length(aws_sqs_queue.dead) == 0 && length(aws_scheduler_schedule.this) == 0 && length(aws_lambda_event_source_mapping.queue) == 0
+    condition     = length(aws_lambda_function_event_invoke_config.schedule) == 0 && length(aws_sqs_queue.dead) == 0 && length(aws_scheduler_schedule.this) == 0 && length(aws_lambda_event_source_mapping.queue) == 0
     error_message = "A function that is only called synchronously has no queue, schedule or event source."
   }
 
@@ -172,7 +172,7 @@ run "queue" {
   }
 
   assert {
-    condition     = length(aws_lambda_function.this.dead_letter_config) == 0
+    condition     = length(aws_sqs_queue.dead) == 0
     error_message = "The queue's own redrive policy keeps what fails."
   }
 }
@@ -188,7 +188,7 @@ run "schedule" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.dead_letter_config[0].target_arn == aws_sqs_queue.dead[0].arn && aws_sqs_queue.dead[0].kms_master_key_id == var.kms_key_arn
+    condition     = aws_lambda_function_event_invoke_config.schedule[0].destination_config[0].on_failure[0].destination == aws_sqs_queue.dead[0].arn && aws_sqs_queue.dead[0].kms_master_key_id == var.kms_key_arn
     error_message = "A scheduled run is asynchronous, so what fails is kept."
   }
 
