@@ -39,8 +39,8 @@ run "defaults" {
 
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
-      POWERTOOLS_LOG_LEVEL         = "INFO"
-      POWERTOOLS_SERVICE_NAME      = "invoke"
+      POWERTOOLS_LOG_LEVEL    = "INFO"
+      POWERTOOLS_SERVICE_NAME = "invoke"
     })
     error_message = "The module sets the Powertools variables and nothing else."
   }
