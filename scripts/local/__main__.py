@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING
 
 from scripts.local.lambda_runtime import FunctionError
@@ -108,7 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--aggregate-seconds", type=float, default=60, help="pause between runs")
     parser.add_argument("--sweep-seconds", type=float, default=30, help="pause between runs")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("scripts.local").setLevel(logging.INFO)
+    # A call that is cut short by the end of the program has no metrics to publish, as expected.
+    warnings.filterwarnings("ignore", category=UserWarning, module="aws_lambda_powertools")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -146,6 +146,9 @@ class FrontDoor:
             response = await self._answer(request)
         except GatewayError as error:
             response = self._responses.render(error, request_id)
+        except asyncio.CancelledError:
+            # The server stops and no longer waits for the function.
+            response = self._responses.render(GatewayError("DEFAULT_5XX"), request_id)
         except _HeadersTooLargeError:
             refusal = GatewayError("DEFAULT_4XX", "Request Header Fields Too Large")
             rendered = self._responses.render(refusal, request_id)

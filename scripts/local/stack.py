@@ -65,7 +65,7 @@ class LocalStack:
         delta_seconds: float = DEFAULT_DELTA_SECONDS,
         authorizer_cache_seconds: float = 0.0,
         visibility_seconds: int = VISIBILITY_SECONDS,
-        job_concurrency: int = 8,
+        job_concurrency: int = 32,
     ) -> None:
         self._environment = environment
         self._port = port

@@ -340,6 +340,7 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
         started = time.monotonic()
         door.stop()
         assert time.monotonic() - started < 3
+        assert connection.recv(4_096).startswith(b"HTTP/1.1 500")
     release.set()
 
 
