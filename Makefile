@@ -80,7 +80,7 @@ lint: setup-dev ## Lint the Python code and check its format
 fmt: setup-dev ## Format Python and Terraform code, and apply the linter's safe corrections
 	@$(VENV_PYTHON) -m ruff check --fix-only
 	@$(VENV_PYTHON) -m ruff format
-	@$(TERRAFORM) fmt -recursive
+	@$(VENV_PYTHON) -m scripts.terraform . fmt -recursive
 
 .PHONY: typecheck
 typecheck: setup-dev ## Check the types of functions and scripts
