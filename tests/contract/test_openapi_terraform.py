@@ -1,0 +1,101 @@
+"""The REST API's definition, as Terraform renders it, is valid and complete."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openapi_spec_validator import validate
+
+from scripts import terraform
+
+ROOT = Path(__file__).resolve().parents[2]
+GATEWAY = ROOT / "modules" / "gateway"
+FUNCTIONS = ("authorize", "invoke", "models", "stream")
+# The response types that a caller without a fault of the gateway's can meet.
+OWN_ANSWERS = {
+    "ACCESS_DENIED": 403,
+    "BAD_REQUEST_PARAMETERS": 400,
+    "INTEGRATION_TIMEOUT": 504,
+    "INVALID_API_KEY": 403,
+    "MISSING_AUTHENTICATION_TOKEN": 403,
+    "QUOTA_EXCEEDED": 429,
+    "REQUEST_TOO_LARGE": 413,
+    "THROTTLED": 429,
+    "UNAUTHORIZED": 403,
+}
+
+
+@pytest.fixture(scope="module")
+def contract() -> Any:
+    return yaml.safe_load((GATEWAY / "openapi.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The body, evaluated by Terraform itself; needs neither provider nor network."""
+    reason = terraform.executable() is None and terraform.unavailable()
+    if reason:
+        pytest.skip(f"NOT CHECKED: {reason}")
+    folder = tmp_path_factory.mktemp("gateway")
+    for name in ("openapi.tf", "openapi.yaml", "gateway_responses.yaml", "variables.tf"):
+        shutil.copy(GATEWAY / name, folder / name)
+    (folder / "output.tf").write_text(
+        'output "body" {\n  value = local._rest_api_body\n}\n', encoding="utf-8"
+    )
+    (folder / "terraform.tfvars.json").write_text(
+        json.dumps(
+            {
+                "prefix": "tollgate-test",
+                "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k",
+                "functions": {
+                    name: {"name": name, "invoke_arn": f"arn:uri:{name}"} for name in FUNCTIONS
+                },
+            }
+        ),
+        encoding="utf-8",
+    )
+    terraform.run(folder, "apply", "-auto-approve", capture=True)
+    text = terraform.run(folder, "output", "-raw", "body", capture=True).stdout
+    return json.loads(text)
+
+
+def test_the_contract_is_valid_openapi(contract: Any) -> None:
+    validate(contract)
+
+
+def test_the_rendered_body_is_valid_openapi(rendered: Any) -> None:
+    validate(rendered)
+
+
+def test_every_operation_is_rendered(contract: Any, rendered: Any) -> None:
+    def operations(document: Any) -> dict[str, tuple[str, str]]:
+        return {
+            operation["operationId"]: (path, method)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        }
+
+    assert operations(rendered) == operations(contract)
+
+
+def test_every_status_of_the_contract_is_kept(contract: Any, rendered: Any) -> None:
+    for path, methods in contract["paths"].items():
+        for method, operation in methods.items():
+            assert set(rendered["paths"][path][method]["responses"]) == set(operation["responses"])
+
+
+def test_the_gateways_own_answers_have_the_contracts_error_shape(
+    contract: Any, rendered: Any
+) -> None:
+    required = set(contract["components"]["schemas"]["Error"]["required"])
+    answers = rendered["x-amazon-apigateway-gateway-responses"]
+    for kind, answer in answers.items():
+        template = answer["responseTemplates"]["application/json"]
+        body = json.loads(template.replace("$context.error.messageString", '"text"'))
+        assert set(body) == required, kind
+    assert {kind: int(answers[kind]["statusCode"]) for kind in OWN_ANSWERS} == OWN_ANSWERS
