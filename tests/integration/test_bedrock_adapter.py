@@ -1,0 +1,195 @@
+"""The Bedrock adapter through real boto3 against the stub's wire format."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from scripts.local.bedrock_stub import BedrockStub
+from tollgate.adapters.bedrock import BedrockCatalogue, BedrockRuntime
+from tollgate.domain.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    TollgateError,
+    UnavailableError,
+    UpstreamFailedError,
+    UpstreamThrottledError,
+    UpstreamTimeoutError,
+)
+from tollgate.ports import ChatRequest, StreamEnd, TextDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOVA = "amazon.nova-lite-v1:0"
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[BedrockStub]:
+    with BedrockStub(delta_seconds=0) as server:
+        yield server
+
+
+def client(service: str, url: str, *, read_timeout: float = 10) -> Any:  # noqa: ANN401
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name="us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(read_timeout=read_timeout, retries={"total_max_attempts": 1}),
+    )
+
+
+@pytest.fixture
+def runtime(stub: BedrockStub) -> BedrockRuntime:
+    return BedrockRuntime(client("bedrock-runtime", stub.url))
+
+
+def request(text: str, model: str = NOVA, **body: object) -> ChatRequest:
+    message = {"role": "user", "content": [{"text": text}]}
+    inference = {"maxTokens": 200}
+    metadata = {"tenant": "acme", "app": "web", "request_id": "r-1"}
+    return ChatRequest(
+        model, {"messages": [message], "inferenceConfig": inference, **body}, metadata
+    )
+
+
+def last_call(stub: BedrockStub) -> dict[str, Any]:
+    return stub.calls()[-1]
+
+
+def test_a_reply_has_the_usage_that_the_provider_logged(
+    runtime: BedrockRuntime, stub: BedrockStub
+) -> None:
+    reply = runtime.chat(request("hello there"))
+
+    logged = last_call(stub)
+    assert reply.content[0]["text"]
+    assert reply.stop_reason == logged["stop_reason"] == "end_turn"
+    assert reply.usage.input == logged["usage"]["inputTokens"]
+    assert reply.usage.output == logged["usage"]["outputTokens"]
+    assert reply.service_tier == "default"
+    assert logged["requestMetadata"] == {"tenant": "acme", "app": "web", "request_id": "r-1"}
+
+
+def test_cache_tokens_are_told_apart_by_their_lifetime(runtime: BedrockRuntime) -> None:
+    text = "[stub:cache_read=3] [stub:cache_write_5m=4] [stub:cache_write_1h=5] " + "word " * 50
+
+    usage = runtime.chat(request(text)).usage
+
+    assert (usage.cache_read, usage.cache_write_5m, usage.cache_write_1h) == (3, 4, 5)
+
+
+def test_the_served_tier_is_read_from_the_answer(runtime: BedrockRuntime) -> None:
+    assert runtime.chat(request("[stub:tier=priority] hi")).service_tier == "priority"
+
+
+def test_a_stream_is_its_text_and_its_end(runtime: BedrockRuntime, stub: BedrockStub) -> None:
+    *deltas, end = runtime.chat_stream(request("[stub:tokens=40] hi"))
+
+    assert len(deltas) > 3
+    assert all(isinstance(delta, TextDelta) for delta in deltas)
+    assert isinstance(end, StreamEnd)
+    assert end.usage.output == last_call(stub)["usage"]["outputTokens"] == 40
+    assert end.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("ValidationException", InvalidRequestError),
+        ("ThrottlingException", UpstreamThrottledError),
+        ("ModelNotReadyException", UpstreamThrottledError),
+        ("ServiceQuotaExceededException", UpstreamThrottledError),
+        ("AccessDeniedException", ForbiddenError),
+        ("ResourceNotFoundException", NotFoundError),
+        ("ModelTimeoutException", UpstreamTimeoutError),
+        ("ServiceUnavailableException", UnavailableError),
+        ("InternalServerException", UpstreamFailedError),
+        ("ModelErrorException", UpstreamFailedError),
+    ],
+)
+def test_each_refusal_has_its_error_and_costs_nothing(
+    runtime: BedrockRuntime, code: str, error: type[TollgateError]
+) -> None:
+    for call in (runtime.chat, lambda request: list(runtime.chat_stream(request))):
+        with pytest.raises(TollgateError) as raised:
+            call(request(f"[stub:error={code}] hi"))
+
+        assert type(raised.value) is error
+        assert not raised.value.may_be_billed
+
+
+def test_a_model_that_nobody_knows_is_a_bad_request(runtime: BedrockRuntime) -> None:
+    with pytest.raises(InvalidRequestError, match="model identifier is invalid"):
+        runtime.chat(request("hi", model="amazon.nova-imaginary-v1:0"))
+
+
+def test_parameters_that_boto3_refuses_are_a_bad_request(runtime: BedrockRuntime) -> None:
+    with pytest.raises(InvalidRequestError, match="does not fit the model API"):
+        runtime.chat(request("hi", toolConfig={"tools": "none"}))
+
+
+@pytest.mark.parametrize(
+    "directive", ["[stub:cut=mid-stream]", "[stub:cut=before-metadata]"], ids=["mid", "metadata"]
+)
+def test_a_stream_that_breaks_may_be_billed(runtime: BedrockRuntime, directive: str) -> None:
+    texts: list[TextDelta | StreamEnd] = []
+
+    with pytest.raises(UpstreamFailedError) as raised:
+        texts.extend(runtime.chat_stream(request(f"[stub:tokens=60] {directive} hi")))
+
+    assert raised.value.may_be_billed
+
+
+def test_an_exception_inside_a_stream_may_be_billed(runtime: BedrockRuntime) -> None:
+    text = "[stub:tokens=60] [stub:error=ModelStreamErrorException@mid-stream] hi"
+
+    with pytest.raises(UpstreamFailedError) as raised:
+        list(runtime.chat_stream(request(text)))
+
+    assert raised.value.may_be_billed
+
+
+def test_a_connection_that_drops_may_be_billed(runtime: BedrockRuntime) -> None:
+    with pytest.raises(UpstreamFailedError) as raised:
+        runtime.chat(request("[stub:cut=mid-stream] hi"))
+
+    assert raised.value.may_be_billed
+
+
+def test_an_answer_that_does_not_come_may_be_billed(stub: BedrockStub) -> None:
+    impatient = BedrockRuntime(client("bedrock-runtime", stub.url, read_timeout=0.3))
+
+    with pytest.raises(UpstreamTimeoutError) as raised:
+        impatient.chat(request("[stub:delay_ms=1500] hi"))
+
+    assert raised.value.may_be_billed
+
+
+def test_a_service_that_is_not_there_was_not_called() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+    with pytest.raises(UnavailableError) as raised:
+        BedrockRuntime(client("bedrock-runtime", f"http://127.0.0.1:{port}")).chat(request("hi"))
+
+    assert not raised.value.may_be_billed
+
+
+def test_the_catalogue_lists_models_and_profiles(stub: BedrockStub) -> None:
+    catalogue = BedrockCatalogue(client("bedrock", stub.url))
+
+    models = {summary["modelId"] for summary in catalogue.foundation_models()}
+    profiles = {profile["inferenceProfileId"] for profile in catalogue.inference_profiles()}
+
+    assert NOVA in models
+    assert f"us.{NOVA}" in profiles
+    assert len(profiles) > 20
