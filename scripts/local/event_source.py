@@ -7,7 +7,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.lambda_runtime import FunctionError
 from scripts.local.ministack import REGION
 
 if TYPE_CHECKING:
@@ -101,7 +100,8 @@ class EventSource:
             )
         except Exception:
             # The emulator may be restarting; Lambda's pollers do not give up either.
-            log.exception("cannot receive from %s", self._queue_url)
+            if not self._stopping.is_set():
+                log.exception("cannot receive from %s", self._queue_url)
             self._stopping.wait(RETRY_SECONDS)
             return None
         messages = answer.get("Messages", [])
@@ -114,10 +114,12 @@ class EventSource:
                 self._queues.delete_message(
                     QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
-        except FunctionError as error:
-            log.error("%s", error, exc_info=error.__cause__)
-        except Exception:
-            log.exception("cannot delete message %s", message["MessageId"])
+        except Exception as error:
+            # After the stop the emulator may be gone; what that breaks is nobody's concern.
+            if not self._stopping.is_set():
+                log.error(
+                    "message %s not done: %s", message["MessageId"], error, exc_info=error.__cause__
+                )
         finally:
             self._slots.release()
 
