@@ -20,7 +20,7 @@ apps = {
   codingbot = {
     # Small on purpose: the demo uses it up and shows the refusal.
     budget = { month_usd = "0.005" }
-    keys = { primary = {} }
+    keys   = { primary = {} }
     tags = {
       CreatedBy         = "Dev-Account"
       ApplicationID     = "codingbot"
