@@ -115,7 +115,7 @@ def test_concurrency_is_bounded(queues: SQSClient, queue_url: str) -> None:
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.1)
+        time.sleep(0.3)
         with lock:
             now -= 1
             done += 1

@@ -72,7 +72,7 @@ class Calls:
 def shared() -> Iterator[tuple[FrontDoor, Calls]]:
     """One server for most tests: stopping one takes a fifth of a second."""
     calls = Calls()
-    with FrontDoor(calls.functions, integration_timeout=0.4) as running:
+    with FrontDoor(calls.functions, integration_timeout=1.0) as running:
         yield running, calls
 
 
@@ -244,7 +244,7 @@ def test_timeout_leaves_the_function_running(door: FrontDoor, calls: Calls) -> N
     finished = threading.Event()
 
     def slow(_: dict[str, Any]) -> object:
-        time.sleep(0.7)
+        time.sleep(1.6)
         finished.set()
         return {"statusCode": 200}
 
@@ -252,7 +252,7 @@ def test_timeout_leaves_the_function_running(door: FrontDoor, calls: Calls) -> N
     response = requests.get(f"{door.url}/list_foundation_models", headers=WITH_KEY, timeout=5)
     gateway_error(response, 504, "Endpoint request timed out", "upstream_timeout")
     assert not finished.is_set()
-    assert finished.wait(2)
+    assert finished.wait(5)
 
 
 def test_answer_with_headers_and_binary(door: FrontDoor, calls: Calls) -> None:
@@ -305,19 +305,21 @@ def test_usage_plan(calls: Calls) -> None:
         assert call().status_code == 200
 
 
-def test_many_at_once(door: FrontDoor, calls: Calls) -> None:
-    def slow(_: dict[str, Any]) -> object:
-        time.sleep(0.2)
+def test_many_at_once(calls: Calls) -> None:
+    together = threading.Barrier(20)
+
+    def meet(_: dict[str, Any]) -> object:
+        together.wait(10)
         return {"statusCode": 200}
 
-    calls.answer = slow
+    calls.answer = meet
+    with FrontDoor(calls.functions) as door, ThreadPoolExecutor(20) as pool:
 
-    def call(_: int) -> int:
-        return requests.get(
-            f"{door.url}/list_foundation_models", headers=WITH_KEY, timeout=10
-        ).status_code
+        def call(_: int) -> int:
+            return requests.get(
+                f"{door.url}/list_foundation_models", headers=WITH_KEY, timeout=15
+            ).status_code
 
-    with ThreadPoolExecutor(20) as pool:
         assert list(pool.map(call, range(20))) == [200] * 20
 
 
@@ -339,7 +341,7 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
             time.sleep(0.01)
         started = time.monotonic()
         door.stop()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 5
         assert connection.recv(4_096).startswith(b"HTTP/1.1 500")
     release.set()
 
