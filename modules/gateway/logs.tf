@@ -26,6 +26,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
+  # checkov:skip=CKV_AWS_338:The environment decides; a year unless it says otherwise.
   name              = "/aws/apigateway/${var.prefix}/access"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -34,6 +35,7 @@ resource "aws_cloudwatch_log_group" "access" {
 
 # API Gateway would make this one by itself, unencrypted and kept for ever.
 resource "aws_cloudwatch_log_group" "execution" {
+  # checkov:skip=CKV_AWS_338:The environment decides; a year unless it says otherwise.
   name              = "API-Gateway-Execution-Logs_${aws_api_gateway_rest_api.this.id}/${var.stage_name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
