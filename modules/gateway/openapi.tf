@@ -65,7 +65,7 @@ locals {
             timeoutInMillis     = local._integration_timeout_ms
             type                = "aws_proxy"
             uri                 = try(var.functions[operation["x-tollgate-function"]].invoke_arn, "")
-            "responses"         = { default = { statusCode = "200" } }
+            responses           = { default = { statusCode = "200" } }
           }
         },
       )
