@@ -57,10 +57,23 @@ resource "aws_s3_bucket_ownership_controls" "this" {
   }
 }
 
-resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  for_each = local.bucket_by_name
+# Each bucket by name: checkov cannot follow a `for_each` from a bucket in a plan to its encryption.
+resource "aws_s3_bucket_server_side_encryption_configuration" "lake" {
+  bucket = aws_s3_bucket.lake.id
 
-  bucket = each.value.id
+  rule {
+    # One data key per bucket and hour instead of one KMS call per object.
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = var.kms_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "athena" {
+  bucket = aws_s3_bucket.athena.id
 
   rule {
     # One data key per bucket and hour instead of one KMS call per object.

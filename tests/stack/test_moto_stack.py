@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts import tenants
-from tests.stack.conftest import ENVIRONMENT, UNAVAILABLE
+from tests.stack.moto import ENVIRONMENT, UNAVAILABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.stack.conftest import Stack
+    from tests.stack.moto import Stack
 
 pytestmark = [
     pytest.mark.stack,

@@ -25,7 +25,7 @@ run "buckets" {
   }
 
   assert {
-    condition     = alltrue([for encryption in aws_s3_bucket_server_side_encryption_configuration.this : one(encryption.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn])
+    condition     = alltrue([for encryption in [aws_s3_bucket_server_side_encryption_configuration.lake, aws_s3_bucket_server_side_encryption_configuration.athena] : one(encryption.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn])
     error_message = "Objects are encrypted with the given key."
   }
 
