@@ -18,8 +18,9 @@ ENVIRONMENTS = sorted(folder.name for folder in (ROOT / "envs").iterdir() if fol
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command at the root, with variables changed."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"ENV", "MAKEFLAGS"}}
+    """Run a command at the root, with variables changed and none of a make around the tests."""
+    inherited = {"ENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    kept = {name: value for name, value in os.environ.items() if name not in inherited}
     return subprocess.run(
         command,
         cwd=ROOT,
