@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Routing = Literal["in_region", "geo", "global"]
 
 GEO_PREFIXES = ("us-gov", "apac", "us", "eu", "au", "jp", "ca", "in")
 GLOBAL_PREFIX = "global"
+_NO_ARNS: Mapping[str, str] = MappingProxyType({})
 
 _MODEL = r"[a-z][a-z0-9]*\.[A-Za-z0-9][A-Za-z0-9._:-]*"
 _FOUNDATION_ID = re.compile(_MODEL)
@@ -23,10 +25,16 @@ _ARN = re.compile(
     r"arn:aws(?:-[a-z]+)*:bedrock:[a-z0-9-]+:(?P<account>[0-9]*):"
     r"(?P<kind>foundation-model|inference-profile)/(?P<id>.+)"
 )
+# Models and profiles of an account, whose ids say nothing of the model behind them.
+_TENANT_ARN = re.compile(
+    r"arn:aws(?:-[a-z]+)*:bedrock:[a-z0-9-]+:[0-9]{12}:"
+    r"(?P<kind>application-inference-profile|provisioned-model|custom-model"
+    r"|custom-model-deployment|imported-model)/[A-Za-z0-9._:/-]+"
+)
 _ALLOWED = (
     "a foundation model id (provider.model), a geo or global inference profile id "
     f"({', '.join(sorted(GEO_PREFIXES))} or {GLOBAL_PREFIX}, then '.provider.model'), "
-    "or the ARN of either"
+    "the ARN of either, or an ARN that the tenant's model_arns map to one of them"
 )
 
 
@@ -60,14 +68,30 @@ class ModelRef:
             return f"{GLOBAL_PREFIX}.{self.model_id}"
         return f"{self.geo}.{self.model_id}" if self.geo else self.model_id
 
+    @property
+    def inference_profile_arn(self) -> str | None:
+        """The ARN of the inference profile that is called, None where it is called by id."""
+        return (
+            self.upstream_id
+            if ":inference-profile/" in self.upstream_id
+            or (":application-inference-profile/" in self.upstream_id)
+            else None
+        )
 
-def resolve_model(requested: str) -> ModelRef:
+
+def resolve_model(requested: str, model_arns: Mapping[str, str] = _NO_ARNS) -> ModelRef:
     """Resolve a model id or ARN to its base model and routing.
 
+    `model_arns` are the tenant's own profiles and models: ARN to the foundation model or
+    system-defined profile it stands for, whose policy, price and routing it has.
     An ARN is passed upstream as written, so that Bedrock itself refuses one of another region
     or account rather than this gateway quietly serving the request somewhere else.
-    Raises UnsupportedModelId for everything but foundation models and system-defined profiles.
+    Raises UnsupportedModelId for everything but foundation models, system-defined profiles and
+    ARNs in `model_arns`.
     """
+    target = model_arns.get(requested) if is_tenant_arn(requested) else None
+    if target is not None:
+        return replace(resolve_model(target), requested=requested, upstream_id=requested)
     resource, kind = _resource(requested)
     profile = _PROFILE_ID.fullmatch(resource)
     if profile is None:
@@ -80,6 +104,15 @@ def resolve_model(requested: str) -> ModelRef:
     if prefix == GLOBAL_PREFIX:
         return ModelRef(requested, model_id, "global", None, requested)
     return ModelRef(requested, model_id, "geo", prefix, requested)
+
+
+def is_tenant_arn(text: str) -> bool:
+    """Whether `text` is an ARN that a tenant's model_arns may map.
+
+    Such are application inference profiles and provisioned, custom and imported models; the
+    ARNs of foundation models and system-defined profiles say themselves what they stand for.
+    """
+    return _TENANT_ARN.fullmatch(text) is not None
 
 
 def matches(patterns: Iterable[str], profile_id: str) -> bool:

@@ -1,13 +1,16 @@
-"""The price book: effective-dated list prices and exact costs."""
+"""The price book: effective-dated list prices, contract prices and exact costs."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 from tollgate.domain.money import usd
 
@@ -16,15 +19,43 @@ if TYPE_CHECKING:
 
     from tollgate.domain.models import ModelRef
 
-    _TierRates = Mapping[str, Mapping[str, str]]
+    _Prices = Mapping[str, Any]
+    _TierRates = Mapping[str, _Prices]
     _RoutingRates = Mapping[str, _TierRates]
 
+_TokenClass = Literal["input", "output", "cache_read", "cache_write_5m", "cache_write_1h"]
 _SCHEMA_VERSION = 1
 _TOKENS_PER_UNIT = 10**6
+_DEFAULT_TIER = "default"
+_UNITS = "units"
+_LONG_CONTEXT = "long_context"
+# Books of tenants with contract prices that a process keeps ready.
+_CONTRACTS = 256
+_CLASSES: tuple[_TokenClass, ...] = (
+    "input",
+    "output",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+)
+_ROUTING_KEY = re.compile(r"in_region(/[a-z0-9-]+)?|geo/[a-z-]+|global")
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class PriceBookError(ValueError):
     """The price book is not usable; the message names the model and the figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongContext:
+    """Picodollars per token of a request whose total input exceeds `threshold`, all of it."""
+
+    threshold: int
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write_5m: int | None = None
+    cache_write_1h: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +64,10 @@ class Rates:
 
     `input_limit`: the largest total input (cache tokens included) these prices hold for, where
     the provider charges more beyond a threshold that the book has no figures for.
+    `long_context`: the prices beyond such a threshold where the book has them.
+    `units`: picodollars per unit of what is not billed by the token: "image" (or
+    "image/<size>/<quality>" where it matters), "search", "guardrail_<policy>".
+    `published` is False for an operator's ceiling: what is booked at it counts as unpriced.
     """
 
     input: int | None = None
@@ -41,6 +76,20 @@ class Rates:
     cache_write_5m: int | None = None
     cache_write_1h: int | None = None
     input_limit: int | None = None
+    long_context: LongContext | None = None
+    units: Mapping[str, int] = field(default_factory=dict, hash=False)
+    published: bool = True
+
+    def for_input(self, total_input: int) -> Rates | LongContext:
+        """The prices of a request with this total input (cache tokens included)."""
+        if self.long_context is None or total_input <= self.long_context.threshold:
+            return self
+        return self.long_context
+
+    def unit_price(self, unit: str) -> int | None:
+        """Picodollars for one unit; a price for all sizes stands in for that of one size."""
+        exact = self.units.get(unit)
+        return self.units.get(unit.partition("/")[0]) if exact is None else exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +154,87 @@ class PriceBook:
         if (document.get("currency"), document.get("unit")) != ("USD", "1M tokens"):
             raise PriceBookError("price book must be in USD per 1M tokens")
         self.version: str = document["version"]
+        self._document = document
         self._models: Mapping[str, Any] = document["models"]
         self._base_ids = {
             alias: model_id
             for model_id, model in self._models.items()
             for alias in model.get("aliases", ())
         }
+        self._contract: Mapping[str, _RoutingRates] = {}
+        self._contracts: dict[str, PriceBook] = {}
 
     @classmethod
     def from_json(cls, text: str) -> PriceBook:
         """Read a price book document; raises PriceBookError or json.JSONDecodeError."""
         return cls(json.loads(text))
 
+    def with_overrides(self, prices: Mapping[str, _RoutingRates]) -> PriceBook:
+        """Return the book with a tenant's contract prices over the list prices.
+
+        `prices` maps base model id (or alias) to routing key to tier to prices, as in the book. A
+        price that is given wins whatever the day; what is not given stays at the list price, so
+        a contract never makes anything free by leaving it out. The version names the contract.
+        Raises PriceBookError where a contract price cannot be read.
+        """
+        if not prices:
+            return self
+        text = json.dumps(prices, sort_keys=True)
+        book = self._contracts.get(text)
+        if book is None:
+            book = self._under_contract(prices, text)
+            if len(self._contracts) >= _CONTRACTS:
+                self._contracts.pop(next(iter(self._contracts)))
+            self._contracts[text] = book
+        return book
+
+    def _under_contract(self, prices: Mapping[str, _RoutingRates], text: str) -> PriceBook:
+        book = PriceBook(self._document)
+        book.version = f"{self.version}+{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        book._contract = {book.base_id(given): rates for given, rates in prices.items()}
+        if len(book._contract) < len(prices):
+            raise PriceBookError("contract prices name a model twice, by its id and by an alias")
+        for base, by_routing in book._contract.items():
+            for routing, by_tier in by_routing.items():
+                book._check_contract(base, routing, by_tier)
+        return book
+
+    def _check_contract(self, base: str, routing: str, by_tier: _TierRates) -> None:
+        if _ROUTING_KEY.fullmatch(routing) is None:
+            raise PriceBookError(f"contract price of {base}: {routing!r} is no routing of the book")
+        periods = self._models.get(base, {}).get("effective", ())
+        for listed in [period["rates"].get(routing, {}) for period in periods] or [{}]:
+            for tier in {_DEFAULT_TIER, *by_tier} - {_UNITS}:
+                _parse_rates(base, _overlay(listed, by_tier, tier), tier, None)
+
+    @staticmethod
+    def ceiling(unpriced: Mapping[str, str] | None) -> Rates | None:
+        """Return an operator's ceiling (USD per 1M tokens) as rates for what has no price.
+
+        Every input token counts at `input`, whatever its class. None stays None: no ceiling, no
+        call. Raises PriceBookError for an amount that cannot be read.
+        """
+        if unpriced is None:
+            return None
+        try:
+            price_in, price_out = _per_token(unpriced["input"]), _per_token(unpriced["output"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise PriceBookError(f"ceiling for models without a price: {error}") from error
+        return Rates(price_in, price_out, price_in, price_in, price_in, published=False)
+
+    def base_id(self, model_id: str) -> str:
+        """Return the base model id behind an alias, and any other id as it is."""
+        return self._base_ids.get(model_id, model_id)
+
     def card(self, model_id: str) -> ModelCard | None:
-        """Return the card of a base model id or alias, or None when the book lacks it."""
-        base = self._base_ids.get(model_id, model_id)
+        """Return the card of a base model id or alias, or None when the book lacks it.
+
+        A model that only a contract prices is a chat model of unknown limits.
+        """
+        base = self.base_id(model_id)
         model = self._models.get(base)
         if model is None:
-            return None
+            return ModelCard(base, "chat", None, None, None) if base in self._contract else None
         end = model.get("end_of_life")
         return ModelCard(
             model_id=base,
@@ -133,7 +245,7 @@ class PriceBook:
         )
 
     def rates(
-        self, ref: ModelRef, *, region: str, at: datetime, tier: str = "default"
+        self, ref: ModelRef, *, region: str, at: datetime, tier: str = _DEFAULT_TIER
     ) -> Rates | None:
         """Return the prices of a model on a routing and tier at a moment, or None if unpriced.
 
@@ -141,28 +253,26 @@ class PriceBook:
         general in-region price. One routing, region or tier never stands in for another, since
         that would bill a price nobody published. `at` must be timezone-aware.
         """
-        base = self._base_ids.get(ref.model_id, ref.model_id)
-        model = self._models.get(base)
-        period = None if model is None else _period(model, at)
-        if model is None or period is None:
-            return None
-        by_tier = _routing_rates(period["rates"], ref, region)
-        prices = None if by_tier is None else by_tier.get(tier)
-        if prices is None:
-            return None
-        return _parse_rates(base, prices, model.get("priced_up_to_input_tokens"))
+        base = self.base_id(ref.model_id)
+        model = self._models.get(base, {})
+        period = _period(model, at)
+        listed = _routing_rates({} if period is None else period["rates"], ref, region)
+        contract = _routing_rates(self._contract.get(base, {}), ref, region)
+        limit = model.get("priced_up_to_input_tokens")
+        return _parse_rates(base, _overlay(listed, contract, tier), tier, limit)
 
     def model_ids(self) -> tuple[str, ...]:
         """Return every base model id, sorted."""
-        return tuple(sorted(self._models))
+        return tuple(sorted({*self._models, *self._contract}))
 
     def profile_ids(self) -> tuple[str, ...]:
         """Return every id that can be called, sorted: base ids, geo and global profiles."""
-        return tuple(sorted({pid for base in self._models for pid in self._profiles(base)}))
+        return tuple(sorted({pid for base in self.model_ids() for pid in self._profiles(base)}))
 
     def _profiles(self, base: str) -> Iterator[str]:
-        for period in self._models[base]["effective"]:
-            for key in period["rates"]:
+        periods = self._models.get(base, {}).get("effective", ())
+        for by_routing in (*(period["rates"] for period in periods), self._contract.get(base, {})):
+            for key in by_routing:
                 routing, _, place = key.partition("/")
                 if routing == "in_region":
                     yield base
@@ -170,36 +280,75 @@ class PriceBook:
                     yield f"{place or routing}.{base}"
 
 
-def cost(rates: Rates, usage: TokenUsage) -> Cost:
-    """Multiply usage by prices, exactly; see `Cost` for usage that has no price."""
+def cost(rates: Rates, usage: TokenUsage, units: Mapping[str, int] = _NOTHING) -> Cost:
+    """Multiply usage by prices, exactly; see `Cost` for usage that has no price.
+
+    `units` counts what is not billed by the token, under the names that `Rates` has; it is the
+    cost's `other`.
+    """
+    prices = rates.for_input(usage.total_input)
     lines = (
-        (rates.input, usage.input),
-        (rates.output, usage.output),
-        (rates.cache_read, usage.cache_read),
-        (rates.cache_write_5m, usage.cache_write_5m),
-        (rates.cache_write_1h, usage.cache_write_1h),
+        (prices.input, usage.input),
+        (prices.output, usage.output),
+        (prices.cache_read, usage.cache_read),
+        (prices.cache_write_5m, usage.cache_write_5m),
+        (prices.cache_write_1h, usage.cache_write_1h),
+        *((rates.unit_price(unit), count) for unit, count in units.items()),
     )
-    amounts = [(rate or 0) * tokens for rate, tokens in lines]
+    amounts = [(rate or 0) * count for rate, count in lines]
     within = rates.input_limit is None or usage.total_input <= rates.input_limit
+    complete = all(rate is not None or not count for rate, count in lines)
     return Cost(
         input=amounts[0],
         output=amounts[1],
-        cache=sum(amounts[2:]),
-        other=0,
-        priced=within and all(rate is not None or not tokens for rate, tokens in lines),
+        cache=sum(amounts[2:5]),
+        other=sum(amounts[5:]),
+        priced=rates.published and within and complete,
     )
 
 
-def dearest_input(rates: Rates) -> int:
+def dearest_input(rates: Rates, input_tokens: int = 0) -> int:
     """Return the highest picodollars an input token can cost, whatever its class.
 
-    Raises ValueError when no class of input has a price.
+    `input_tokens` bounds the total input: where it exceeds the threshold of long context, the
+    real count may lie on either side. Raises ValueError when no class of input has a price.
     """
-    classes = (rates.input, rates.cache_read, rates.cache_write_5m, rates.cache_write_1h)
-    priced = [rate for rate in classes if rate is not None]
+    priced = [
+        rate
+        for side in _possible(rates, input_tokens)
+        for rate in (side.input, side.cache_read, side.cache_write_5m, side.cache_write_1h)
+        if rate is not None
+    ]
     if not priced:
         raise ValueError("no class of input tokens has a price")
     return max(priced)
+
+
+def worst_case(rates: Rates, input_tokens: int) -> tuple[int, int]:
+    """Return the highest picodollars per input and per output token of a bounded request.
+
+    No request with a total input of at most `input_tokens` costs more per token, on whichever
+    side of the long-context threshold it falls. Raises ValueError when no class of input has a
+    price. Output without a price counts zero, as it does in `cost`.
+    """
+    outputs = [side.output or 0 for side in _possible(rates, input_tokens)]
+    return dearest_input(rates, input_tokens), max(outputs)
+
+
+def dearest_unit(rates: Rates, kind: str) -> int:
+    """Return the highest picodollars one unit of a kind ("image") can cost, whatever its size.
+
+    Raises ValueError when the kind has no price.
+    """
+    priced = [rate for unit, rate in rates.units.items() if unit.partition("/")[0] == kind]
+    if not priced:
+        raise ValueError(f"{kind} has no price per unit")
+    return max(priced)
+
+
+def _possible(rates: Rates, input_tokens: int) -> tuple[Rates | LongContext, ...]:
+    beyond = rates.for_input(input_tokens)
+    return (rates,) if beyond is rates else (rates, beyond)
 
 
 @cache
@@ -215,30 +364,95 @@ def _period(model: Mapping[str, Any], at: datetime) -> Mapping[str, Any] | None:
     # ISO dates compare as text; the newest period wins where periods overlap.
     current = [
         period
-        for period in model["effective"]
+        for period in model.get("effective", ())
         if period["from"] <= day and (period.get("to") is None or day < period["to"])
     ]
     return max(current, key=lambda period: str(period["from"]), default=None)
 
 
-def _routing_rates(rates: _RoutingRates, ref: ModelRef, region: str) -> _TierRates | None:
+def _routing_rates(rates: _RoutingRates, ref: ModelRef, region: str) -> _TierRates:
     if ref.routing == "in_region":
-        return rates.get(f"in_region/{region}", rates.get("in_region"))
-    if ref.routing == "geo":
-        return rates.get(f"geo/{ref.geo}")
-    return rates.get("global")
+        regional = rates.get(f"in_region/{region}")
+        return rates.get("in_region", {}) if regional is None else regional
+    return rates.get(f"geo/{ref.geo}" if ref.routing == "geo" else ref.routing, {})
 
 
-def _parse_rates(model_id: str, prices: Mapping[str, str], input_limit: int | None) -> Rates:
+def _overlay(listed: _TierRates, contract: _TierRates, tier: str) -> _TierRates:
+    merged = {}
+    for key in (tier, _UNITS):
+        sides = [side[key] for side in (listed, contract) if key in side]
+        if sides:
+            prices = _merge(sides)
+            longer = [side[_LONG_CONTEXT] for side in sides if _LONG_CONTEXT in side]
+            merged[key] = {**prices, _LONG_CONTEXT: _merge(longer)} if longer else prices
+    return merged
+
+
+def _merge(sides: list[_Prices]) -> _Prices:
+    # A tenant's document writes every field; null is what the contract leaves to the list.
+    return {name: price for side in sides for name, price in side.items() if price is not None}
+
+
+def _parse_rates(
+    model_id: str, by_tier: _TierRates, tier: str, input_limit: int | None
+) -> Rates | None:
+    prices = by_tier.get(tier)
+    # Prices per unit are on-demand prices: no other tier publishes any.
+    units = by_tier.get(_UNITS, {}) if tier == _DEFAULT_TIER else {}
+    if prices is None and not units:
+        return None
     try:
-        per_token = {name: _per_token(text) for name, text in prices.items()}
-        return Rates(**per_token, input_limit=input_limit)
-    except (TypeError, ValueError) as error:
+        classes = _classes({k: v for k, v in (prices or {}).items() if k != _LONG_CONTEXT})
+        longer = _long_context((prices or {}).get(_LONG_CONTEXT), classes)
+        return Rates(
+            **classes,
+            input_limit=input_limit if longer is None else None,
+            long_context=longer,
+            units={name: _amount(text) for name, text in _unit_lines(units)},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PriceBookError(f"price of {model_id}: {error}") from error
 
 
+def _classes(prices: _Prices) -> dict[_TokenClass, int | None]:
+    unknown = sorted(set(prices) - set(_CLASSES))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no class of tokens: use {', '.join(_CLASSES)}")
+    return {name: _per_token(prices[name]) if name in prices else None for name in _CLASSES}
+
+
+def _long_context(
+    prices: _Prices | None, below: Mapping[_TokenClass, int | None]
+) -> LongContext | None:
+    if prices is None:
+        return None
+    threshold = prices["threshold"]
+    if type(threshold) is not int or threshold < 1:
+        raise ValueError(f"long context from {threshold!r}: the threshold is a number of tokens")
+    beyond = _classes({name: text for name, text in prices.items() if name != "threshold"})
+    missing = [name for name in _CLASSES if below[name] is not None and beyond[name] is None]
+    if missing:
+        raise ValueError(f"long context has no price for {', '.join(missing)}")
+    return LongContext(threshold=threshold, **beyond)
+
+
+def _unit_lines(units: _Prices) -> Iterator[tuple[str, str]]:
+    for name, price in units.items():
+        if isinstance(price, str):
+            yield name, price
+        else:
+            yield from ((f"{name}/{size}", text) for size, text in price.items())
+
+
 def _per_token(text: str) -> int:
-    per_token, remainder = divmod(usd(text), _TOKENS_PER_UNIT)
+    per_token, remainder = divmod(_amount(text), _TOKENS_PER_UNIT)
     if remainder:
         raise ValueError(f"{text!r} per 1M tokens is not a whole picodollar per token")
     return per_token
+
+
+def _amount(text: str) -> int:
+    amount = usd(text)
+    if amount < 0:
+        raise ValueError(f"{text!r} is below zero")
+    return amount
