@@ -234,15 +234,19 @@ def _object_errors(file: str, prefix: str, value: Any, shape_name: str) -> Itera
     if not isinstance(value, dict):
         return
     shape = _SCHEMA["shapes"][shape_name]
+    if "*" in shape:
+        shape = dict.fromkeys(value, shape["*"])
     for key in value:
         if key not in shape:
             allowed = ", ".join(sorted(shape))
             yield f"{file}: {prefix}{key}: given an unknown key; allowed: {allowed}"
     for field, spec in shape.items():
+        path = f"{prefix}{field}"
+        if "name_rule" in spec:
+            yield from _value_errors(file, f"{path} (name)", field, spec["name_rule"])
         given = value.get(field)
         if given is None and not spec.get("required"):
             continue
-        path = f"{prefix}{field}"
         yield from _value_errors(file, path, given, spec["rule"])
         yield from _nested_errors(file, path, given, spec)
 
@@ -253,12 +257,6 @@ def _nested_errors(file: str, path: str, given: Any, spec: Mapping[str, Any]) ->
     if "item_rule" in spec and isinstance(given, list):
         for index, item in enumerate(given):
             yield from _value_errors(file, f"{path}[{index}]", item, spec["item_rule"])
-    if "name_rule" in spec and isinstance(given, dict):
-        for name, entry in given.items():
-            yield from _value_errors(file, f"{path}.{name} (name)", name, spec["name_rule"])
-            yield from _value_errors(file, f"{path}.{name}", entry, spec["entry_rule"])
-            if "entry_shape" in spec:
-                yield from _object_errors(file, f"{path}.{name}.", entry, spec["entry_shape"])
 
 
 def _tier_errors(file: str, content: Mapping[str, Any], tiers: Mapping[str, Any]) -> Iterator[str]:
@@ -315,8 +313,15 @@ def _policy(tenant_id: str, content: Mapping[str, Any], tier: Mapping[str, Any])
         "budget": _budget(_section(content, "budget"), _section(tier, "budget")),
         "limits": _merged("limits", _section(content, "limits"), _section(tier, "limits")),
         "max_tokens": _merged(
-            "max_tokens", _section(content, "max_tokens"), _section(tier, "max_tokens")
+            "max_tokens",
+            _section(content, "max_tokens"),
+            _section(tier, "max_tokens"),
+            {"clamp": False, "count": "bytes"},
         ),
+        "shards": content.get("shards") or 1,
+        "model_arns": content.get("model_arns") or {},
+        "prices": content.get("prices") or {},
+        "unpriced": content.get("unpriced"),
         "apps": {
             app_id: {
                 "status": app.get("status") or "active",

@@ -181,6 +181,8 @@ variable "tiers" {
     max_tokens = optional(object({
       default = optional(number)
       maximum = optional(number)
+      clamp   = optional(bool)
+      count   = optional(string)
     }), {})
   }))
   nullable = false

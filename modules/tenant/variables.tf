@@ -66,6 +66,16 @@ variable "policy" {
     max_tokens = object({
       default = number
       maximum = number
+      clamp   = bool
+      count   = string
+    })
+    shards     = number
+    model_arns = map(string)
+    # Model, routing and tier lead to rates, where long_context and units are objects among texts.
+    prices = any
+    unpriced = object({
+      input  = string
+      output = string
     })
     apps = map(object({
       status = string

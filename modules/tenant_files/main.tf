@@ -26,7 +26,14 @@ locals {
         for limit in keys(local.schema.shapes.limits) :
         limit => try(coalesce(try(file.limits[limit], null), var.tiers[file.tier].limits[limit]), null)
       }
-      max_tokens = local.max_tokens_by_file["${tenant_id}.tfvars"]
+      max_tokens = merge(local.max_tokens_by_file["${tenant_id}.tfvars"], {
+        clamp = try(coalesce(try(file.max_tokens.clamp, null), var.tiers[file.tier].max_tokens.clamp), false)
+        count = try(coalesce(try(file.max_tokens.count, null), var.tiers[file.tier].max_tokens.count), "bytes")
+      })
+      shards     = try(coalesce(file.shards), 1)
+      model_arns = try(coalesce(file.model_arns), {})
+      prices     = try(coalesce(file.prices), {})
+      unpriced   = try(coalesce(file.unpriced), null)
       apps = {
         for app_id, app in file.apps : app_id => {
           status = try(coalesce(app.status), "active")

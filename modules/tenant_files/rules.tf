@@ -5,18 +5,21 @@
 locals {
   schema = jsondecode(file("${path.module}/schema.json"))
 
+  # A shape lists its fields, or has one entry "*" for every name: a map with free names.
   fields_by_shape = {
     for shape, fields in local.schema.shapes : shape => {
       for field, spec in fields : field => {
-        rule        = spec.rule
-        required    = try(spec.required, false)
-        shape       = try(spec.shape, "")
-        item_rule   = try(spec.item_rule, "")
-        name_rule   = try(spec.name_rule, "")
-        entry_rule  = try(spec.entry_rule, "")
-        entry_shape = try(spec.entry_shape, "")
+        rule      = spec.rule
+        required  = try(spec.required, false)
+        shape     = try(spec.shape, "")
+        item_rule = try(spec.item_rule, "")
+        name_rule = try(spec.name_rule, "")
       }
     }
+  }
+
+  names_by_shape = {
+    for shape, fields in local.schema.shapes : shape => keys(fields) if !contains(keys(fields), "*")
   }
 
   decoded_by_file = {
@@ -25,7 +28,7 @@ locals {
     )
   }
 
-  # Level 0 is a tenant file or a tier; level 1 its sections and apps; level 2 an app's sections and keys.
+  # Level 0 is a tenant file or a tier; the deepest one holds the units of a contract price.
   tenant_nodes = [
     for file_name, text in local.decoded_by_file :
     { file = file_name, path = "", shape = "tenant", text = text } if text != "null"
@@ -34,49 +37,74 @@ locals {
     for tier_name, tier in var.tiers :
     { file = "env.tfvars", path = "tiers.${tier_name}.", shape = "tier", text = jsonencode(tier) }
   ]
-  nodes_0 = concat(local.tenant_nodes, local.tier_nodes)
-  nodes_1 = [for node in concat(local.sections_0, local.entries_0) : node if node.shape != "" && startswith(node.text, "{")]
-  nodes_2 = [for node in concat(local.sections_1, local.entries_1) : node if node.shape != "" && startswith(node.text, "{")]
-  nodes   = concat(local.nodes_0, local.nodes_1, local.nodes_2)
+  nodes_0  = concat(local.tenant_nodes, local.tier_nodes)
+  nodes_1  = [for child in local.children_0 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
+  nodes_2  = [for child in local.children_1 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
+  nodes_3  = [for child in local.children_2 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
+  nodes_4  = [for child in local.children_3 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
+  nodes_5  = [for child in local.children_4 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
+  nodes    = concat(local.nodes_0, local.nodes_1, local.nodes_2, local.nodes_3, local.nodes_4, local.nodes_5)
+  children = concat(local.children_0, local.children_1, local.children_2, local.children_3, local.children_4, local.children_5)
 
-  sections_0 = flatten([for node in local.nodes_0 : [for field, spec in local.fields_by_shape[node.shape] : {
-    file  = node.file
-    path  = "${node.path}${field}."
-    shape = spec.shape
-    text  = jsonencode(try(jsondecode(node.text)[field], null))
-  }]])
-  sections_1 = flatten([for node in local.nodes_1 : [for field, spec in local.fields_by_shape[node.shape] : {
-    file  = node.file
-    path  = "${node.path}${field}."
-    shape = spec.shape
-    text  = jsonencode(try(jsondecode(node.text)[field], null))
-  }]])
+  children_0 = flatten([for node in local.nodes_0 : [
+    for name in try(local.names_by_shape[node.shape], keys(jsondecode(node.text))) : {
+      file = node.file
+      path = "${node.path}${name}"
+      name = name
+      spec = try(local.fields_by_shape[node.shape]["*"], local.fields_by_shape[node.shape][name])
+      text = jsonencode(try(jsondecode(node.text)[name], null))
+    }
+  ]])
 
-  # Entries of the maps with free names: apps, keys, tags. `merge` over a list of at
-  # most one object stands for "the object, or nothing where the value is something else".
-  entries_0 = flatten([for node in local.nodes_0 : [for field, spec in local.fields_by_shape[node.shape] : [
-    for name, value in merge({}, [for one in [try(jsondecode(node.text)[field], null)] : one if startswith(jsonencode(one), "{")]...) : {
-      file  = node.file
-      path  = "${node.path}${field}.${name}."
-      name  = name
-      field = field
-      owner = node.shape
-      shape = spec.entry_shape
-      text  = jsonencode(value)
+  children_1 = flatten([for node in local.nodes_1 : [
+    for name in try(local.names_by_shape[node.shape], keys(jsondecode(node.text))) : {
+      file = node.file
+      path = "${node.path}${name}"
+      name = name
+      spec = try(local.fields_by_shape[node.shape]["*"], local.fields_by_shape[node.shape][name])
+      text = jsonencode(try(jsondecode(node.text)[name], null))
     }
-  ] if spec.name_rule != ""]])
-  entries_1 = flatten([for node in local.nodes_1 : [for field, spec in local.fields_by_shape[node.shape] : [
-    for name, value in merge({}, [for one in [try(jsondecode(node.text)[field], null)] : one if startswith(jsonencode(one), "{")]...) : {
-      file  = node.file
-      path  = "${node.path}${field}.${name}."
-      name  = name
-      field = field
-      owner = node.shape
-      shape = spec.entry_shape
-      text  = jsonencode(value)
+  ]])
+
+  children_2 = flatten([for node in local.nodes_2 : [
+    for name in try(local.names_by_shape[node.shape], keys(jsondecode(node.text))) : {
+      file = node.file
+      path = "${node.path}${name}"
+      name = name
+      spec = try(local.fields_by_shape[node.shape]["*"], local.fields_by_shape[node.shape][name])
+      text = jsonencode(try(jsondecode(node.text)[name], null))
     }
-  ] if spec.name_rule != ""]])
-  entries = concat(local.entries_0, local.entries_1)
+  ]])
+
+  children_3 = flatten([for node in local.nodes_3 : [
+    for name in try(local.names_by_shape[node.shape], keys(jsondecode(node.text))) : {
+      file = node.file
+      path = "${node.path}${name}"
+      name = name
+      spec = try(local.fields_by_shape[node.shape]["*"], local.fields_by_shape[node.shape][name])
+      text = jsonencode(try(jsondecode(node.text)[name], null))
+    }
+  ]])
+
+  children_4 = flatten([for node in local.nodes_4 : [
+    for name in try(local.names_by_shape[node.shape], keys(jsondecode(node.text))) : {
+      file = node.file
+      path = "${node.path}${name}"
+      name = name
+      spec = try(local.fields_by_shape[node.shape]["*"], local.fields_by_shape[node.shape][name])
+      text = jsonencode(try(jsondecode(node.text)[name], null))
+    }
+  ]])
+
+  children_5 = flatten([for node in local.nodes_5 : [
+    for name in try(local.names_by_shape[node.shape], keys(jsondecode(node.text))) : {
+      file = node.file
+      path = "${node.path}${name}"
+      name = name
+      spec = try(local.fields_by_shape[node.shape]["*"], local.fields_by_shape[node.shape][name])
+      text = jsonencode(try(jsondecode(node.text)[name], null))
+    }
+  ]])
 
   # Everything that one rule can judge alone.
   values = concat(
@@ -94,36 +122,29 @@ locals {
       required = true
       text     = jsonencode(tier_name)
     }],
-    flatten([for node in local.nodes : [for field, spec in local.fields_by_shape[node.shape] : {
-      file     = node.file
-      path     = "${node.path}${field}"
-      rule     = spec.rule
-      required = spec.required
-      text     = jsonencode(try(jsondecode(node.text)[field], null))
-    }]]),
-    flatten([for node in local.nodes : [for field, spec in local.fields_by_shape[node.shape] : [
-      for index, item in try(jsondecode(node.text)[field], []) : {
-        file     = node.file
-        path     = "${node.path}${field}[${index}]"
-        rule     = spec.item_rule
+    [for child in local.children : {
+      file     = child.file
+      path     = child.path
+      rule     = child.spec.rule
+      required = child.spec.required
+      text     = child.text
+    }],
+    flatten([for child in local.children : [
+      for index, item in try(jsondecode(child.text), []) : {
+        file     = child.file
+        path     = "${child.path}[${index}]"
+        rule     = child.spec.item_rule
         required = true
         text     = jsonencode(item)
       }
-    ] if spec.item_rule != "" && startswith(jsonencode(try(jsondecode(node.text)[field], null)), "[")]]),
-    [for entry in local.entries : {
-      file     = entry.file
-      path     = "${trimsuffix(entry.path, ".")} (name)"
-      rule     = local.fields_by_shape[entry.owner][entry.field].name_rule
+    ] if child.spec.item_rule != "" && startswith(child.text, "[")]),
+    [for child in local.children : {
+      file     = child.file
+      path     = "${child.path} (name)"
+      rule     = child.spec.name_rule
       required = true
-      text     = jsonencode(entry.name)
-    }],
-    [for entry in local.entries : {
-      file     = entry.file
-      path     = trimsuffix(entry.path, ".")
-      rule     = local.fields_by_shape[entry.owner][entry.field].entry_rule
-      required = true
-      text     = entry.text
-    }],
+      text     = jsonencode(child.name)
+    } if child.spec.name_rule != ""],
   )
 
   rule_errors = [
@@ -140,9 +161,9 @@ locals {
 
   unknown_key_errors = flatten([for node in local.nodes : [
     for key in keys(jsondecode(node.text)) :
-    "${node.file}: ${node.path}${key}: given an unknown key; allowed: ${join(", ", keys(local.fields_by_shape[node.shape]))}"
-    if !contains(keys(local.fields_by_shape[node.shape]), key)
-  ]])
+    "${node.file}: ${node.path}${key}: given an unknown key; allowed: ${join(", ", local.names_by_shape[node.shape])}"
+    if !contains(local.names_by_shape[node.shape], key)
+  ] if can(local.names_by_shape[node.shape])])
 
   syntax_errors = [
     for file_name, text in local.decoded_by_file :

@@ -69,9 +69,22 @@ _TENANT_ID = (
     "with a hyphen"
 )
 _TENANT_KEYS = (
-    "apps, budget, cost_center, kind, limits, max_tokens, models, name, status, tags, tier"
+    "apps, budget, cost_center, kind, limits, max_tokens, model_arns, models, name, prices, "
+    "shards, status, tags, tier, unpriced"
 )
 _LIMIT_KEYS = "concurrent_requests, requests_per_day, requests_per_minute, tokens_per_minute"
+_SHARDS = "a whole number from 1 to 64"
+_PRICE = (
+    "US dollars per million tokens as a decimal string with at most 6 digits before and 6 after "
+    'the point, such as "3" or "0.25"'
+)
+_RATE_KEYS = "cache_read, cache_write_1h, cache_write_5m, input, long_context, output, units"
+_MODEL_ID = "a model id or inference profile id of letters, digits and .:_-"
+_MODEL_ARN = (
+    "the ARN of an application inference profile, a provisioned model, a custom model deployment "
+    "or an imported model"
+)
+_NOT_EMPTY = "an object with at least one entry"
 _LITERALS = "HCL attributes with literal values"
 
 REFUSED = [
@@ -108,7 +121,7 @@ REFUSED = [
     Refused(
         "unknown-max-tokens",
         text(max_tokens="{ max = 5 }"),
-        ["max_tokens.max: given an unknown key; allowed: default, maximum"],
+        ["max_tokens.max: given an unknown key; allowed: clamp, count, default, maximum"],
     ),
     Refused(
         "unknown-app-key",
@@ -207,8 +220,13 @@ REFUSED = [
     ),
     Refused(
         "budget-mode",
-        text(budget='{ mode = "soft" }'),
-        ['budget.mode: given "soft"; allowed: "hard"'],
+        text(budget='{ mode = "firm" }'),
+        ['budget.mode: given "firm"; allowed: "hard" or "soft"'],
+    ),
+    Refused(
+        "app-budget-mode",
+        app("budget = { mode = true }"),
+        ['apps.web.budget.mode: given true; allowed: "hard" or "soft"'],
     ),
     Refused("limits-list", text(limits="[]"), [f"limits: given []; allowed: {_OBJECT}"]),
     Refused(
@@ -239,6 +257,84 @@ REFUSED = [
             f"max_tokens.default: given 0; allowed: {_COUNT}",
             f"max_tokens.maximum: given true; allowed: {_COUNT}",
         ],
+    ),
+    Refused(
+        "max-tokens-modes",
+        text(max_tokens='{ clamp = "true", count = "words" }'),
+        [
+            'max_tokens.clamp: given "true"; allowed: true or false',
+            'max_tokens.count: given "words"; allowed: "bytes" or "exact"',
+        ],
+    ),
+    Refused("shards-none", text(shards="0"), [f"shards: given 0; allowed: {_SHARDS}"]),
+    Refused("shards-many", text(shards="65"), [f"shards: given 65; allowed: {_SHARDS}"]),
+    Refused("shards-text", text(shards='"8"'), [f'shards: given "8"; allowed: {_SHARDS}']),
+    Refused("shards-half", text(shards="1.5"), [f"shards: given 1.5; allowed: {_SHARDS}"]),
+    Refused(
+        "model-arns-list",
+        text(model_arns='["a"]'),
+        [f'model_arns: given ["a"]; allowed: {_OBJECT}'],
+    ),
+    Refused(
+        "model-arns",
+        text(
+            model_arns='{ "arn:aws:bedrock:us-east-1:111122223333:foundation-model/m" = "m", '
+            '"arn:aws:bedrock:us-east-1:111122223333:provisioned-model/p1" = "amazon.*" }'
+        ),
+        [
+            "model_arns.arn:aws:bedrock:us-east-1:111122223333:foundation-model/m (name): "
+            'given "arn:aws:bedrock:us-east-1:111122223333:foundation-model/m"; '
+            f"allowed: {_MODEL_ARN}",
+            "model_arns.arn:aws:bedrock:us-east-1:111122223333:provisioned-model/p1: "
+            f'given "amazon.*"; allowed: {_MODEL_ID}',
+        ],
+    ),
+    Refused(
+        "prices-empty",
+        text(prices='{ "a.b" = {}, "c.d" = { global = {} }, "e.f" = { global = { flex = {} } } }'),
+        [
+            f"prices.a.b: given {{}}; allowed: {_NOT_EMPTY}",
+            f"prices.c.d.global: given {{}}; allowed: {_NOT_EMPTY}",
+            f"prices.e.f.global.flex: given {{}}; allowed: {_NOT_EMPTY}",
+        ],
+    ),
+    Refused(
+        "prices-names",
+        text(prices='{ "a b" = { local = { fast = { image = "1" } } } }'),
+        [
+            f'prices.a b (name): given "a b"; allowed: {_MODEL_ID}',
+            'prices.a b.local (name): given "local"; allowed: '
+            '"in_region", "in_region/<region>", "geo/<area>" or "global"',
+            'prices.a b.local.fast (name): given "fast"; allowed: '
+            '"default", "batch", "flex" or "priority"',
+            f"prices.a b.local.fast.image: given an unknown key; allowed: {_RATE_KEYS}",
+        ],
+    ),
+    Refused(
+        "prices-values",
+        text(
+            prices='{ m = { "geo/us" = { default = { input = 3, output = "0.0000001", '
+            'long_context = { input = "-1" }, units = { "Image" = 1, search = "0.01" } } } } }'
+        ),
+        [
+            f"prices.m.geo/us.default.input: given 3; allowed: {_PRICE}",
+            f'prices.m.geo/us.default.long_context.input: given "-1"; allowed: {_PRICE}',
+            f"prices.m.geo/us.default.long_context.threshold: given nothing; allowed: {_COUNT}",
+            f'prices.m.geo/us.default.output: given "0.0000001"; allowed: {_PRICE}',
+            'prices.m.geo/us.default.units.Image (name): given "Image"; '
+            'allowed: the name of a unit, such as "image"',
+            f"prices.m.geo/us.default.units.Image: given 1; allowed: {_USD}",
+        ],
+    ),
+    Refused(
+        "unpriced",
+        text(unpriced='{ input = "1" }'),
+        [f"unpriced.output: given nothing; allowed: {_PRICE}"],
+    ),
+    Refused(
+        "unpriced-text",
+        text(unpriced='"1"'),
+        [f'unpriced: given "1"; allowed: {_OBJECT}'],
     ),
     Refused(
         "max-tokens-order",
@@ -364,6 +460,39 @@ VALID = {
     "least": text(),
     "no-tier-defaults": text(tier='"free"'),
     "nulls": text(status="null", tags="null", budget="null", limits="null", max_tokens="null"),
+    "more-nulls": text(
+        model_arns="null",
+        prices="null",
+        unpriced="null",
+        shards="null",
+        max_tokens="{ clamp = null, count = null }",
+    ),
+    "contract": text(
+        budget='{ mode = "soft" }',
+        shards="64",
+        max_tokens='{ clamp = true, count = "exact" }',
+        model_arns='{ "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1" '
+        '= "us.amazon.nova-lite-v1:0", '
+        '"arn:aws:bedrock:eu-west-1:111122223333:custom-model-deployment/x_9" '
+        '= "amazon.nova-pro-v1:0" }',
+        prices="""{
+    "amazon.nova-lite-v1:0" = {
+      in_region             = { default = { input = "0.05", output = "0.2" } }
+      "in_region/eu-west-1" = { flex = { cache_read = "0.01" } }
+      "geo/us"              = {
+        priority = {
+          cache_write_5m = "1"
+          cache_write_1h = "1.25"
+          long_context   = { threshold = 200000, input = "6", output = "22.5" }
+          units          = { image = "0.060000000001" }
+        }
+      }
+    }
+    "amazon.titan-embed-text-v2:0" = { global = { batch = { input = "0.01" } } }
+  }""",
+        unpriced='{ input = "20", output = "100.5" }',
+        apps='{ web = { budget = { day_usd = "1", mode = "soft" } } }',
+    ),
     "own-fields": text(
         status='"suspended"',
         tags='{ Team = "search", "cost:center" = "" }',

@@ -80,8 +80,8 @@ def test_all_errors_of_all_files_come_at_once(tmp_path: Path) -> None:
             "tiers.pro.price: given an unknown key; allowed: budget, limits, max_tokens",
         ),
         (
-            {"pro": {"budget": {"mode": "soft"}}},
-            'tiers.pro.budget.mode: given "soft"; allowed: "hard"',
+            {"pro": {"budget": {"mode": "firm"}}},
+            'tiers.pro.budget.mode: given "firm"; allowed: "hard" or "soft"',
         ),
     ],
 )
@@ -121,7 +121,12 @@ def test_a_files_own_field_wins_field_by_field(tmp_path: Path) -> None:
         "tokens_per_minute": 200000,
         "concurrent_requests": None,
     }
-    assert policy["max_tokens"] == {"default": 1024, "maximum": 2048}
+    assert policy["max_tokens"] == {
+        "default": 1024,
+        "maximum": 2048,
+        "clamp": False,
+        "count": "bytes",
+    }
     assert policy["status"] == "suspended"
 
 
@@ -132,6 +137,57 @@ def test_apps_take_nothing_from_the_tier(tmp_path: Path) -> None:
 
     assert app["budget"] == {"month_usd": None, "day_usd": None, "mode": "hard"}
     assert set(app["limits"].values()) == {None}
+
+
+def test_a_tier_may_set_how_tokens_are_counted_and_whether_they_are_clamped(
+    tmp_path: Path,
+) -> None:
+    _write(tmp_path, "least", VALID["least"])
+    tiers = {"pro": {"max_tokens": {"clamp": True, "count": "exact"}, "budget": {"mode": "soft"}}}
+
+    policy = tenants.load(tmp_path, tiers)["least"].policy
+
+    assert policy["max_tokens"] == {
+        "default": None,
+        "maximum": None,
+        "clamp": True,
+        "count": "exact",
+    }
+    assert policy["budget"]["mode"] == "soft"
+    assert policy["apps"]["web"]["budget"]["mode"] == "hard"
+
+
+def test_contract_terms_reach_the_functions(tmp_path: Path) -> None:
+    _write(tmp_path, "contract", VALID["contract"])
+    policy = tenants.load(tmp_path, TIERS)["contract"].policy
+
+    tenant = parse_tenant(tenants.policy_document(policy))
+
+    assert not tenant.budget.is_hard
+    assert not tenant.apps["web"].budget.is_hard
+    assert (tenant.shards, tenant.clamp_max_tokens, tenant.count_tokens) == (64, True, "exact")
+    assert sorted(tenant.model_arns.values()) == [
+        "amazon.nova-pro-v1:0",
+        "us.amazon.nova-lite-v1:0",
+    ]
+    assert tenant.prices["amazon.nova-lite-v1:0"]["geo/us"]["priority"] == {
+        "cache_write_5m": "1",
+        "cache_write_1h": "1.25",
+        "long_context": {"threshold": 200000, "input": "6", "output": "22.5"},
+        "units": {"image": "0.060000000001"},
+    }
+    assert tenant.unpriced == {"input": "20", "output": "100.5"}
+
+
+def test_what_a_file_leaves_out_is_written_all_the_same(tmp_path: Path) -> None:
+    _write(tmp_path, "least", VALID["least"])
+    _write(tmp_path, "more-nulls", VALID["more-nulls"])
+
+    for tenant in tenants.load(tmp_path, TIERS).values():
+        policy = tenant.policy
+        assert (policy["shards"], policy["model_arns"], policy["prices"]) == (1, {}, {})
+        assert policy["unpriced"] is None
+        assert (policy["max_tokens"]["clamp"], policy["max_tokens"]["count"]) == (False, "bytes")
 
 
 def test_items_of_a_tenant(tmp_path: Path) -> None:

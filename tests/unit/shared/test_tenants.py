@@ -27,7 +27,11 @@ DOCUMENT = {
     "models": ["amazon.nova-*"],
     "budget": {"month_usd": "500", "day_usd": None, "mode": "hard"},
     "limits": {**NO_LIMITS, "requests_per_day": 10000},
-    "max_tokens": {"default": 1024, "maximum": None},
+    "max_tokens": {"default": 1024, "maximum": None, "clamp": False, "count": "bytes"},
+    "shards": 1,
+    "model_arns": {},
+    "prices": {},
+    "unpriced": None,
     "tags": {"owner": "search"},
     "apps": {
         "web": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tollgate.domain.money import usd
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
 POLICY_SCHEMA_VERSION = 1
+
+TokenCount = Literal["bytes", "exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Hard budgets in picodollars; None is unlimited."""
+    """Budgets in picodollars; None is unlimited.
+
+    A hard budget refuses what does not fit; a soft one admits it and tells.
+    """
 
     month: int | None = None
     day: int | None = None
+    is_hard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,21 @@ class App:
     @property
     def is_limited(self) -> bool:
         """Whether the app needs an account of its own."""
-        return self.budget != Budget() or self.limits != Limits()
+        budget = self.budget
+        return budget.month is not None or budget.day is not None or self.limits != Limits()
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant's policy, tier defaults already merged in."""
+    """A tenant's policy, tier defaults already merged in.
+
+    `shards` is over how many accounts the tenant's limits are spread. `clamp_max_tokens` lowers
+    `maxTokens` to what is affordable instead of refusing, `count_tokens` is how input is bounded
+    before a call. `model_arns` maps ARNs that the tenant may call to the model or system profile
+    behind them. `prices` are contract prices as the price book writes rates: by base model,
+    routing and tier. `unpriced` is the ceiling in USD per million tokens (`input`, `output`) at
+    which a model without a price is booked; None refuses such a model.
+    """
 
     tenant_id: str
     name: str
@@ -76,6 +91,12 @@ class Tenant:
     maximum_max_tokens: int | None
     tags: Mapping[str, str]
     apps: Mapping[str, App] = field(default_factory=dict)
+    shards: int = 1
+    clamp_max_tokens: bool = False
+    count_tokens: TokenCount = "bytes"
+    model_arns: Mapping[str, str] = field(default_factory=dict)
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    unpriced: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +146,13 @@ def parse_tenant(document: str) -> Tenant:
             )
             for app_id, app in data["apps"].items()
         },
+        # A policy from before these fields existed is read until the next deployment writes it.
+        shards=data.get("shards", 1),
+        clamp_max_tokens=data["max_tokens"].get("clamp", False),
+        count_tokens=data["max_tokens"].get("count", "bytes"),
+        model_arns=data.get("model_arns", {}),
+        prices=data.get("prices", {}),
+        unpriced=data.get("unpriced"),
     )
 
 
@@ -133,4 +161,5 @@ def _budget(data: Mapping[str, str | None]) -> Budget:
     return Budget(
         month=None if month is None else usd(month),
         day=None if day is None else usd(day),
+        is_hard=data["mode"] == "hard",
     )

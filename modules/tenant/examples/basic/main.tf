@@ -31,7 +31,11 @@ module "tenant" {
     models         = ["amazon.nova-*"]
     tags           = {}
     budget         = { month_usd = "500", day_usd = null, mode = "hard" }
-    max_tokens     = { default = 1024, maximum = null }
+    max_tokens     = { default = 1024, maximum = null, clamp = false, count = "bytes" }
+    shards         = 1
+    model_arns     = {}
+    prices         = {}
+    unpriced       = null
 
     limits = {
       requests_per_minute = 600
