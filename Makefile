@@ -71,6 +71,14 @@ test-unit: setup-dev ## Run the tests that need neither AWS nor an emulator nor 
 test-tf: setup-dev ## Check format and validity of all Terraform code, run its own test cases
 	@$(PYTEST) tests/contract/test_terraform_static.py $(ARGS)
 
+.PHONY: soak
+soak: setup-local ## Run the tests that take minutes on purpose
+	@$(PYTEST) -m soak $(ARGS)
+
+.PHONY: mutation
+mutation: setup-dev ## Count the small changes of the domain that no test notices; ARGS="prices money"
+	@$(VENV_PYTHON) -m scripts.mutation $(ARGS)
+
 .PHONY: lint
 lint: setup-dev ## Lint the Python code and check its format
 	@$(VENV_PYTHON) -m ruff check
