@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.money import usd
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     _TierRates = Mapping[str, _Prices]
     _RoutingRates = Mapping[str, _TierRates]
 
-_TokenClass = Literal["input", "output", "cache_read", "cache_write_5m", "cache_write_1h"]
 _SCHEMA_VERSION = 1
 _TOKENS_PER_UNIT = 10**6
 _DEFAULT_TIER = "default"
@@ -31,13 +30,8 @@ _UNITS = "units"
 _LONG_CONTEXT = "long_context"
 # Books of tenants with contract prices that a process keeps ready.
 _CONTRACTS = 256
-_CLASSES: tuple[_TokenClass, ...] = (
-    "input",
-    "output",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-)
+# In the order in which `Rates` and `LongContext` have them.
+_CLASSES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 _ROUTING_KEY = re.compile(r"in_region(/[a-z0-9-]+)?|geo/[a-z-]+|global")
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
@@ -156,7 +150,7 @@ class PriceBook:
         self.version: str = document["version"]
         self._document = document
         self._models: Mapping[str, Any] = document["models"]
-        self._base_ids = {
+        self._base_ids: dict[str, str] = {
             alias: model_id
             for model_id, model in self._models.items()
             for alias in model.get("aliases", ())
@@ -405,7 +399,7 @@ def _parse_rates(
         classes = _classes({k: v for k, v in (prices or {}).items() if k != _LONG_CONTEXT})
         longer = _long_context((prices or {}).get(_LONG_CONTEXT), classes)
         return Rates(
-            **classes,
+            *classes,
             input_limit=input_limit if longer is None else None,
             long_context=longer,
             units={name: _amount(text) for name, text in _unit_lines(units)},
@@ -414,26 +408,28 @@ def _parse_rates(
         raise PriceBookError(f"price of {model_id}: {error}") from error
 
 
-def _classes(prices: _Prices) -> dict[_TokenClass, int | None]:
+def _classes(prices: _Prices) -> list[int | None]:
     unknown = sorted(set(prices) - set(_CLASSES))
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no class of tokens: use {', '.join(_CLASSES)}")
-    return {name: _per_token(prices[name]) if name in prices else None for name in _CLASSES}
+    return [_per_token(prices[name]) if name in prices else None for name in _CLASSES]
 
 
-def _long_context(
-    prices: _Prices | None, below: Mapping[_TokenClass, int | None]
-) -> LongContext | None:
+def _long_context(prices: _Prices | None, below: list[int | None]) -> LongContext | None:
     if prices is None:
         return None
     threshold = prices["threshold"]
     if type(threshold) is not int or threshold < 1:
         raise ValueError(f"long context from {threshold!r}: the threshold is a number of tokens")
     beyond = _classes({name: text for name, text in prices.items() if name != "threshold"})
-    missing = [name for name in _CLASSES if below[name] is not None and beyond[name] is None]
+    missing = [
+        name
+        for name, short, long in zip(_CLASSES, below, beyond, strict=True)
+        if short is not None and long is None
+    ]
     if missing:
         raise ValueError(f"long context has no price for {', '.join(missing)}")
-    return LongContext(threshold=threshold, **beyond)
+    return LongContext(threshold, *beyond)
 
 
 def _unit_lines(units: _Prices) -> Iterator[tuple[str, str]]:
