@@ -398,8 +398,13 @@ def _parse_rates(
     try:
         classes = _classes({k: v for k, v in (prices or {}).items() if k != _LONG_CONTEXT})
         longer = _long_context((prices or {}).get(_LONG_CONTEXT), classes)
+        token_in, token_out, cache_read, cache_write_5m, cache_write_1h = classes
         return Rates(
-            *classes,
+            input=token_in,
+            output=token_out,
+            cache_read=cache_read,
+            cache_write_5m=cache_write_5m,
+            cache_write_1h=cache_write_1h,
             input_limit=input_limit if longer is None else None,
             long_context=longer,
             units={name: _amount(text) for name, text in _unit_lines(units)},
