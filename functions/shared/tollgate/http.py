@@ -21,7 +21,10 @@ Response = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request behind the authorizer. Header names are lower case."""
+    """One HTTP request behind the authorizer. Header names are lower case.
+
+    `route` is method and path template, like `POST /invoke_model`.
+    """
 
     request_id: str
     caller: Caller
@@ -29,6 +32,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    route: str = ""
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object. Raises InvalidRequestError, without quoting the body."""
@@ -83,6 +87,7 @@ def parse_event(event: Mapping[str, Any]) -> Request:
         query=event.get("queryStringParameters") or {},
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         body=body,
+        route=f"{event.get('httpMethod', '')} {event.get('resource', '')}",
     )
 
 
@@ -94,8 +99,12 @@ def json_response(
     request_id: str | None = None,
     cost: int | None = None,
     remaining: int | None = None,
+    over_budget: bool = False,
 ) -> Response:
-    """A JSON answer with the tenant, the id of the call and, where it was charged, its receipt."""
+    """A JSON answer with the tenant, the id of the call and, where it was charged, its receipt.
+
+    `over_budget` tells the caller that a soft budget is exceeded.
+    """
     headers = {
         "x-request-id": request_id or request.request_id,
         "x-tenant-id": request.caller.tenant_id,
@@ -104,6 +113,8 @@ def json_response(
         headers["x-tollgate-cost-usd"] = format_usd(cost)
     if remaining is not None:
         headers["x-tollgate-remaining-usd"] = format_usd(remaining)
+    if over_budget:
+        headers["x-tollgate-budget"] = "exceeded"
     return _response(status, body, headers)
 
 

@@ -95,10 +95,17 @@ class Admission:
         self._clock = clock
 
     def admit(
-        self, caller: Caller, call: ChatCall, *, lease_seconds: int, streamed: bool
+        self,
+        caller: Caller,
+        call: ChatCall,
+        *,
+        lease_seconds: int,
+        streamed: bool,
+        request_id: str | None = None,
     ) -> AdmittedCall:
         """Check policy and hold the call's worst case for `lease_seconds`.
 
+        `request_id` is one made just now, where the caller wrote it down before.
         Raises the 4xx errors of `tollgate.domain.errors`; then nothing is held.
         """
         started_at = self._clock()
@@ -108,7 +115,7 @@ class Admission:
         max_tokens = max_tokens_of(call.max_tokens, party.tenant, card)
         bound = chat_bound(chat_input_tokens(call.body, card), max_tokens, rates)
         _check_input_limit(ref, bound, rates)
-        request_id = new_request_id(started_at)
+        request_id = request_id or new_request_id(started_at)
         hold = Hold(
             request_id=request_id,
             usd=bound.usd,

@@ -65,6 +65,13 @@ class NotFoundError(TollgateError):
     code = "not_found"
 
 
+class ConflictError(TollgateError):
+    """An earlier request stands in the way of this one."""
+
+    http_status = 409
+    code = "conflict"
+
+
 class GoneError(TollgateError):
     """The object existed and has expired."""
 
@@ -77,6 +84,13 @@ class PayloadTooLargeError(TollgateError):
 
     http_status = 413
     code = "payload_too_large"
+
+
+class MismatchError(TollgateError):
+    """An idempotency key came back with another request."""
+
+    http_status = 422
+    code = "idempotency_mismatch"
 
 
 class RateExceededError(TollgateError):
