@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from tollgate.domain.idempotency import IdempotencyRecord
     from tollgate.domain.jobs import Job, JobStatus
     from tollgate.domain.ledger import Account, Hold, Scope, Windows
     from tollgate.domain.prices import TokenUsage
@@ -172,8 +173,21 @@ class Jobs(Protocol):
         """The texts from chunk `cursor` on, in order, read consistently."""
 
 
+class IdempotencyRecords(Protocol):
+    """The first requests under idempotency keys. Each method is one atomic step."""
+
+    def claim(self, record: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
+        """Write the record unless another is in force; returns that one, None when ours stands."""
+
+    def finish(self, record: IdempotencyRecord) -> bool:
+        """Write the end of the request that still runs; False when the record is not its own."""
+
+    def release(self, record: IdempotencyRecord) -> None:
+        """Delete the record of the request that still runs, and no other's."""
+
+
 class Payloads(Protocol):
-    """Encrypted storage of job requests."""
+    """Encrypted storage of job requests and of answers that may be repeated."""
 
     def put(self, key: str, document: bytes) -> None:
         """Store a document."""

@@ -1,0 +1,233 @@
+"""The header `Idempotency-Key`: a request that comes again gets the first one's answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.errors import (
+    ConflictError,
+    InvalidRequestError,
+    MismatchError,
+    TollgateError,
+    UnavailableError,
+)
+from tollgate.domain.idempotency import (
+    MAX_KEY_LENGTH,
+    REPLAY_SECONDS,
+    IdempotencyRecord,
+    body_hash,
+    is_valid_key,
+    record_id,
+)
+from tollgate.domain.ids import new_request_id
+from tollgate.observability import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from tollgate.http import Request, Response
+    from tollgate.ports import Clock, IdempotencyRecords, Payloads
+
+HEADER = "idempotency-key"
+REPLAYED = "x-tollgate-replayed"
+# Below the 29 seconds that API Gateway waits for an answer.
+WAIT_SECONDS = 20.0
+_RETRY_AFTER_SECONDS = 5
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 1.0
+_PAUSE_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A request as its key's record sees it."""
+
+    record_id: str
+    body_hash: str
+    lease_seconds: int
+
+    def record(self, now: datetime) -> IdempotencyRecord:
+        """A record of a first request that starts now, under an id of its own."""
+        seconds = int(now.timestamp())
+        return IdempotencyRecord(
+            record_id=self.record_id,
+            body_hash=self.body_hash,
+            request_id=new_request_id(now),
+            status="running",
+            lease=seconds + self.lease_seconds,
+            expires_at=seconds + REPLAY_SECONDS,
+        )
+
+
+class Idempotency:
+    """Lets one of several equal requests through and gives its answer to all.
+
+    A request that waits for the first one's answer does so for `wait_seconds`.
+    """
+
+    def __init__(
+        self,
+        records: IdempotencyRecords,
+        payloads: Payloads,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._records = records
+        self._payloads = payloads
+        self._clock = clock
+        self._sleep = sleep
+        self._wait_seconds = wait_seconds
+
+    def once(
+        self,
+        request: Request,
+        respond: Callable[[str], Response],
+        *,
+        headers: Sequence[str],
+        lease_seconds: int,
+    ) -> Response:
+        """The answer of `respond`, or of the first request under the same key.
+
+        `respond` gets the id that its call has in the ledger. `headers` are those that decide
+        about the answer. `lease_seconds` is how long a request whose process died keeps its key,
+        which is as long as its hold.
+
+        Raises what `respond` raises; InvalidRequestError for a bad key, MismatchError where the
+        key came with another request, ConflictError while the first answer is not there, and
+        UnavailableError, before anything was called, where the key cannot be recorded.
+        """
+        key = request.headers.get(HEADER)
+        if key is None:
+            return respond(new_request_id(self._clock()))
+        standing, ours = self._claim(_ask(request, key, headers, lease_seconds))
+        if ours:
+            return self._run(standing, respond, f"idempotency/{request.caller.tenant_id}")
+        return self._replay(standing)
+
+    def _claim(self, ask: _Ask) -> tuple[IdempotencyRecord, bool]:
+        """Our own record, or the one of a request that was answered; and whether it is ours."""
+        deadline = self._clock() + timedelta(seconds=self._wait_seconds)
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            now = self._clock()
+            ours = ask.record(now)
+            standing = self._try_claim(ours, now)
+            if standing is None:
+                return ours, True
+            if standing.body_hash != ask.body_hash:
+                raise MismatchError(
+                    "this Idempotency-Key was used with another request; "
+                    "send the same request again, or a new key"
+                )
+            if standing.status == "done":
+                return standing, False
+            if standing.status == "unknown":
+                raise _unknown(standing, now)
+            if now >= deadline:
+                raise ConflictError(
+                    "the first request with this Idempotency-Key is still running; "
+                    "send it again for its answer",
+                    code="idempotency_in_progress",
+                    details={"first_request_id": standing.request_id},
+                    retry_after=_RETRY_AFTER_SECONDS,
+                )
+            self._sleep(pause)
+            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
+
+    def _try_claim(self, ours: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
+        try:
+            return self._records.claim(ours, now)
+        except UnavailableError:
+            # The write may have arrived although its answer did not.
+            self._release(ours)
+            raise
+
+    def _run(
+        self, record: IdempotencyRecord, respond: Callable[[str], Response], folder: str
+    ) -> Response:
+        try:
+            response = respond(record.request_id)
+        except TollgateError as error:
+            if error.may_be_billed:
+                self._finish(replace(record, status="unknown"))
+            else:
+                self._release(record)
+            raise
+        except Exception:
+            self._finish(replace(record, status="unknown"))
+            raise
+        self._store(record, response, f"{folder}/{record.request_id}.json")
+        return response
+
+    def _store(self, record: IdempotencyRecord, response: Response, payload_key: str) -> None:
+        """Keep the answer. It is paid for, so it reaches its caller whatever happens here."""
+        try:
+            self._payloads.put(payload_key, json.dumps(response, ensure_ascii=False).encode())
+        except UnavailableError as error:
+            _log_failure("answer not stored", record, error)
+            self._finish(replace(record, status="unknown"))
+            return
+        expires_at = int(self._clock().timestamp()) + REPLAY_SECONDS
+        self._finish(replace(record, status="done", payload_key=payload_key, expires_at=expires_at))
+
+    def _replay(self, record: IdempotencyRecord) -> Response:
+        document = None if record.payload_key is None else self._payloads.get(record.payload_key)
+        if document is None:
+            raise _unknown(replace(record, lease=record.expires_at), self._clock())
+        logger.info("answer replayed", extra={"request_id": record.request_id})
+        response: dict[str, Any] = json.loads(document)
+        return {**response, "headers": {**response["headers"], REPLAYED: "true"}}
+
+    def _finish(self, record: IdempotencyRecord) -> None:
+        try:
+            if not self._records.finish(record):
+                logger.error("key lost", extra={"request_id": record.request_id})
+        except UnavailableError as error:
+            _log_failure("key not finished", record, error)
+
+    def _release(self, record: IdempotencyRecord) -> None:
+        try:
+            self._records.release(record)
+        except UnavailableError as error:
+            # It stays until its lease ends.
+            _log_failure("key not released", record, error)
+
+
+def _ask(request: Request, key: str, headers: Sequence[str], lease_seconds: int) -> _Ask:
+    if not is_valid_key(key):
+        # Never quoted: whoever has another's key could ask for the answer.
+        raise InvalidRequestError(
+            f"the header Idempotency-Key has {len(key)} characters; "
+            f"allowed are 1 to {MAX_KEY_LENGTH} printable ASCII characters"
+        )
+    identity = (request.caller.tenant_id, request.caller.app_id, key)
+    parts = {
+        "route": request.route,
+        "query": dict(request.query),
+        "headers": {name: request.headers.get(name) for name in headers},
+    }
+    return _Ask(
+        record_id=record_id(*identity),
+        body_hash=body_hash(*identity, parts=parts, body=request.body),
+        lease_seconds=lease_seconds,
+    )
+
+
+def _unknown(record: IdempotencyRecord, now: datetime) -> ConflictError:
+    return ConflictError(
+        "the first request with this Idempotency-Key may have been charged, but its answer is "
+        "not available; a new key calls the model again now, this one after Retry-After seconds",
+        code="idempotency_unknown",
+        details={"first_request_id": record.request_id},
+        retry_after=max(record.lease - int(now.timestamp()) + 1, 1),
+    )
+
+
+def _log_failure(message: str, record: IdempotencyRecord, error: UnavailableError) -> None:
+    logger.error(message, extra={"request_id": record.request_id, "dependency": error.details})
