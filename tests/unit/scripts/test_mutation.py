@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts import mutation
 from scripts.mutation import MutationError, Verdict, score, table, verdicts
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KILLED, SURVIVED, UNTESTED, SKIPPED, TIMEOUT = 1, 0, 33, 34, 36
 
