@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tollgate.domain.idempotency import IdempotencyRecord
+    from tollgate.domain.invocation_logs import LogSearch
     from tollgate.domain.jobs import Job, JobStatus
     from tollgate.domain.ledger import Account, Hold, Scope, Windows
     from tollgate.domain.prices import TokenUsage
@@ -136,6 +137,13 @@ class ModelRuntime(Protocol):
 
     def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | StreamEnd]:
         """One streamed call. Ends with StreamEnd, or raises where the stream broke."""
+
+
+class InvocationLogs(Protocol):
+    """The model service's own log of the calls it served."""
+
+    def find(self, requests: Mapping[str, datetime]) -> LogSearch:
+        """Look for the records of requests; the values are when the last can have come."""
 
 
 class ModelCatalogue(Protocol):
