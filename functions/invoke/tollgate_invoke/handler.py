@@ -6,11 +6,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
+from tollgate.adapters.idempotency import DynamoIdempotencyRecords
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
 from tollgate.clock import utc_now
 from tollgate.composition import build_admission, build_calls, build_ledger
 from tollgate.config import load
 from tollgate.http import answer
+from tollgate.idempotency import Idempotency
 from tollgate.jobs import JobReader, JobSubmitter
 from tollgate.observability import logger, metrics
 from tollgate_invoke.service import InvokeService
@@ -41,7 +43,12 @@ def build_service() -> InvokeService:
         S3Payloads(aws.s3(), settings.payloads_bucket),
         SqsJobQueue(aws.sqs(), settings.jobs_queue_url),
     )
-    return InvokeService(admission, calls, submitter, JobReader(jobs, utc_now))
+    idempotency = Idempotency(
+        DynamoIdempotencyRecords(aws.dynamodb(brief=True), settings.streams_table),
+        S3Payloads(aws.s3(brief=True), settings.payloads_bucket),
+        utc_now,
+    )
+    return InvokeService(admission, calls, submitter, JobReader(jobs, utc_now), idempotency)
 
 
 @logger.inject_lambda_context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tollgate.dialects import legacy
@@ -11,6 +12,7 @@ from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
 
 if TYPE_CHECKING:
     from tollgate.domain.jobs import JobView
+    from tollgate.idempotency import Idempotency
     from tollgate.pipeline import Admission, Calls, ChatCall
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
@@ -25,12 +27,18 @@ class InvokeService:
     """Answers, starts or polls."""
 
     def __init__(
-        self, admission: Admission, calls: Calls, submitter: JobSubmitter, reader: JobReader
+        self,
+        admission: Admission,
+        calls: Calls,
+        submitter: JobSubmitter,
+        reader: JobReader,
+        idempotency: Idempotency,
     ) -> None:
         self._admission = admission
         self._calls = calls
         self._submitter = submitter
         self._reader = reader
+        self._idempotency = idempotency
 
     def handle(self, request: Request) -> Response:
         """The response to a request. Raises the errors of `tollgate.domain.errors`."""
@@ -39,13 +47,21 @@ class InvokeService:
         if job_id is not None:
             return self._poll(request, job_id)
         call = legacy.parse_call(request)
-        if legacy.is_streaming(request):
-            return self._start(request, call)
-        return self._answer(request, call)
+        starts_job = legacy.is_streaming(request)
+        return self._idempotency.once(
+            request,
+            partial(self._start if starts_job else self._answer, request, call),
+            headers=legacy.HEADERS,
+            lease_seconds=SUBMIT_LEASE_SECONDS if starts_job else LEASE_SECONDS,
+        )
 
-    def _answer(self, request: Request, call: ChatCall) -> Response:
+    def _answer(self, request: Request, call: ChatCall, request_id: str) -> Response:
         admitted = self._admission.admit(
-            request.caller, call, lease_seconds=LEASE_SECONDS, streamed=False
+            request.caller,
+            call,
+            lease_seconds=LEASE_SECONDS,
+            streamed=False,
+            request_id=request_id,
         )
         answer = self._calls.chat(admitted)
         return json_response(
@@ -56,9 +72,13 @@ class InvokeService:
             remaining=answer.remaining,
         )
 
-    def _start(self, request: Request, call: ChatCall) -> Response:
+    def _start(self, request: Request, call: ChatCall, request_id: str) -> Response:
         admitted = self._admission.admit(
-            request.caller, call, lease_seconds=SUBMIT_LEASE_SECONDS, streamed=True
+            request.caller,
+            call,
+            lease_seconds=SUBMIT_LEASE_SECONDS,
+            streamed=True,
+            request_id=request_id,
         )
         job_id = self._submitter.submit(admitted)
         return json_response(request, legacy.started_body(job_id), request_id=job_id)

@@ -55,7 +55,8 @@ class JobSubmitter:
     def submit(self, call: AdmittedCall) -> str:
         """Store and queue the call; returns the job id, which is the request id.
 
-        Raises UnavailableError; then the call is settled at no cost.
+        Raises UnavailableError; then the call is settled at no cost, unless the error says that it
+        may be billed: the job could be out there although its answer was lost.
         """
         job_id = call.request_id
         created = call.started_at
@@ -87,9 +88,12 @@ class JobSubmitter:
             job = self._jobs.get(call.request_id)
         except UnavailableError:
             logger.error("job not withdrawn", extra={"request_id": call.request_id})
+            error.may_be_billed = True
             return
-        if job is None or not job.claimed:
-            self._calls.fail(call, error)
+        if job is not None and job.claimed:
+            error.may_be_billed = True
+            return
+        self._calls.fail(call, error)
 
 
 class JobRunner:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.idempotency import FakeIdempotencyRecords
+from tests.fakes.jobs import FakePayloads
 from tests.fakes.world import NOVA_LITE, tenant
 from tests.unit.shared.test_jobs import JobWorld
 from tollgate.domain.errors import UnavailableError, UpstreamThrottledError
 from tollgate.domain.money import usd
 from tollgate.domain.tenants import Budget
 from tollgate.http import Response, answer
+from tollgate.idempotency import Idempotency
 from tollgate_invoke.service import InvokeService
 from tollgate_stream.service import StreamService
 
@@ -24,8 +27,19 @@ class Gateway(JobWorld):
 
     def __init__(self) -> None:
         super().__init__()
-        self.invoke = InvokeService(self.admission, self.calls, self.submitter, self.reader)
+        self.records = FakeIdempotencyRecords()
+        self.answers = FakePayloads()
+        self.idempotency = Idempotency(
+            self.records, self.answers, self.clock, lambda s: self.clock.advance(seconds=s)
+        )
+        self.compose()
         self.stream = StreamService(self.runner, self.reader)
+
+    def compose(self) -> None:
+        """The function over what stands in the attributes."""
+        self.invoke = InvokeService(
+            self.admission, self.calls, self.submitter, self.reader, self.idempotency
+        )
 
     def post(
         self,
@@ -46,7 +60,13 @@ class Gateway(JobWorld):
 
     def event(self, query: dict[str, str], authorizer: dict[str, str]) -> dict[str, Any]:
         context = {"requestId": "gw-1", "authorizer": authorizer}
-        return {"requestContext": context, "queryStringParameters": query, "headers": {}}
+        return {
+            "httpMethod": "POST",
+            "resource": "/invoke_model",
+            "requestContext": context,
+            "queryStringParameters": query,
+            "headers": {},
+        }
 
 
 def body_of(response: Response) -> Any:  # noqa: ANN401

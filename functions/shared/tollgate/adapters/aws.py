@@ -29,6 +29,13 @@ _DATA_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=50,
 )
+# What comes after a model call must leave time for its answer, which API Gateway cuts off.
+_BRIEF_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=50,
+)
 # A model may think for minutes, and a call that timed out may have been billed: never retry.
 _MODEL_CONFIG = Config(
     connect_timeout=5,
@@ -41,14 +48,14 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def dynamodb() -> DynamoDBClient:
-    """DynamoDB client."""
-    return boto3.client("dynamodb", config=_DATA_CONFIG)
+def dynamodb(*, brief: bool = False) -> DynamoDBClient:
+    """DynamoDB client; a brief one gives up within seconds."""
+    return boto3.client("dynamodb", config=_BRIEF_CONFIG if brief else _DATA_CONFIG)
 
 
-def s3() -> S3Client:
-    """S3 client."""
-    return boto3.client("s3", config=_DATA_CONFIG)
+def s3(*, brief: bool = False) -> S3Client:
+    """S3 client; a brief one gives up within seconds."""
+    return boto3.client("s3", config=_BRIEF_CONFIG if brief else _DATA_CONFIG)
 
 
 def sqs() -> SQSClient:

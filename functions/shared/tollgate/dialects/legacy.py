@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CHAT = "legacy.chat"
 PROMPT = "legacy.prompt"
 
+# The headers that decide about the answer.
+HEADERS = ("messages_api", "streaming", "team_id", "type")
+
 _CHAT_PARAMETERS = ("maxTokens", "stopSequences", "system", "temperature", "topP")
 # What native request bodies call the settings that Converse has its own names for.
 _PROMPT_NAMES = {
