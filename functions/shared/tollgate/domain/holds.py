@@ -1,14 +1,20 @@
-"""Upper bounds of what a model call can cost, known before the call is made."""
+"""Upper bounds of what a model call can cost, known before the call is made.
+
+Every function here answers with a figure that the provider's bill cannot exceed, and its text says
+why. Where no such figure exists the call is refused: a hold that is too small would overspend.
+Money is picodollars, text is Python text, sizes are bytes, and tokens are counts.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.prices import ModelCard, Rates, dearest_input
+from tollgate.domain.prices import ModelCard, Rates, worst_case
 
 if TYPE_CHECKING:
     from tollgate.domain.tenants import Tenant
@@ -23,31 +29,61 @@ TOOL_FRAMING_TOKENS = 1024
 # Used when neither the request, the tenant nor the price book says anything.
 DEFAULT_MAX_TOKENS = 4096
 
+# A provider's beta that lets a model read more than its card says.
+_MILLION_CONTEXT_BETA = "context-1m"
+_MILLION_CONTEXT_TOKENS = 1_000_000
+
+# A guardrail charges text in units of this many characters, rounded up.
+GUARDRAIL_UNIT_CHARACTERS = 1000
+# A reranker charges a search for this many chunks; a chunk has this many tokens, query included.
+RERANK_CHUNKS_PER_SEARCH = 100
+RERANK_CHUNK_TOKENS = 512
+_SECONDS_PER_HOUR = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The most a call can use and cost: token counts, and money in picodollars."""
+    """The most a call can use and cost: token counts, and money in picodollars.
+
+    A call generates at most `max_tokens` for each of its `answers`; `other_usd` is what it costs
+    beyond tokens (images, searches, guardrail units, machine time).
+    """
 
     input_tokens: int
     max_tokens: int
     input_usd: int
     output_rate: int
+    answers: int = 1
+    other_usd: int = 0
 
     @property
     def tokens(self) -> int:
         """All tokens the call can use."""
-        return self.input_tokens + self.max_tokens
+        return self.input_tokens + self.max_tokens * self.answers
 
     @property
     def usd(self) -> int:
         """What to hold."""
-        return self.input_usd + self.max_tokens * self.output_rate
+        return self.fixed_usd + self.max_tokens * self.answers * self.output_rate
+
+    @property
+    def fixed_usd(self) -> int:
+        """The part that no choice of `max_tokens` lowers."""
+        return self.input_usd + self.other_usd
 
     def affordable_max_tokens(self, room: int) -> int:
         """The largest `max_tokens` with which the same input fits into `room` picodollars."""
         if self.output_rate == 0:
-            return self.max_tokens if room >= self.input_usd else 0
-        return max((room - self.input_usd) // self.output_rate, 0)
+            return self.max_tokens if room >= self.fixed_usd else 0
+        return max((room - self.fixed_usd) // (self.output_rate * self.answers), 0)
+
+    def fitting_max_tokens(self, room: int) -> int:
+        """The largest `max_tokens` with which the same input fits into `room` tokens."""
+        return max((room - self.input_tokens) // self.answers, 0)
+
+    def with_max_tokens(self, max_tokens: int) -> Bound:
+        """The same call asking for shorter answers."""
+        return replace(self, max_tokens=max_tokens)
 
 
 def max_tokens_of(requested: int | None, tenant: Tenant, card: ModelCard) -> int:
@@ -75,44 +111,408 @@ def max_tokens_of(requested: int | None, tenant: Tenant, card: ModelCard) -> int
     return requested
 
 
+# --- Text -------------------------------------------------------------------------------------
+
+
+def text_tokens(text: str) -> int:
+    """The most tokens that a text can count, under any tokenizer.
+
+    A token stands for at least one byte of what the tokenizer reads. Some tokenizers first
+    normalize: composed compatibility forms read as bytes, or decomposed forms read character by
+    character. A single character can grow to eighteen that way, so all three are counted.
+    """
+    # A lone surrogate is no text, but JSON can carry it.
+    size = len(text.encode(errors="surrogatepass"))
+    if text.isascii():
+        return size
+    composed = len(unicodedata.normalize("NFKC", text).encode(errors="surrogatepass"))
+    return max(size, composed, len(unicodedata.normalize("NFKD", text)))
+
+
+# --- Chat -------------------------------------------------------------------------------------
+
+
 def chat_input_tokens(request: Mapping[str, Any], card: ModelCard) -> int:
     """The most input tokens that a Converse request can count.
 
-    A token stands for at least one byte of text, so the bytes of the request are a bound. How
-    many tokens an image or a document makes differs by model: such a call is bounded by the
-    model's context size.
+    A token stands for at least one byte of text, so the request as text is a bound. How many
+    tokens an image or a document makes differs by model and changes with its version, and a file
+    of a few bytes can be a large picture: such a call is bounded by the model's context size.
+    Text is not, although it too must fit the context: bytes hold even where a card is wrong.
+
+    Raises InvalidRequestError where nothing bounds the input.
     """
-    if _has_media(request.get("messages", ())):
-        if card.max_input_tokens is None:
-            raise InvalidRequestError(
-                f"{card.model_id} does not publish its context size, so images and documents "
-                "cannot be bounded in cost; send text only"
-            )
-        return card.max_input_tokens
-    text = json.dumps(request, ensure_ascii=False)
-    framing = FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * len(request.get("messages", ()))
-    if "toolConfig" in request:
-        framing += TOOL_FRAMING_TOKENS
-    # A lone surrogate is no text, but JSON can carry it.
-    return len(text.encode(errors="surrogatepass")) + framing
+    fields = request.get("additionalModelRequestFields") or {}
+    _check_tools(request)
+    text = text_tokens(json.dumps(_without_media(request), ensure_ascii=False))
+    framing = _framing(len(request.get("messages", ())), request.get("toolConfig"), fields)
+    if has_media([request.get("messages", ()), request.get("system", ())]):
+        return max(_context_tokens(card, fields), text + framing)
+    return text + framing
 
 
-def chat_bound(input_tokens: int, max_tokens: int, rates: Rates) -> Bound:
-    """Bound of a chat call at these rates: every input token at the dearest input rate."""
+def chat_answers(request: Mapping[str, Any]) -> int:
+    """How many answers a Converse request makes the model generate, each up to `maxTokens`.
+
+    Raises InvalidRequestError where a provider's own field would lift the bound on output.
+    """
+    fields = request.get("additionalModelRequestFields") or {}
+    lifting = sorted(_SPELLINGS & fields.keys())
+    if lifting:
+        raise InvalidRequestError(
+            f"the additional model field {lifting[0]!r} would lift the bound on output; "
+            "set maxTokens instead",
+            code="unbounded_request",
+        )
+    return _answers(fields)
+
+
+def chat_bound(input_tokens: int, max_tokens: int, rates: Rates, answers: int = 1) -> Bound:
+    """Bound of a chat call at these rates: every input token at the dearest input rate.
+
+    Which tokens a provider reads from a cache or writes to it is known only afterwards, and so is
+    on which side of a long-context threshold the call falls: both are taken at their worst.
+    """
+    input_rate, output_rate = worst_case(rates, input_tokens)
     return Bound(
         input_tokens=input_tokens,
         max_tokens=max_tokens,
-        input_usd=input_tokens * dearest_input(rates),
-        output_rate=rates.output or 0,
+        input_usd=input_tokens * input_rate,
+        output_rate=output_rate,
+        answers=answers,
     )
 
 
-def _has_media(value: object) -> bool:
+# --- Native request bodies --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MaxTokensField:
+    """Where a provider's native body says how many tokens to generate at most.
+
+    `path` leads to the field that is set when the body has none; `aliases` are other spellings
+    that the provider reads at the same place.
+    """
+
+    path: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+
+    def read(self, body: Mapping[str, Any]) -> int | None:
+        """What the body asks for, None where it says nothing.
+
+        Raises InvalidRequestError when it is no whole number, or said twice: nobody could tell
+        which one the provider takes.
+        """
+        place = self._place(body)
+        given = [name for name in (self.path[-1], *self.aliases) if place.get(name) is not None]
+        if not given:
+            return None
+        if len(given) > 1:
+            raise InvalidRequestError(f"{given[1]} sets {given[0]} a second time; send one of them")
+        value = place[given[0]]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidRequestError(f"{given[0]} allows a whole number only")
+        return value
+
+    def write(self, body: Mapping[str, Any], max_tokens: int) -> dict[str, Any]:
+        """A copy of the body that asks for `max_tokens`, under the spelling that it uses."""
+        place = self._place(body)
+        name = next((alias for alias in self.aliases if place.get(alias) is not None), None)
+        changed: dict[str, Any] = {**place, name or self.path[-1]: max_tokens}
+        for key in reversed(self.path[:-1]):
+            changed = {**body, key: changed}
+        return changed
+
+    def _place(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        place: object = body
+        for key in self.path[:-1]:
+            place = body.get(key)
+            if place is None:
+                place = {}
+        if not isinstance(place, Mapping):
+            raise InvalidRequestError(f"{'.'.join(self.path[:-1])} allows an object only")
+        return place
+
+
+_MAX_TOKENS = MaxTokensField(("max_tokens",))
+_OPENAI_STYLE = MaxTokensField(("max_tokens",), aliases=("max_completion_tokens",))
+# By the longest prefix of the base model id.
+_FIELDS: dict[str, MaxTokensField] = {
+    "ai21.": _MAX_TOKENS,
+    "ai21.j2-": MaxTokensField(("maxTokens",)),
+    "amazon.nova-": MaxTokensField(("inferenceConfig", "maxTokens"), aliases=("max_new_tokens",)),
+    "amazon.titan-text-": MaxTokensField(("textGenerationConfig", "maxTokenCount")),
+    "anthropic.": _MAX_TOKENS,
+    "cohere.command": _MAX_TOKENS,
+    "deepseek.": _OPENAI_STYLE,
+    "google.gemma": _OPENAI_STYLE,
+    "meta.llama": MaxTokensField(("max_gen_len",)),
+    "minimax.": _OPENAI_STYLE,
+    "mistral.": _MAX_TOKENS,
+    "moonshot.": _OPENAI_STYLE,
+    "moonshotai.": _OPENAI_STYLE,
+    "nvidia.": _OPENAI_STYLE,
+    "openai.": MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)),
+    "qwen.": _OPENAI_STYLE,
+    "writer.": _MAX_TOKENS,
+    "xai.": _OPENAI_STYLE,
+    "zai.": _OPENAI_STYLE,
+}
+_CLAUDE_COMPLETION = MaxTokensField(("max_tokens_to_sample",))
+_SPELLINGS = frozenset(
+    name
+    for field in (*_FIELDS.values(), _CLAUDE_COMPLETION)
+    for name in (field.path[-1], *field.aliases)
+)
+# Fields by which one request asks for several answers, all of them billed.
+_ANSWER_FIELDS = ("best_of", "candidate_count", "n", "numResults", "num_generations")
+
+
+@dataclass(frozen=True, slots=True)
+class NativeCall:
+    """A native InvokeModel body that carries its bound: `max_tokens` is set in `body`."""
+
+    body: Mapping[str, Any]
+    input_tokens: int
+    max_tokens: int
+    answers: int
+
+    def bound(self, rates: Rates) -> Bound:
+        """Bound of the call at these rates."""
+        return chat_bound(self.input_tokens, self.max_tokens, rates, self.answers)
+
+
+def max_tokens_field(model_id: str, body: Mapping[str, Any]) -> MaxTokensField:
+    """Where the native body of a base model id keeps its maximum of tokens.
+
+    Raises InvalidRequestError for a model whose native bodies are not known: without the field
+    the output has no bound.
+    """
+    if model_id.startswith("anthropic.") and "messages" not in body:
+        return _CLAUDE_COMPLETION
+    prefix = max((key for key in _FIELDS if model_id.startswith(key)), key=len, default=None)
+    if prefix is None:
+        raise InvalidRequestError(
+            f"the native request body of {model_id} has no known field for the maximum of tokens, "
+            "so its cost cannot be bounded; call it with a chat request",
+            code="unbounded_request",
+        )
+    return _FIELDS[prefix]
+
+
+def native_call(
+    model_id: str, body: Mapping[str, Any], tenant: Tenant, card: ModelCard
+) -> NativeCall:
+    """The native call of a base model id with its maximum of tokens set, and its bound.
+
+    Raises InvalidRequestError like `max_tokens_of` and `max_tokens_field`.
+    """
+    field = max_tokens_field(model_id, body)
+    max_tokens = max_tokens_of(field.read(body), tenant, card)
+    return NativeCall(
+        body=field.write(body, max_tokens),
+        input_tokens=native_input_tokens(body, card),
+        max_tokens=max_tokens,
+        answers=_answers(body),
+    )
+
+
+def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
+    """The most input tokens that a native body can count.
+
+    Its text is part of its bytes, so they bound it; with media, the model's context size does.
+    """
+    _check_tools(body)
+    messages = body.get("messages", ())
+    count = len(messages) if isinstance(messages, list | tuple) else 1
+    text = text_tokens(json.dumps(_without_media(body), ensure_ascii=False))
+    text += _framing(count, body.get("toolConfig"), body)
+    if has_media({name: value for name, value in body.items() if name not in _TOOLS}):
+        return max(_context_tokens(card, body), text)
+    return text
+
+
+# --- Embeddings, images, searches, guardrails, machines ---------------------------------------
+
+
+def embedding_bound(texts: Iterable[str], rates: Rates, images: int = 0) -> Bound:
+    """Bound of embedding `texts`, and `images` at the price of one image each.
+
+    A text counts at most its bytes and the markers around it. An embedding has no output tokens.
+    Raises InvalidRequestError when there are images and the model has no price for one.
+    """
+    tokens = sum(text_tokens(text) + MESSAGE_FRAMING_TOKENS for text in texts)
+    return Bound(
+        input_tokens=tokens,
+        max_tokens=0,
+        input_usd=tokens * worst_case(rates, tokens)[0] if tokens else 0,
+        output_rate=0,
+        other_usd=units_usd({"image": images}, rates),
+    )
+
+
+def image_units(count: int, size: str, quality: str) -> dict[str, int]:
+    """The units of generating `count` images: exact, as the request says all three."""
+    return {f"image/{size}/{quality}": count}
+
+
+def units_usd(units: Mapping[str, int], rates: Rates) -> int:
+    """What units of what is not billed by the token cost, in picodollars.
+
+    Exact, as their number is known before the call. Raises InvalidRequestError naming a unit
+    that has no price: it may cost more than any other.
+    """
+    total = 0
+    for unit, count in units.items():
+        price = rates.unit_price(unit)
+        if count and price is None:
+            raise InvalidRequestError(
+                f"{unit} has no price, so the cost of this call cannot be bounded",
+                code="unbounded_request",
+                details={"priced": sorted(rates.units)},
+            )
+        total += count * (price or 0)
+    return total
+
+
+def flat_bound(usd: int) -> Bound:
+    """Bound of a call that costs no tokens: images, searches, a request, a machine's time."""
+    return Bound(input_tokens=0, max_tokens=0, input_usd=0, output_rate=0, other_usd=usd)
+
+
+def rerank_searches(query: str, documents: Iterable[str]) -> int:
+    """The most searches that reranking `documents` can count.
+
+    A search covers a hundred chunks. A document is cut so that a chunk and the query have at most
+    512 tokens together; with a query that may fill the chunk, each token may stand alone.
+    """
+    room = max(RERANK_CHUNK_TOKENS - text_tokens(query), 1)
+    chunks = sum(max(_rounded_up(text_tokens(text), room), 1) for text in documents)
+    return max(_rounded_up(chunks, RERANK_CHUNKS_PER_SEARCH), 1)
+
+
+def guardrail_units(texts: Iterable[str]) -> int:
+    """The most text units that one guardrail policy can charge for checking `texts`.
+
+    Each text is rounded up by itself, which is never less than rounding their sum. Characters are
+    UTF-16 units: no way of counting characters finds more.
+    """
+    return sum(
+        _rounded_up(len(text.encode("utf-16-le", "surrogatepass")) // 2, GUARDRAIL_UNIT_CHARACTERS)
+        for text in texts
+    )
+
+
+def guardrail_usd(texts: Iterable[str], policies: Iterable[str], rates: Rates) -> int:
+    """What checking `texts` can cost: every policy charges each of its units.
+
+    `policies` are the guardrail's own, as its prices name them. Raises InvalidRequestError for
+    one that has no price.
+    """
+    units = guardrail_units(texts)
+    return units_usd({f"guardrail_{policy}": units for policy in policies}, rates)
+
+
+def machine_usd(seconds: int, hour_usd: int, machines: int = 1) -> int:
+    """What `machines` cost for at most `seconds` at `hour_usd` picodollars an hour each.
+
+    The share of the hour is rounded up to a whole picodollar. `seconds` must be the timeout after
+    which the call is cut, as nothing else bounds its time.
+    """
+    return _rounded_up(seconds * hour_usd * machines, _SECONDS_PER_HOUR)
+
+
+# --- Shared -----------------------------------------------------------------------------------
+
+_TOOLS = ("toolConfig", "tools")
+_MEDIA_KEYS = frozenset(
+    (
+        "audio",
+        "document",
+        "file",
+        "image",
+        "image_url",
+        "images",
+        "input_audio",
+        "input_image",
+        "video",
+        "video_url",
+    )
+)
+
+
+def has_media(value: object) -> bool:
+    """Whether a request holds anything but text, in Converse's or a provider's own shape.
+
+    What a tool was called with and answered in JSON is text, whatever its keys are called.
+    """
     if isinstance(value, Mapping):
+        is_tool_use = "toolUseId" in value or value.get("type") == "tool_use"
+        plain = {"json", "input"} if is_tool_use else {"json"}
         return any(
-            key in ("image", "document", "video", "audio") or _has_media(item)
+            key in _MEDIA_KEYS or (key == "type" and item in _MEDIA_KEYS) or has_media(item)
             for key, item in value.items()
+            if key not in plain
         )
     if isinstance(value, list | tuple):
-        return any(_has_media(item) for item in value)
-    return False
+        return any(has_media(item) for item in value)
+    return isinstance(value, bytes)
+
+
+def _check_tools(request: Mapping[str, Any]) -> None:
+    config = request.get("toolConfig")
+    tools = config.get("tools") if isinstance(config, Mapping) else None
+    if isinstance(tools, list | tuple) and any("systemTool" in tool for tool in tools):
+        raise InvalidRequestError(
+            "toolConfig has a system tool; what it reads is billed as input and cannot be bounded "
+            "in cost, so only tools with a toolSpec are allowed",
+            code="unbounded_request",
+        )
+
+
+def _without_media(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_media(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_media(item) for item in value]
+    return "" if isinstance(value, bytes) else value
+
+
+def _context_tokens(card: ModelCard, fields: Mapping[str, Any]) -> int:
+    if card.max_input_tokens is None:
+        raise InvalidRequestError(
+            f"{card.model_id} does not publish its context size, so images and documents "
+            "cannot be bounded in cost; send text only"
+        )
+    if _MILLION_CONTEXT_BETA in json.dumps(fields.get("anthropic_beta", "")):
+        return max(card.max_input_tokens, _MILLION_CONTEXT_TOKENS)
+    return card.max_input_tokens
+
+
+def _framing(messages: int, tool_config: object, fields: Mapping[str, Any]) -> int:
+    """Tokens around the text. Tools of a provider's own bring definitions of its own, one each."""
+    framing = FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * messages
+    if tool_config is not None:
+        framing += TOOL_FRAMING_TOKENS
+    native = fields.get("tools")
+    if native is not None:
+        count = len(native) if isinstance(native, list | tuple) else 1
+        framing += TOOL_FRAMING_TOKENS * (1 + count)
+    return framing
+
+
+def _answers(fields: Mapping[str, Any]) -> int:
+    answers = 1
+    for name in _ANSWER_FIELDS:
+        value = fields.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InvalidRequestError(f"{name} allows a whole number of 1 or more")
+        # Two such fields may multiply, as several candidates for each of several answers do.
+        answers *= value
+    return answers
+
+
+def _rounded_up(amount: int, unit: int) -> int:
+    return -(-amount // unit)
