@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from tests.fakes.idempotency import FakeIdempotencyRecords
 from tests.fakes.jobs import FakeJobs, FakePayloads, FakeQueue
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.usage_rows import usage_row
@@ -17,10 +19,12 @@ from tests.fakes.world import NOW
 from tests.unit.shared.test_tenants import DOCUMENT
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
+from tollgate.adapters.idempotency import DynamoIdempotencyRecords
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.errors import UnavailableError
+from tollgate.domain.idempotency import IdempotencyRecord
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import JOB_EXPIRED, Job
 from tollgate.domain.ledger import Hold, Scope, Windows, new_account, roll_over
@@ -28,6 +32,7 @@ from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
 from tollgate.ports import (
     Accounts,
     Admitted,
+    IdempotencyRecords,
     JobQueue,
     Jobs,
     Payloads,
@@ -421,6 +426,104 @@ def test_a_queued_job_names_its_tenant_as_its_group(aws_client: Client) -> None:
     assert received == fake.sent[0] == ("job-1", "acme")
 
 
+# --- Idempotency --------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["fake", "aws"])
+def records(request: pytest.FixtureRequest) -> IdempotencyRecords:
+    if request.param == "fake":
+        return FakeIdempotencyRecords()
+    client: Client = request.getfixturevalue("aws_client")
+    make_table: MakeTable = request.getfixturevalue("make_table")
+    return DynamoIdempotencyRecords(client("dynamodb"), make_table(tables.STREAMS))
+
+
+def record(record_id: str = "r1", **changes: Any) -> IdempotencyRecord:  # noqa: ANN401
+    made = IdempotencyRecord(
+        record_id=record_id,
+        body_hash="h1",
+        request_id=new_request_id(NOW),
+        status="running",
+        lease=NOW_SECONDS + 10,
+        expires_at=NOW_SECONDS + 100,
+    )
+    return replace(made, **changes)
+
+
+def test_a_key_is_claimed_once(records: IdempotencyRecords) -> None:
+    first = record()
+
+    assert records.claim(first, NOW) is None
+    assert records.claim(record(body_hash="h2"), NOW) == first
+    assert records.claim(record("r2"), NOW) is None
+
+
+def test_a_claim_that_is_sent_twice_is_ours(records: IdempotencyRecords) -> None:
+    first = record()
+    records.claim(first, NOW)
+
+    assert records.claim(first, NOW) is None
+
+
+def test_a_key_is_free_when_its_lease_has_ended(records: IdempotencyRecords) -> None:
+    first, early, late = record(), record(), record()
+    records.claim(first, NOW)
+
+    assert records.claim(early, NOW + timedelta(seconds=10)) == first
+    assert records.claim(late, NOW + timedelta(seconds=11)) is None
+    assert not records.finish(replace(first, status="done"))
+    records.release(first)
+    assert records.claim(early, NOW) == late
+
+
+def test_an_answer_stands_beyond_the_lease_until_it_expires(records: IdempotencyRecords) -> None:
+    first = record()
+    records.claim(first, NOW)
+    done = replace(first, status="done", payload_key="p", expires_at=NOW_SECONDS + 200)
+
+    assert records.finish(done)
+    assert records.finish(done)
+    assert not records.finish(replace(first, status="unknown"))
+    records.release(first)
+
+    assert records.claim(record(), NOW + timedelta(seconds=200)) == done
+    assert records.claim(record(), NOW + timedelta(seconds=201)) is None
+
+
+def test_an_unknown_end_keeps_the_key_until_the_lease_ends(records: IdempotencyRecords) -> None:
+    first = record()
+    records.claim(first, NOW)
+    unknown = replace(first, status="unknown")
+
+    assert records.finish(unknown)
+    records.release(first)
+
+    assert records.claim(record(), NOW + timedelta(seconds=10)) == unknown
+    assert records.claim(record(), NOW + timedelta(seconds=11)) is None
+
+
+def test_a_released_key_is_free(records: IdempotencyRecords) -> None:
+    first, second = record(), record()
+    records.claim(first, NOW)
+
+    records.release(second)
+    assert records.claim(second, NOW) == first
+    records.release(first)
+    records.release(first)
+    assert records.claim(second, NOW) is None
+
+
+def test_one_of_many_claims_at_once_wins(records: IdempotencyRecords) -> None:
+    asks = [record() for _ in range(20)]
+
+    with ThreadPoolExecutor(20) as pool:
+        standing = list(pool.map(lambda ask: records.claim(ask, NOW), asks))
+
+    winner = asks[standing.index(None)]
+    assert standing.count(None) == 1
+    assert standing.count(winner) == len(asks) - 1
+
+
 # --- Failures -----------------------------------------------------------------------------------
 
 
@@ -436,6 +539,9 @@ def test_a_missing_table_is_a_dependency_that_cannot_be_reached(aws_client: Clie
         lambda: DynamoTenants(dynamodb, gone).tenant("acme"),
         lambda: DynamoJobs(dynamodb, gone).create(job()),
         lambda: DynamoJobs(dynamodb, gone).chunks("j", 0),
+        lambda: DynamoIdempotencyRecords(dynamodb, gone).claim(record(), NOW),
+        lambda: DynamoIdempotencyRecords(dynamodb, gone).finish(record()),
+        lambda: DynamoIdempotencyRecords(dynamodb, gone).release(record()),
         lambda: S3Payloads(aws_client("s3"), gone).put("k", b""),
         lambda: SqsJobQueue(aws_client("sqs"), f"{gone}/queue").send("j", "acme"),
     ):
