@@ -127,14 +127,25 @@ locals {
         },
         local._record_usage,
         {
-          sid       = "SubmitJobs"
-          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          sid = "SubmitJobsAndKeepKeys"
+          actions = [
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+          ]
           resources = [module.streaming.streams_table_arn]
         },
         {
           sid       = "StorePayloads"
           actions   = ["s3:PutObject"]
           resources = ["${module.streaming.payloads_bucket_arn}/*"]
+        },
+        {
+          sid       = "RepeatAnswers"
+          actions   = ["s3:GetObject"]
+          resources = ["${module.streaming.payloads_bucket_arn}/idempotency/*"]
         },
         {
           sid       = "QueueJobs"
@@ -198,7 +209,7 @@ locals {
         {
           sid       = "ReadPayloads"
           actions   = ["s3:GetObject"]
-          resources = ["${module.streaming.payloads_bucket_arn}/*"]
+          resources = ["${module.streaming.payloads_bucket_arn}/jobs/*"]
         },
         {
           sid       = "CallModels"

@@ -12,6 +12,7 @@ from collections import defaultdict
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
 import requests
@@ -117,7 +118,17 @@ def exercise(stack: LocalStack) -> None:
     app.poll(job)
     lose_a_job(stack, job)
     app.get(f"/v1/jobs/{job}?wait=0")
+    repeat_requests(app)
     stack.aggregate()
+
+
+def repeat_requests(app: Caller) -> None:
+    """An answer that is given again, and a key that is free again because nothing was charged."""
+    key = {"Idempotency-Key": uuid4().hex}
+    assert app.chat("hello", **key).status_code == 200
+    assert app.chat("hello", **key).headers["x-tollgate-replayed"] == "true"
+    key = {"Idempotency-Key": uuid4().hex}
+    assert app.chat("[stub:error=ThrottlingException]", **key).status_code == 429
 
 
 class Caller:
