@@ -3,7 +3,8 @@
     python -m scripts.prices convert --retrieved 2026-11-01
 
 Whatever the price book cannot express exactly is left out, with the reason in a report beside the
-table: a model without a price is refused, a model with a wrong one is billed wrongly.
+table: a model without a price is refused, a model with a wrong one is billed wrongly. Published
+figures that the table has no columns for come from a supplement, each with its source.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "functions" / "shared"))
 
 from tollgate.domain.models import GLOBAL_PREFIX, UnsupportedModelId, resolve_model  # noqa: E402
-from tollgate.domain.money import PICO_PER_USD, format_usd  # noqa: E402
+from tollgate.domain.money import PICO_PER_USD, format_usd, usd  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    _Rates = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 CSV = ROOT / "scripts" / "data" / "bedrock_prices.csv"
+SUPPLEMENT = ROOT / "scripts" / "data" / "bedrock_supplement.json"
 REPORT = ROOT / "scripts" / "data" / "bedrock_prices_left_out.md"
 PRICE_BOOK = ROOT / "functions" / "shared" / "tollgate" / "prices" / "bedrock.json"
 
@@ -61,6 +65,7 @@ LEFT_OUT_BY_MODE = {
     "rerank": "rerank: priced per query; the zero prices per token would make it free",
     "realtime": "realtime speech: audio tokens cost more than text and the table lacks their price",
 }
+NO_SUPPLEMENT: Mapping[str, Any] = {"long_context": [], "units": []}
 MANTLE = "bedrock-mantle endpoint: not served by bedrock-runtime"
 CLAUDE_PLATFORM = "Claude Platform on AWS: not served by bedrock-runtime"
 COMMITMENT = "provisioned throughput: paid by the hour, not per token"
@@ -82,9 +87,10 @@ MEDIA_EMBEDDINGS = frozenset(
 # Rows of one model under two provider names; the value is the id Bedrock lists.
 ALIASES = {"moonshotai.kimi-k2-thinking": "moonshot.kimi-k2-thinking"}
 
-# The whole request costs more above so many input tokens, and the table has no figures for that:
-# the price book says up to where its prices hold, and longer requests count as unpriced. Published
-# for gpt-5.4 and the 6 family; the releases in between are taken to be alike, the safe assumption.
+# The whole request costs more above so many input tokens, and the table has no figures for that.
+# Where the supplement has none either, the price book says up to where its prices hold, and longer
+# requests count as unpriced. Published for gpt-5.4 and the 6 family; the releases in between are
+# taken to be alike, the safe assumption.
 PRICED_UP_TO_INPUT_TOKENS = (
     (re.compile(r"anthropic\.claude-haiku-5-5"), 100_000),
     (re.compile(r"anthropic\.claude-sonnet-4-5-.*"), 200_000),
@@ -119,56 +125,85 @@ class PricedRow:
 
 @dataclass(slots=True)
 class Conversion:
-    """The price book document and, by reason, the keys of the rows left out."""
+    """The price book document and where each row of the table went.
+
+    `included` are rows priced by the token, `per_unit` rows whose price is in the supplement, and
+    `left_out` by reason all others.
+    """
 
     document: dict[str, Any]
     included: dict[str, PricedRow]
+    per_unit: list[str]
     left_out: dict[str, list[str]]
 
 
-def convert(rows: Iterable[Mapping[str, str]], *, retrieved: date, effective: date) -> Conversion:
+def convert(
+    rows: Iterable[Mapping[str, str]],
+    *,
+    retrieved: date,
+    effective: date,
+    supplement: Mapping[str, Any] = NO_SUPPLEMENT,
+    version: str | None = None,
+) -> Conversion:
     """Convert the table's rows; prices count from the day `effective` (UTC).
 
-    Raises PriceTableError for an amount that is not a whole picodollar per token and for a key
-    of unknown form.
+    `version` names the book and is stamped on every usage row; the day of retrieval unless given.
+
+    Raises PriceTableError for an amount that is not a whole picodollar per token, for a key of
+    unknown form and for a supplement that does not fit the table.
     """
-    table = list(rows)
-    known = {row["key"] for row in table}
+    table = {row["key"]: row for row in rows}
+    by_unit = {key: figure for figure in supplement["units"] for key in figure["rows"]}
     left_out: defaultdict[str, list[str]] = defaultdict(list)
     by_model: defaultdict[str, dict[str, list[PricedRow]]] = defaultdict(dict)
-    for row in table:
+    for row in table.values():
+        if row["key"] in by_unit:
+            continue
         try:
-            priced = _read_row(row, known)
+            priced = _read_row(row, set(table))
         except _LeftOut as outcome:
             left_out[outcome.reason].append(row["key"])
         else:
             by_model[priced.model_id].setdefault(priced.routing, []).append(priced)
+    _check_supplement(supplement, table)
     included: dict[str, PricedRow] = {}
     models = {}
-    for model_id, by_routing in sorted(by_model.items()):
+    for model_id, by_routing in by_model.items():
         spelled = [row for rows_ in by_routing.values() for row in rows_]
         rates = {}
         for routing, spellings in _without_global_price(by_routing, left_out).items():
             rates[routing], kept = _merge(spellings, left_out)
             included |= {row.key: row for row in kept}
         if rates:
+            _add_long_context(model_id, rates, supplement)
             models[model_id] = _model(model_id, spelled, rates, effective)
+    for figure in supplement["units"]:
+        if figure["model"] in models:
+            raise PriceTableError(f"supplement: {figure['model']} has prices in the table already")
+        models[figure["model"]] = _unit_model(figure, table, effective)
     document = {
         "schema_version": 1,
         "currency": "USD",
         "unit": "1M tokens",
-        "version": retrieved.isoformat(),
+        "version": version or retrieved.isoformat(),
         "source": SOURCE,
         "retrieved": retrieved.isoformat(),
-        "models": models,
+        "supplement": _notes(supplement),
+        "models": dict(sorted(models.items())),
     }
-    return Conversion(document, included, dict(left_out))
+    return Conversion(document, included, list(by_unit), dict(left_out))
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read the CSV table, one dict of texts per row."""
     with path.open(newline="", encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
+
+
+def read_supplement(path: Path) -> dict[str, Any]:
+    """Read the supplement: figures of long context and of prices per unit, with their sources."""
+    supplement: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return supplement
 
 
 def render_book(document: Mapping[str, Any]) -> str:
@@ -189,15 +224,17 @@ def render_report(conversion: Conversion) -> str:
         "",
         "Written by `python -m scripts.prices convert`; do not edit.",
         "",
-        f"{len(conversion.included)} rows are in the price book ({len(models)} models), "
-        f"{sum(len(keys) for _, keys in groups)} are not.",
+        f"{len(conversion.included) + len(conversion.per_unit)} rows are in the price book "
+        f"({len(models)} models), {sum(len(keys) for _, keys in groups)} are not. Of the former, "
+        f"{len(conversion.per_unit)} have their price from the supplement.",
         "",
         "| rows | reason |",
         "| ---: | --- |",
         *(f"| {len(keys)} | {reason} |" for reason, keys in groups),
         "",
-        "Prices that hold up to a number of input tokens (beyond it the provider charges more, the",
-        "table has no figures, and requests count as unpriced):",
+        "Prices that hold up to a number of input tokens (beyond it the provider charges more,",
+        "neither table nor supplement has figures for all tiers, and requests on a tier without",
+        "them count as unpriced):",
         "",
         *(
             f"- `{model_id}`: {model['priced_up_to_input_tokens']}"
@@ -216,7 +253,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     effective = options.effective_from or options.retrieved
     try:
         conversion = convert(
-            read_table(options.csv), retrieved=options.retrieved, effective=effective
+            read_table(options.csv),
+            retrieved=options.retrieved,
+            effective=effective,
+            supplement=read_supplement(options.supplement),
+            version=options.version,
         )
     except PriceTableError as error:
         print(f"{options.csv}: {error}", file=sys.stderr)
@@ -239,12 +280,18 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("convert", help="convert the price table into the price book")
     command.add_argument("--csv", type=Path, default=CSV, help="the price table")
     command.add_argument(
+        "--supplement", type=Path, default=SUPPLEMENT, help="figures the table has no columns for"
+    )
+    command.add_argument(
         "--retrieved", type=date.fromisoformat, required=True, help="day the table was retrieved"
     )
     command.add_argument(
         "--effective-from",
         type=date.fromisoformat,
         help="first day (UTC) the prices count; the day of retrieval unless given",
+    )
+    command.add_argument(
+        "--version", help="name of the book, on every usage row; the day of retrieval unless given"
     )
     command.add_argument("--out", type=Path, default=PRICE_BOOK, help="the price book")
     command.add_argument("--report", type=Path, default=REPORT, help="what was left out and why")
@@ -375,7 +422,7 @@ def _list_price(row: PricedRow) -> tuple[int, int]:
 
 def _merge(
     spellings: list[PricedRow], left_out: defaultdict[str, list[str]]
-) -> tuple[dict[str, dict[str, str]], list[PricedRow]]:
+) -> tuple[dict[str, dict[str, Any]], list[PricedRow]]:
     first, *others = sorted(spellings, key=_spelling_order)
     merged = {tier: dict(amounts) for tier, amounts in first.rates.items()}
     kept = [first]
@@ -399,7 +446,7 @@ def _merge(
 def _model(
     model_id: str,
     rows: list[PricedRow],
-    rates: Mapping[str, Mapping[str, Mapping[str, str]]],
+    rates: _Rates,
     effective: date,
 ) -> dict[str, Any]:
     preferred = sorted(rows, key=_preference)
@@ -415,9 +462,9 @@ def _model(
         "max_output_tokens": int(max_output) if max_output else None,
         "end_of_life": fact("deprecation_date"),
     }
-    for pattern, limit in PRICED_UP_TO_INPUT_TOKENS:
-        if pattern.fullmatch(model_id):
-            model["priced_up_to_input_tokens"] = limit
+    limit = _input_limit(model_id)
+    if limit is not None and not all("long_context" in prices for prices in _tiers(rates)):
+        model["priced_up_to_input_tokens"] = limit
     model["effective"] = [
         {
             "from": effective.isoformat(),
@@ -427,6 +474,86 @@ def _model(
         }
     ]
     return model
+
+
+def _input_limit(model_id: str) -> int | None:
+    limits = (n for pattern, n in PRICED_UP_TO_INPUT_TOKENS if pattern.fullmatch(model_id))
+    return next(limits, None)
+
+
+def _tiers(rates: _Rates) -> Iterator[Mapping[str, Any]]:
+    return (prices for by_tier in rates.values() for prices in by_tier.values())
+
+
+def _check_supplement(
+    supplement: Mapping[str, Any], table: Mapping[str, Mapping[str, str]]
+) -> None:
+    for figure in supplement["long_context"]:
+        for model_id in figure["models"]:
+            if _input_limit(model_id) != figure["threshold"]:
+                raise PriceTableError(
+                    f"supplement: long context of {model_id} from {figure['threshold']} tokens, "
+                    f"but its prices hold up to {_input_limit(model_id)}"
+                )
+    for figure in supplement["units"]:
+        for key in figure["rows"]:
+            if key not in table:
+                raise PriceTableError(f"supplement: {key} of {figure['model']} is not in the table")
+
+
+def _add_long_context(
+    model_id: str,
+    rates: Mapping[str, dict[str, dict[str, Any]]],
+    supplement: Mapping[str, Any],
+) -> None:
+    for figure in supplement["long_context"]:
+        if model_id in figure["models"]:
+            for by_tier in rates.values():
+                by_tier["default"]["long_context"] = _beyond(model_id, by_tier["default"], figure)
+
+
+def _beyond(
+    model_id: str, prices: Mapping[str, str], figure: Mapping[str, Any]
+) -> dict[str, str | int]:
+    beyond: dict[str, str | int] = {"threshold": figure["threshold"]}
+    for name, text in prices.items():
+        factor = Decimal(figure["output_factor" if name == "output" else "input_factor"])
+        pico = _pico(model_id, f"{name} times {factor}", str(Decimal(text) * factor / 10**6))
+        beyond[name] = format_usd(pico * 10**6)
+    return beyond
+
+
+def _unit_model(
+    figure: Mapping[str, Any], table: Mapping[str, Mapping[str, str]], effective: date
+) -> dict[str, Any]:
+    rows = [
+        PricedRow(key, figure["model"], None, "in_region", {}, table[key]) for key in figure["rows"]
+    ]
+    _check_units(figure)
+    rates = {"in_region": {"default": {"units": figure["units"]}}}
+    return _model(figure["model"], rows, rates, effective)
+
+
+def _check_units(figure: Mapping[str, Any]) -> None:
+    for price in figure["units"].values():
+        for text in [price] if isinstance(price, str) else price.values():
+            try:
+                usd(text)
+            except ValueError as error:
+                raise PriceTableError(f"supplement: {figure['model']}: {error}") from error
+
+
+def _notes(supplement: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        {
+            "model": model_id,
+            "figure": figure_name,
+            **{name: figure[name] for name in ("mark", "source", "wording")},
+        }
+        for figure_name in ("long_context", "units")
+        for figure in supplement[figure_name]
+        for model_id in figure.get("models", [figure.get("model")])
+    ]
 
 
 def _preference(row: PricedRow) -> tuple[int, bool, int, str]:

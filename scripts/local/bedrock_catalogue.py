@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PRICE_BOOK = ROOT / "functions" / "shared" / "tollgate" / "prices" / "bedrock.json"
+SERVED_MODES = frozenset({"chat", "embedding"})
 DEFAULT_TIERS = frozenset({"default"})
 # Some of the regions that a real profile routes to.
 _GEO_REGIONS = {
@@ -79,6 +80,7 @@ class Catalogue:
                 _tiers(entry, region),
             )
             for model_id, entry in book["models"].items()
+            if entry["mode"] in SERVED_MODES
         }
         return cls(models, region)
 

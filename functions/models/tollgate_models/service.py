@@ -67,7 +67,8 @@ class ModelsService:
             return False
         if not matches(tenant.models, ref.profile_id):
             return False
-        return self._prices.rates(ref, region=self._region, at=self._clock()) is not None
+        rates = self._prices.rates(ref, region=self._region, at=self._clock())
+        return rates is not None and rates.input is not None
 
 
 def _profile_summaries(

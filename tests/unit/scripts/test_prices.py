@@ -26,7 +26,12 @@ COLUMNS = prices.read_table(prices.CSV)[0].keys()
 
 @cache
 def conversion() -> Conversion:
-    return prices.convert(prices.read_table(prices.CSV), retrieved=RETRIEVED, effective=RETRIEVED)
+    return prices.convert(
+        prices.read_table(prices.CSV),
+        retrieved=RETRIEVED,
+        effective=RETRIEVED,
+        supplement=prices.read_supplement(prices.SUPPLEMENT),
+    )
 
 
 @cache
@@ -46,8 +51,42 @@ def table_row(key: str, price_in: str = "", price_out: str = "", **more: str) ->
     }
 
 
-def convert(*rows: dict[str, str]) -> Conversion:
-    return prices.convert(rows, retrieved=RETRIEVED, effective=RETRIEVED)
+def convert(
+    *rows: dict[str, str], supplement: dict[str, list[dict[str, object]]] | None = None
+) -> Conversion:
+    return prices.convert(
+        rows,
+        retrieved=RETRIEVED,
+        effective=RETRIEVED,
+        supplement=supplement or prices.NO_SUPPLEMENT,
+    )
+
+
+def long_context(**changes: object) -> dict[str, list[dict[str, object]]]:
+    figure = {
+        "models": ["openai.gpt-6-x"],
+        "threshold": 272_000,
+        "input_factor": "2",
+        "output_factor": "1.5",
+        "mark": "third_party",
+        "source": "somewhere",
+        "wording": "x2 in, x1.5 out",
+        **changes,
+    }
+    return {"long_context": [figure], "units": []}
+
+
+def per_unit(**changes: object) -> dict[str, list[dict[str, object]]]:
+    figure = {
+        "model": "a.rerank",
+        "rows": ["a.rerank"],
+        "units": {"search": "0.001"},
+        "mark": "confirmed",
+        "source": "somewhere",
+        "wording": "$0.001 a query",
+        **changes,
+    }
+    return {"long_context": [], "units": [figure]}
 
 
 def rates_of(converted: Conversion, model_id: str) -> dict[str, object]:
@@ -71,7 +110,7 @@ def test_the_shipped_book_and_report_are_what_the_table_gives() -> None:
 def test_every_row_is_either_in_the_book_or_in_the_report() -> None:
     keys = [row["key"] for row in prices.read_table(prices.CSV)]
     left_out = [key for keys_ in conversion().left_out.values() for key in keys_]
-    assert sorted([*conversion().included, *left_out]) == sorted(keys)
+    assert sorted([*conversion().included, *conversion().per_unit, *left_out]) == sorted(keys)
 
 
 @given(
@@ -88,6 +127,9 @@ def test_the_book_charges_exactly_what_the_table_says(key: str, tokens: list[int
         assert rates is not None
         listed = {name: row.facts[column] for name, column in columns.items() if row.facts[column]}
         usage = dict(zip(listed, tokens, strict=False))
+        longer = rates.long_context
+        if longer is not None and sum(usage.values()) - usage.get("output", 0) > longer.threshold:
+            continue
         expected = sum((Decimal(listed[name]) * count for name, count in usage.items()), Decimal())
         assert Decimal(format_usd(cost(rates, TokenUsage(**usage)).total)) == expected
 
@@ -221,6 +263,118 @@ def test_a_key_of_unknown_form_stops_the_conversion(key: str) -> None:
         convert(table_row(key, "1e-06", "1e-06"))
 
 
+def test_long_context_multiplies_every_price_of_the_default_tier() -> None:
+    columns = {
+        "cache_read_input_token_cost": "1e-07",
+        "cache_creation_input_token_cost": "1.25e-06",
+        "input_cost_per_token_batches": "5e-07",
+        "output_cost_per_token_batches": "1e-06",
+    }
+    row = table_row("global.openai.gpt-6-x", "1e-06", "2.2e-06", **columns)
+    converted = convert(row, supplement=long_context())
+    assert rates_of(converted, "openai.gpt-6-x") == {
+        "global": {
+            "default": {
+                "input": "1",
+                "output": "2.2",
+                "cache_read": "0.1",
+                "cache_write_5m": "1.25",
+                "long_context": {
+                    "threshold": 272_000,
+                    "input": "2",
+                    "output": "3.3",
+                    "cache_read": "0.2",
+                    "cache_write_5m": "2.5",
+                },
+            },
+            "batch": {"input": "0.5", "output": "1"},
+        }
+    }
+    # No figures for batch: its prices hold up to the threshold only.
+    assert converted.document["models"]["openai.gpt-6-x"]["priced_up_to_input_tokens"] == 272_000
+    assert converted.document["supplement"] == [
+        {
+            "model": "openai.gpt-6-x",
+            "figure": "long_context",
+            "mark": "third_party",
+            "source": "somewhere",
+            "wording": "x2 in, x1.5 out",
+        }
+    ]
+
+
+def test_with_figures_for_all_tiers_no_limit_remains() -> None:
+    row = table_row("global.openai.gpt-6-x", "1e-06", "2e-06")
+    limit = "priced_up_to_input_tokens"
+    assert convert(row).document["models"]["openai.gpt-6-x"][limit] == 272_000
+    figured = convert(row, supplement=long_context())
+    assert limit not in figured.document["models"]["openai.gpt-6-x"]
+
+
+def test_models_priced_by_the_unit_come_from_the_supplement() -> None:
+    row = table_row("a.rerank", "0.0", "0.0", mode="rerank", max_input_tokens="4096")
+    converted = convert(row, supplement=per_unit())
+    model = converted.document["models"]["a.rerank"]
+    assert (model["mode"], model["max_input_tokens"]) == ("rerank", 4096)
+    assert rates_of(converted, "a.rerank") == {
+        "in_region": {"default": {"units": {"search": "0.001"}}}
+    }
+    assert (converted.per_unit, converted.included, converted.left_out) == (["a.rerank"], {}, {})
+    assert converted.document["supplement"][0]["mark"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("row", "supplement", "message"),
+    [
+        (
+            table_row("global.openai.gpt-6-x", "1e-06", "1e-06"),
+            long_context(threshold=200_000),
+            "hold up to 272000",
+        ),
+        (
+            table_row("global.openai.gpt-6-x", "1e-12", "1e-06"),
+            long_context(input_factor="1.5"),
+            "input times 1.5",
+        ),
+        (table_row("a.other", "1e-06", "1e-06"), per_unit(), "a.rerank of a.rerank is not in"),
+        (
+            table_row("a.rerank", "", "", mode="rerank"),
+            per_unit(units={"search": "free"}),
+            "'free' is not an amount",
+        ),
+    ],
+)
+def test_a_supplement_that_does_not_fit_stops_the_conversion(
+    row: dict[str, str], supplement: dict[str, list[dict[str, object]]], message: str
+) -> None:
+    with pytest.raises(prices.PriceTableError, match=message):
+        convert(row, supplement=supplement)
+
+
+def test_a_model_cannot_have_prices_in_table_and_supplement() -> None:
+    rows = (table_row("a.rerank", "1e-06", "1e-06"), table_row("other", "", "", mode="rerank"))
+    with pytest.raises(prices.PriceTableError, match="has prices in the table already"):
+        convert(*rows, supplement=per_unit(rows=["other"]))
+
+
+def test_every_figure_of_the_shipped_supplement_names_its_source() -> None:
+    notes = conversion().document["supplement"]
+    assert len(notes) == 14
+    for note in notes:
+        assert note["mark"] in {"confirmed", "third_party"}
+        assert note["source"]
+        assert note["wording"]
+
+
+def test_the_book_can_have_a_version_of_its_own() -> None:
+    row = table_row("a.m", "1e-06", "2e-06")
+    named = prices.convert([row], retrieved=RETRIEVED, effective=RETRIEVED, version="2026-11-01.2")
+    assert (named.document["version"], named.document["retrieved"]) == (
+        "2026-11-01.2",
+        "2026-11-01",
+    )
+
+
 def test_command_writes_both_files_and_check_finds_them_stale(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,7 +384,8 @@ def test_command_writes_both_files_and_check_finds_them_stale(
     assert prices.main([*arguments, "--check"]) == 1
     assert "is stale" in capsys.readouterr().err
     assert prices.main(arguments) == 0
-    assert "436 rows are in the price book (125 models), 178 are not." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "443 rows are in the price book (131 models), 171 are not. Of the former, 7 " in printed
     assert prices.main([*arguments, "--check"]) == 0
     assert prices.main([*arguments, "--effective-from", "2026-01-01", "--check"]) == 1
 

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from tollgate.domain.models import ModelRef, UnsupportedModelId, matches, resolve_model
+from tollgate.domain.models import (
+    ModelRef,
+    UnsupportedModelId,
+    is_tenant_arn,
+    matches,
+    resolve_model,
+)
 
 FOUNDATION_ARN = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
 PROFILE_ARN = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0"
@@ -74,6 +80,87 @@ def test_other_forms_are_refused_by_name_with_what_is_allowed(requested: str) ->
     assert repr(requested) in str(refused.value)
     assert "foundation model id" in str(refused.value)
     assert refused.value.given == requested
+
+
+ACCOUNT = "arn:aws:bedrock:us-east-1:123456789012"
+APPLICATION_PROFILE = f"{ACCOUNT}:application-inference-profile/a1b2c3d4"
+TENANT_ARNS = [
+    APPLICATION_PROFILE,
+    f"{ACCOUNT}:provisioned-model/a1b2c3d4",
+    f"{ACCOUNT}:custom-model/amazon.nova-lite-v1:0:300k/a1b2c3d4",
+    f"{ACCOUNT}:custom-model-deployment/a1b2c3d4",
+    f"{ACCOUNT}:imported-model/a1b2c3d4",
+    "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:provisioned-model/a1",
+]
+
+
+@pytest.mark.parametrize("arn", TENANT_ARNS)
+@pytest.mark.parametrize(
+    ("target", "model_id", "routing", "geo"),
+    [
+        ("anthropic.claude-x", "anthropic.claude-x", "in_region", None),
+        ("us.anthropic.claude-x", "anthropic.claude-x", "geo", "us"),
+        ("global.anthropic.claude-x", "anthropic.claude-x", "global", None),
+    ],
+)
+def test_a_tenants_arn_has_routing_and_price_of_what_it_is_mapped_to(
+    arn: str, target: str, model_id: str, routing: str, geo: str | None
+) -> None:
+    ref = resolve_model(arn, {arn: target})
+    assert ref == ModelRef(arn, model_id, routing, geo, arn)  # type: ignore[arg-type]
+    assert ref.profile_id == target
+
+
+@pytest.mark.parametrize("arn", TENANT_ARNS)
+def test_an_arn_the_tenant_does_not_map_is_refused(arn: str) -> None:
+    for mapped in ({}, {f"{arn}0": "amazon.nova-lite-v1:0"}):
+        with pytest.raises(UnsupportedModelId, match="model_arns"):
+            resolve_model(arn, mapped)
+
+
+def test_a_mapping_does_not_change_what_speaks_for_itself() -> None:
+    for requested in ("amazon.nova-lite-v1:0", FOUNDATION_ARN, PROFILE_ARN):
+        assert not is_tenant_arn(requested)
+        assert resolve_model(requested, {requested: "amazon.nova-pro-v1:0"}) == resolve_model(
+            requested
+        )
+
+
+def test_a_mapping_to_something_unknown_is_refused() -> None:
+    with pytest.raises(UnsupportedModelId) as refused:
+        resolve_model(APPLICATION_PROFILE, {APPLICATION_PROFILE: "nova"})
+    assert refused.value.given == "nova"
+    # One tenant's ARN mapped to another is no way round the check.
+    other = TENANT_ARNS[1]
+    with pytest.raises(UnsupportedModelId):
+        resolve_model(APPLICATION_PROFILE, {APPLICATION_PROFILE: other, other: "amazon.nova"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "arn:aws:bedrock:us-east-1::provisioned-model/a1",
+        "arn:aws:bedrock:us-east-1:123:provisioned-model/a1",
+        f"{ACCOUNT}:provisioned-model/",
+        f"{ACCOUNT}:provisioned-model/a b",
+        f"{ACCOUNT}:prompt-router/a1",
+        "arn:aws:sagemaker:us-east-1:123456789012:provisioned-model/a1",
+        f"x{APPLICATION_PROFILE}",
+    ],
+)
+def test_other_texts_are_no_arns_a_tenant_can_map(text: str) -> None:
+    assert not is_tenant_arn(text)
+
+
+def test_usage_names_the_inference_profile_that_was_called() -> None:
+    mapped = resolve_model(APPLICATION_PROFILE, {APPLICATION_PROFILE: "amazon.nova-lite-v1:0"})
+    assert mapped.inference_profile_arn == APPLICATION_PROFILE
+    assert resolve_model(PROFILE_ARN).inference_profile_arn == PROFILE_ARN
+    provisioned = resolve_model(TENANT_ARNS[1], {TENANT_ARNS[1]: "amazon.nova-lite-v1:0"})
+    assert provisioned.inference_profile_arn is None
+    assert resolve_model("us.amazon.nova-lite-v1:0").inference_profile_arn is None
+    assert resolve_model(FOUNDATION_ARN).inference_profile_arn is None
 
 
 @pytest.mark.parametrize(

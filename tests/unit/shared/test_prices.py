@@ -5,10 +5,13 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import (
     Cost,
+    LongContext,
     ModelCard,
     PriceBook,
     PriceBookError,
@@ -16,7 +19,9 @@ from tollgate.domain.prices import (
     TokenUsage,
     cost,
     dearest_input,
+    dearest_unit,
     load_default,
+    worst_case,
 )
 
 NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
@@ -203,11 +208,17 @@ def test_every_price_of_the_shipped_book_can_be_read() -> None:
         assert ref.profile_id == profile_id
         card = prices.card(ref.model_id)
         assert card is not None
-        assert card.mode in {"chat", "embedding"}
         found = prices.rates(ref, region="us-east-1", at=at)
         # A model priced in other regions only is callable there, and unpriced here.
-        if found is not None:
+        if found is None:
+            continue
+        if card.mode in {"chat", "embedding"}:
             assert found.input
+            assert not found.units
+        else:
+            assert card.mode in {"image_generation", "rerank", "guardrail"}
+            assert found.units
+            assert found.input is None
 
 
 @pytest.mark.parametrize(
@@ -221,9 +232,50 @@ def test_every_price_of_the_shipped_book_can_be_read() -> None:
         ),
         (
             "global.anthropic.claude-haiku-5-5",
-            Rates(100_000, 500_000, 10_000, 125_000, 200_000, input_limit=100_000),
+            Rates(
+                100_000,
+                500_000,
+                10_000,
+                125_000,
+                200_000,
+                long_context=LongContext(100_000, 500_000, 2_500_000, 50_000, 625_000, 1_000_000),
+            ),
+        ),
+        (
+            "us.openai.gpt-6-astra",
+            Rates(
+                11_000_000,
+                55_000_000,
+                1_100_000,
+                13_750_000,
+                long_context=LongContext(272_000, 22_000_000, 82_500_000, 2_200_000, 27_500_000),
+            ),
+        ),
+        (
+            "us.openai.gpt-5.5",
+            Rates(5_500_000, 33_000_000, 550_000, input_limit=272_000),
         ),
         ("amazon.titan-embed-text-v2:0", Rates(20_000, 0)),
+        ("amazon.rerank-v1:0", Rates(units={"search": 10**9})),
+        ("cohere.rerank-v3-5:0", Rates(units={"search": 2 * 10**9})),
+        ("stability.sd3-5-large-v1:0", Rates(units={"image": 8 * 10**10})),
+        ("amazon.nova-canvas-v1:0", Rates(units={"image/1024x1024/premium": 6 * 10**10})),
+        ("amazon.titan-image-generator-v2:0", Rates(units={"image/512x512/standard": 8 * 10**9})),
+        (
+            "amazon.bedrock-guardrails",
+            Rates(
+                units={
+                    "guardrail_content": 150_000_000,
+                    "guardrail_topic": 150_000_000,
+                    "guardrail_sensitive_information": 100_000_000,
+                    "guardrail_sensitive_information_free": 0,
+                    "guardrail_contextual_grounding": 100_000_000,
+                    "guardrail_word": 0,
+                    "guardrail_content_image": 750_000_000,
+                    "guardrail_automated_reasoning": 170_000_000,
+                }
+            ),
+        ),
         ("us.zai.glm-5.3", Rates(1_848_000, 5_808_000, 343_200, 2_310_000)),
         ("anthropic.claude-sonnet-4-6", None),
     ],
@@ -241,3 +293,299 @@ def test_published_prices_by_region_and_tier() -> None:
     assert (gov.input, gov.output) == (960_000, 3_840_000)
     priority = prices.rates(nova, region="us-east-1", at=NOON, tier="priority")
     assert priority == Rates(1_400_000, 5_600_000)
+
+
+LONG = Rates(
+    input=10,
+    output=100,
+    cache_read=1,
+    cache_write_5m=12,
+    cache_write_1h=20,
+    long_context=LongContext(1000, 20, 150, 2, 25, 40),
+)
+
+
+def test_the_whole_request_costs_long_context_prices_beyond_the_threshold() -> None:
+    at = TokenUsage(input=600, output=5, cache_read=300, cache_write_5m=60, cache_write_1h=40)
+    assert at.total_input == 1000
+    assert cost(LONG, at) == Cost(input=6000, output=500, cache=1820, other=0, priced=True)
+    beyond = TokenUsage(input=601, output=5, cache_read=300, cache_write_5m=60, cache_write_1h=40)
+    assert cost(LONG, beyond) == Cost(input=12020, output=750, cache=3700, other=0, priced=True)
+
+
+def test_output_does_not_count_towards_long_context() -> None:
+    assert cost(LONG, TokenUsage(input=1, output=5000)).output == 500_000
+
+
+def test_the_bound_of_a_request_holds_on_either_side_of_the_threshold() -> None:
+    assert worst_case(LONG, 1000) == (20, 100)
+    assert worst_case(LONG, 1001) == (40, 150)
+    cheaper = Rates(input=10, output=100, long_context=LongContext(1000, 5, 50))
+    assert worst_case(cheaper, 5000) == (10, 100)
+    assert worst_case(Rates(input=10), 5000) == (10, 0)
+    assert dearest_input(LONG) == 20
+    assert dearest_input(LONG, 1001) == 40
+    with pytest.raises(ValueError, match="no class of input"):
+        worst_case(Rates(output=1), 5)
+
+
+prices_of_a_side = st.lists(st.integers(0, 10**7), min_size=5, max_size=5)
+
+
+@given(
+    below=prices_of_a_side,
+    beyond=prices_of_a_side,
+    threshold=st.integers(1, 2000),
+    tokens=st.lists(st.integers(0, 700), min_size=5, max_size=5),
+    slack=st.integers(0, 1500),
+)
+def test_no_request_within_its_bound_costs_more_than_the_worst_case(
+    below: list[int], beyond: list[int], threshold: int, tokens: list[int], slack: int
+) -> None:
+    rates = Rates(*below, long_context=LongContext(threshold, *beyond))
+    usage = TokenUsage(*tokens)
+    price_in, price_out = worst_case(rates, usage.total_input + slack)
+    assert cost(rates, usage).total <= usage.total_input * price_in + usage.output * price_out
+
+
+def test_units_are_the_other_cost() -> None:
+    rates = Rates(input=10, output=20, units={"search": 7, "image": 5, "image/big/premium": 9})
+    charged = cost(rates, TokenUsage(input=1), {"search": 3, "image/big/premium": 2})
+    assert charged == Cost(input=10, output=0, cache=0, other=39, priced=True)
+    assert charged.total == 49
+    # A price for all sizes holds for any size that has none of its own.
+    assert cost(rates, TokenUsage(), {"image/small/standard": 2}).other == 10
+
+
+def test_a_unit_without_a_price_is_unpriced() -> None:
+    sized = Rates(units={"image/big/premium": 9})
+    for unit in ("image", "image/big/standard", "search"):
+        assert cost(sized, TokenUsage(), {unit: 2}) == Cost(0, 0, 0, 0, priced=False)
+        assert cost(sized, TokenUsage(), {unit: 0}).priced
+    assert sized.unit_price("image/big/premium") == 9
+    assert sized.unit_price("image") is None
+
+
+def test_the_dearest_size_bounds_a_unit() -> None:
+    rates = Rates(units={"image/small": 4, "image/big": 9, "search": 100, "imagery": 500})
+    assert dearest_unit(rates, "image") == 9
+    assert dearest_unit(rates, "search") == 100
+    with pytest.raises(ValueError, match="video has no price per unit"):
+        dearest_unit(rates, "video")
+
+
+def long_context_book(**changes: object) -> PriceBook:
+    longer = {"threshold": 1000, "input": "2", "output": "3", **changes}
+    rates = {"in_region": {"default": {"input": "1", "output": "2", "long_context": longer}}}
+    return book(**{"a.m": model(("2026-01-01", None, rates), priced_up_to_input_tokens=1000)})
+
+
+def rates_of(prices: PriceBook, requested: str = "a.m", tier: str = "default") -> Rates | None:
+    return prices.rates(resolve_model(requested), region="us-east-1", at=NOON, tier=tier)
+
+
+def test_long_context_of_the_book_lifts_the_limit() -> None:
+    assert rates_of(long_context_book()) == Rates(
+        1_000_000, 2_000_000, long_context=LongContext(1000, 2_000_000, 3_000_000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"threshold": "1000"}, "long context from '1000'"),
+        ({"threshold": 0}, "long context from 0"),
+        ({"threshold": True}, "long context from True"),
+        ({"output": None}, "long context has no price for output"),
+        ({"output": "-3"}, "'-3' is below zero"),
+        ({"imput": "3"}, "'imput' is no class of tokens: use input, output, cache_read"),
+    ],
+)
+def test_long_context_that_cannot_be_billed_is_an_error(
+    change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(PriceBookError, match=rf"price of a\.m: {message}"):
+        rates_of(long_context_book(**change))
+
+
+@pytest.mark.parametrize(
+    ("prices", "message"),
+    [
+        ({"imput": "1"}, "'imput' is no class"),
+        ({"input": "-1"}, "'-1' is below zero"),
+        ({"input": 1}, "expected string"),
+        ({"units": {"image": "-1"}}, "'-1' is below zero"),
+        ({"units": {"image": {"big": "x"}}}, "'x' is not an amount"),
+        ({"units": {"image": 3}}, "'int' object has no attribute"),
+        ({"long_context": {"input": "1"}}, "'threshold'"),
+    ],
+)
+def test_a_price_that_cannot_be_read_is_an_error(prices: dict[str, object], message: str) -> None:
+    listed = book(**{"a.m": model(("2026-01-01", None, {"in_region": {"default": prices}}))})
+    with pytest.raises(PriceBookError, match=rf"price of a\.m: .*{message}"):
+        rates_of(listed)
+
+
+LISTED = book(
+    **{
+        "a.m": model(
+            (
+                "2026-01-01",
+                "2027-01-01",
+                {
+                    "in_region": {
+                        "default": {
+                            "input": "1",
+                            "output": "2",
+                            "cache_read": "0.1",
+                            "long_context": {
+                                "threshold": 1000,
+                                "input": "2",
+                                "output": "3",
+                                "cache_read": "0.2",
+                            },
+                            "units": {"search": "0.5", "image": {"small": "0.1", "big": "0.2"}},
+                        }
+                    },
+                    "geo/us": {"default": {"input": "1.1", "output": "2.2"}},
+                },
+            ),
+            aliases=["b.m"],
+            max_input_tokens=5000,
+        )
+    }
+)
+
+
+def contract(
+    prices: dict[str, object], routing: str = "in_region", tier: str = "default", name: str = "a.m"
+) -> PriceBook:
+    return LISTED.with_overrides({name: {routing: {tier: prices}}})
+
+
+def test_contract_prices_win_field_by_field() -> None:
+    agreed = contract(
+        {
+            "input": "0.5",
+            "output": None,
+            "long_context": {"input": "0.9", "output": None},
+            "units": {"image": "0.05", "search": None, "page": "1"},
+        }
+    )
+    assert rates_of(agreed) == Rates(
+        input=500_000,
+        output=2_000_000,
+        cache_read=100_000,
+        long_context=LongContext(1000, 900_000, 3_000_000, 200_000),
+        units={"search": 5 * 10**11, "image": 5 * 10**10, "page": 10**12},
+    )
+    # Neither other routings nor the list itself change.
+    assert rates_of(agreed, "us.a.m") == Rates(1_100_000, 2_200_000)
+    assert rates_of(LISTED) is not None
+    assert rates_of(LISTED).input == 1_000_000  # type: ignore[union-attr]
+
+
+def test_one_size_of_a_contract_leaves_the_others_at_the_list() -> None:
+    agreed = contract({"units": {"image/big": "0.15"}})
+    found = rates_of(agreed)
+    assert found is not None
+    assert found.units == {
+        "search": 5 * 10**11,
+        "image/small": 10**11,
+        "image/big": 15 * 10**10,
+    }
+
+
+def test_a_contract_can_price_what_the_list_does_not() -> None:
+    new_tier = contract({"input": "0.4", "output": None}, tier="flex")
+    assert rates_of(new_tier, tier="flex") == Rates(input=400_000)
+    new_routing = contract({"input": "0.4"}, routing="global")
+    assert rates_of(new_routing, "global.a.m") == Rates(input=400_000)
+    new_model = contract({"input": "3", "output": "4"}, name="c.new")
+    assert rates_of(new_model, "c.new") == Rates(3_000_000, 4_000_000)
+    assert new_model.card("c.new") == ModelCard("c.new", "chat", None, None, None)
+    assert LISTED.card("c.new") is None
+    assert new_model.model_ids() == ("a.m", "c.new")
+    assert new_model.profile_ids() == ("a.m", "c.new", "us.a.m")
+
+
+def test_a_contract_holds_beyond_the_days_of_the_list() -> None:
+    agreed = contract({"input": "0.5"})
+    later = datetime(2027, 6, 1, tzinfo=UTC)
+    ref = resolve_model("a.m")
+    assert LISTED.rates(ref, region="us-east-1", at=later) is None
+    assert agreed.rates(ref, region="us-east-1", at=later) == Rates(input=500_000)
+
+
+def test_a_contract_finds_models_by_alias_and_regions_by_name() -> None:
+    assert rates_of(contract({"input": "0.5"}, name="b.m")).input == 500_000  # type: ignore[union-attr]
+    regional = contract({"input": "0.7"}, routing="in_region/eu-west-1")
+    ref = resolve_model("a.m")
+    found = regional.rates(ref, region="eu-west-1", at=NOON)
+    assert found is not None
+    assert (found.input, found.output) == (700_000, 2_000_000)
+    assert rates_of(regional) == rates_of(LISTED)
+
+
+def test_a_book_under_contract_names_the_contract_in_its_version() -> None:
+    one, other = contract({"input": "0.5"}), contract({"input": "0.6"})
+    assert LISTED.version == "test"
+    assert one.version.startswith("test+")
+    assert len(one.version) == len("test+") + 12
+    assert one.version != other.version
+    assert one.version == contract({"input": "0.5"}).version
+
+
+def test_contract_books_are_kept_and_without_a_contract_it_is_the_list() -> None:
+    assert LISTED.with_overrides({}) is LISTED
+    assert contract({"input": "0.5"}) is contract({"input": "0.5"})
+    first = contract({"input": "0.5"})
+    for n in range(256):
+        contract({"input": str(n + 1)})
+    assert contract({"input": "256"}) is contract({"input": "256"})
+    assert contract({"input": "0.5"}) is not first
+
+
+@pytest.mark.parametrize(
+    ("prices", "message"),
+    [
+        ({"a.m": {"in_region": {"default": {"input": "cheap"}}}}, r"price of a\.m: 'cheap'"),
+        ({"a.m": {"in_region": {"default": {"input": "-1"}}}}, r"price of a\.m: '-1'"),
+        ({"a.m": {"in_region": {"flex": {"imput": "1"}}}}, r"price of a\.m: 'imput'"),
+        ({"c.m": {"global": {"default": {"input": "x"}}}}, r"price of c\.m: 'x'"),
+        ({"a.m": {"geo": {}}}, "'geo' is no routing of the book"),
+        ({"a.m": {"regional": {}}}, "'regional' is no routing"),
+        ({"a.m": {}, "b.m": {}}, "a model twice"),
+    ],
+)
+def test_a_contract_that_cannot_be_read_is_an_error(prices: dict[str, Any], message: str) -> None:
+    with pytest.raises(PriceBookError, match=message):
+        LISTED.with_overrides(prices)
+
+
+def test_a_ceiling_prices_every_class_and_says_it_is_no_price() -> None:
+    rates = PriceBook.ceiling({"input": "15", "output": "75"})
+    assert rates == Rates(
+        15_000_000, 75_000_000, 15_000_000, 15_000_000, 15_000_000, published=False
+    )
+    assert worst_case(rates, 10**6) == (15_000_000, 75_000_000)
+    charged = cost(rates, TokenUsage(input=2, output=1, cache_write_1h=1))
+    assert charged == Cost(30_000_000, 75_000_000, 15_000_000, 0, priced=False)
+
+
+def test_without_a_ceiling_there_are_no_rates() -> None:
+    assert PriceBook.ceiling(None) is None
+
+
+@pytest.mark.parametrize(
+    "unpriced", [{}, {"input": "1"}, {"input": "1", "output": "-1"}, {"input": "1", "output": None}]
+)
+def test_a_ceiling_that_cannot_be_read_is_an_error(unpriced: dict[str, Any]) -> None:
+    with pytest.raises(PriceBookError, match="ceiling for models without a price"):
+        PriceBook.ceiling(unpriced)
+
+
+def test_base_ids_stand_for_themselves() -> None:
+    assert LISTED.base_id("b.m") == "a.m"
+    assert LISTED.base_id("a.m") == "a.m"
+    assert LISTED.base_id("c.m") == "c.m"

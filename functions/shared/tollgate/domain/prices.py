@@ -28,6 +28,7 @@ _TOKENS_PER_UNIT = 10**6
 _DEFAULT_TIER = "default"
 _UNITS = "units"
 _LONG_CONTEXT = "long_context"
+_NESTED = (_LONG_CONTEXT, _UNITS)
 # Books of tenants with contract prices that a process keeps ready.
 _CONTRACTS = 256
 # In the order in which `Rates` and `LongContext` have them.
@@ -198,8 +199,8 @@ class PriceBook:
             raise PriceBookError(f"contract price of {base}: {routing!r} is no routing of the book")
         periods = self._models.get(base, {}).get("effective", ())
         for listed in [period["rates"].get(routing, {}) for period in periods] or [{}]:
-            for tier in {_DEFAULT_TIER, *by_tier} - {_UNITS}:
-                _parse_rates(base, _overlay(listed, by_tier, tier), tier, None)
+            for tier, contract in by_tier.items():
+                _parse_rates(base, _overlay(listed.get(tier), contract), None)
 
     @staticmethod
     def ceiling(unpriced: Mapping[str, str] | None) -> Rates | None:
@@ -253,7 +254,7 @@ class PriceBook:
         listed = _routing_rates({} if period is None else period["rates"], ref, region)
         contract = _routing_rates(self._contract.get(base, {}), ref, region)
         limit = model.get("priced_up_to_input_tokens")
-        return _parse_rates(base, _overlay(listed, contract, tier), tier, limit)
+        return _parse_rates(base, _overlay(listed.get(tier), contract.get(tier)), limit)
 
     def model_ids(self) -> tuple[str, ...]:
         """Return every base model id, sorted."""
@@ -371,33 +372,40 @@ def _routing_rates(rates: _RoutingRates, ref: ModelRef, region: str) -> _TierRat
     return rates.get(f"geo/{ref.geo}" if ref.routing == "geo" else ref.routing, {})
 
 
-def _overlay(listed: _TierRates, contract: _TierRates, tier: str) -> _TierRates:
-    merged = {}
-    for key in (tier, _UNITS):
-        sides = [side[key] for side in (listed, contract) if key in side]
-        if sides:
-            prices = _merge(sides)
-            longer = [side[_LONG_CONTEXT] for side in sides if _LONG_CONTEXT in side]
-            merged[key] = {**prices, _LONG_CONTEXT: _merge(longer)} if longer else prices
+def _overlay(listed: _Prices | None, contract: _Prices | None) -> _Prices | None:
+    if listed is None or contract is None:
+        return listed if contract is None else _given(contract)
+    merged = {**listed, **_given(contract)}
+    for name, merge in ((_LONG_CONTEXT, _merge_fields), (_UNITS, _merge_units)):
+        if listed.get(name) and contract.get(name):
+            merged[name] = merge(listed[name], contract[name])
     return merged
 
 
-def _merge(sides: list[_Prices]) -> _Prices:
+def _given(prices: _Prices) -> _Prices:
     # A tenant's document writes every field; null is what the contract leaves to the list.
-    return {name: price for side in sides for name, price in side.items() if price is not None}
+    return {name: price for name, price in prices.items() if price is not None}
 
 
-def _parse_rates(
-    model_id: str, by_tier: _TierRates, tier: str, input_limit: int | None
-) -> Rates | None:
-    prices = by_tier.get(tier)
-    # Prices per unit are on-demand prices: no other tier publishes any.
-    units = by_tier.get(_UNITS, {}) if tier == _DEFAULT_TIER else {}
-    if prices is None and not units:
+def _merge_fields(listed: _Prices, contract: _Prices) -> _Prices:
+    return {**listed, **_given(contract)}
+
+
+def _merge_units(listed: _Prices, contract: _Prices) -> _Prices:
+    agreed = _given(contract)
+    # One contract price for all sizes replaces the list prices of each size.
+    kept = {
+        name: text for name, text in _unit_lines(listed) if name.partition("/")[0] not in agreed
+    }
+    return {**kept, **dict(_unit_lines(agreed))}
+
+
+def _parse_rates(model_id: str, prices: _Prices | None, input_limit: int | None) -> Rates | None:
+    if prices is None:
         return None
     try:
-        classes = _classes({k: v for k, v in (prices or {}).items() if k != _LONG_CONTEXT})
-        longer = _long_context((prices or {}).get(_LONG_CONTEXT), classes)
+        classes = _classes({k: v for k, v in prices.items() if k not in _NESTED})
+        longer = _long_context(prices.get(_LONG_CONTEXT), classes)
         token_in, token_out, cache_read, cache_write_5m, cache_write_1h = classes
         return Rates(
             input=token_in,
@@ -407,7 +415,7 @@ def _parse_rates(
             cache_write_1h=cache_write_1h,
             input_limit=input_limit if longer is None else None,
             long_context=longer,
-            units={name: _amount(text) for name, text in _unit_lines(units)},
+            units={name: _amount(text) for name, text in _unit_lines(prices.get(_UNITS) or {})},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PriceBookError(f"price of {model_id}: {error}") from error
@@ -423,6 +431,7 @@ def _classes(prices: _Prices) -> list[int | None]:
 def _long_context(prices: _Prices | None, below: list[int | None]) -> LongContext | None:
     if prices is None:
         return None
+    prices = _given(prices)
     threshold = prices["threshold"]
     if type(threshold) is not int or threshold < 1:
         raise ValueError(f"long context from {threshold!r}: the threshold is a number of tokens")
@@ -441,7 +450,7 @@ def _unit_lines(units: _Prices) -> Iterator[tuple[str, str]]:
     for name, price in units.items():
         if isinstance(price, str):
             yield name, price
-        else:
+        elif price is not None:
             yield from ((f"{name}/{size}", text) for size, text in price.items())
 
 
