@@ -16,8 +16,10 @@ from tollgate.domain.holds import (
     DEFAULT_MAX_TOKENS,
     FRAMING_TOKENS,
     MESSAGE_FRAMING_TOKENS,
+    MIN_CLAMPED_TOKENS,
     TOOL_FRAMING_TOKENS,
     Bound,
+    applicable_rates,
     chat_answers,
     chat_bound,
     chat_input_tokens,
@@ -27,6 +29,7 @@ from tollgate.domain.holds import (
     guardrail_usd,
     has_media,
     image_units,
+    least_max_tokens,
     machine_usd,
     max_tokens_field,
     max_tokens_of,
@@ -538,3 +541,64 @@ def test_machine_time_is_a_share_of_the_hour(
     seconds: int, hour: int, machines: int, usd: int
 ) -> None:
     assert machine_usd(seconds, hour, machines) == usd
+
+
+CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+CACHED = Rates(
+    input=3,
+    output=15,
+    cache_read=1,
+    cache_write_5m=4,
+    cache_write_1h=6,
+    input_limit=9,
+    long_context=LongContext(9, 6, 30, 2, 8, 12),
+)
+
+
+def marked(mark: dict[str, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [{"text": "hi"}, {"cachePoint": mark}]}]}
+
+
+@pytest.mark.parametrize(
+    ("request_", "dearest"),
+    [
+        (chat("hi"), (3, 6)),
+        (marked({"type": "default"}), (4, 8)),
+        (marked({"type": "default", "ttl": "5m"}), (4, 8)),
+        (marked({"type": "default", "ttl": "1h"}), (6, 12)),
+        ({"system": [{"cachePoint": {}}], "toolConfig": {"tools": [{"cachePoint": {}}]}}, (4, 8)),
+        ({"additionalModelRequestFields": {"tools": [{"cache_control": {"ttl": "1h"}}]}}, (6, 12)),
+        (marked({}) | {"system": [{"cachePoint": {"ttl": "1h"}}]}, (6, 12)),
+        (marked({}) | {"system": [{"cachePoint": "strange"}]}, (4, 8)),
+    ],
+)
+def test_cache_writes_are_held_where_a_request_marks_them(
+    request_: dict[str, Any], dearest: tuple[int, int]
+) -> None:
+    rates = applicable_rates(CACHED, CLAUDE, request_)
+
+    assert chat_bound(1, 0, rates).usd == dearest[0]
+    assert chat_bound(10, 0, rates).usd == 10 * dearest[1]
+    assert (rates.output, rates.cache_read, rates.input_limit) == (15, 1, 9)
+    assert rates.long_context is not None
+    assert rates.long_context.threshold == 9
+
+
+def test_providers_that_cache_of_their_own_accord_keep_all_rates() -> None:
+    assert applicable_rates(CACHED, "openai.gpt-5.6-sol", chat("hi")) is CACHED
+    assert applicable_rates(RATES, CLAUDE, chat("hi")).long_context is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "least"),
+    [
+        ({}, 16),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, 2016),
+        ({"reasoning_config": {"budget_tokens": 1024}, "thinking": {}}, 1040),
+        ({"thinking": "strange"}, 16),
+        ({"thinking": {"budget_tokens": "many"}}, 16),
+    ],
+)
+def test_an_answer_is_not_cut_below_its_thinking(fields: dict[str, Any], least: int) -> None:
+    assert least_max_tokens({"additionalModelRequestFields": fields}) == least
+    assert least_max_tokens({}) == MIN_CLAMPED_TOKENS == 16

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ TOOL_FRAMING_TOKENS = 1024
 
 # Used when neither the request, the tenant nor the price book says anything.
 DEFAULT_MAX_TOKENS = 4096
+
+# The shortest answer that a call is lowered to: a sentence, or the name of a tool and an argument.
+MIN_CLAMPED_TOKENS = 16
 
 # A provider's beta that lets a model read more than its card says.
 _MILLION_CONTEXT_BETA = "context-1m"
@@ -181,6 +184,42 @@ def chat_bound(input_tokens: int, max_tokens: int, rates: Rates, answers: int = 
         output_rate=output_rate,
         answers=answers,
     )
+
+
+def applicable_rates(rates: Rates, model_id: str, request: Mapping[str, Any]) -> Rates:
+    """The rates without those that this Converse request cannot be charged.
+
+    Claude writes to its cache only where a request marks what to cache, and for an hour only
+    where the mark says so. Other providers cache of their own accord: they keep all their rates.
+    """
+    if not model_id.startswith("anthropic."):
+        return rates
+    marks = list(_cache_marks(request))
+    unused: dict[str, Any] = {}
+    if not marks:
+        unused["cache_write_5m"] = None
+    if not any(mark.get("ttl") == "1h" for mark in marks):
+        unused["cache_write_1h"] = None
+    longer = rates.long_context
+    return replace(
+        rates, **unused, long_context=None if longer is None else replace(longer, **unused)
+    )
+
+
+def least_max_tokens(request: Mapping[str, Any]) -> int:
+    """The lowest `maxTokens` that is still worth a Converse call.
+
+    A shorter answer would be paid for and useless; and a model that thinks must have more tokens
+    than its thinking may take, or it refuses the call.
+    """
+    fields = request.get("additionalModelRequestFields") or {}
+    budgets = [
+        setting.get("budget_tokens")
+        for setting in (fields.get("thinking"), fields.get("reasoning_config"))
+        if isinstance(setting, Mapping)
+    ]
+    thinking = max((budget for budget in budgets if isinstance(budget, int)), default=0)
+    return MIN_CLAMPED_TOKENS + thinking
 
 
 # --- Native request bodies --------------------------------------------------------------------
@@ -457,6 +496,18 @@ def has_media(value: object) -> bool:
     if isinstance(value, list | tuple):
         return any(has_media(item) for item in value)
     return isinstance(value, bytes)
+
+
+def _cache_marks(value: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in ("cachePoint", "cache_control"):
+                yield item if isinstance(item, Mapping) else {}
+            else:
+                yield from _cache_marks(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _cache_marks(item)
 
 
 def _check_tools(request: Mapping[str, Any]) -> None:
