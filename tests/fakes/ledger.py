@@ -6,13 +6,13 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tollgate.domain.ledger import refusal
+from tollgate.domain.ledger import layout_of, refusal
 from tollgate.ports import Admitted, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tollgate.domain.ledger import Account, Hold, Scope, Windows
+    from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.tenants import KeyRecord, Tenant
     from tollgate.domain.usage import UsageRow
     from tollgate.ports import TokenRefund
@@ -36,7 +36,7 @@ class FakeAccounts:
                 or account.minute < windows.minute
             )
             taken = hold.request_id in account.holds
-            if stale or taken or refusal(account, scope, hold) is not None:
+            if stale or taken or account.frozen or refusal(account, scope, hold) is not None:
                 return Rejected(account)
             after = replace(
                 account,
@@ -98,6 +98,23 @@ class FakeAccounts:
             self._accounts[account_id] = replace(
                 account, holds={**account.holds, request_id: hold}, rev=account.rev + 1
             )
+            return True
+
+    def freeze(self, account_id: str) -> Account | None:
+        with self._lock:
+            account = self._accounts.get(account_id)
+            if account is None:
+                return None
+            frozen = replace(account, frozen=True, rev=account.rev + 1)
+            self._accounts[account_id] = frozen
+            return frozen
+
+    def lay_out(self, account_id: str, before: int, layout: Layout) -> bool:
+        with self._lock:
+            account = self._accounts.get(account_id)
+            if account is None or not account.frozen or layout_of(account).generation != before:
+                return False
+            self._accounts[account_id] = replace(account, layout=layout, rev=account.rev + 1)
             return True
 
     def get(self, account_id: str) -> Account | None:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tollgate.domain.errors import BudgetExceededError, RateExceededError, UnavailableError
 from tollgate.domain.ledger import (
     Account,
     Hold,
+    Layout,
     Refusal,
     Scope,
     Windows,
+    exceeds,
+    is_due,
+    layout_of,
     new_account,
+    next_layout,
+    original_layout,
     refusal,
+    refusal_of_all,
     remaining_usd,
     roll_over,
+    shard_account,
+    shard_order,
+    shard_scopes,
 )
 from tollgate.domain.money import format_usd
 from tollgate.ports import Accounts, Admitted, TokenRefund, Usage
@@ -32,11 +42,29 @@ _ATTEMPTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A hold in force on all its scopes, and the minute it counts in."""
+    """A hold in force on all its accounts, and the minute it counts in.
+
+    `scopes` are the accounts that hold it, each with its share of the limits. `over_budget` tells
+    that a soft budget was exceeded once the hold was placed.
+    """
 
     hold: Hold
     scopes: tuple[Scope, ...]
     minute: str
+    over_budget: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Where the hold of one scope lies."""
+
+    scope: Scope
+    account: Account
+    over_budget: bool = False
+
+
+# Accounts of a layout: the share of the limits that each has, and the account itself.
+_Shards = list[tuple[Scope, Account]]
 
 
 class RefusedError(Exception):
@@ -47,48 +75,173 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
+class _FrozenError(Exception):
+    """The account belongs to an earlier layout."""
+
+
 class Ledger:
     """Admits, settles and extends holds over the accounts and usage tables."""
 
     def __init__(self, accounts: Accounts, usage: Usage) -> None:
         self._accounts = accounts
         self._usage = usage
+        # By the tenant's account. An out-of-date layout is noticed: its accounts are frozen.
+        self._layouts: dict[str, Layout] = {}
 
     def admit(self, hold: Hold, scopes: Sequence[Scope], now: datetime) -> Lease:
-        """Place the hold on every scope, leaf first. Raises RefusedError and then holds nothing."""
+        """Place the hold on every scope, leaf first. Raises RefusedError and then holds nothing.
+
+        UnavailableError holds nothing either, unless the ledger stays out of reach: then the hold
+        is ended by a sweep.
+        """
         windows = Windows.at(now)
-        touched: list[Scope] = []
-        minute = windows.minute
+        # Accounts that hold the request, or may hold it because an answer was lost.
+        touched: list[str] = []
+        placed: list[_Placed] = []
         try:
             for scope in scopes:
-                # Before the write: a lost answer leaves open whether the hold was placed.
-                touched.append(scope)
-                minute = self._admit(hold, scope, windows).minute
+                placed.append(self._place(hold, scope, windows, touched))
         except (RefusedError, UnavailableError):
-            for scope in touched:
-                self._accounts.settle(scope.account_id, hold, 0, None)
+            for account_id in touched:
+                self._accounts.settle(account_id, hold, 0, None)
             raise
-        return Lease(hold, tuple(scopes), minute)
+        return Lease(
+            hold,
+            tuple(place.scope for place in placed),
+            placed[-1].account.minute,
+            any(place.over_budget for place in placed),
+        )
 
-    def _admit(self, hold: Hold, scope: Scope, windows: Windows) -> Account:
+    def _place(self, hold: Hold, scope: Scope, windows: Windows, touched: list[str]) -> _Placed:
+        for _ in range(_ATTEMPTS):
+            layout = self._layout(scope, windows)
+            try:
+                return self._place_in(layout, hold, scope, windows, touched)
+            except _FrozenError:
+                self._layouts[scope.account_id] = self._lay_out(scope, windows, layout)
+        raise _busy()
+
+    def _layout(self, scope: Scope, windows: Windows) -> Layout:
+        known = self._layouts.get(scope.account_id) or original_layout(scope.account_id)
+        if is_due(known, scope):
+            known = self._layouts[scope.account_id] = self._lay_out(scope, windows, None)
+        return known
+
+    def _place_in(
+        self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: list[str]
+    ) -> _Placed:
+        """Place the hold in the first account of the layout that takes it."""
+        shares = shard_scopes(scope, layout)
+        shards = [
+            (shares[index], shard_account(scope, layout, index, windows))
+            for index in shard_order(hold.request_id, len(shares))
+        ]
+        if shares[0].budget.is_hard:
+            placed, refusing = self._try(hold, shards, windows, touched)
+        elif len(shards) == 1:
+            placed, refusing = self._try(hold, shards, windows, touched)
+            if placed is not None:
+                over = exceeds([placed.account], placed.scope.budget)
+                placed = replace(placed, over_budget=over)
+        else:
+            placed, refusing = self._try_soft(layout, hold, shards, windows, touched)
+        if placed is None:
+            raise RefusedError(refusal_of_all(scope, refusing, hold))
+        return placed
+
+    def _try_soft(
+        self, layout: Layout, hold: Hold, shards: _Shards, windows: Windows, touched: list[str]
+    ) -> tuple[_Placed | None, _Shards]:
+        """Use soft shares up as if they were hard, before any of them is exceeded."""
+        as_hard = [
+            (replace(share, budget=replace(share.budget, is_hard=True)), first)
+            for share, first in shards
+        ]
+        placed, full = self._try(hold, as_hard, windows, touched)
+        if placed is not None:
+            return placed, []
+        placed, refusing = self._try(hold, shards, windows, touched)
+        if placed is not None:
+            over = exceeds([account for _, account in full], layout.budget, hold.usd)
+            placed = replace(placed, over_budget=over)
+        return placed, refusing
+
+    def _try(
+        self, hold: Hold, shards: _Shards, windows: Windows, touched: list[str]
+    ) -> tuple[_Placed | None, _Shards]:
+        """Try shards in their order; each comes with what its account starts as.
+
+        Returns where the hold was placed, or the accounts that refused it.
+        """
+        refusing: _Shards = []
+        for share, first in shards:
+            account, is_placed = self._admit(hold, share, first, windows, touched)
+            if is_placed:
+                return _Placed(share, account), refusing
+            refusing.append((share, account))
+        return None, refusing
+
+    def _admit(
+        self, hold: Hold, scope: Scope, first: Account, windows: Windows, touched: list[str]
+    ) -> tuple[Account, bool]:
+        """Place the hold in one account. Returns the account, and whether it took the hold."""
+        # Before the write: a lost answer leaves open whether the hold was placed.
+        touched.append(scope.account_id)
         for _ in range(_ATTEMPTS):
             outcome = self._accounts.admit(scope, hold, windows)
             if isinstance(outcome, Admitted):
-                return outcome.account
+                return outcome.account, True
             standing = outcome.account
             if standing is None:
-                self._accounts.create(new_account(scope.account_id, windows))
+                self._accounts.create(first)
                 continue
             if hold.request_id in standing.holds:
                 # The SDK sent the write twice because its first answer was lost.
-                return standing
+                return standing, True
+            if standing.frozen:
+                touched.pop()
+                raise _FrozenError
             current = roll_over(standing, windows)
-            refused = refusal(current, scope, hold)
-            if refused is not None:
-                raise RefusedError(refused)
+            if refusal(current, scope, hold) is not None:
+                touched.pop()
+                return current, False
             if current is not standing:
                 self._accounts.replace(standing, current)
-        raise UnavailableError("the ledger is busy; nothing was charged, try again", retry_after=1)
+        raise _busy()
+
+    def _lay_out(self, scope: Scope, windows: Windows, unusable: Layout | None) -> Layout:
+        """The layout that stands after `unusable`, or, where the policy asks for it, a new one.
+
+        A new layout takes effect in three steps, each of which any number of processes may
+        repeat, so a crash between them delays nobody: freeze all accounts of the layout before;
+        write the new layout, with what they have committed, into the tenant's first account;
+        create the new accounts, each when it is first used.
+        """
+        for _ in range(_ATTEMPTS):
+            directory = self._freeze(new_account(scope.account_id, windows))
+            layout = layout_of(directory)
+            is_usable = unusable is None or layout.generation > unusable.generation
+            if is_usable and not is_due(layout, scope):
+                return layout
+            frozen = [directory]
+            if layout.generation > 0:
+                frozen = [
+                    self._freeze(shard_account(scope, layout, index, windows))
+                    for index in range(layout.shards)
+                ]
+            after = next_layout(layout, scope, frozen, windows)
+            if self._accounts.lay_out(scope.account_id, layout.generation, after):
+                return after
+        raise _busy()
+
+    def _freeze(self, first: Account) -> Account:
+        """Freeze an account, created as `first` where there is none yet."""
+        for _ in range(_ATTEMPTS):
+            frozen = self._accounts.freeze(first.account_id)
+            if frozen is not None:
+                return frozen
+            self._accounts.create(first)
+        raise _busy()
 
     def settle(self, lease: Lease, row: UsageRow) -> int | None:
         """Write the usage row and end the hold on every scope.
@@ -123,6 +276,10 @@ class Ledger:
             self._accounts.extend(scope.account_id, lease.hold.request_id, expires_at)
             for scope in lease.scopes
         )
+
+
+def _busy() -> UnavailableError:
+    return UnavailableError("the ledger is busy; nothing was charged, try again", retry_after=1)
 
 
 def refusal_error(

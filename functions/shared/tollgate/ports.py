@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tollgate.domain.idempotency import IdempotencyRecord
     from tollgate.domain.invocation_logs import LogSearch
     from tollgate.domain.jobs import Job, JobStatus
-    from tollgate.domain.ledger import Account, Hold, Scope, Windows
+    from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.prices import TokenUsage
     from tollgate.domain.tenants import KeyRecord, Tenant
     from tollgate.domain.usage import UsageRow
@@ -57,7 +57,10 @@ class Accounts(Protocol):
     """The accounts table. Each method is one atomic step."""
 
     def admit(self, scope: Scope, hold: Hold, windows: Windows) -> Admitted | Rejected:
-        """Place the hold if the windows are current and it fits every limit of the scope."""
+        """Place the hold if the windows are current and it fits every limit of the scope.
+
+        A frozen account rejects every hold; a soft budget is no limit.
+        """
 
     def create(self, account: Account) -> bool:
         """Write a new account; False when there is one already."""
@@ -72,6 +75,15 @@ class Accounts(Protocol):
 
     def extend(self, account_id: str, request_id: str, expires_at: int) -> bool:
         """Move a hold's expiry; False when the hold is gone."""
+
+    def freeze(self, account_id: str) -> Account | None:
+        """Make an account admit nothing any more; returns it, None where nothing stands."""
+
+    def lay_out(self, account_id: str, before: int, layout: Layout) -> bool:
+        """Write a tenant's layout into its frozen first account.
+
+        False when the layout that stands is not of generation `before` any more.
+        """
 
     def get(self, account_id: str) -> Account | None:
         """One account, read consistently."""
@@ -121,6 +133,13 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputDelta:
+    """A piece of streamed output that is not text, such as a tool's input: its size in bytes."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamEnd:
     """The last event of a complete stream."""
 
@@ -135,8 +154,8 @@ class ModelRuntime(Protocol):
     def chat(self, request: ChatRequest) -> ChatReply:
         """One buffered call."""
 
-    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | StreamEnd]:
-        """One streamed call. Ends with StreamEnd, or raises where the stream broke."""
+    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
+        """One streamed call. Ends with StreamEnd; StreamBrokenError where it ended without."""
 
 
 class InvocationLogs(Protocol):
@@ -144,6 +163,16 @@ class InvocationLogs(Protocol):
 
     def find(self, requests: Mapping[str, datetime]) -> LogSearch:
         """Look for the records of requests; the values are when the last can have come."""
+
+
+class TokenCounter(Protocol):
+    """Counts input before a call. Raises nothing: no call fails because it is not counted."""
+
+    def count(self, model_id: str, body: Mapping[str, Any]) -> int | None:
+        """The input tokens that a Converse body of a base model id is charged for.
+
+        None where the model cannot count, or nobody can say now.
+        """
 
 
 class ModelCatalogue(Protocol):

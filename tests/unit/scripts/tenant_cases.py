@@ -81,8 +81,8 @@ _PRICE = (
 _RATE_KEYS = "cache_read, cache_write_1h, cache_write_5m, input, long_context, output, units"
 _MODEL_ID = "a model id or inference profile id of letters, digits and .:_-"
 _MODEL_ARN = (
-    "the ARN of an application inference profile, a provisioned model, a custom model deployment "
-    "or an imported model"
+    "the ARN of an application inference profile, a provisioned, custom or imported model, or a "
+    "custom model deployment"
 )
 _NOT_EMPTY = "an object with at least one entry"
 _LITERALS = "HCL attributes with literal values"

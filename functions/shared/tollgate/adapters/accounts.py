@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tollgate.adapters.aws import conditionally_reaching, from_values, reaching, to_values
-from tollgate.domain.ledger import Account, Hold, Scope, Windows
+from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
+from tollgate.domain.tenants import Budget
 from tollgate.ports import Admitted, Rejected, TokenRefund
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _COUNTERS = (
     "rev",
 )
 _WINDOWS = ("month", "day", "minute")
+# Only accounts that follow a change of layout have these.
+_CARRIED = ("month_carried", "day_carried")
 # Short names inside a hold: the item's size is what each write of it costs.
 _HOLD_NAMES = {
     "usd": "u",
@@ -54,6 +57,7 @@ class DynamoAccounts:
             "#day >= :day",
             "#minute >= :minute",
             "attribute_not_exists(#holds.#rid)",
+            "attribute_not_exists(#frozen)",
         ]
         values: dict[str, Any] = {
             ":month": windows.month,
@@ -64,10 +68,11 @@ class DynamoAccounts:
             ":tokens": hold.tokens,
             ":one": 1,
         }
+        budget = scope.budget if scope.budget.is_hard else Budget()
         # The room is computed here because a condition cannot hold arithmetic.
         ceilings = (
-            ("month_committed", scope.budget.month, hold.usd),
-            ("day_committed", scope.budget.day, hold.usd),
+            ("month_committed", budget.month, hold.usd),
+            ("day_committed", budget.day, hold.usd),
             ("day_requests", scope.limits.requests_per_day, 1),
             ("minute_requests", scope.limits.requests_per_minute, 1),
             ("minute_tokens", scope.limits.tokens_per_minute, hold.tokens),
@@ -93,6 +98,7 @@ class DynamoAccounts:
                         **{f"#{name}": name for name in _WINDOWS},
                         "#holds": "holds",
                         "#rid": hold.request_id,
+                        "#frozen": "frozen",
                     },
                     ExpressionAttributeValues=to_values(values),
                     ReturnValues="ALL_NEW",
@@ -106,6 +112,7 @@ class DynamoAccounts:
     def create(self, account: Account) -> bool:
         """The item must exist before a hold can be set inside its map."""
         item = {name: getattr(account, name) for name in (*_WINDOWS, *_COUNTERS)}
+        item |= {name: getattr(account, name) for name in _CARRIED if getattr(account, name)}
         item |= {"account_id": account.account_id, "holds": {}}
         try:
             with conditionally_reaching(_DEPENDENCY):
@@ -120,7 +127,8 @@ class DynamoAccounts:
 
     def replace(self, before: Account, after: Account) -> bool:
         """Compare-and-set on the revision that every write moves."""
-        names = (*_WINDOWS, *_COUNTERS)
+        changed = [name for name in _CARRIED if getattr(before, name) != getattr(after, name)]
+        names = (*_WINDOWS, *_COUNTERS, *changed)
         try:
             with conditionally_reaching(_DEPENDENCY):
                 self._client.update_item(
@@ -202,6 +210,47 @@ class DynamoAccounts:
             return False
         return True
 
+    def freeze(self, account_id: str) -> Account | None:
+        """Sets a mark that every admission asks for."""
+        try:
+            with conditionally_reaching(_DEPENDENCY):
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=to_values({"account_id": account_id}),
+                    UpdateExpression="SET #frozen = :true ADD rev :one",
+                    ConditionExpression="attribute_exists(account_id)",
+                    ExpressionAttributeNames={"#frozen": "frozen"},
+                    ExpressionAttributeValues=to_values({":true": True, ":one": 1}),
+                    ReturnValues="ALL_NEW",
+                )
+        except ClientError:
+            return None
+        return _account(from_values(answer["Attributes"]))
+
+    def lay_out(self, account_id: str, before: int, layout: Layout) -> bool:
+        """Compare-and-set on the layout's generation."""
+        item = _layout_item(layout)
+        values = {f":{name}": value for name, value in item.items()} | {":one": 1}
+        stands = "attribute_not_exists(layout_generation)"
+        if before:
+            stands = "layout_generation = :before"
+            values[":before"] = before
+        try:
+            with conditionally_reaching(_DEPENDENCY):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=to_values({"account_id": account_id}),
+                    UpdateExpression="SET "
+                    + ", ".join(f"{name} = :{name}" for name in item)
+                    + " ADD rev :one",
+                    ConditionExpression=f"attribute_exists(#frozen) AND {stands}",
+                    ExpressionAttributeNames={"#frozen": "frozen"},
+                    ExpressionAttributeValues=to_values(values),
+                )
+        except ClientError:
+            return False
+        return True
+
     def get(self, account_id: str) -> Account | None:
         """One consistent read."""
         with reaching(_DEPENDENCY):
@@ -232,9 +281,37 @@ def _hold(request_id: str, item: Mapping[str, Any]) -> Hold:
     return Hold(request_id, **{name: item[short] for name, short in _HOLD_NAMES.items()})
 
 
+def _layout_item(layout: Layout) -> dict[str, Any]:
+    budget, opening = layout.budget, layout.opening
+    return {
+        "layout_generation": layout.generation,
+        "layout_shards": layout.shards,
+        "layout_at": layout.at,
+        "layout_budget": {"month": budget.month, "day": budget.day, "is_hard": budget.is_hard},
+        "layout_opening": {
+            name: getattr(opening, name) for name in (*_WINDOWS, *_COUNTERS, *_CARRIED)
+        },
+    }
+
+
+def _layout(item: Mapping[str, Any]) -> Layout | None:
+    if "layout_generation" not in item:
+        return None
+    return Layout(
+        item["layout_generation"],
+        item["layout_shards"],
+        item["layout_at"],
+        Budget(**item["layout_budget"]),
+        Account(item["account_id"], **item["layout_opening"]),
+    )
+
+
 def _account(item: Mapping[str, Any]) -> Account:
     return Account(
         account_id=item["account_id"],
         holds={rid: _hold(rid, hold) for rid, hold in item["holds"].items()},
         **{name: item[name] for name in (*_WINDOWS, *_COUNTERS)},
+        **{name: item.get(name, 0) for name in _CARRIED},
+        frozen=item.get("frozen", False),
+        layout=_layout(item),
     )

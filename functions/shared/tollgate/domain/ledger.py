@@ -1,19 +1,26 @@
-"""Account rules: windows, limits and holds of one scope, without any storage.
+"""Account rules: windows, limits, holds and shards of one scope, without any storage.
 
 An account counts what its scope spent and holds in the current month and day, and its requests
 and tokens in the current minute. `committed` is spent plus held; all money is picodollars.
+
+A busy tenant's limits can be spread over several accounts, its shards. Which ones is its layout;
+layouts are numbered, and the accounts of an earlier one are frozen: they admit nothing any more,
+but the holds in them still settle there. The tenant's first account keeps the current layout.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from tollgate.domain.tenants import Budget, Limits
 
-    from tollgate.domain.tenants import App, Budget, Limits, Tenant
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tollgate.domain.tenants import App, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +59,27 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """An account with the limits that apply to it."""
+    """An account with the limits that apply to it.
+
+    `shards` is over how many accounts they are to be spread, by a policy that was read at
+    `policy_at` (epoch milliseconds).
+    """
 
     account_id: str
     budget: Budget
     limits: Limits
+    shards: int = 1
+    policy_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The live counters of one scope."""
+    """The live counters of one scope.
+
+    `month_carried` and `day_carried` are the parts of the spent money that an earlier layout's
+    accounts committed: they count against this account's limits, but their usage rows belong to
+    those accounts.
+    """
 
     account_id: str
     month: str
@@ -76,6 +94,10 @@ class Account:
     minute_tokens: int = 0
     holds: Mapping[str, Hold] = field(default_factory=dict)
     rev: int = 0
+    month_carried: int = 0
+    day_carried: int = 0
+    frozen: bool = False
+    layout: Layout | None = None
 
     @property
     def held(self) -> int:
@@ -84,12 +106,29 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Over which accounts a tenant's limits are spread, and what these accounts start from.
+
+    A layout is made for one budget, because money committed under another one need not lie where
+    this one's shares are. `at` is when the process that decided it had read its policy (epoch
+    milliseconds). `opening` has the windows and the sums of the accounts before it.
+    """
+
+    generation: int
+    shards: int
+    at: int
+    budget: Budget
+    opening: Account
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Which limit refused a hold, with the figures behind it.
 
     Money limits (`month_usd`, `day_usd`) count picodollars, the others requests or tokens.
     `held` is the part of the use that open holds make up; `resets_at` is None for a limit that
-    frees up as soon as a call ends.
+    frees up as soon as a call ends. `roomiest` is what is left in the shard with the most room,
+    None without shards.
     """
 
     account_id: str
@@ -99,6 +138,7 @@ class Refusal:
     held: int
     asked: int
     resets_at: datetime | None
+    roomiest: int | None = None
 
     @property
     def is_budget(self) -> bool:
@@ -107,8 +147,9 @@ class Refusal:
 
     @property
     def room(self) -> int:
-        """What is left of the limit."""
-        return max(self.limit - self.used, 0)
+        """The most that fits now: what is left of the limit, where one hold can take it."""
+        left = self.limit - self.used if self.roomiest is None else self.roomiest
+        return max(left, 0)
 
 
 def tenant_account_id(tenant_id: str) -> str:
@@ -121,19 +162,38 @@ def app_account_id(tenant_id: str, app_id: str) -> str:
     return f"app#{tenant_id}/{app_id}"
 
 
+def shard_account_id(account_id: str, generation: int, index: int) -> str:
+    """Account of a shard; generations above 0 have shards, even where it is a single one."""
+    return f"{account_id}#{generation}.{index}"
+
+
 def account_tenant(account_id: str) -> str:
     """The tenant that an account belongs to."""
-    return account_id.partition("#")[2].partition("/")[0]
+    return account_id.split("#")[1].partition("/")[0]
 
 
 def is_tenant_account(account_id: str) -> bool:
-    """Whether the account is a tenant's own, as opposed to an app's."""
+    """Whether the account is a tenant's own or a shard of it, as opposed to an app's."""
     return account_id.startswith("tenant#")
+
+
+def held_by_tenants(accounts: Iterable[Account]) -> set[str]:
+    """The requests that some tenant's account holds, in whichever layout.
+
+    The tenant's hold is the last one before a call, so a request without it was never made.
+    """
+    return {
+        request_id
+        for account in accounts
+        if is_tenant_account(account.account_id)
+        for request_id in account.holds
+    }
 
 
 def scopes_of(tenant: Tenant, app: App) -> tuple[Scope, ...]:
     """The scopes a call of this app passes, leaf first; an app without limits has none."""
-    scopes = (Scope(tenant_account_id(tenant.tenant_id), tenant.budget, tenant.limits),)
+    tenant_id = tenant_account_id(tenant.tenant_id)
+    scopes = (Scope(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at),)
     if app.is_limited:
         app_id = app_account_id(tenant.tenant_id, app.app_id)
         return (Scope(app_id, app.budget, app.limits), *scopes)
@@ -153,10 +213,21 @@ def roll_over(account: Account, windows: Windows) -> Account:
     """
     rolled = account
     if windows.month > account.month:
-        rolled = replace(rolled, month=windows.month, month_committed=account.held, month_spent=0)
+        rolled = replace(
+            rolled,
+            month=windows.month,
+            month_committed=account.held,
+            month_spent=0,
+            month_carried=0,
+        )
     if windows.day > account.day:
         rolled = replace(
-            rolled, day=windows.day, day_committed=account.held, day_spent=0, day_requests=0
+            rolled,
+            day=windows.day,
+            day_committed=account.held,
+            day_spent=0,
+            day_carried=0,
+            day_requests=0,
         )
     if windows.minute > account.minute:
         rolled = replace(rolled, minute=windows.minute, minute_requests=0, minute_tokens=0)
@@ -168,42 +239,76 @@ def roll_over(account: Account, windows: Windows) -> Account:
 def refusal(account: Account, scope: Scope, hold: Hold) -> Refusal | None:
     """Why this hold does not fit the account, or None when it does.
 
-    The account must be in current windows.
+    The account must be in current windows. A soft budget refuses nothing.
     """
-    budget, limits = scope.budget, scope.limits
+    for figures in _figures(account, scope, hold):
+        if figures.used + figures.asked > figures.limit:
+            return figures
+    return None
+
+
+def _figures(account: Account, scope: Scope, hold: Hold) -> list[Refusal]:
+    """What stands against each limit that can refuse, in the order in which they are told."""
+    budget = scope.budget if scope.budget.is_hard else Budget()
+    limits = scope.limits
     day_start = datetime.strptime(account.day, "%Y-%m-%d").replace(tzinfo=UTC)
-    month_start = day_start.replace(day=1)
     minute_start = datetime.strptime(account.minute, "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
-    next_month = (month_start + timedelta(days=32)).replace(day=1)
+    next_month = (day_start.replace(day=1) + timedelta(days=32)).replace(day=1)
     next_day = day_start + timedelta(days=1)
     next_minute = minute_start + timedelta(minutes=1)
-    in_flight = len(account.holds)
-    checks: tuple[tuple[str, int | None, int, int, int, datetime | None], ...] = (
-        ("month_usd", budget.month, account.month_committed, account.held, hold.usd, next_month),
-        ("day_usd", budget.day, account.day_committed, account.held, hold.usd, next_day),
+    held, in_flight, tokens = account.held, len(account.holds), hold.tokens
+    minute_requests, minute_tokens = account.minute_requests, account.minute_tokens
+    rows: tuple[tuple[str, int | None, int, int, int, datetime | None], ...] = (
+        ("month_usd", budget.month, account.month_committed, held, hold.usd, next_month),
+        ("day_usd", budget.day, account.day_committed, held, hold.usd, next_day),
         ("requests_per_day", limits.requests_per_day, account.day_requests, 0, 1, next_day),
-        (
-            "requests_per_minute",
-            limits.requests_per_minute,
-            account.minute_requests,
-            0,
-            1,
-            next_minute,
-        ),
-        (
-            "tokens_per_minute",
-            limits.tokens_per_minute,
-            account.minute_tokens,
-            0,
-            hold.tokens,
-            next_minute,
-        ),
+        ("requests_per_minute", limits.requests_per_minute, minute_requests, 0, 1, next_minute),
+        ("tokens_per_minute", limits.tokens_per_minute, minute_tokens, 0, tokens, next_minute),
         ("concurrent_requests", limits.concurrent_requests, in_flight, in_flight, 1, None),
     )
-    for name, limit, used, held, asked, resets_at in checks:
-        if limit is not None and used + asked > limit:
-            return Refusal(scope.account_id, name, limit, used, held, asked, resets_at)
-    return None
+    return [
+        Refusal(scope.account_id, name, limit, used, held, asked, resets_at)
+        for name, limit, used, held, asked, resets_at in rows
+        if limit is not None
+    ]
+
+
+def refusal_of_all(scope: Scope, shards: Sequence[tuple[Scope, Account]], hold: Hold) -> Refusal:
+    """The refusal of a hold that fits none of a scope's shards, its figures summed over them.
+
+    `shards` are the shards' own scopes and accounts; each of them refuses the hold. The limit is
+    one that the shards exceed together; where what is left would do but lies in pieces, it is the
+    first shard's.
+    """
+    figures_by_shard = [_figures(account, shard, hold) for shard, account in shards]
+    by_limit: list[tuple[Refusal, ...]] = list(zip(*figures_by_shard, strict=True))
+    sums = [
+        replace(
+            same_limit[0],
+            account_id=scope.account_id,
+            limit=sum(figures.limit for figures in same_limit),
+            used=sum(figures.used for figures in same_limit),
+            held=sum(figures.held for figures in same_limit),
+            roomiest=max(figures.limit - figures.used for figures in same_limit),
+        )
+        for same_limit in by_limit
+    ]
+    exceeded = [total for total in sums if total.used + total.asked > total.limit]
+    in_pieces = [
+        total
+        for (first, *_), total in zip(by_limit, sums, strict=True)
+        if first.used + first.asked > first.limit
+    ]
+    return (exceeded or in_pieces)[0]
+
+
+def exceeds(accounts: Sequence[Account], budget: Budget, more: int = 0) -> bool:
+    """Whether accounts together commit more than a budget, hard or soft, `more` added to them."""
+    month = sum(account.month_committed for account in accounts) + more
+    day = sum(account.day_committed for account in accounts) + more
+    return (budget.month is not None and month > budget.month) or (
+        budget.day is not None and day > budget.day
+    )
 
 
 def remaining_usd(account: Account, budget: Budget) -> int | None:
@@ -214,3 +319,137 @@ def remaining_usd(account: Account, budget: Budget) -> int | None:
     if budget.day is not None:
         rooms.append(budget.day - account.day_committed)
     return min(rooms, default=None)
+
+
+# --- Shards -------------------------------------------------------------------------------------
+
+
+def layout_of(account: Account) -> Layout:
+    """The layout that a tenant's first account tells of: itself, until there is another one."""
+    if account.layout is not None:
+        return account.layout
+    return original_layout(account.account_id)
+
+
+def original_layout(account_id: str) -> Layout:
+    """The layout before all others: one account, with the limits that the policy has."""
+    return Layout(0, shards=1, at=-1, budget=Budget(), opening=Account(account_id, "", "", ""))
+
+
+def is_due(layout: Layout, scope: Scope) -> bool:
+    """Whether the scope's policy asks for another layout than this one.
+
+    A policy that was read before the layout was decided may be out of date and asks for nothing.
+    """
+    if scope.policy_at <= layout.at:
+        return False
+    if scope.shards != layout.shards:
+        return True
+    return scope.shards > 1 and scope.budget != layout.budget
+
+
+def next_layout(
+    layout: Layout, scope: Scope, frozen: Sequence[Account], windows: Windows
+) -> Layout:
+    """The layout after this one, whose accounts are all in `frozen`.
+
+    What they have committed counts as spent in it: that is the most that their open holds can
+    still become. It is the scope's, or the same again where the scope's policy is older.
+    """
+    made = replace(
+        layout, generation=layout.generation + 1, opening=_sum(scope.account_id, frozen, windows)
+    )
+    if scope.policy_at <= layout.at:
+        return made
+    return replace(made, shards=scope.shards, budget=scope.budget, at=scope.policy_at)
+
+
+def _sum(account_id: str, accounts: Sequence[Account], windows: Windows) -> Account:
+    latest = Windows(
+        max(windows.month, *(account.month for account in accounts)),
+        max(windows.day, *(account.day for account in accounts)),
+        max(windows.minute, *(account.minute for account in accounts)),
+    )
+    rolled = [roll_over(account, latest) for account in accounts]
+    month = sum(account.month_committed for account in rolled)
+    day = sum(account.day_committed for account in rolled)
+    return Account(
+        account_id,
+        latest.month,
+        latest.day,
+        latest.minute,
+        month_committed=month,
+        month_spent=month,
+        month_carried=month,
+        day_committed=day,
+        day_spent=day,
+        day_carried=day,
+        day_requests=sum(account.day_requests for account in rolled),
+        minute_requests=sum(account.minute_requests for account in rolled),
+        minute_tokens=sum(account.minute_tokens for account in rolled),
+    )
+
+
+def shard_account(scope: Scope, layout: Layout, index: int, windows: Windows) -> Account:
+    """A shard's account before its first request."""
+    if layout.generation == 0:
+        return new_account(scope.account_id, windows)
+    opening = layout.opening
+    month = _share(opening.month_committed, layout.shards, index)
+    day = _share(opening.day_committed, layout.shards, index)
+    return Account(
+        shard_account_id(scope.account_id, layout.generation, index),
+        opening.month,
+        opening.day,
+        opening.minute,
+        month_committed=month,
+        month_spent=month,
+        month_carried=month,
+        day_committed=day,
+        day_spent=day,
+        day_carried=day,
+        day_requests=_share(opening.day_requests, layout.shards, index),
+        minute_requests=_share(opening.minute_requests, layout.shards, index),
+        minute_tokens=_share(opening.minute_tokens, layout.shards, index),
+    )
+
+
+def shard_scopes(scope: Scope, layout: Layout) -> list[Scope]:
+    """The accounts of a layout with their shares, which sum up exactly to the limits."""
+    if layout.generation == 0:
+        return [replace(scope, shards=1)]
+    # A process with an older policy must not mix its budget with the one that the layout is for.
+    budget = layout.budget if layout.shards > 1 else scope.budget
+    limits = scope.limits
+    return [
+        Scope(
+            shard_account_id(scope.account_id, layout.generation, index),
+            replace(
+                budget,
+                month=_share_of_limit(budget.month, layout.shards, index),
+                day=_share_of_limit(budget.day, layout.shards, index),
+            ),
+            Limits(
+                _share_of_limit(limits.requests_per_minute, layout.shards, index),
+                _share_of_limit(limits.requests_per_day, layout.shards, index),
+                _share_of_limit(limits.tokens_per_minute, layout.shards, index),
+                _share_of_limit(limits.concurrent_requests, layout.shards, index),
+            ),
+        )
+        for index in range(layout.shards)
+    ]
+
+
+def shard_order(request_id: str, shards: int) -> list[int]:
+    """The order in which a request tries the shards: all of them, from one of its own."""
+    first = zlib.crc32(request_id.encode()) % shards
+    return [(first + step) % shards for step in range(shards)]
+
+
+def _share(total: int, parts: int, index: int) -> int:
+    """The first parts get what does not divide; a larger total has no smaller share."""
+    return total // parts + (index < total % parts)
+
+
+def _share_of_limit(limit: int | None, parts: int, index: int) -> int | None:
+    return None if limit is None else _share(limit, parts, index)

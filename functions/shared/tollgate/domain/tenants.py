@@ -75,7 +75,8 @@ class Tenant:
     before a call. `model_arns` maps ARNs that the tenant may call to the model or system profile
     behind them. `prices` are contract prices as the price book writes rates: by base model,
     routing and tier. `unpriced` is the ceiling in USD per million tokens (`input`, `output`) at
-    which a model without a price is booked; None refuses such a model.
+    which a model without a price is booked; None refuses such a model. `read_at` is when this
+    process read the policy, in epoch milliseconds.
     """
 
     tenant_id: str
@@ -97,6 +98,7 @@ class Tenant:
     model_arns: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, Any] = field(default_factory=dict)
     unpriced: Mapping[str, str] | None = None
+    read_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
