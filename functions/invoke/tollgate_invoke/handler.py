@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from tollgate.http import Response
 
 
+# Below the function's 300 seconds, so that this process itself says how the call ended.
+MODEL_SECONDS = 285
+
+
 @cache
 def build_service() -> InvokeService:
     """Composes the function once per process."""
@@ -35,7 +39,7 @@ def build_service() -> InvokeService:
     admission = build_admission(
         dynamodb, ledger, region=settings.aws_region, tenants_table=settings.tenants_table
     )
-    calls = build_calls(ledger, region=settings.aws_region)
+    calls = build_calls(ledger, region=settings.aws_region, silence_seconds=MODEL_SECONDS)
     jobs = DynamoJobs(dynamodb, settings.streams_table)
     submitter = JobSubmitter(
         calls,

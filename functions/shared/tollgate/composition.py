@@ -32,11 +32,11 @@ def build_admission(
     )
 
 
-def build_calls(ledger: Ledger, *, region: str) -> Calls:
-    """Model calls on AWS."""
+def build_calls(ledger: Ledger, *, region: str, silence_seconds: int) -> Calls:
+    """Model calls on AWS; a model that sends nothing for `silence_seconds` is given up."""
     return Calls(
         ledger=ledger,
-        runtime=BedrockRuntime(aws.bedrock_runtime()),
+        runtime=BedrockRuntime(aws.bedrock_runtime(silence_seconds=silence_seconds)),
         prices=load_default(),
         region=region,
         clock=utc_now,

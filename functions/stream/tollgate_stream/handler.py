@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
+# Below the function's 900 seconds: a model may be silent for long before its first token.
+MODEL_SECONDS = 870
+
+
 @cache
 def build_service() -> StreamService:
     """Composes the function once per process."""
@@ -28,7 +32,7 @@ def build_service() -> StreamService:
     ledger = build_ledger(
         dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
-    calls = build_calls(ledger, region=settings.aws_region)
+    calls = build_calls(ledger, region=settings.aws_region, silence_seconds=MODEL_SECONDS)
     jobs = DynamoJobs(dynamodb, settings.streams_table)
     payloads = S3Payloads(aws.s3(), settings.payloads_bucket)
     return StreamService(JobRunner(calls, jobs, payloads, utc_now), JobReader(jobs, utc_now))

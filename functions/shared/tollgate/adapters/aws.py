@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-# Data-plane calls answer in milliseconds; a hung connection must not eat the request's time.
+# Data-plane calls answer in milliseconds. One that hangs is given up after at most 12 seconds
+# (three tries, pauses of up to one and two seconds between them), so that a failed admission and
+# its withdrawal end before the 29 seconds that API Gateway waits.
 _DATA_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
 )
 # What comes after a model call must leave time for its answer, which API Gateway cuts off.
@@ -34,13 +36,6 @@ _BRIEF_CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=50,
-)
-# A model may think for minutes, and a call that timed out may have been billed: never retry.
-_MODEL_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=870,
-    retries={"mode": "standard", "total_max_attempts": 1},
     max_pool_connections=50,
 )
 
@@ -68,9 +63,18 @@ def bedrock() -> BedrockClient:
     return boto3.client("bedrock", config=_DATA_CONFIG)
 
 
-def bedrock_runtime() -> BedrockRuntimeClient:
-    """Bedrock data-plane client."""
-    return boto3.client("bedrock-runtime", config=_MODEL_CONFIG)
+def bedrock_runtime(*, silence_seconds: int) -> BedrockRuntimeClient:
+    """Bedrock data-plane client; a model that sends nothing for so long is given up.
+
+    A model may think for minutes, and a call that timed out may have been billed: no retries.
+    """
+    config = Config(
+        connect_timeout=5,
+        read_timeout=silence_seconds,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=50,
+    )
+    return boto3.client("bedrock-runtime", config=config)
 
 
 def to_values(item: Mapping[str, Any]) -> dict[str, Any]:
