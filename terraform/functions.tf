@@ -50,6 +50,13 @@ locals {
     resources = [module.metering.tenants_table_arn]
   }
 
+  # A policy and its override, read in one request.
+  _read_policies = {
+    sid       = "ReadPolicies"
+    actions   = ["dynamodb:BatchGetItem"]
+    resources = [module.metering.tenants_table_arn]
+  }
+
   _record_usage = {
     sid       = "RecordUsage"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
@@ -119,7 +126,7 @@ locals {
         USAGE_TABLE     = module.metering.usage_table_name
       }
       statements = [
-        local._read_tenants,
+        local._read_policies,
         {
           sid       = "HoldAndSettle"
           actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
@@ -171,7 +178,7 @@ locals {
         TENANTS_TABLE = module.metering.tenants_table_name
       }
       statements = [
-        local._read_tenants,
+        local._read_policies,
         {
           sid     = "ListModels"
           actions = ["bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles"]

@@ -61,9 +61,9 @@ def resource_name(reference: str) -> str:
 
 def called_resource(parameters: Mapping[str, Any]) -> str:
     """The same name from a call's parameters."""
-    for parameter in ("TableName", "Bucket", "QueueUrl"):
-        if parameter in parameters:
-            return str(parameters[parameter]).rpartition("tollgate-local-")[2].partition("-0000")[0]
+    names = [parameters[key] for key in ("TableName", "Bucket", "QueueUrl") if key in parameters]
+    for name in (*names, *parameters.get("RequestItems", ())):
+        return str(name).rpartition("tollgate-local-")[2].partition("-0000")[0]
     return "models" if "modelId" in parameters else "*"
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tollgate.domain.ledger import layout_of, refusal
+from tollgate.domain.tenants import overridden
 from tollgate.ports import Admitted, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.tenants import KeyRecord, Tenant
@@ -149,14 +151,20 @@ class FakeUsage:
 
 
 class FakeTenants:
-    """`tollgate.ports.Tenants` in two dicts."""
+    """`tollgate.ports.Tenants` in dicts; overrides are documents by tenant."""
 
     def __init__(self, *tenants: Tenant, keys: dict[str, KeyRecord] | None = None) -> None:
         self.tenants = {tenant.tenant_id: tenant for tenant in tenants}
         self.keys = keys or {}
+        self.overrides: dict[str, str] = {}
 
     def key(self, key_hash: str) -> KeyRecord | None:
         return self.keys.get(key_hash)
 
     def tenant(self, tenant_id: str) -> Tenant | None:
         return self.tenants.get(tenant_id)
+
+    def policy(self, tenant_id: str, now: datetime) -> Tenant | None:
+        tenant = self.tenants.get(tenant_id)
+        override = self.overrides.get(tenant_id)
+        return tenant if tenant is None or override is None else overridden(tenant, override, now)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -27,7 +28,8 @@ from tollgate.domain.errors import UnavailableError
 from tollgate.domain.idempotency import IdempotencyRecord
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import JOB_EXPIRED, Job
-from tollgate.domain.ledger import Hold, Scope, Windows, new_account, roll_over
+from tollgate.domain.ledger import Hold, Layout, Scope, Windows, new_account, roll_over
+from tollgate.domain.money import usd
 from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
 from tollgate.ports import (
     Accounts,
@@ -171,6 +173,85 @@ def test_a_slow_clock_counts_in_the_accounts_windows(accounts: Accounts) -> None
     assert outcome.account.minute == WINDOWS.minute
 
 
+def test_a_soft_budget_is_no_limit(accounts: Accounts) -> None:
+    opened(accounts)
+
+    outcome = accounts.admit(scope(Budget(month=1, day=1, is_hard=False)), hold(100), WINDOWS)
+
+    assert isinstance(outcome, Admitted)
+    assert outcome.account.month_committed == 100
+
+
+def test_a_frozen_account_admits_nothing_but_settles(accounts: Accounts) -> None:
+    held = hold()
+    opened(accounts).admit(scope(), held, WINDOWS)
+    assert accounts.freeze("tenant#globex") is None
+
+    frozen = accounts.freeze("tenant#acme")
+    again = accounts.freeze("tenant#acme")
+
+    assert frozen is not None
+    assert again is not None
+    assert frozen.frozen
+    assert frozen.rev == 2
+    assert again == replace(frozen, rev=3) == accounts.get("tenant#acme")
+    assert accounts.admit(scope(), hold(), WINDOWS) == Rejected(again)
+    assert accounts.extend("tenant#acme", held.request_id, 7)
+    settled = accounts.settle("tenant#acme", held, 30, None)
+    assert settled is not None
+    assert settled.frozen
+    assert (settled.month_committed, settled.month_spent) == (30, 30)
+
+
+def layout(generation: int, **changes: Any) -> Layout:
+    opening = replace(
+        new_account("tenant#acme", WINDOWS), month_committed=9, month_spent=9, month_carried=9
+    )
+    made = Layout(generation, 8, 1_795_343_415_123, Budget(month=80, is_hard=False), opening)
+    return replace(made, **changes)
+
+
+def test_a_layout_is_written_once_a_generation(accounts: Accounts) -> None:
+    assert not accounts.lay_out("tenant#acme", 0, layout(1))
+    opened(accounts)
+    assert not accounts.lay_out("tenant#acme", 0, layout(1))
+    accounts.freeze("tenant#acme")
+
+    assert not accounts.lay_out("tenant#acme", 1, layout(2))
+    assert accounts.lay_out("tenant#acme", 0, layout(1))
+    assert not accounts.lay_out("tenant#acme", 0, layout(1, shards=4))
+
+    account = accounts.get("tenant#acme")
+    assert account is not None
+    assert account.layout == layout(1)
+    assert account.rev == 2
+    assert accounts.lay_out("tenant#acme", 1, layout(2, shards=1, budget=Budget(day=5)))
+    outcome = accounts.admit(scope(), hold(), WINDOWS)
+    assert isinstance(outcome, Rejected)
+    assert outcome.account is not None
+    assert outcome.account.layout == layout(2, shards=1, budget=Budget(day=5))
+
+
+def test_what_an_account_carries_is_kept_until_its_window_ends(accounts: Accounts) -> None:
+    carrying = replace(
+        new_account("tenant#acme#1.0", WINDOWS),
+        month_committed=9,
+        month_spent=9,
+        month_carried=9,
+        day_committed=4,
+        day_spent=4,
+        day_carried=4,
+    )
+    assert accounts.create(carrying)
+    assert accounts.get("tenant#acme#1.0") == carrying
+    rolled = roll_over(carrying, Windows.at(NOW + timedelta(days=1)))
+
+    assert accounts.replace(carrying, rolled)
+
+    assert accounts.get("tenant#acme#1.0") == rolled
+    assert (rolled.month_carried, rolled.day_carried) == (9, 0)
+
+
 def test_replacing_needs_the_same_revision(accounts: Accounts) -> None:
     held = hold()
     opened(accounts).admit(scope(), held, WINDOWS)
@@ -270,11 +351,20 @@ KEY_ITEM = {
 RECORD = KeyRecord("acme", "web", "web/primary", "pro", "active", date(2026, 12, 31))
 
 
+OVERRIDE = json.dumps({"expires": NOW.timestamp() + 60, "budget": {"month_usd": "900"}})
+
+
 @pytest.fixture(params=["fake", "aws"])
 def tenants(request: pytest.FixtureRequest) -> Tenants:
     if request.param == "fake":
         policy = parse_tenant(json.dumps(DOCUMENT))
-        return FakeTenants(policy, keys={"abc": RECORD, "def": replace(RECORD, expires=None)})
+        fake = FakeTenants(
+            policy,
+            replace(policy, tenant_id="initech"),
+            keys={"abc": RECORD, "def": replace(RECORD, expires=None)},
+        )
+        fake.overrides = {"initech": OVERRIDE, "globex": OVERRIDE}
+        return fake
     client: Client = request.getfixturevalue("aws_client")
     make_table: MakeTable = request.getfixturevalue("make_table")
     name = make_table(tables.TENANTS)
@@ -283,6 +373,12 @@ def tenants(request: pytest.FixtureRequest) -> Tenants:
         KEY_ITEM,
         {**KEY_ITEM, "pk": "KEY#def", "expires": ""},
         {"pk": "TENANT#acme", "document": json.dumps(DOCUMENT)},
+        {
+            "pk": "TENANT#initech",
+            "document": json.dumps({**DOCUMENT, "tenant_id": "initech"}),
+        },
+        {"pk": "OVERRIDE#initech", "document": OVERRIDE},
+        {"pk": "OVERRIDE#globex", "document": OVERRIDE},
     ):
         values = {attribute: {"S": value} for attribute, value in item.items()}
         dynamodb.put_item(TableName=name, Item=values)
@@ -298,6 +394,51 @@ def test_keys_are_found_by_their_hash(tenants: Tenants) -> None:
 def test_policies_are_found_by_tenant(tenants: Tenants) -> None:
     assert tenants.tenant("acme") == parse_tenant(json.dumps(DOCUMENT))
     assert tenants.tenant("globex") is None
+    assert tenants.policy("acme", NOW) == parse_tenant(json.dumps(DOCUMENT))
+    assert tenants.policy("globex", NOW) is None
+
+
+def test_an_override_changes_a_policy_until_it_expires(tenants: Tenants) -> None:
+    deployed = tenants.tenant("initech")
+    assert deployed is not None
+
+    current = tenants.policy("initech", NOW)
+    later = tenants.policy("initech", NOW + timedelta(seconds=60))
+
+    assert current == replace(deployed, budget=Budget(month=usd("900")))
+    assert later == deployed
+
+
+def test_a_batch_answered_in_part_is_asked_for_again(aws_client: Client) -> None:
+    dynamodb = aws_client("dynamodb")
+    asked: list[Any] = []
+    acme, override = ({"pk": {"S": f"{kind}#acme"}} for kind in ("TENANT", "OVERRIDE"))
+    rest = {"tenants": {"Keys": [override], "ConsistentRead": True}}
+
+    def answer(**request: Any) -> dict[str, Any]:
+        asked.append(request["RequestItems"])
+        if len(asked) > 1:
+            return {"Responses": {"tenants": []}, "UnprocessedKeys": {}}
+        item = {**acme, "document": {"S": json.dumps(DOCUMENT)}}
+        return {"Responses": {"tenants": [item]}, "UnprocessedKeys": rest}
+
+    with patch.object(dynamodb, "batch_get_item", answer):
+        policy = DynamoTenants(dynamodb, "tenants").policy("acme", NOW)
+
+    assert policy == parse_tenant(json.dumps(DOCUMENT))
+    assert asked == [{"tenants": {"Keys": [acme, override], "ConsistentRead": True}}, rest]
+
+
+def test_a_batch_that_is_never_complete_is_unavailable(aws_client: Client) -> None:
+    dynamodb = aws_client("dynamodb")
+    throttled = {"Responses": {}, "UnprocessedKeys": {"tenants": {"Keys": [{"pk": {"S": "x"}}]}}}
+
+    with (
+        patch.object(dynamodb, "batch_get_item", return_value=throttled) as asked,
+        pytest.raises(UnavailableError, match="cannot read all of its tenants table"),
+    ):
+        DynamoTenants(dynamodb, "tenants").policy("acme", NOW)
+    assert asked.call_count == 5
 
 
 # --- Jobs ---------------------------------------------------------------------------------------
@@ -537,6 +678,7 @@ def test_a_missing_table_is_a_dependency_that_cannot_be_reached(aws_client: Clie
         lambda: list(DynamoAccounts(dynamodb, gone).scan()),
         lambda: DynamoUsage(dynamodb, gone).put(usage_row()),
         lambda: DynamoTenants(dynamodb, gone).tenant("acme"),
+        lambda: DynamoTenants(dynamodb, gone).policy("acme", NOW),
         lambda: DynamoJobs(dynamodb, gone).create(job()),
         lambda: DynamoJobs(dynamodb, gone).chunks("j", 0),
         lambda: DynamoIdempotencyRecords(dynamodb, gone).claim(record(), NOW),

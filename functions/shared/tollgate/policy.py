@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,9 @@ class Policies:
         cached = self._cache.get(tenant_id)
         if cached is not None and now - cached[0] < timedelta(seconds=CACHE_SECONDS):
             return cached[1]
-        tenant = self._tenants.tenant(tenant_id)
+        tenant = self._tenants.policy(tenant_id, now)
+        if tenant is not None:
+            tenant = replace(tenant, read_at=int(now.timestamp() * 1000))
         self._cache[tenant_id] = (now, tenant)
         return tenant
 
@@ -64,7 +66,7 @@ class Policies:
 def allowed_model(tenant: Tenant, requested: str) -> ModelRef:
     """The model behind a requested id. Raises where the id or the allow-list does not permit it."""
     try:
-        ref = resolve_model(requested)
+        ref = resolve_model(requested, tenant.model_arns)
     except UnsupportedModelId as error:
         raise InvalidRequestError(str(error), code="unsupported_model_id") from error
     if not matches(tenant.models, ref.profile_id):

@@ -28,7 +28,10 @@ class Tenants(Protocol):
         """The record of a key by the SHA-256 (hex) of the key."""
 
     def tenant(self, tenant_id: str) -> Tenant | None:
-        """A tenant's policy."""
+        """A tenant's policy as deployed."""
+
+    def policy(self, tenant_id: str, now: datetime) -> Tenant | None:
+        """A tenant's policy with the override that is in force now."""
 
 
 @dataclass(frozen=True, slots=True)

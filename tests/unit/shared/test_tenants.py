@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 
+from tests.fakes.world import NOW
 from tollgate.domain.money import usd
-from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
+from tollgate.domain.tenants import App, Budget, KeyRecord, Limits, overridden, parse_tenant
 
 NO_LIMITS = {
     "requests_per_minute": None,
@@ -59,6 +62,116 @@ def test_a_document_becomes_a_tenant_with_exact_money() -> None:
     assert tenant.apps["web"].budget.day == usd("0.5")
     assert tenant.apps["web"].is_limited
     assert not tenant.apps["batch"].is_limited
+
+
+def test_contract_terms_are_read() -> None:
+    tenant = parse_tenant(
+        json.dumps(
+            {
+                **DOCUMENT,
+                "budget": {"month_usd": "5", "day_usd": "1", "mode": "soft"},
+                "max_tokens": {"default": 1, "maximum": 2, "clamp": True, "count": "exact"},
+                "shards": 8,
+                "model_arns": {"arn:x": "m.y"},
+                "prices": {"m.y": {"global": {"default": {"input": "1"}}}},
+                "unpriced": {"input": "10", "output": "20"},
+            }
+        )
+    )
+
+    assert tenant.budget == Budget(month=usd("5"), day=usd("1"), is_hard=False)
+    assert (tenant.default_max_tokens, tenant.maximum_max_tokens) == (1, 2)
+    assert (tenant.clamp_max_tokens, tenant.count_tokens, tenant.shards) == (True, "exact", 8)
+    assert tenant.model_arns == {"arn:x": "m.y"}
+    assert tenant.prices == {"m.y": {"global": {"default": {"input": "1"}}}}
+    assert tenant.unpriced == {"input": "10", "output": "20"}
+    assert tenant.apps["web"].budget.is_hard
+
+
+def test_a_document_from_before_contract_terms_has_none() -> None:
+    older = {**DOCUMENT, "max_tokens": {"default": 1024, "maximum": None}}
+    for name in ("shards", "model_arns", "prices", "unpriced"):
+        del older[name]
+
+    assert parse_tenant(json.dumps(older)) == parse_tenant(json.dumps(DOCUMENT))
+
+
+@pytest.mark.parametrize(
+    ("changes", "limited"),
+    [
+        ({"budget": Budget(is_hard=False)}, False),
+        ({"budget": Budget(month=0)}, True),
+        ({"budget": Budget(day=0, is_hard=False)}, True),
+        ({"limits": Limits(concurrent_requests=1)}, True),
+    ],
+)
+def test_an_app_with_any_limit_is_limited(changes: dict[str, Any], *, limited: bool) -> None:
+    plain = App("web", "active", Budget(), Limits(), {})
+
+    assert replace(plain, **changes).is_limited is limited
+
+
+# --- Overrides ----------------------------------------------------------------------------------
+
+OVERRIDE = {
+    "expires": NOW.timestamp() + 1,
+    "status": "suspended",
+    "budget": {"month_usd": "800.5"},
+    "limits": {"requests_per_day": None, "tokens_per_minute": 5},
+    "apps": {"web": {"budget": {"mode": "soft"}}, "batch": {"status": "active"}, "gone": {}},
+}
+
+
+def test_an_override_replaces_the_fields_that_it_has() -> None:
+    tenant = parse_tenant(json.dumps(DOCUMENT))
+
+    changed = overridden(tenant, json.dumps(OVERRIDE), NOW)
+
+    assert changed == replace(
+        tenant,
+        status="suspended",
+        budget=Budget(month=usd("800.5")),
+        limits=Limits(tokens_per_minute=5),
+        apps={
+            "web": replace(tenant.apps["web"], budget=Budget(day=usd("0.5"), is_hard=False)),
+            "batch": replace(tenant.apps["batch"], status="active"),
+        },
+    )
+
+
+def test_an_override_leaves_what_it_does_not_name() -> None:
+    document = {
+        **DOCUMENT,
+        "budget": {"month_usd": "0.000000000001", "day_usd": "7", "mode": "soft"},
+    }
+    tenant = parse_tenant(json.dumps(document))
+
+    assert overridden(tenant, json.dumps({"expires": NOW.timestamp() + 1}), NOW) == tenant
+    lifted = overridden(
+        tenant, json.dumps({**OVERRIDE, "budget": {"day_usd": None, "mode": "hard"}}), NOW
+    )
+    assert lifted.budget == Budget(month=1)
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_an_expired_override_changes_nothing(seconds: int) -> None:
+    tenant = parse_tenant(json.dumps(DOCUMENT))
+
+    document = json.dumps({**OVERRIDE, "expires": NOW.timestamp() + seconds})
+    assert overridden(tenant, document, NOW) is tenant
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{}",
+        '{"expires": 9e9, "limits": {"requests": 5}}',
+        '{"expires": 9e9, "budget": {"month_usd": "much"}}',
+    ],
+)
+def test_a_document_that_is_no_override_is_refused(document: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        overridden(parse_tenant(json.dumps(DOCUMENT)), document, NOW)
 
 
 def test_a_document_of_another_version_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The tenants table: key records and tenant policies, written by Terraform."""
+"""The tenants table: key records and policies, written by Terraform, and operators' overrides."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters.aws import from_values, reaching, to_values
-from tollgate.domain.tenants import KeyRecord, Tenant, parse_tenant
+from tollgate.domain.errors import UnavailableError
+from tollgate.domain.tenants import KeyRecord, Tenant, overridden, parse_tenant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _DEPENDENCY = "tenants table"
+# A throttled table may answer a batch in part; what is missing is asked for again.
+_ATTEMPTS = 5
 
 
 class DynamoTenants:
@@ -40,6 +46,36 @@ class DynamoTenants:
         """The TENANT# item's document."""
         item = self._item(f"TENANT#{tenant_id}")
         return None if item is None else parse_tenant(item["document"])
+
+    def policy(self, tenant_id: str, now: datetime) -> Tenant | None:
+        """The documents of the TENANT# and OVERRIDE# items, read together and consistently."""
+        pks = (f"TENANT#{tenant_id}", f"OVERRIDE#{tenant_id}")
+        items = self._items(pks)
+        if pks[0] not in items:
+            return None
+        tenant = parse_tenant(items[pks[0]]["document"])
+        override = items.get(pks[1])
+        return tenant if override is None else overridden(tenant, override["document"], now)
+
+    def _items(self, pks: Sequence[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        missing: Any = {
+            self._table: {"Keys": [to_values({"pk": pk}) for pk in pks], "ConsistentRead": True}
+        }
+        for _ in range(_ATTEMPTS):
+            with reaching(_DEPENDENCY):
+                answer = self._client.batch_get_item(RequestItems=missing)
+            for item in answer["Responses"].get(self._table, []):
+                values = from_values(item)
+                found[values["pk"]] = values
+            missing = answer.get("UnprocessedKeys")
+            if not missing:
+                return found
+        raise UnavailableError(
+            f"the gateway cannot read all of its {_DEPENDENCY}; try again",
+            details={"dependency": _DEPENDENCY},
+            retry_after=1,
+        )
 
     def _item(self, pk: str) -> dict[str, Any] | None:
         with reaching(_DEPENDENCY):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from tollgate.domain.money import usd
+from tollgate.domain.money import format_usd, usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,6 +156,41 @@ def parse_tenant(document: str) -> Tenant:
         prices=data.get("prices", {}),
         unpriced=data.get("unpriced"),
     )
+
+
+def overridden(tenant: Tenant, document: str, now: datetime) -> Tenant:
+    """The tenant as the JSON document of its OVERRIDE# item changes it until the override expires.
+
+    A field that the document has takes the place of the policy's, null included, which lifts a
+    limit; apps that the policy does not have are left out. Raises ValueError, KeyError or
+    TypeError when the document is not an override.
+    """
+    data: dict[str, Any] = json.loads(document)
+    if data["expires"] <= now.timestamp():
+        return tenant
+    changes = data.get("apps", {})
+    apps = {
+        app_id: replace(app, **_changes(app, changes.get(app_id, {})))
+        for app_id, app in tenant.apps.items()
+    }
+    return replace(tenant, **_changes(tenant, data), apps=apps)
+
+
+def _changes(standing: Tenant | App, data: Mapping[str, Any]) -> dict[str, Any]:
+    budget = {
+        "month_usd": _amount(standing.budget.month),
+        "day_usd": _amount(standing.budget.day),
+        "mode": "hard" if standing.budget.is_hard else "soft",
+    }
+    return {
+        "status": data.get("status", standing.status),
+        "budget": _budget({**budget, **data.get("budget", {})}),
+        "limits": replace(standing.limits, **data.get("limits", {})),
+    }
+
+
+def _amount(pico: int | None) -> str | None:
+    return None if pico is None else format_usd(pico)
 
 
 def _budget(data: Mapping[str, str | None]) -> Budget:
