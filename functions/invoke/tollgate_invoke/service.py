@@ -70,6 +70,7 @@ class InvokeService:
             request_id=answer.request_id,
             cost=answer.cost.total,
             remaining=answer.remaining,
+            over_budget=admitted.lease.over_budget,
         )
 
     def _start(self, request: Request, call: ChatCall, request_id: str) -> Response:
@@ -81,7 +82,12 @@ class InvokeService:
             request_id=request_id,
         )
         job_id = self._submitter.submit(admitted)
-        return json_response(request, legacy.started_body(job_id), request_id=job_id)
+        return json_response(
+            request,
+            legacy.started_body(job_id),
+            request_id=job_id,
+            over_budget=admitted.lease.over_budget,
+        )
 
     def _poll(self, request: Request, job_id: str) -> Response:
         cursor = request.number("cursor", default=0, maximum=_MAX_CURSOR)

@@ -91,6 +91,17 @@ def test_an_answer_carries_its_receipt() -> None:
     }
 
 
+@pytest.mark.parametrize("streaming", ["false", "true"])
+def test_a_soft_budget_that_is_exceeded_is_told(streaming: str) -> None:
+    gateway = Gateway()
+    gateway.tenants.tenants["acme"] = tenant(budget=Budget(month=1, is_hard=False))
+
+    response = gateway.post(streaming=streaming)
+
+    assert response["statusCode"] == 200
+    assert response["headers"]["x-tollgate-budget"] == "exceeded"
+
+
 def test_a_job_is_started_polled_while_it_runs_and_read_at_its_end() -> None:
     gateway = Gateway()
 
