@@ -1,6 +1,8 @@
 """Turn the list-price table into the price book the functions ship with.
 
-    python -m scripts.prices convert --retrieved 2026-11-01
+    python -m scripts.prices convert --retrieved 2026-11-01    table and supplement -> price book
+    python -m scripts.prices check                              what is wrong with a book
+    python -m scripts.prices diff <offer index.json>...         what AWS's offers say otherwise
 
 Whatever the price book cannot express exactly is left out, with the reason in a report beside the
 table: a model without a price is refused, a model with a wrong one is billed wrongly. Published
@@ -14,9 +16,9 @@ import csv
 import json
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +26,13 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "functions" / "shared"))
 
+from scripts.price_checks import check_book  # noqa: E402
+from scripts.price_offers import compare, read_offer  # noqa: E402
 from tollgate.domain.models import GLOBAL_PREFIX, UnsupportedModelId, resolve_model  # noqa: E402
 from tollgate.domain.money import PICO_PER_USD, format_usd, usd  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     _Rates = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -250,6 +254,11 @@ def render_report(conversion: Conversion) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _run_convert(options: argparse.Namespace) -> int:
     effective = options.effective_from or options.retrieved
     try:
         conversion = convert(
@@ -271,6 +280,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     for path, text in outputs.items():
         path.write_text(text, encoding="utf-8")
     print(outputs[options.report], end="")
+    return 0
+
+
+def _run_check(options: argparse.Namespace) -> int:
+    findings = check_book(json.loads(options.book.read_text("utf-8")))
+    for finding in findings:
+        print(finding)
+    errors = sum(finding.level == "error" for finding in findings)
+    print(f"{options.book.name}: {errors} errors, {len(findings) - errors} warnings")
+    return 1 if errors else 0
+
+
+def _run_diff(options: argparse.Namespace) -> int:
+    book = json.loads(options.book.read_text("utf-8"))
+    quotes, passed_over = [], Counter[str]()
+    for path in options.offers:
+        try:
+            offer = read_offer(json.loads(path.read_text("utf-8")))
+        except (KeyError, ValueError) as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            return 1
+        quotes += offer.quotes
+        passed_over += offer.passed_over
+    outcome = compare(book["models"], quotes, options.day.isoformat())
+    for proposal in outcome.proposals:
+        print(proposal)
+    print(f"{len(outcome.proposals)} proposed changes, {outcome.agreeing} prices agree")
+    if outcome.unknown_models:
+        print(f"not in the book: {', '.join(outcome.unknown_models)}")
+    for reason, count in passed_over.most_common():
+        print(f"{count} SKUs passed over: {reason}")
     return 0
 
 
@@ -298,6 +338,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--check", action="store_true", help="write nothing; fail when an output is stale"
     )
+    command.set_defaults(run=_run_convert)
+    command = commands.add_parser("check", help="say what is wrong with a price book")
+    command.add_argument("book", type=Path, nargs="?", default=PRICE_BOOK)
+    command.set_defaults(run=_run_check)
+    command = commands.add_parser("diff", help="compare a price book with AWS offer files")
+    command.add_argument("offers", type=Path, nargs="+", help="index.json of an offer and region")
+    command.add_argument("--book", type=Path, default=PRICE_BOOK)
+    command.add_argument(
+        "--day",
+        type=date.fromisoformat,
+        default=datetime.now(UTC).date(),
+        help="the day (UTC) whose prices of the book are compared; today unless given",
+    )
+    command.set_defaults(run=_run_diff)
     return parser
 
 
