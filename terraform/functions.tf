@@ -243,7 +243,7 @@ locals {
         local._read_tenants,
         {
           sid       = "EndHolds"
-          actions   = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
+          actions   = ["dynamodb:Scan", "dynamodb:UpdateItem"]
           resources = [module.metering.accounts_table_arn]
         },
         local._record_usage,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tollgate.domain.errors import TollgateError
-    from tollgate.ports import ChatRequest
+    from tollgate.ports import ChatRequest, OutputDelta
 
 NOW = datetime(2026, 11, 22, 10, 30, 15, 123000, tzinfo=UTC)
 NOVA_LITE = "amazon.nova-lite-v1:0"
@@ -40,7 +40,7 @@ class FakeRuntime:
         self.requests: list[ChatRequest] = []
         self.usage = usage or TokenUsage(input=10, output=5)
         self.content: Sequence[Mapping[str, Any]] = [{"text": "hello"}]
-        self.deltas = ["hel", "lo"]
+        self.events: Sequence[TextDelta | OutputDelta] = (TextDelta("hel"), TextDelta("lo"))
         self.service_tier = "default"
         self.error: TollgateError | None = None
         self.during_call: Callable[[], None] = lambda: None
@@ -52,10 +52,9 @@ class FakeRuntime:
             raise self.error
         return ChatReply(self.content, "end_turn", self.usage, self.service_tier)
 
-    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | StreamEnd]:
+    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
         self.requests.append(request)
-        for delta in self.deltas:
-            yield TextDelta(delta)
+        yield from self.events
         self.during_call()
         if self.error is not None:
             raise self.error

@@ -30,6 +30,7 @@ from tollgate.ledger import Lease
 from tollgate.observability import logger
 from tollgate.pipeline import AdmittedCall, Answer, Calls
 from tollgate.ports import ChatRequest, Clock, JobQueue, Jobs, Payloads
+from tollgate.pricing import PriceTerms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,13 +265,21 @@ def decode_call(document: bytes) -> AdmittedCall:
         lease=Lease(
             hold=hold,
             scopes=tuple(
-                Scope(item["account_id"], Budget(**item["budget"]), Limits(**item["limits"]))
+                Scope(
+                    **{
+                        **item,
+                        "budget": Budget(**item["budget"]),
+                        "limits": Limits(**item["limits"]),
+                    }
+                )
                 for item in lease["scopes"]
             ),
             minute=lease["minute"],
+            over_budget=lease["over_budget"],
         ),
         started_at=datetime.fromisoformat(data["started_at"]),
         request=ChatRequest(**data["request"]),
         cost_center=data["cost_center"],
         tags=data["tags"],
+        terms=PriceTerms(**data["terms"]),
     )

@@ -257,6 +257,8 @@ class Ledger:
             + standing.cache_write_5m_tokens
             + standing.cache_write_1h_tokens
         )
+        if standing.usage_source == "hold":
+            used = lease.hold.tokens  # the row does not know; nothing is given back
         rooms: list[int] = []
         for scope in lease.scopes:
             refund = None

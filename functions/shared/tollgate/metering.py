@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tollgate.domain.ids import request_time
-from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import Cost, TokenUsage
 from tollgate.domain.usage import Status, UsageRow, UsageSource
 from tollgate.observability import logger, metrics
+from tollgate.pricing import model_ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ NO_COST = Cost(input=0, output=0, cache=0, other=0, priced=True)
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """To whom and at which prices a call is booked."""
+    """To whom and at which prices a call is booked; `model_arns` as in the tenant's policy."""
 
     tenant_id: str
     tier: str
@@ -33,6 +33,7 @@ class Attribution:
     tags: Mapping[str, str]
     region: str
     price_version: str
+    model_arns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,16 @@ class Outcome:
     first_token_at: datetime | None = None
 
 
+def held_cost(hold: Hold, *, priced: bool = True) -> Cost:
+    """The whole hold as a cost: what is charged when nothing better is known."""
+    return Cost(input=0, output=0, cache=0, other=hold.usd, priced=priced)
+
+
 def usage_row(
     hold: Hold, attribution: Attribution, outcome: Outcome, settled_at: datetime
 ) -> UsageRow:
     """The usage row of a call. Its start is the time inside the request id."""
-    ref = resolve_model(hold.model)
+    ref = model_ref(hold.model, attribution.model_arns)
     started_at = request_time(hold.request_id)
     first_token_ms = None
     if outcome.first_token_at is not None:
@@ -72,6 +78,7 @@ def usage_row(
         requested_model=hold.model,
         model_id=ref.model_id,
         routing=ref.routing,
+        inference_profile_arn=ref.inference_profile_arn,
         service_tier=outcome.service_tier,
         streamed=hold.streamed,
         status=outcome.status,

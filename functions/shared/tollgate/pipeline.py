@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import (
     ForbiddenError,
     InvalidRequestError,
+    StreamBrokenError,
     TollgateError,
     UnavailableError,
-    UpstreamFailedError,
 )
-from tollgate.domain.holds import Bound, chat_bound, chat_input_tokens, max_tokens_of
+from tollgate.domain.holds import (
+    Bound,
+    chat_answers,
+    chat_bound,
+    chat_input_tokens,
+    max_tokens_of,
+)
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.ledger import Hold, scopes_of
-from tollgate.domain.models import ModelRef, resolve_model
-from tollgate.domain.prices import Cost, ModelCard, PriceBook, Rates, TokenUsage, cost
+from tollgate.domain.prices import Cost, ModelCard, PriceBook, Rates, TokenUsage
 from tollgate.ledger import Lease, Ledger, RefusedError, refusal_error
-from tollgate.metering import Attribution, Outcome, log_usage, usage_row
+from tollgate.metering import Attribution, Outcome, held_cost, log_usage, usage_row
 from tollgate.observability import logger
 from tollgate.policy import Party, Policies, allowed_model
-from tollgate.ports import ChatReply, ChatRequest, Clock, ModelRuntime, StreamEnd
+from tollgate.ports import (
+    ChatReply,
+    ChatRequest,
+    Clock,
+    ModelRuntime,
+    OutputDelta,
+    StreamEnd,
+    TextDelta,
+)
+from tollgate.pricing import LIST_PRICES, PriceTerms, Pricing, dearest_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from tollgate.domain.models import ModelRef
     from tollgate.domain.tenants import Caller
+    from tollgate.domain.usage import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +70,17 @@ class AdmittedCall:
     request: ChatRequest
     cost_center: str
     tags: Mapping[str, str]
+    terms: PriceTerms = LIST_PRICES
+
+    @property
+    def hold(self) -> Hold:
+        """What is held for it."""
+        return self.lease.hold
 
     @property
     def request_id(self) -> str:
         """Id of the call in the ledger."""
-        return self.lease.hold.request_id
+        return self.hold.request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,7 @@ class Admission:
             request=_request(ref, call, max_tokens, request_id, caller),
             cost_center=party.tenant.cost_center,
             tags={**party.tenant.tags, **party.app.tags},
+            terms=PriceTerms.of(party.tenant),
         )
 
     def _hold(self, hold: Hold, bound: Bound, party: Party, now: datetime) -> Lease:
@@ -156,12 +180,15 @@ class Calls:
         prices: PriceBook,
         region: str,
         clock: Clock,
+        logged: bool = False,
     ) -> None:
+        """`logged`: the model service keeps invocation logs that the sweep can read."""
         self._ledger = ledger
         self._runtime = runtime
-        self._prices = prices
+        self._pricing = Pricing(prices, region)
         self._region = region
         self._clock = clock
+        self._logged = logged
 
     def chat(self, call: AdmittedCall) -> Answer:
         """Make the call and settle it. Raises the upstream errors."""
@@ -178,50 +205,83 @@ class Calls:
         Raises the upstream errors. When `on_text` fails, the stream is still read to its end,
         because the provider bills it to the end; the failure is raised once that is settled.
         """
-        texts: list[str] = []
-        first_token_at: datetime | None = None
-        undelivered: TollgateError | None = None
-        end: StreamEnd | None = None
+        received = _Received(on_text)
         try:
             for event in self._runtime.chat_stream(call.request):
-                if isinstance(event, StreamEnd):
-                    end = event
-                    continue
-                first_token_at = first_token_at or self._clock()
-                texts.append(event.text)
-                if undelivered is None:
-                    undelivered = _deliver(on_text, event.text)
-            if end is None:
-                raise UpstreamFailedError("the model's stream had no end", may_be_billed=True)
+                received.take(event, self._clock)
+            if received.end is None:
+                raise StreamBrokenError("the model's stream had no end", may_be_billed=True)
+        except StreamBrokenError as error:
+            self._break_off(call, error, received)
+            raise
         except TollgateError as error:
             self.fail(call, error)
             raise
-        reply = ChatReply([{"text": "".join(texts)}], end.stop_reason, end.usage, end.service_tier)
-        answer = self._succeed(call, reply, first_token_at)
-        if undelivered is not None:
-            raise undelivered
+        answer = self._succeed(call, received.reply(received.end), received.first_token_at)
+        if received.undelivered is not None:
+            raise received.undelivered
         return answer
 
     def fail(self, call: AdmittedCall, error: TollgateError) -> None:
-        """Settle a call that failed: it costs nothing, unless the provider may bill it."""
-        if error.may_be_billed:
-            # Its hold stays until a sweep accounts for it.
-            logger.warning(
-                "model call ended unknown",
-                extra={"request_id": call.request_id, "error_code": error.code},
-            )
-            return
-        outcome = Outcome(status="error", http_status=error.http_status, error_code=error.code)
-        self._settle(call, outcome)
+        """Settle a call that failed: it costs nothing, unless the provider may bill it.
+
+        A call whose answer was lost may have used all that it was held for.
+        """
+        if not error.may_be_billed:
+            self._settle(call, _failed("error", error))
+        elif self._logged:
+            self._hand_over(call, error)
+        else:
+            outcome = _failed("orphaned", error)
+            self._settle(call, replace(outcome, usage_source="hold", cost=held_cost(call.hold)))
 
     def extend(self, call: AdmittedCall, lease_seconds: int) -> bool:
         """Renew the hold from now; False when a sweep has ended it."""
         return self._ledger.extend(call.lease, int(self._clock().timestamp()) + lease_seconds)
 
+    def _break_off(self, call: AdmittedCall, error: StreamBrokenError, received: _Received) -> None:
+        """Account for a stream whose usage never came: by the log, else by what was received."""
+        if self._logged:
+            self._hand_over(call, error)
+            return
+        usage = self._most_used(call, received.size)
+        charged = self._cost(call, usage, "default")
+        outcome = replace(
+            _failed("aborted", error),
+            usage=usage,
+            usage_source="estimated",
+            cost=charged if charged.total <= call.hold.usd else held_cost(call.hold),
+            first_token_at=received.first_token_at,
+        )
+        self._settle(call, outcome)
+
+    def _most_used(self, call: AdmittedCall, received_bytes: int) -> TokenUsage:
+        """The bound of the input, and a token for every byte of output that came."""
+        hold, body = call.hold, call.request.body
+        most_output: int = body["inferenceConfig"]["maxTokens"] * chat_answers(body)
+        held_at = self._pricing.rates(hold.model, call.started_at, call.terms)
+        return dearest_usage(
+            held_at or Rates(),
+            hold.tokens - most_output,
+            min(received_bytes, most_output),
+            cached=_has_cache_point(body),
+        )
+
+    def _hand_over(self, call: AdmittedCall, error: TollgateError) -> None:
+        """Leave the call to the sweep, which reads its log: its hold expires now."""
+        logger.warning(
+            "model call ended unknown",
+            extra={"request_id": call.request_id, "error_code": error.code},
+        )
+        try:
+            self.extend(call, 0)
+        except UnavailableError:
+            logger.exception("hold not handed over", extra={"request_id": call.request_id})
+
     def _succeed(
         self, call: AdmittedCall, reply: ChatReply, first_token_at: datetime | None
     ) -> Answer:
-        charged = self._cost(call, reply)
+        charged = self._cost(call, reply.usage, reply.service_tier)
         outcome = Outcome(
             status="ok",
             http_status=200,
@@ -240,16 +300,10 @@ class Calls:
             remaining=self._settle(call, outcome),
         )
 
-    def _cost(self, call: AdmittedCall, reply: ChatReply) -> Cost:
-        ref = resolve_model(call.lease.hold.model)
-        _, held_at = _priced(self._prices, ref, self._region, call.started_at)
-        served = self._prices.rates(
-            ref, region=self._region, at=call.started_at, tier=reply.service_tier
-        )
-        if served is None:
-            # A tier without a price: book the price it was held at and flag it for re-pricing.
-            return replace(cost(held_at, reply.usage), priced=False)
-        return cost(served, reply.usage)
+    def _cost(self, call: AdmittedCall, usage: TokenUsage, tier: str) -> Cost:
+        charged = self._pricing.charge(call.hold.model, call.started_at, call.terms, usage, tier)
+        # A job may run under a later price book than the one it was held under.
+        return held_cost(call.hold, priced=False) if charged is None else charged
 
     def _settle(self, call: AdmittedCall, outcome: Outcome) -> int | None:
         attribution = Attribution(
@@ -258,9 +312,10 @@ class Calls:
             cost_center=call.cost_center,
             tags=call.tags,
             region=self._region,
-            price_version=self._prices.version,
+            price_version=self._pricing.version(call.terms),
+            model_arns=call.terms.model_arns,
         )
-        row = usage_row(call.lease.hold, attribution, outcome, self._clock())
+        row = usage_row(call.hold, attribution, outcome, self._clock())
         if row.total_cost > row.held:
             logger.error("cost above hold", extra={"request_id": row.request_id})
         try:
@@ -274,6 +329,55 @@ class Calls:
             return None
         log_usage(row)
         return remaining
+
+
+class _Received:
+    """What came of a stream so far."""
+
+    def __init__(self, on_text: Callable[[str], None]) -> None:
+        self._on_text = on_text
+        self._texts: list[str] = []
+        self.size = 0
+        self.first_token_at: datetime | None = None
+        self.end: StreamEnd | None = None
+        self.undelivered: Exception | None = None
+
+    def take(self, event: TextDelta | OutputDelta | StreamEnd, clock: Clock) -> None:
+        if isinstance(event, StreamEnd):
+            self.end = event
+            return
+        self.first_token_at = self.first_token_at or clock()
+        if isinstance(event, OutputDelta):
+            self.size += event.size
+            return
+        self.size += len(event.text.encode(errors="surrogatepass"))
+        self._texts.append(event.text)
+        if self.undelivered is None:
+            self._deliver(event.text)
+
+    def _deliver(self, text: str) -> None:
+        try:
+            self._on_text(text)
+        except Exception as error:  # noqa: BLE001 - raised again once the call is settled
+            self.undelivered = error
+
+    def reply(self, end: StreamEnd) -> ChatReply:
+        """The complete answer."""
+        text = "".join(self._texts)
+        return ChatReply([{"text": text}], end.stop_reason, end.usage, end.service_tier)
+
+
+def _has_cache_point(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(
+            key in ("cachePoint", "cache_control") or _has_cache_point(item)
+            for key, item in value.items()
+        )
+    return isinstance(value, list | tuple) and any(map(_has_cache_point, value))
+
+
+def _failed(status: Status, error: TollgateError) -> Outcome:
+    return Outcome(status=status, http_status=error.http_status, error_code=error.code)
 
 
 def _priced(prices: PriceBook, ref: ModelRef, region: str, at: datetime) -> tuple[ModelCard, Rates]:
@@ -292,14 +396,6 @@ def _priced(prices: PriceBook, ref: ModelRef, region: str, at: datetime) -> tupl
             code="wrong_operation",
         )
     return card, rates
-
-
-def _deliver(on_text: Callable[[str], None], text: str) -> TollgateError | None:
-    try:
-        on_text(text)
-    except TollgateError as error:
-        return error
-    return None
 
 
 def _check_input_limit(ref: ModelRef, bound: Bound, rates: Rates) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
+from tollgate.adapters.invocation_logs import S3InvocationLogs
 from tollgate.adapters.jobs import DynamoJobs
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.usage import DynamoUsage
@@ -16,11 +18,15 @@ from tollgate.clock import utc_now
 from tollgate.config import load
 from tollgate.domain.prices import load_default
 from tollgate.observability import logger, metrics
+from tollgate.pricing import Pricing
+from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
 from tollgate_sweep.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tollgate.ports import InvocationLogs
 
 
 @cache
@@ -28,15 +34,27 @@ def build_service() -> SweepService:
     """Composes the function once per process."""
     settings = load(Settings)
     dynamodb = aws.dynamodb()
+    rows = Rows(
+        DynamoTenants(dynamodb, settings.tenants_table),
+        Pricing(load_default(), settings.aws_region),
+        settings.aws_region,
+    )
     return SweepService(
         accounts=DynamoAccounts(dynamodb, settings.accounts_table),
         usage=DynamoUsage(dynamodb, settings.usage_table),
-        tenants=DynamoTenants(dynamodb, settings.tenants_table),
         jobs=DynamoJobs(dynamodb, settings.streams_table),
-        region=settings.aws_region,
-        price_version=load_default().version,
+        rows=rows,
+        logs=_invocation_logs(settings),
+        log_grace=timedelta(minutes=int(settings.log_grace_minutes)),
         clock=utc_now,
     )
+
+
+def _invocation_logs(settings: Settings) -> InvocationLogs | None:
+    bucket, root = settings.invocation_logs_bucket, settings.invocation_logs_root
+    if bucket is None or root is None:
+        return None
+    return S3InvocationLogs(aws.s3(), bucket, root, settings.aws_region)
 
 
 @logger.inject_lambda_context
@@ -44,5 +62,7 @@ def build_service() -> SweepService:
 def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """One sweep; returns the counts."""
     ended = build_service().sweep()
-    metrics.add_metric(name="OrphanedCalls", unit=MetricUnit.Count, value=ended["orphaned"])
+    for name in ("orphaned", "resolved", "waiting"):
+        metric = f"{name.capitalize()}Calls"
+        metrics.add_metric(name=metric, unit=MetricUnit.Count, value=ended[name])
     return ended

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
-from tests.fakes.world import app, tenant
+import pytest
+
+from tests.fakes.invocation_logs import FakeInvocationLogs
+from tests.fakes.world import NOVA_LITE, app, caller, tenant
 from tests.unit.shared.test_jobs import JobWorld
-from tollgate.domain.errors import TollgateError
+from tests.unit.shared.test_pipeline import BOOK
+from tollgate.domain.errors import StreamBrokenError, UnavailableError, UpstreamTimeoutError
+from tollgate.domain.invocation_logs import LoggedCall
+from tollgate.domain.prices import TokenUsage
 from tollgate.domain.tenants import Budget
+from tollgate.pricing import Pricing
+from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
 
 
 class SweepWorld(JobWorld):
     """A gateway and its sweep over the same fakes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, logged: bool = False) -> None:
         super().__init__()
+        self.logs = FakeInvocationLogs()
+        self.calls = self.calls_over(self.usage, logged=logged)
+        self.wire()
         self.sweep = SweepService(
             accounts=self.accounts,
             usage=self.usage,
-            tenants=self.tenants,
             jobs=self.jobs,
-            region="us-east-1",
-            price_version="2026-11-01",
+            rows=Rows(self.tenants, Pricing(BOOK, "us-east-1"), "us-east-1"),
+            logs=self.logs if logged else None,
+            log_grace=timedelta(minutes=65),
             clock=self.clock,
         )
 
@@ -31,12 +44,22 @@ class SweepWorld(JobWorld):
             assert account.month_committed == account.month_spent + account.held
             assert account.month_spent == sum(r.total_cost for r in self.usage.rows.values())
 
+    def log(self, request_id: str, **changes: Any) -> None:  # noqa: ANN401
+        """Have a call of 10 input and 5 output tokens logged."""
+        call = LoggedCall(request_id, TokenUsage(input=10, output=5), "default", None, None)
+        self.logs.log(replace(call, **changes))
+
+
+def counts(**changed: int) -> dict[str, int]:
+    none = {"settled": 0, "resolved": 0, "orphaned": 0, "released": 0, "waiting": 0}
+    return {**none, **changed}
+
 
 def test_a_live_hold_is_left_alone() -> None:
     world = SweepWorld()
     world.admit()
 
-    assert world.sweep.sweep() == {"settled": 0, "orphaned": 0, "released": 0}
+    assert world.sweep.sweep() == counts()
     assert world.open_holds == 1
 
 
@@ -45,7 +68,7 @@ def test_a_call_whose_caller_died_is_booked_at_its_hold() -> None:
     held = world.admit().lease.hold
     world.clock.advance(seconds=301)
 
-    assert world.sweep.sweep() == {"settled": 0, "orphaned": 1, "released": 0}
+    assert world.sweep.sweep() == counts(orphaned=1)
 
     row = world.row
     assert (row.status, row.usage_source, row.error_code) == ("orphaned", "hold", "caller_lost")
@@ -61,7 +84,7 @@ def test_sweeping_again_changes_nothing() -> None:
     world.clock.advance(seconds=301)
     world.sweep.sweep()
 
-    assert world.sweep.sweep() == {"settled": 0, "orphaned": 0, "released": 0}
+    assert world.sweep.sweep() == counts()
     world.check_books()
 
 
@@ -79,7 +102,7 @@ def test_a_settlement_that_stopped_half_way_is_finished_at_its_row() -> None:
     )
     world.clock.advance(seconds=301)
 
-    assert world.sweep.sweep() == {"settled": 1, "orphaned": 0, "released": 0}
+    assert world.sweep.sweep() == counts(settled=1)
 
     swept = world.accounts.get("tenant#acme")
     assert swept is not None
@@ -95,7 +118,7 @@ def test_a_leaf_hold_without_the_tenants_was_never_called() -> None:
     world.accounts.settle("tenant#acme", admitted.lease.hold, 0, None)
     world.clock.advance(seconds=301)
 
-    assert world.sweep.sweep() == {"settled": 0, "orphaned": 0, "released": 1}
+    assert world.sweep.sweep() == counts(released=1)
     assert world.usage.rows == {}
     assert world.open_holds == 0
 
@@ -118,7 +141,7 @@ def test_a_job_that_nobody_claimed_costs_nothing() -> None:
     job_id = world.start()
     world.clock.advance(seconds=2000)
 
-    assert world.sweep.sweep() == {"settled": 0, "orphaned": 0, "released": 1}
+    assert world.sweep.sweep() == counts(released=1)
 
     assert (world.row.status, world.row.total_cost) == ("error", 0)
     job = world.jobs.get(job_id)
@@ -128,15 +151,48 @@ def test_a_job_that_nobody_claimed_costs_nothing() -> None:
     assert world.runtime.requests == []
 
 
-def test_a_job_whose_producer_died_is_booked_at_its_hold() -> None:
+class Died(BaseException):
+    """The process is gone: nothing after this line runs."""
+
+
+def die() -> None:
+    raise Died
+
+
+def test_a_job_whose_producer_died_is_booked_at_its_hold_and_fails() -> None:
     world = SweepWorld()
     job_id = world.start()
-    world.runtime.error = TollgateError("cut", may_be_billed=True)
-    world.runner.run(job_id)
+    world.runtime.during_call = die
+    with pytest.raises(Died):
+        world.runner.run(job_id)
     world.clock.advance(seconds=2000)
 
-    assert world.sweep.sweep()["orphaned"] == 1
+    assert world.sweep.sweep() == counts(orphaned=1)
+
+    assert (world.row.status, world.row.usage_source) == ("orphaned", "hold")
     assert world.row.total_cost == world.row.held
+    job = world.jobs.get(job_id)
+    assert job is not None
+    assert (job.status, job.result["error"]["code"]) == ("failed", "job_expired")
+    world.check_books()
+
+
+def test_a_job_whose_producer_died_after_its_row_fails_at_what_it_cost() -> None:
+    world = SweepWorld()
+    job_id = world.start()
+    settle = world.accounts.settle
+    world.accounts.settle = lambda *_: die()  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        world.runner.run(job_id)
+    world.accounts.settle = settle  # type: ignore[method-assign]
+    world.clock.advance(seconds=2000)
+
+    assert world.sweep.sweep() == counts(settled=1)
+
+    assert world.row.status == "ok"
+    job = world.jobs.get(job_id)
+    assert job is not None
+    assert job.status == "failed"
     world.check_books()
 
 
@@ -165,3 +221,182 @@ def test_a_caller_that_outlives_its_lease_agrees_with_the_sweep() -> None:
 
     assert world.row.status == "orphaned"
     world.check_books()
+
+
+# --- With invocation logs -----------------------------------------------------------------------
+
+
+def test_a_logged_call_is_booked_at_what_it_used() -> None:
+    world = SweepWorld(logged=True)
+    admitted = world.admit()
+    world.log(admitted.request_id, stop_reason="end_turn")
+    world.clock.advance(seconds=301)
+
+    assert world.sweep.sweep() == counts(resolved=1)
+
+    row = world.row
+    assert (row.status, row.usage_source, row.error_code) == ("orphaned", "provider", "caller_lost")
+    assert (row.input_tokens, row.output_tokens, row.stop_reason) == (10, 5, "end_turn")
+    assert row.total_cost == 10 * 2_000_000 + 5 * 10_000_000
+    assert (row.price_version, row.priced) == ("2026-11-01", True)
+    assert world.open_holds == 0
+    world.check_books()
+
+
+def test_a_call_waits_for_its_log_and_is_then_taken_as_never_made() -> None:
+    world = SweepWorld(logged=True)
+    world.admit()
+    world.clock.advance(seconds=299 + 65 * 60)
+
+    assert world.sweep.sweep() == counts(waiting=1)
+    assert world.open_holds == 1
+    world.clock.advance(seconds=2)
+    assert world.sweep.sweep() == counts(released=1)
+
+    assert (world.row.status, world.row.error_code) == ("error", "never_called")
+    assert world.row.total_cost == 0
+    assert world.open_holds == 0
+    world.check_books()
+
+
+def test_what_incomplete_logs_lack_is_booked_at_its_hold() -> None:
+    world = SweepWorld(logged=True)
+    world.admit()
+    world.logs.complete = False
+    world.clock.advance(seconds=301)
+    assert world.sweep.sweep() == counts(waiting=1)
+    world.clock.advance(minutes=65)
+
+    assert world.sweep.sweep() == counts(orphaned=1)
+
+    assert (world.row.usage_source, world.row.total_cost) == ("hold", world.row.held)
+    world.check_books()
+
+
+def test_a_lost_answer_is_resolved_by_the_next_sweep() -> None:
+    world = SweepWorld(logged=True)
+    world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
+    admitted = world.admit()
+    with pytest.raises(UpstreamTimeoutError):
+        world.calls.chat(admitted)
+    world.log(admitted.request_id)
+    world.clock.advance(seconds=1)
+
+    assert world.sweep.sweep() == counts(resolved=1)
+    assert world.open_holds == 0
+
+
+def test_a_broken_stream_of_a_live_producer_is_an_aborted_call() -> None:
+    world = SweepWorld(logged=True)
+    world.runtime.error = StreamBrokenError("cut", may_be_billed=True)
+    job_id = world.start()
+    world.runner.run(job_id)
+    world.log(job_id)
+    world.clock.advance(seconds=1)
+
+    assert world.sweep.sweep() == counts(resolved=1)
+
+    row = world.row
+    assert (row.status, row.error_code) == ("aborted", "upstream_stream_broken")
+    assert (row.http_status, row.usage_source) == (502, "provider")
+    assert world.reader.read(caller(), job_id, cursor=0, wait=0).job.result["error"]["code"] == (
+        "upstream_stream_broken"
+    )
+
+
+def test_a_call_that_failed_upstream_costs_what_was_logged() -> None:
+    world = SweepWorld(logged=True)
+    first, second = world.admit(), world.admit()
+    world.log(first.request_id, error_code="ThrottlingException", usage=TokenUsage())
+    world.log(second.request_id, error_code="ModelStreamErrorException")
+    world.clock.advance(seconds=301)
+
+    assert world.sweep.sweep() == counts(resolved=2)
+
+    rows = world.usage.rows
+    throttled, broken = rows[first.request_id], rows[second.request_id]
+    assert (throttled.status, throttled.http_status, throttled.total_cost) == ("error", 502, 0)
+    assert throttled.error_code == "ThrottlingException"
+    assert (broken.status, broken.total_cost) == ("error", 10 * 2_000_000 + 5 * 10_000_000)
+    world.check_books()
+
+
+def test_a_success_that_was_logged_without_figures_is_booked_at_its_hold() -> None:
+    world = SweepWorld(logged=True)
+    world.log(world.admit().request_id, usage=None)
+    world.clock.advance(seconds=301)
+
+    world.sweep.sweep()
+
+    assert (world.row.usage_source, world.row.total_cost) == ("hold", world.row.held)
+
+
+def test_cache_writes_of_unknown_lifetime_count_as_the_dearer() -> None:
+    world = SweepWorld(logged=True)
+    rates = {"cache_write_5m": "3", "cache_write_1h": "4"}
+    world.tenants.tenants["acme"] = tenant(prices={NOVA_LITE: {"in_region": {"default": rates}}})
+    usage = TokenUsage(input=10, output=5, cache_write_5m=7)
+    world.log(world.admit().request_id, usage=usage, split_known=False)
+    world.clock.advance(seconds=301)
+
+    world.sweep.sweep()
+
+    row = world.row
+    assert (row.cache_write_5m_tokens, row.cache_write_1h_tokens) == (0, 7)
+    assert (row.cache_cost, row.usage_source) == (7 * 4_000_000, "estimated")
+    assert row.price_version.startswith("2026-11-01+")
+
+
+def test_a_model_that_lost_its_price_is_booked_at_its_hold_and_flagged() -> None:
+    world = SweepWorld(logged=True)
+    arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123"
+    admitted = world.admit()
+    account = world.accounts.get("tenant#acme")
+    assert account is not None
+    hold = replace(admitted.hold, model=arn)
+    world.accounts.place(replace(account, holds={hold.request_id: hold}))
+    world.log(hold.request_id)
+    world.clock.advance(seconds=301)
+
+    world.sweep.sweep()
+
+    assert (world.row.model_id, world.row.priced) == (arn, False)
+    assert (world.row.input_tokens, world.row.total_cost) == (10, hold.usd)
+
+
+def test_all_unknown_calls_are_looked_for_at_once() -> None:
+    world = SweepWorld(logged=True)
+    ids = {world.admit().request_id for _ in range(3)}
+    world.clock.advance(seconds=301)
+
+    world.sweep.sweep()
+
+    assert world.logs.searches == [ids]
+
+
+def test_jobs_and_settlements_end_although_the_logs_are_down() -> None:
+    class Down(FakeInvocationLogs):
+        def find(self, requests: object) -> Any:  # noqa: ANN401, ARG002
+            raise UnavailableError("bucket down")
+
+    world = SweepWorld(logged=True)
+    world.start()
+    waiting = world.admit()
+    sweep = SweepService(
+        accounts=world.accounts,
+        usage=world.usage,
+        jobs=world.jobs,
+        rows=Rows(world.tenants, Pricing(BOOK, "us-east-1"), "us-east-1"),
+        logs=Down(),
+        log_grace=timedelta(minutes=65),
+        clock=world.clock,
+    )
+    world.clock.advance(seconds=2000)
+
+    with pytest.raises(UnavailableError):
+        sweep.sweep()
+
+    account = world.accounts.get("tenant#acme")
+    assert account is not None
+    assert set(account.holds) == {waiting.request_id}
+    assert world.sweep.sweep() == counts(waiting=1)

@@ -14,6 +14,7 @@ from tests.unit.shared.test_pipeline import World
 from tollgate.domain.errors import (
     GoneError,
     NotFoundError,
+    StreamBrokenError,
     TollgateError,
     UnavailableError,
     UpstreamThrottledError,
@@ -22,6 +23,7 @@ from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import QUEUE_SECONDS, RESULT_SECONDS, RUN_SECONDS, Job
 from tollgate.domain.tenants import Limits
 from tollgate.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
+from tollgate.ports import TextDelta
 
 if TYPE_CHECKING:
     from tollgate.pipeline import AdmittedCall
@@ -293,7 +295,7 @@ def test_a_dependency_that_fails_before_the_claim_asks_for_redelivery() -> None:
 
 def test_many_small_deltas_become_few_chunks() -> None:
     world = JobWorld()
-    world.runtime.deltas = ["word "] * 500
+    world.runtime.events = [TextDelta("word ")] * 500
     job_id = world.start()
 
     world.runner.run(job_id)
@@ -345,4 +347,17 @@ def test_errors_of_the_gateway_are_errors_of_the_job() -> None:
     world.runner.run(job_id)
 
     assert world.reader.read(caller(), job_id, cursor=0, wait=0).job.status == "failed"
-    assert world.open_holds == 1
+    assert world.open_holds == 0
+
+
+def test_a_job_whose_stream_broke_keeps_its_text_and_is_charged_for_it() -> None:
+    world = JobWorld()
+    world.runtime.error = StreamBrokenError("cut", may_be_billed=True)
+    job_id = world.start()
+
+    world.runner.run(job_id)
+
+    view = world.reader.read(caller(), job_id, cursor=0, wait=0)
+    assert (view.job.status, view.text) == ("failed", "hello")
+    assert view.job.result["error"]["code"] == "upstream_stream_broken"
+    assert (world.row.status, world.row.output_tokens) == ("aborted", 5)

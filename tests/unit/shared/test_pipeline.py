@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from tollgate.domain.errors import (
     BudgetExceededError,
     ForbiddenError,
     InvalidRequestError,
+    StreamBrokenError,
     TollgateError,
     UnavailableError,
     UpstreamThrottledError,
@@ -23,9 +25,13 @@ from tollgate.domain.tenants import Budget, Limits, Tenant
 from tollgate.ledger import Ledger
 from tollgate.pipeline import Admission, AdmittedCall, Calls, ChatCall
 from tollgate.policy import CACHE_SECONDS, Policies
+from tollgate.ports import OutputDelta, TextDelta
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tollgate.domain.usage import UsageRow
+    from tollgate.ports import ChatRequest
 
 # 2 USD per million input tokens is 2,000,000 picodollars a token.
 BOOK = PriceBook(
@@ -82,9 +88,14 @@ BOOK = PriceBook(
 class World:
     """A pipeline over fakes."""
 
-    def __init__(self, policy: Tenant | None = None, runtime: FakeRuntime | None = None) -> None:
+    def __init__(
+        self,
+        policy: Tenant | None = None,
+        runtime: FakeRuntime | None = None,
+        accounts: FakeAccounts | None = None,
+    ) -> None:
         self.tenants = FakeTenants(policy or tenant())
-        self.accounts = FakeAccounts()
+        self.accounts = accounts or FakeAccounts()
         self.usage = FakeUsage()
         self.runtime = runtime or FakeRuntime()
         self.clock = FakeClock()
@@ -97,13 +108,14 @@ class World:
         )
         self.calls = self.calls_over(self.usage)
 
-    def calls_over(self, usage: FakeUsage) -> Calls:
+    def calls_over(self, usage: FakeUsage, *, logged: bool = False) -> Calls:
         return Calls(
             ledger=Ledger(self.accounts, usage),
             runtime=self.runtime,
             prices=BOOK,
             region="us-east-1",
             clock=self.clock,
+            logged=logged,
         )
 
     def admit(self, *, streamed: bool = False, **changes: Any) -> AdmittedCall:  # noqa: ANN401
@@ -267,14 +279,55 @@ def test_a_failed_call_costs_nothing_and_leaves_an_error_row() -> None:
     assert world.open_holds == 0
 
 
-def test_a_call_that_may_be_billed_keeps_its_hold_for_the_sweep() -> None:
+def test_a_lost_answer_is_booked_at_its_hold_at_once() -> None:
     world = World()
+    world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
+    admitted = world.admit()
+
+    with pytest.raises(UpstreamTimeoutError):
+        world.calls.chat(admitted)
+
+    row = world.row
+    assert (row.status, row.usage_source) == ("orphaned", "hold")
+    assert (row.http_status, row.error_code) == (504, "upstream_timeout")
+    assert row.total_cost == row.other_cost == admitted.hold.usd
+    assert world.open_holds == 0
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_with_invocation_logs_a_lost_answer_is_left_to_the_sweep(*, streamed: bool) -> None:
+    world = World()
+    world.runtime.error = StreamBrokenError("cut", may_be_billed=True)
+    calls = world.calls_over(world.usage, logged=True)
+    admitted = world.admit(streamed=streamed)
+    world.clock.advance(seconds=5)
+
+    with pytest.raises(StreamBrokenError):
+        if streamed:
+            calls.stream(admitted, lambda _: None)
+        else:
+            calls.chat(admitted)
+
+    assert world.usage.rows == {}
+    account = world.accounts.get("tenant#acme")
+    assert account is not None
+    (hold,) = account.holds.values()
+    assert hold.usd == admitted.hold.usd
+    # The sweep need not wait for the lease to end.
+    assert hold.expires_at == int(world.clock().timestamp())
+
+
+def test_the_caller_gets_the_upstream_error_although_the_ledger_is_down() -> None:
+    class Down(FakeAccounts):
+        def extend(self, account_id: str, request_id: str, expires_at: int) -> bool:
+            raise UnavailableError("down")
+
+    world = World(accounts=Down())
     world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
 
     with pytest.raises(UpstreamTimeoutError):
-        world.calls.chat(world.admit())
+        world.calls_over(world.usage, logged=True).chat(world.admit())
 
-    assert world.usage.rows == {}
     assert world.open_holds == 1
 
 
@@ -326,15 +379,16 @@ def test_a_stream_hands_out_its_text_and_is_metered() -> None:
     assert world.row.total_cost == answer.cost.total > 0
 
 
-def test_a_stream_whose_consumer_fails_is_still_metered() -> None:
+@pytest.mark.parametrize("failure", [UnavailableError("table down"), OSError("gone")])
+def test_a_stream_whose_consumer_fails_is_still_metered(failure: Exception) -> None:
     world = World()
     calls: list[str] = []
 
     def fail(text: str) -> None:
         calls.append(text)
-        raise UnavailableError("table down")
+        raise failure
 
-    with pytest.raises(UnavailableError):
+    with pytest.raises(type(failure)):
         world.calls.stream(world.admit(streamed=True), fail)
 
     assert calls == ["hel"]
@@ -342,14 +396,91 @@ def test_a_stream_whose_consumer_fails_is_still_metered() -> None:
     assert world.row.total_cost > 0
 
 
-def test_a_broken_stream_keeps_its_hold_for_the_sweep() -> None:
-    world = World()
-    world.runtime.error = TollgateError("cut", may_be_billed=True)
+def broken_stream(world: World, *events: Any, **changes: Any) -> UsageRow:  # noqa: ANN401
+    """The row of a stream that brought these events and then broke."""
+    world.runtime.events = events
+    world.runtime.error = StreamBrokenError("cut", may_be_billed=True)
+    with pytest.raises(StreamBrokenError):
+        world.calls.stream(world.admit(streamed=True, **changes), lambda _: None)
+    return world.row
 
-    with pytest.raises(TollgateError):
+
+def test_a_broken_stream_is_estimated_from_what_came_and_frees_its_slot() -> None:
+    world = World(tenant(limits=Limits(concurrent_requests=1)))
+
+    row = broken_stream(world, TextDelta("h\u00e9l"), OutputDelta(7), max_tokens=100)
+
+    assert (row.status, row.usage_source) == ("aborted", "estimated")
+    assert (row.http_status, row.error_code) == (502, "upstream_stream_broken")
+    # The input's bound is what was held besides the output, and a byte is at most a token.
+    assert row.output_tokens == len("h\u00e9l".encode()) + 7 == 11
+    assert row.held == row.input_tokens * 2_000_000 + 100 * 10_000_000
+    assert row.input_cost == row.input_tokens * 2_000_000
+    assert row.output_cost == 11 * 10_000_000
+    assert row.total_cost == row.input_cost + row.output_cost < row.held
+    assert row.priced
+    assert world.open_holds == 0
+    world.admit()
+
+
+def test_the_estimate_of_a_broken_stream_never_exceeds_its_hold() -> None:
+    row = broken_stream(World(), TextDelta("x" * 1000), max_tokens=100)
+
+    assert row.output_tokens == 100
+    assert row.total_cost == row.held
+
+
+def test_a_stream_that_broke_before_any_text_is_charged_its_input() -> None:
+    row = broken_stream(World())
+
+    assert row.output_tokens == 0
+    assert row.total_cost == row.input_cost > 0
+    assert row.first_token_ms is None
+
+
+def test_input_that_may_have_been_written_to_the_cache_is_charged_as_such() -> None:
+    prices = {NOVA_LITE: {"in_region": {"default": {"cache_write_1h": "3"}}}}
+    blocks = [{"text": "hi"}, {"cachePoint": {"type": "default"}}]
+    body = {"messages": [{"role": "user", "content": blocks}]}
+    plain = broken_stream(World(tenant(prices=prices)))
+    cached = broken_stream(World(tenant(prices=prices)), body=body)
+
+    assert (plain.input_cost, plain.cache_cost) == (plain.input_tokens * 2_000_000, 0)
+    assert cached.input_tokens == 0
+    assert cached.cache_cost == cached.cache_write_1h_tokens * 3_000_000 > 0
+
+
+def test_a_stream_without_its_end_is_a_broken_one() -> None:
+    class Endless(FakeRuntime):
+        def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta]:  # noqa: ARG002
+            yield TextDelta("hel")
+
+    world = World(runtime=Endless())
+
+    with pytest.raises(StreamBrokenError):
         world.calls.stream(world.admit(streamed=True), lambda _: None)
 
-    assert (world.usage.rows, world.open_holds) == ({}, 1)
+    assert (world.row.status, world.row.output_tokens) == ("aborted", 3)
+
+
+def test_a_call_is_priced_on_the_terms_of_its_admission() -> None:
+    arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123"
+    world = World(
+        tenant(
+            model_arns={arn: NOVA_LITE},
+            prices={NOVA_LITE: {"in_region": {"default": {"input": "1"}}}},
+        )
+    )
+    admitted = world.admit()
+    admitted = replace(
+        admitted, lease=replace(admitted.lease, hold=replace(admitted.hold, model=arn))
+    )
+
+    answer = world.calls.chat(admitted)
+
+    assert answer.cost.total == 10 * 1_000_000 + 5 * 10_000_000
+    assert (world.row.model_id, world.row.inference_profile_arn) == (NOVA_LITE, arn)
+    assert world.row.price_version.startswith("2026-11-01+")
 
 
 def test_policy_changes_are_in_force_after_the_cache_time() -> None:

@@ -19,6 +19,7 @@ from tollgate.domain.errors import (
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
+    StreamBrokenError,
     TollgateError,
     UnavailableError,
     UpstreamFailedError,
@@ -26,7 +27,7 @@ from tollgate.domain.errors import (
     UpstreamTimeoutError,
 )
 from tollgate.domain.prices import TokenUsage
-from tollgate.ports import ChatReply, ChatRequest, StreamEnd, TextDelta
+from tollgate.ports import ChatReply, ChatRequest, OutputDelta, StreamEnd, TextDelta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +59,7 @@ class BedrockRuntime:
             service_tier=_tier(answer),
         )
 
-    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | StreamEnd]:
+    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
         """ConverseStream. A stream that breaks or stops short raises with `may_be_billed`."""
         try:
             events = self._client.converse_stream(**_parameters(request))["stream"]
@@ -68,9 +69,9 @@ class BedrockRuntime:
         try:
             for event in events:
                 if "contentBlockDelta" in event:
-                    text = event["contentBlockDelta"]["delta"].get("text")
-                    if text:
-                        yield TextDelta(text)
+                    yield _delta(event["contentBlockDelta"]["delta"])
+                elif "contentBlockStart" in event:
+                    yield OutputDelta(_size(event["contentBlockStart"]["start"]))
                 elif "messageStop" in event:
                     stop_reason = event["messageStop"]["stopReason"]
                 elif "metadata" in event:
@@ -131,10 +132,27 @@ def _tier(answer: Mapping[str, Any]) -> str:
     return tier
 
 
-def _broken_stream() -> UpstreamFailedError:
-    return UpstreamFailedError(
+def _delta(delta: Mapping[str, Any]) -> TextDelta | OutputDelta:
+    text = delta.get("text")
+    return OutputDelta(_size(delta)) if text is None else TextDelta(text)
+
+
+def _size(value: object) -> int:
+    """Bytes of all that a piece of output says: tool names and input, reasoning, signatures."""
+    if isinstance(value, str):
+        return len(value.encode(errors="surrogatepass"))
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_size(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(_size(item) for item in value)
+    return 0
+
+
+def _broken_stream() -> StreamBrokenError:
+    return StreamBrokenError(
         "the model's stream broke before it ended; the text so far is what there is",
-        code="upstream_stream_broken",
         may_be_billed=True,
     )
 

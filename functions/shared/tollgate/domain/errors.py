@@ -114,6 +114,12 @@ class UpstreamFailedError(TollgateError):
     code = "upstream_failed"
 
 
+class StreamBrokenError(UpstreamFailedError):
+    """A stream that had begun ended before the service said what it used."""
+
+    code = "upstream_stream_broken"
+
+
 class UnavailableError(TollgateError):
     """A dependency of the gateway cannot be reached."""
 

@@ -1,0 +1,106 @@
+"""What a call costs: the price book under the terms that the tenant's policy sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.models import ModelRef, UnsupportedModelId, resolve_model
+from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage, cost
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tollgate.domain.tenants import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTerms:
+    """The part of a tenant's policy that prices its calls; see `Tenant` for the fields."""
+
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    model_arns: Mapping[str, str] = field(default_factory=dict)
+    unpriced: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> PriceTerms:
+        """The terms of a tenant."""
+        return cls(tenant.prices, tenant.model_arns, tenant.unpriced)
+
+
+LIST_PRICES = PriceTerms()
+
+
+class Pricing:
+    """Prices calls of one region."""
+
+    def __init__(self, book: PriceBook, region: str) -> None:
+        self._book = book
+        self._region = region
+
+    def version(self, terms: PriceTerms) -> str:
+        """The version that rows are stamped with: the book's, and the contract's if any."""
+        return self._book.with_overrides(terms.prices).version
+
+    def rates(
+        self, model: str, at: datetime, terms: PriceTerms, tier: str = "default"
+    ) -> Rates | None:
+        """The prices of a model id on a service tier, else the operator's ceiling, else None."""
+        book = self._book.with_overrides(terms.prices)
+        listed = book.rates(
+            model_ref(model, terms.model_arns), region=self._region, at=at, tier=tier
+        )
+        return PriceBook.ceiling(terms.unpriced) if listed is None else listed
+
+    def charge(
+        self, model: str, at: datetime, terms: PriceTerms, usage: TokenUsage, tier: str
+    ) -> Cost | None:
+        """The exact cost of a call that `tier` served; None for a model without any price.
+
+        A tier without a price is booked at the price that the call was held at, and flagged for
+        re-pricing.
+        """
+        book = self._book.with_overrides(terms.prices)
+        ref = model_ref(model, terms.model_arns)
+        served = book.rates(ref, region=self._region, at=at, tier=tier)
+        if served is not None:
+            return cost(served, usage)
+        held_at = self.rates(model, at, terms)
+        return None if held_at is None else replace(cost(held_at, usage), priced=False)
+
+
+def model_ref(model: str, model_arns: Mapping[str, str]) -> ModelRef:
+    """What an admitted model id stands for, even if its mapping has been removed since."""
+    try:
+        return resolve_model(model, model_arns)
+    except UnsupportedModelId:
+        return ModelRef(model, model, "in_region", None, model)
+
+
+def dearest_usage(
+    rates: Rates, input_tokens: int, output_tokens: int, *, cached: bool
+) -> TokenUsage:
+    """The dearest usage with these counts: what is known when the provider's own never came.
+
+    Without a cache point in the request (`cached`) no input token costs more than a plain one:
+    caching on a provider's own account only makes them cheaper.
+    """
+    prices = rates.for_input(input_tokens)
+    by_class = {
+        "input": prices.input,
+        "cache_write_5m": prices.cache_write_5m,
+        "cache_write_1h": prices.cache_write_1h,
+    }
+    dearest = max(by_class, key=lambda name: by_class[name] or 0) if cached else "input"
+    return replace(TokenUsage(output=output_tokens), **{dearest: input_tokens})
+
+
+def with_dearest_cache_writes(rates: Rates, usage: TokenUsage) -> TokenUsage:
+    """The usage with all cache writes, whose lifetime is not known, in the dearer class."""
+    prices = rates.for_input(usage.total_input)
+    if (prices.cache_write_1h or 0) <= (prices.cache_write_5m or 0):
+        return usage
+    return replace(
+        usage, cache_write_5m=0, cache_write_1h=usage.cache_write_5m + usage.cache_write_1h
+    )

@@ -1,0 +1,114 @@
+"""The usage rows of calls whose caller could not write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tollgate.domain.ids import request_time
+from tollgate.domain.prices import Rates
+from tollgate.metering import Attribution, Outcome, held_cost, usage_row
+from tollgate.pricing import LIST_PRICES, PriceTerms, Pricing, with_dearest_cache_writes
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tollgate.domain.invocation_logs import LoggedCall
+    from tollgate.domain.jobs import Job
+    from tollgate.domain.ledger import Hold
+    from tollgate.domain.tenants import Tenant
+    from tollgate.domain.usage import UsageRow
+    from tollgate.ports import Tenants
+
+CALLER_LOST = Outcome(status="orphaned", http_status=500, error_code="caller_lost")
+JOB_EXPIRED = Outcome(status="error", http_status=504, error_code="job_expired")
+# The logs are complete and have no such call: its caller died before it.
+NEVER_CALLED = Outcome(status="error", http_status=500, error_code="never_called")
+_UPSTREAM_STATUS = 502
+
+
+@dataclass(slots=True)
+class Orphan:
+    """A request with an expired hold: the hold and the accounts it stands on.
+
+    `is_whole` says that the tenant's own account has the hold, without which no call is made.
+    `job` is the long-poll job that it belongs to, None for a buffered call.
+    """
+
+    tenant_id: str
+    hold: Hold
+    account_ids: list[str] = field(default_factory=list)
+    is_whole: bool = False
+    job: Job | None = None
+
+
+class Rows:
+    """Makes rows under the tenant's policy as it is now."""
+
+    def __init__(self, tenants: Tenants, pricing: Pricing, region: str) -> None:
+        self._tenants = tenants
+        self._pricing = pricing
+        self._region = region
+
+    def at_no_cost(self, orphan: Orphan, outcome: Outcome, now: datetime) -> UsageRow:
+        """A row of a call that was never made."""
+        return self._row(orphan, self._tenants.tenant(orphan.tenant_id), outcome, now)
+
+    def at_hold(self, orphan: Orphan, now: datetime) -> UsageRow:
+        """A row at the most that the call can have cost."""
+        cost = held_cost(orphan.hold)
+        outcome = replace(_ended(orphan.job), usage_source="hold", cost=cost)
+        return self._row(orphan, self._tenants.tenant(orphan.tenant_id), outcome, now)
+
+    def as_logged(self, orphan: Orphan, call: LoggedCall, now: datetime) -> UsageRow:
+        """A row of what the model service logged; at the hold where it logged no figures."""
+        if call.usage is None:
+            return self.at_hold(orphan, now)
+        hold, usage = orphan.hold, call.usage
+        tenant = self._tenants.tenant(orphan.tenant_id)
+        terms = _terms(tenant)
+        started_at = request_time(hold.request_id)
+        if not call.split_known:
+            rates = self._pricing.rates(hold.model, started_at, terms, call.service_tier)
+            usage = with_dearest_cache_writes(rates or Rates(), usage)
+        charged = self._pricing.charge(hold.model, started_at, terms, usage, call.service_tier)
+        ended = _ended(orphan.job)
+        if call.error_code is not None:
+            ended = Outcome("error", _UPSTREAM_STATUS, call.error_code)
+        outcome = replace(
+            ended,
+            stop_reason=call.stop_reason,
+            usage=usage,
+            usage_source="provider" if call.split_known else "estimated",
+            cost=held_cost(hold, priced=False) if charged is None else charged,
+            service_tier=call.service_tier,
+        )
+        return self._row(orphan, tenant, outcome, now)
+
+    def _row(
+        self, orphan: Orphan, tenant: Tenant | None, outcome: Outcome, now: datetime
+    ) -> UsageRow:
+        app = None if tenant is None else tenant.apps.get(orphan.hold.app_id)
+        terms = _terms(tenant)
+        attribution = Attribution(
+            tenant_id=orphan.tenant_id,
+            tier="" if tenant is None else tenant.tier,
+            cost_center="" if tenant is None else tenant.cost_center,
+            tags={**(tenant.tags if tenant else {}), **(app.tags if app else {})},
+            region=self._region,
+            price_version=self._pricing.version(terms),
+            model_arns=terms.model_arns,
+        )
+        return usage_row(orphan.hold, attribution, outcome, now)
+
+
+def _terms(tenant: Tenant | None) -> PriceTerms:
+    return LIST_PRICES if tenant is None else PriceTerms.of(tenant)
+
+
+def _ended(job: Job | None) -> Outcome:
+    """How the call ended for its caller: a job whose producer lived has an error of its own."""
+    error = None if job is None else job.result.get("error")
+    if error is None:
+        return CALLER_LOST
+    return Outcome(status="aborted", http_status=error["http_status"], error_code=error["code"])
