@@ -14,12 +14,12 @@ output "jobs_queue_url" {
 }
 
 output "payloads_bucket_arn" {
-  description = "ARN of the bucket with the stored requests of jobs."
+  description = "ARN of the bucket with the stored requests of jobs and the answers that may be repeated."
   value       = aws_s3_bucket.payloads.arn
 }
 
 output "payloads_bucket_name" {
-  description = "Name of the bucket with the stored requests of jobs."
+  description = "Name of the bucket with the stored requests of jobs and the answers that may be repeated."
   value       = aws_s3_bucket.payloads.bucket
 }
 

@@ -35,7 +35,7 @@ variable "kms_key_arn" {
 }
 
 variable "payload_retention_days" {
-  description = "Days until a job's stored request expires; longer than any job lives."
+  description = "Days until a job's stored request or a stored answer expires; longer than any job lives and any answer is repeated."
   type        = number
   default     = 2
   nullable    = false

@@ -32,15 +32,21 @@ def blocks(language: str, section: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    """The variables the examples use, for a running gateway."""
-    with LocalStack() as stack:
-        yield {
-            **os.environ,
-            "TOLLGATE_URL": stack.url,
-            "TOLLGATE_KEY": stack.keys["customer1/websearch/primary"],
-            "TOLLGATE_TEAM": "customer1",
-        }
+def stack() -> Iterator[LocalStack]:
+    """A running gateway."""
+    with LocalStack() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def environment(stack: LocalStack) -> dict[str, str]:
+    """The variables the examples use."""
+    return {
+        **os.environ,
+        "TOLLGATE_URL": stack.url,
+        "TOLLGATE_KEY": stack.keys["customer1/websearch/primary"],
+        "TOLLGATE_TEAM": "customer1",
+    }
 
 
 def run(command: list[str], environment: dict[str, str]) -> str:
@@ -56,7 +62,7 @@ PROGRAMS = blocks("python", "Call it")
 
 
 def test_the_sections_have_their_examples() -> None:
-    assert (len(CURLS), len(PROGRAMS)) == (2, 2)
+    assert (len(CURLS), len(PROGRAMS)) == (2, 3)
 
 
 @pytest.mark.parametrize("block", CURLS, ids=["list", "chat"])
@@ -66,13 +72,25 @@ def test_curl(block: str, environment: dict[str, str]) -> None:
     assert answer.get("modelSummaries") or answer.get("generated_text")
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=["prompt", "stream"])
+@pytest.mark.parametrize("program", PROGRAMS, ids=["prompt", "stream", "retries"])
 def test_python(program: str, environment: dict[str, str]) -> None:
     printed = run([sys.executable, "-c", program], environment)
 
     *text, receipt = printed.strip().splitlines()
     assert "".join(text)
     assert re.search(r"0\.0000\d+", receipt)
+
+
+def test_retries_outlast_a_refusal_and_cost_one_call(
+    stack: LocalStack, environment: dict[str, str]
+) -> None:
+    stack.stub.fault(times=1, error="ThrottlingException")
+    before = len(stack.calls())
+
+    printed = run([sys.executable, "-c", PROGRAMS[2]], environment)
+
+    assert printed.splitlines()[-1].startswith("false 0.0000")
+    assert [call["http_status"] for call in stack.calls()[before:]] == [429, 200]
 
 
 def test_the_sample_tenant_is_valid(tmp_path: Path) -> None:
