@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -109,11 +110,11 @@ def exercise(stack: LocalStack) -> None:
     app.wait_for(job)
     app.get(f"/v1/jobs/{job}?wait=0")
     race_a_sweep(stack, lambda: app.wait_for(app.start("[stub:tokens=200] [stub:delta_ms=80]")))
-    # Calls that nobody knows the end of: the sweep finds their holds.
+    # Calls that nobody knows the end of.
     app.chat("[stub:cut=mid-stream]")
     app.wait_for(app.start("[stub:cut=mid-stream]"))
-    age_everything(stack)
-    stack.sweep()
+    sweep_under_way(stack, lambda: app.chat("[stub:delay_ms=1500]"))
+    sweep_under_way(stack, lambda: app.wait_for(app.start("[stub:delay_ms=1500]")))
     lose_a_job(stack, job)
     app.poll(job)
     lose_a_job(stack, job)
@@ -184,6 +185,22 @@ def open_requests(stack: LocalStack) -> set[str]:
 
 def race_a_sweep(stack: LocalStack, call: Callable[[], object]) -> None:
     """Lets a sweep's row stand before the call's own settlement comes."""
+    usage = DynamoUsage(stack.client("dynamodb"), "tollgate-local-usage")
+    with under_way(stack, call) as new:
+        for request_id in new:
+            usage.put(usage_row(request_id=request_id, status="orphaned", usage_source="hold"))
+
+
+def sweep_under_way(stack: LocalStack, call: Callable[[], object]) -> None:
+    """Lets a sweep find the hold of a call as if its caller had died."""
+    with under_way(stack, call):
+        age_everything(stack)
+        stack.sweep()
+
+
+@contextmanager
+def under_way(stack: LocalStack, call: Callable[[], object]) -> Iterator[set[str]]:
+    """Runs the block while a call has its hold, whose request id it gets."""
     before = open_requests(stack)
     running = threading.Thread(target=call)
     running.start()
@@ -191,9 +208,7 @@ def race_a_sweep(stack: LocalStack, call: Callable[[], object]) -> None:
     while not (new := open_requests(stack) - before):
         assert time.monotonic() < deadline, "the call places no hold"
         time.sleep(0.02)
-    usage = DynamoUsage(stack.client("dynamodb"), "tollgate-local-usage")
-    for request_id in new:
-        usage.put(usage_row(request_id=request_id, status="orphaned", usage_source="hold"))
+    yield new
     running.join()
 
 
