@@ -102,7 +102,9 @@ class Ledger:
             for scope in scopes:
                 placed.append(self._place(hold, scope, windows, touched))
         except (RefusedError, UnavailableError):
-            for account_id in touched:
+            # The tenant's hold goes first: what a failure leaves behind is then either whole, or
+            # without the tenant's hold, which a sweep knows from a call that was made.
+            for account_id in reversed(touched):
                 self._accounts.settle(account_id, hold, 0, None)
             raise
         return Lease(

@@ -1,0 +1,395 @@
+"""Every order in which calls, crashes, sweeps and changes of policy can meet in the ledger.
+
+A state machine for Hypothesis: its rules start calls and sweeps, let them make a step each, crash
+them or lose an answer, move the clock and change the tenant's policy. After every step the books
+must balance; in the end, every call has one row and every account equals its rows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.fakes.jobs import FakeJobs
+from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
+from tests.fakes.schedules import DISTURBANCES, Actor, Command, Stepping
+from tests.fakes.usage_rows import usage_row
+from tests.fakes.world import NOVA_LITE, NOW, FakeClock, app, caller, tenant
+from tests.unit.shared.test_pipeline import BOOK
+from tollgate.domain.errors import ForbiddenError, UnavailableError
+from tollgate.domain.ledger import (
+    Account,
+    Hold,
+    Scope,
+    Windows,
+    is_tenant_account,
+    layout_of,
+    roll_over,
+    scopes_of,
+    shard_account,
+)
+from tollgate.domain.tenants import Budget, Limits
+from tollgate.ledger import Ledger, RefusedError
+from tollgate.policy import Policies
+from tollgate.ports import Accounts, Admitted, Usage
+from tollgate.pricing import Pricing
+from tollgate_sweep.rows import Rows
+from tollgate_sweep.service import SweepService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tollgate.domain.usage import UsageRow
+
+TENANT = "tenant#acme"
+LEASE_SECONDS = 300
+PROCESSES = 3
+SPANS = (1, 16, 60, 299, 301, 3600, 86400, 31 * 86400)
+
+amounts = st.integers(0, 60)
+budgets = st.builds(
+    Budget,
+    month=st.none() | st.integers(0, 300),
+    day=st.none() | st.integers(0, 150),
+    is_hard=st.booleans(),
+)
+limits = st.builds(
+    Limits,
+    requests_per_minute=st.none() | st.integers(1, 6),
+    requests_per_day=st.none() | st.integers(1, 12),
+    tokens_per_minute=st.none() | st.integers(1, 100),
+    concurrent_requests=st.none() | st.integers(1, 5),
+)
+shard_counts = st.sampled_from((1, 1, 2, 3, 8))
+processes = st.integers(0, PROCESSES - 1)
+picks = st.integers(0, 1000)
+
+
+@dataclass
+class Call:
+    """A call of the gateway on its way."""
+
+    request_id: str
+    actor: Actor | None = None
+    admitted: bool = False
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """The ledger, three processes that use it, and everything that can go wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        logging.disable(logging.CRITICAL)
+        self.quiet = patch("tollgate_sweep.service.log_usage")
+        self.quiet.start()
+        self.clock = FakeClock()
+        self.accounts, self.usage = self.stores()
+        self.tenants = FakeTenants(tenant(apps={"web": app(), "bot": app(app_id="bot")}))
+        accounts: Any = Stepping(self.accounts, self.seen)
+        usage: Any = Stepping(self.usage, self.seen)
+        self.provider = Stepping(self, self.seen)
+        self.ledgers = [Ledger(accounts, usage) for _ in range(PROCESSES)]
+        self.policies = [Policies(self.tenants, self.clock) for _ in range(PROCESSES)]
+        self.stepping_sweep = self.sweep_over(accounts, usage)
+        self.calls: list[Call] = []
+        self.sweeps: list[Actor] = []
+        self.billed: dict[str, int] = {}
+        self.held_at: dict[str, set[str]] = defaultdict(set)
+        self.booked: dict[tuple[str, str], int] = {}
+        self.made = 0
+
+    def stores(self) -> tuple[Accounts, Usage]:
+        """The tables."""
+        return FakeAccounts(), FakeUsage()
+
+    def sweep_over(self, accounts: Accounts, usage: Usage) -> SweepService:
+        return SweepService(
+            accounts=accounts,
+            usage=usage,
+            jobs=FakeJobs(),
+            rows=Rows(self.tenants, Pricing(BOOK, "us-east-1"), "us-east-1"),
+            logs=None,
+            log_grace=timedelta(minutes=65),
+            clock=self.clock,
+        )
+
+    # --- What happens -----------------------------------------------------------------------
+
+    @initialize(budget=budgets, limits=limits, shards=shard_counts, web=budgets)
+    def deploy(self, budget: Budget, limits: Limits, shards: int, web: Budget) -> None:
+        self.set_policy(budget=budget, limits=limits, shards=shards)
+        self.set_web(budget=web)
+
+    @rule(
+        process=processes,
+        app_id=st.sampled_from(("web", "bot")),
+        usd=amounts,
+        tokens=amounts,
+        percent=st.integers(0, 100),
+        steps=st.integers(0, 4),
+    )
+    def call(
+        self, process: int, app_id: str, usd: int, tokens: int, percent: int, steps: int
+    ) -> None:
+        call = Call(self.request_id())
+        hold = Hold(
+            call.request_id,
+            usd,
+            tokens,
+            int(self.clock().timestamp()) + LEASE_SECONDS,
+            NOVA_LITE,
+            app_id,
+            f"{app_id}/primary",
+            "legacy.chat",
+            streamed=False,
+        )
+        cost = usd * percent // 100
+        call.actor = Actor(lambda: self.work(call, process, hold, cost))
+        self.calls.append(call)
+        self.go(call.actor, steps)
+
+    def work(self, call: Call, process: int, hold: Hold, cost: int) -> None:
+        """What a function does with a call."""
+        ledger = self.ledgers[process]
+        try:
+            party = self.policies[process].party(caller(app_id=hold.app_id))
+            scopes = scopes_of(party.tenant, party.app)
+            lease = ledger.admit(hold, scopes, self.clock())
+        except (ForbiddenError, RefusedError, UnavailableError):
+            return
+        call.admitted = True
+        try:
+            if hold.tokens % 3 == 0 and not ledger.extend(lease, hold.expires_at + LEASE_SECONDS):
+                return
+            self.provider.bill(hold.request_id, cost)
+            ledger.settle(lease, self.row(hold, cost))
+        except UnavailableError:
+            return
+
+    def bill(self, request_id: str, cost: int) -> None:
+        """The model service's own record of a call."""
+        assert request_id not in self.billed
+        self.billed[request_id] = cost
+
+    def row(self, hold: Hold, cost: int) -> UsageRow:
+        used = {"input_tokens": hold.tokens // 3, "output_tokens": hold.tokens // 5}
+        return usage_row(
+            request_id=hold.request_id,
+            app_id=hold.app_id,
+            total_cost=cost,
+            held=hold.usd,
+            **used,
+        )
+
+    def request_id(self) -> str:
+        """A valid id that is the same in every replay."""
+        self.made += 1
+        milliseconds = f"{int(self.clock().timestamp() * 1000):012x}"
+        return f"{milliseconds[:8]}-{milliseconds[8:]}-7000-8000-{self.made * 7919:012x}"
+
+    @rule(pick=picks, steps=st.integers(1, 6))
+    def run_call(self, pick: int, steps: int) -> None:
+        self.go(self.pick(pick, self.call_actors()), steps)
+
+    @rule(pick=picks, command=st.sampled_from(DISTURBANCES))
+    def disturb_call(self, pick: int, command: Command) -> None:
+        actor = self.pick(pick, self.call_actors())
+        if actor is not None:
+            actor.step(command)
+
+    @rule(steps=st.integers(0, 3))
+    def start_sweep(self, steps: int) -> None:
+        actor = Actor(self.run_sweep)
+        self.sweeps.append(actor)
+        self.go(actor, steps)
+
+    def run_sweep(self) -> None:
+        try:
+            self.stepping_sweep.sweep()
+        except UnavailableError:
+            return
+
+    @rule(pick=picks, steps=st.integers(1, 6))
+    def go_on_sweeping(self, pick: int, steps: int) -> None:
+        self.go(self.pick(pick, self.sweeps), steps)
+
+    @rule(pick=picks, command=st.sampled_from(DISTURBANCES))
+    def disturb_sweep(self, pick: int, command: Command) -> None:
+        actor = self.pick(pick, self.sweeps)
+        if actor is not None:
+            actor.step(command)
+
+    @rule(seconds=st.sampled_from(SPANS))
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(seconds=seconds)
+        # A function that takes longer than its lease to be admitted has been ended by Lambda.
+        for call in self.calls:
+            age = self.clock() - datetime.fromtimestamp(self.started(call), tz=NOW.tzinfo)
+            if not call.admitted and age >= timedelta(seconds=LEASE_SECONDS):
+                self.finish(call.actor, "crash before")
+
+    @rule(budget=budgets, limits=limits, shards=shard_counts)
+    def change_policy(self, budget: Budget, limits: Limits, shards: int) -> None:
+        self.set_policy(budget=budget, limits=limits, shards=shards)
+
+    @rule(shards=shard_counts)
+    def change_shards(self, shards: int) -> None:
+        self.set_policy(shards=shards)
+
+    @rule(budget=budgets)
+    def change_app(self, budget: Budget) -> None:
+        self.set_web(budget=budget)
+
+    @rule(seconds=st.integers(1, 120), month=st.none() | st.integers(0, 300), hard=st.booleans())
+    def override(self, seconds: int, month: int | None, hard: bool) -> None:  # noqa: FBT001
+        budget = {
+            "month_usd": None if month is None else f"0.{month:012}",
+            "mode": "hard" if hard else "soft",
+        }
+        document = {"expires": self.clock().timestamp() + seconds, "budget": budget}
+        self.tenants.overrides["acme"] = json.dumps(document)
+
+    def set_policy(self, **changes: Any) -> None:
+        self.tenants.tenants["acme"] = replace(self.tenants.tenants["acme"], **changes)
+
+    def set_web(self, **changes: Any) -> None:
+        apps = self.tenants.tenants["acme"].apps
+        self.set_policy(apps={**apps, "web": replace(apps["web"], **changes)})
+
+    # --- Turns ------------------------------------------------------------------------------
+
+    def call_actors(self) -> list[Actor]:
+        return [call.actor for call in self.calls if call.actor is not None]
+
+    def pick(self, number: int, actors: Iterable[Actor]) -> Actor | None:
+        running = [actor for actor in actors if not actor.is_done]
+        return running[number % len(running)] if running else None
+
+    def go(self, actor: Actor | None, steps: int) -> None:
+        for _ in range(steps):
+            if actor is None or actor.is_done:
+                return
+            actor.step()
+
+    def finish(self, actor: Actor | None, command: Command = "go") -> None:
+        while actor is not None and not actor.is_done:
+            actor.step(command)
+
+    def started(self, call: Call) -> float:
+        return int(call.request_id.replace("-", "")[:12], 16) / 1000
+
+    # --- What must hold -----------------------------------------------------------------------
+
+    def seen(self, name: str, arguments: tuple[Any, ...], result: Any) -> None:
+        """Called after every call of a port."""
+        if name == "admit" and isinstance(result, Admitted):
+            scope, hold, _ = arguments
+            self.held_at[scope.account_id].add(hold.request_id)
+            self.check_admission(scope, hold, result.account)
+        if name not in ("scan", "get", "bill"):
+            self.check_books()
+
+    def check_books(self) -> None:
+        held_by: dict[str, str] = {}
+        for account in self.accounts.scan():
+            held = account.held
+            assert account.month_committed == account.month_spent + held, account
+            assert account.day_committed == account.day_spent + held, account
+            assert 0 <= account.month_carried <= account.month_spent, account
+            assert 0 <= account.day_carried <= account.day_spent, account
+            assert min(account.minute_tokens, account.minute_requests, account.day_requests) >= 0
+            key = (account.account_id, account.month)
+            self.booked[key] = account.month_spent - account.month_carried
+            if is_tenant_account(account.account_id):
+                for request_id in account.holds:
+                    assert request_id not in held_by, (request_id, account, held_by[request_id])
+                    held_by[request_id] = account.account_id
+
+    def check_admission(self, scope: Scope, hold: Hold, account: Account) -> None:
+        """No admission goes beyond the limits that it was made under."""
+        shared, counted = scope.budget, scope.limits
+        assert not account.frozen
+        for used, limit in (
+            (account.minute_requests, counted.requests_per_minute),
+            (account.day_requests, counted.requests_per_day),
+            (account.minute_tokens, counted.tokens_per_minute),
+            (len(account.holds), counted.concurrent_requests),
+        ):
+            assert limit is None or used <= limit
+        if shared.is_hard:
+            assert shared.month is None or account.month_committed <= shared.month
+            assert shared.day is None or account.day_committed <= shared.day
+        if is_tenant_account(scope.account_id):
+            self.check_shards(scope, hold, account)
+
+    def check_shards(self, scope: Scope, hold: Hold, account: Account) -> None:
+        """The same for all shards together."""
+        directory = self.accounts.get(TENANT)
+        assert directory is not None
+        layout = layout_of(directory)
+        _, _, shard = scope.account_id.partition(f"{TENANT}#")
+        assert shard.partition(".")[0] == (str(layout.generation) if layout.generation else "")
+        if layout.shards == 1 or not layout.budget.is_hard or hold.usd == 0:
+            return
+        whole = Scope(TENANT, Budget(), Limits())
+        now = Windows(account.month, account.day, account.minute)
+        shards = [shard_account(whole, layout, index, now) for index in range(layout.shards)]
+        standing = [self.accounts.get(shard.account_id) or shard for shard in shards]
+        latest = Windows(
+            max(shard.month for shard in standing),
+            max(shard.day for shard in standing),
+            max(shard.minute for shard in standing),
+        )
+        rolled = [roll_over(shard, latest) for shard in standing]
+        month, day = layout.budget.month, layout.budget.day
+        assert month is None or sum(shard.month_committed for shard in rolled) <= month
+        assert day is None or sum(shard.day_committed for shard in rolled) <= day
+
+    def teardown(self) -> None:
+        try:
+            self.come_to_rest()
+            self.check_the_end()
+        finally:
+            for actor in (*self.call_actors(), *self.sweeps):
+                self.finish(actor, "crash before")
+            self.quiet.stop()
+            logging.disable(logging.NOTSET)
+
+    def come_to_rest(self) -> None:
+        for actor in (*self.call_actors(), *self.sweeps):
+            self.finish(actor)
+        self.clock.advance(seconds=3 * LEASE_SECONDS)
+        self.sweep_over(self.accounts, self.usage).sweep()
+        self.check_books()
+
+    def check_the_end(self) -> None:
+        rows = {}
+        for call in self.calls:
+            row = self.usage.get(call.request_id)
+            if row is not None:
+                rows[call.request_id] = row
+        assert set(self.billed) <= set(rows)
+        for request_id, row in rows.items():
+            if row.status == "ok":
+                assert row.total_cost == self.billed[request_id]
+            else:
+                assert (row.status, row.usage_source) == ("orphaned", "hold")
+                assert row.total_cost == row.held >= self.billed.get(request_id, 0)
+        for account in self.accounts.scan():
+            assert account.holds == {}, account
+        by_account: dict[str, int] = defaultdict(int)
+        for (account_id, _), amount in self.booked.items():
+            by_account[account_id] += amount
+        for account_id, amount in by_account.items():
+            held = self.held_at[account_id]
+            assert amount == sum(rows[rid].total_cost for rid in held & set(rows)), account_id
+        booked = sum(n for account_id, n in by_account.items() if is_tenant_account(account_id))
+        assert booked == sum(row.total_cost for row in rows.values())

@@ -1,0 +1,30 @@
+"""Random schedules over the in-memory tables: a few hundred here, ten thousand in the soak."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.fakes.ledger_machine import LedgerMachine
+
+STEPS = 40
+
+
+def schedules(count: int) -> settings:
+    return settings(
+        max_examples=count,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def test_the_books_balance_in_every_order() -> None:
+    run_state_machine_as_test(LedgerMachine, settings=schedules(300))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_the_books_balance_in_ten_thousand_orders() -> None:
+    run_state_machine_as_test(LedgerMachine, settings=schedules(10_000))
