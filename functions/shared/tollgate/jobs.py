@@ -133,10 +133,17 @@ class JobRunner:
             answer = self._calls.stream(call, writer.write)
             writer.flush()
         except TollgateError as error:
-            writer.flush()
-            self._jobs.finish(job.job_id, "failed", error_result(error))
+            self._fail(job, writer, error)
             return
         self._jobs.finish(job.job_id, "succeeded", answer_result(answer))
+
+    def _fail(self, job: Job, writer: _ChunkWriter, error: TollgateError) -> None:
+        try:
+            writer.flush()
+        except UnavailableError:
+            # The job ends all the same: nobody is to wait for text that cannot be written.
+            logger.error("text not written", extra={"request_id": job.job_id})
+        self._jobs.finish(job.job_id, "failed", error_result(error))
 
 
 class JobReader:
