@@ -138,6 +138,22 @@ def test_who_cannot_wait_long_enough_comes_back(
     assert len(app.calls) == len(app.rows) == 1
 
 
+def test_an_answer_that_came_after_the_gateways_time_is_there_for_a_retry(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App(stack, "Too slow for API Gateway. [stub:delay_ms=1500]")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stack._door, "_timeout", 0.5)  # noqa: SLF001
+        cut = app.post()
+    answer = app.post()
+
+    assert cut.status_code == 504
+    assert answer.status_code == 200
+    assert answer.headers["x-tollgate-replayed"] == "true"
+    assert len(app.calls) == len(app.rows) == 1
+
+
 def test_equal_starts_at_once_are_one_job(stack: LocalStack) -> None:
     app = App(stack, "A job.", streaming="true")
 
