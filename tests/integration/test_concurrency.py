@@ -15,10 +15,11 @@ from tests.unit.shared.test_pipeline import BOOK, chat_call
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
+from tollgate.admission import Admission
 from tollgate.domain.errors import BudgetExceededError
 from tollgate.domain.tenants import Budget, Limits
 from tollgate.ledger import Ledger
-from tollgate.pipeline import Admission, AdmittedCall, Calls
+from tollgate.pipeline import AdmittedCall, Calls
 from tollgate.policy import Policies
 
 if TYPE_CHECKING:

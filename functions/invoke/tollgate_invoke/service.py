@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from tollgate.dialects import legacy
 from tollgate.domain.money import usd
-from tollgate.http import Request, Response, json_response
+from tollgate.http import Request, Response, admission_notices, json_response
 from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
 
 if TYPE_CHECKING:
+    from tollgate.admission import Admission
     from tollgate.domain.jobs import JobView
     from tollgate.idempotency import Idempotency
-    from tollgate.pipeline import Admission, Calls, ChatCall
+    from tollgate.pipeline import Calls, ChatCall
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
 LEASE_SECONDS = 360
@@ -70,7 +71,7 @@ class InvokeService:
             request_id=answer.request_id,
             cost=answer.cost.total,
             remaining=answer.remaining,
-            over_budget=admitted.lease.over_budget,
+            notices=admission_notices(admitted),
         )
 
     def _start(self, request: Request, call: ChatCall, request_id: str) -> Response:
@@ -86,7 +87,7 @@ class InvokeService:
             request,
             legacy.started_body(job_id),
             request_id=job_id,
-            over_budget=admitted.lease.over_budget,
+            notices=admission_notices(admitted),
         )
 
     def _poll(self, request: Request, job_id: str) -> Response:

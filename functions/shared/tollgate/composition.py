@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockRuntime
 from tollgate.adapters.tenants import DynamoTenants
+from tollgate.adapters.token_counts import BedrockTokenCounter
 from tollgate.adapters.usage import DynamoUsage
+from tollgate.admission import Admission
 from tollgate.clock import utc_now
 from tollgate.domain.prices import load_default
 from tollgate.ledger import Ledger
-from tollgate.pipeline import Admission, Calls
+from tollgate.pipeline import Calls
 from tollgate.policy import Policies
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+# A count stands in front of a model call; one that takes longer is done without.
+_COUNT_SECONDS = 2
 
 
 def build_admission(
@@ -29,17 +36,24 @@ def build_admission(
         prices=load_default(),
         region=region,
         clock=utc_now,
+        counter=BedrockTokenCounter(
+            partial(aws.bedrock_runtime, silence_seconds=_COUNT_SECONDS), utc_now
+        ),
     )
 
 
-def build_calls(ledger: Ledger, *, region: str, silence_seconds: int) -> Calls:
-    """Model calls on AWS; a model that sends nothing for `silence_seconds` is given up."""
+def build_calls(ledger: Ledger, *, region: str, silence_seconds: int, logged: bool) -> Calls:
+    """Model calls on AWS; a model that sends nothing for `silence_seconds` is given up.
+
+    `logged` tells that sweep reads Bedrock's invocation logs.
+    """
     return Calls(
         ledger=ledger,
         runtime=BedrockRuntime(aws.bedrock_runtime(silence_seconds=silence_seconds)),
         prices=load_default(),
         region=region,
         clock=utc_now,
+        logged=logged,
     )
 
 

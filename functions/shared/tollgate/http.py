@@ -6,6 +6,7 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError, TollgateError
@@ -15,6 +16,8 @@ from tollgate.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tollgate.pipeline import AdmittedCall
 
 Response = dict[str, Any]
 
@@ -99,11 +102,11 @@ def json_response(
     request_id: str | None = None,
     cost: int | None = None,
     remaining: int | None = None,
-    over_budget: bool = False,
+    notices: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """A JSON answer with the tenant, the id of the call and, where it was charged, its receipt.
 
-    `over_budget` tells the caller that a soft budget is exceeded.
+    `notices` are headers about how it was admitted, see `admission_notices`.
     """
     headers = {
         "x-request-id": request_id or request.request_id,
@@ -113,9 +116,17 @@ def json_response(
         headers["x-tollgate-cost-usd"] = format_usd(cost)
     if remaining is not None:
         headers["x-tollgate-remaining-usd"] = format_usd(remaining)
-    if over_budget:
-        headers["x-tollgate-budget"] = "exceeded"
-    return _response(status, body, headers)
+    return _response(status, body, {**headers, **notices})
+
+
+def admission_notices(call: AdmittedCall) -> dict[str, str]:
+    """Headers that tell of an exceeded soft budget, and of a `maxTokens` that was lowered."""
+    notices = {}
+    if call.lease.over_budget:
+        notices["x-tollgate-budget"] = "exceeded"
+    if call.lowered_max_tokens is not None:
+        notices["x-tollgate-max-tokens"] = str(call.lowered_max_tokens)
+    return notices
 
 
 def error_response(error: TollgateError, request_id: str) -> Response:

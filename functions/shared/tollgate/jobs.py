@@ -289,4 +289,5 @@ def decode_call(document: bytes) -> AdmittedCall:
         cost_center=data["cost_center"],
         tags=data["tags"],
         terms=PriceTerms(**data["terms"]),
+        lowered_max_tokens=data["lowered_max_tokens"],
     )

@@ -315,6 +315,8 @@ def refusal_error(
             details=details,
         )
     details |= {"limit": refused.limit, "used": refused.used, "asked": refused.asked}
+    if affordable_max_tokens is not None:
+        details["affordable_max_tokens"] = affordable_max_tokens
     if refused.limit_name == "concurrent_requests":
         retry_after = 1
     return RateExceededError(

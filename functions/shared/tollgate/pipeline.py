@@ -1,4 +1,4 @@
-"""The one path of every model call: policy, price, hold, admit, call, settle."""
+"""The second half of every model call: the call and its settlement."""
 
 from __future__ import annotations
 
@@ -6,27 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.errors import (
-    ForbiddenError,
-    InvalidRequestError,
-    StreamBrokenError,
-    TollgateError,
-    UnavailableError,
-)
-from tollgate.domain.holds import (
-    Bound,
-    chat_answers,
-    chat_bound,
-    chat_input_tokens,
-    max_tokens_of,
-)
-from tollgate.domain.ids import new_request_id
-from tollgate.domain.ledger import Hold, scopes_of
-from tollgate.domain.prices import Cost, ModelCard, PriceBook, Rates, TokenUsage
-from tollgate.ledger import Lease, Ledger, RefusedError, refusal_error
+from tollgate.domain.errors import StreamBrokenError, TollgateError, UnavailableError
+from tollgate.domain.holds import chat_answers
+from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage
 from tollgate.metering import Attribution, Outcome, held_cost, log_usage, usage_row
 from tollgate.observability import logger
-from tollgate.policy import Party, Policies, allowed_model
 from tollgate.ports import (
     ChatReply,
     ChatRequest,
@@ -42,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from tollgate.domain.models import ModelRef
+    from tollgate.domain.ledger import Hold
     from tollgate.domain.tenants import Caller
     from tollgate.domain.usage import Status
+    from tollgate.ledger import Lease, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +47,11 @@ class ChatCall:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedCall:
-    """A call whose worst case is held: everything needed to make and to settle it."""
+    """A call whose worst case is held: everything needed to make and to settle it.
+
+    It is settled under the `terms` it was admitted under. `lowered_max_tokens` is the `maxTokens`
+    that it was clamped to, None where it has what was asked for.
+    """
 
     caller: Caller
     lease: Lease
@@ -71,6 +60,7 @@ class AdmittedCall:
     cost_center: str
     tags: Mapping[str, str]
     terms: PriceTerms = LIST_PRICES
+    lowered_max_tokens: int | None = None
 
     @property
     def hold(self) -> Hold:
@@ -99,78 +89,8 @@ class Answer:
     remaining: int | None
 
 
-class Admission:
-    """The first half: policy, price, hold."""
-
-    def __init__(
-        self,
-        *,
-        policies: Policies,
-        ledger: Ledger,
-        prices: PriceBook,
-        region: str,
-        clock: Clock,
-    ) -> None:
-        self._policies = policies
-        self._ledger = ledger
-        self._prices = prices
-        self._region = region
-        self._clock = clock
-
-    def admit(
-        self,
-        caller: Caller,
-        call: ChatCall,
-        *,
-        lease_seconds: int,
-        streamed: bool,
-        request_id: str | None = None,
-    ) -> AdmittedCall:
-        """Check policy and hold the call's worst case for `lease_seconds`.
-
-        `request_id` is one made just now, where the caller wrote it down before.
-        Raises the 4xx errors of `tollgate.domain.errors`; then nothing is held.
-        """
-        started_at = self._clock()
-        party = self._policies.party(caller)
-        ref = allowed_model(party.tenant, call.model)
-        card, rates = _priced(self._prices, ref, self._region, started_at)
-        max_tokens = max_tokens_of(call.max_tokens, party.tenant, card)
-        bound = chat_bound(chat_input_tokens(call.body, card), max_tokens, rates)
-        _check_input_limit(ref, bound, rates)
-        request_id = request_id or new_request_id(started_at)
-        hold = Hold(
-            request_id=request_id,
-            usd=bound.usd,
-            tokens=bound.tokens,
-            expires_at=int(started_at.timestamp()) + lease_seconds,
-            model=call.model,
-            app_id=caller.app_id,
-            key_id=caller.key_id,
-            dialect=call.dialect,
-            streamed=streamed,
-        )
-        return AdmittedCall(
-            caller=caller,
-            lease=self._hold(hold, bound, party, started_at),
-            started_at=started_at,
-            request=_request(ref, call, max_tokens, request_id, caller),
-            cost_center=party.tenant.cost_center,
-            tags={**party.tenant.tags, **party.app.tags},
-            terms=PriceTerms.of(party.tenant),
-        )
-
-    def _hold(self, hold: Hold, bound: Bound, party: Party, now: datetime) -> Lease:
-        try:
-            return self._ledger.admit(hold, scopes_of(party.tenant, party.app), now)
-        except RefusedError as error:
-            refused = error.refusal
-            affordable = bound.affordable_max_tokens(refused.room) if refused.is_budget else None
-            raise refusal_error(refused, affordable, now) from error
-
-
 class Calls:
-    """The second half: the model call and its settlement."""
+    """Makes model calls and settles them."""
 
     def __init__(
         self,
@@ -378,46 +298,3 @@ def _has_cache_point(value: object) -> bool:
 
 def _failed(status: Status, error: TollgateError) -> Outcome:
     return Outcome(status=status, http_status=error.http_status, error_code=error.code)
-
-
-def _priced(prices: PriceBook, ref: ModelRef, region: str, at: datetime) -> tuple[ModelCard, Rates]:
-    card = prices.card(ref.model_id)
-    rates = prices.rates(ref, region=region, at=at)
-    if card is None or rates is None or rates.input is None or rates.output is None:
-        raise ForbiddenError(
-            f"{ref.profile_id} has no price in {region}, so its cost cannot be bounded; "
-            "use a model of GET /list_foundation_models or ask the platform team to price it",
-            code="model_not_priced",
-            details={"model_id": ref.profile_id, "price_version": prices.version},
-        )
-    if card.mode != "chat":
-        raise InvalidRequestError(
-            f"{ref.profile_id} is a model for {card.mode}; this call needs one for chat",
-            code="wrong_operation",
-        )
-    return card, rates
-
-
-def _check_input_limit(ref: ModelRef, bound: Bound, rates: Rates) -> None:
-    if rates.input_limit is not None and bound.input_tokens > rates.input_limit:
-        raise ForbiddenError(
-            f"{ref.profile_id} is priced up to {rates.input_limit} input tokens; this request "
-            f"may have {bound.input_tokens}; shorten it",
-            code="model_not_priced",
-            details={"max_input_tokens": rates.input_limit},
-        )
-
-
-def _request(
-    ref: ModelRef, call: ChatCall, max_tokens: int, request_id: str, caller: Caller
-) -> ChatRequest:
-    inference = {**call.body.get("inferenceConfig", {}), "maxTokens": max_tokens}
-    return ChatRequest(
-        model_id=ref.upstream_id,
-        body={**call.body, "inferenceConfig": inference},
-        metadata={
-            "tenant": caller.tenant_id,
-            "app": caller.app_id,
-            "request_id": request_id,
-        },
-    )

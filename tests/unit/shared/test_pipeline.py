@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.world import NOVA_LITE, FakeClock, FakeRuntime, app, caller, tenant
+from tollgate.admission import Admission
 from tollgate.domain.errors import (
     BudgetExceededError,
     ForbiddenError,
@@ -23,7 +24,7 @@ from tollgate.domain.money import usd
 from tollgate.domain.prices import PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, Limits, Tenant
 from tollgate.ledger import Ledger
-from tollgate.pipeline import Admission, AdmittedCall, Calls, ChatCall
+from tollgate.pipeline import AdmittedCall, Calls, ChatCall
 from tollgate.policy import CACHE_SECONDS, Policies
 from tollgate.ports import OutputDelta, TextDelta
 
