@@ -42,7 +42,9 @@ def build_admission(
     )
 
 
-def build_calls(ledger: Ledger, *, region: str, silence_seconds: int, logged: bool) -> Calls:
+def build_calls(
+    ledger: Ledger, *, region: str, silence_seconds: int, logged: bool = False
+) -> Calls:
     """Model calls on AWS; a model that sends nothing for `silence_seconds` is given up.
 
     `logged` tells that sweep reads Bedrock's invocation logs.
