@@ -55,9 +55,13 @@ COLUMNS = tuple(column.name for column in fields(ChargebackRow))
 _COSTS = ("input_cost", "output_cost", "total")
 
 
-def chargeback(lake_dir: Path, month: str) -> list[ChargebackRow]:
+def chargeback(
+    lake_dir: Path, month: str, settled_before: date | None = None
+) -> list[ChargebackRow]:
     """Run the chargeback query over a copy of the lake for a month ("YYYY-MM", UTC).
 
+    `settled_before` leaves out what was settled from that day (UTC) on: later corrections of prices
+    too, so that a statement of that day can be made again.
     Returns no rows when the lake has no usage of that month. Raises ValueError for a month of
     another form and FileNotFoundError when `lake_dir` is not a folder.
     """
@@ -70,7 +74,10 @@ def chargeback(lake_dir: Path, month: str) -> list[ChargebackRow]:
         return []
     query = _for_month((QUERIES / "chargeback.sql").read_text("utf-8"), month)
     with duckdb.connect(":memory:") as db:
-        db.read_parquet(files, hive_partitioning=True).create_view("usage")
+        usage = db.read_parquet(files, hive_partitioning=True)
+        if settled_before is not None:
+            usage = usage.filter(f"settled_at < DATE '{settled_before.isoformat()}'")
+        usage.create_view("usage")
         return [
             ChargebackRow(
                 team_id=row[0],
@@ -110,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = _parser().parse_args(argv)
     try:
-        rows = chargeback(options.lake, options.month)
+        rows = chargeback(options.lake, options.month, options.settled_before)
         layout = render_csv if options.csv else render
         print(layout(rows, options.decimals), end="")
     except (ValueError, FileNotFoundError) as error:
@@ -128,6 +135,11 @@ def _parser() -> argparse.ArgumentParser:
         "--month",
         default=f"{datetime.now(UTC):%Y-%m}",
         help="YYYY-MM (UTC); this month unless given",
+    )
+    command.add_argument(
+        "--settled-before",
+        type=date.fromisoformat,
+        help="leave out what was settled from this day (UTC) on, such as later corrections",
     )
     command.add_argument("--decimals", type=int, help="round costs half up; exact unless given")
     command.add_argument("--csv", action="store_true", help="CSV instead of a table")

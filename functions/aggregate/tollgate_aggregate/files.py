@@ -49,14 +49,21 @@ ORDER BY request_id
 """
 _FRESH = "SELECT * FROM fresh ORDER BY request_id"
 
+# Re-priced usage: the correction is a row with the operation "reprice" and the id of the row that
+# it corrects, in the same hour. It counts no invocation, and that row needs no look any more.
+_USAGE = """
+SELECT *, request_id IN (SELECT tags['corrects'] FROM rows WHERE operation = 'reprice') AS corrected
+FROM rows
+"""
+
 _SUMMARY = """
 SELECT
     tenant_id,
     app_id,
     model_id,
-    count_if(status <> 'error') AS invocations,
+    count_if(status <> 'error' AND operation <> 'reprice') AS invocations,
     count_if(status = 'error') AS errors,
-    count_if(NOT priced) AS unpriced,
+    count_if(NOT priced AND NOT corrected) AS unpriced,
     sum(input_tokens)::BIGINT AS input_tokens,
     sum(output_tokens)::BIGINT AS output_tokens,
     sum(cache_read_tokens)::BIGINT AS cache_read_tokens,
@@ -84,7 +91,7 @@ SELECT
     sum(output_tokens),
     sum(input_cost::HUGEINT + cache_cost),
     sum(output_cost::HUGEINT + other_cost),
-    count_if(status <> 'error')
+    count_if(status <> 'error' AND operation <> 'reprice')
 FROM usage
 WHERE status <> 'error' OR total_cost <> 0 OR NOT priced
 GROUP BY key_id, tenant_id, model_id
@@ -121,7 +128,7 @@ SELECT
     request_id, tenant_id, app_id, key_id, model_id, status, error_code, usage_source, priced,
     input_tokens, output_tokens, total_cost
 FROM usage
-WHERE status IN ('error', 'orphaned') OR NOT priced
+WHERE status IN ('error', 'orphaned') OR (NOT priced AND NOT corrected)
 ORDER BY request_id
 """
 
@@ -179,7 +186,8 @@ def day_files(day: date, hours: Sequence[bytes]) -> dict[str, bytes]:
         paths = [folder / f"{n:02d}.parquet" for n in range(len(hours))]
         for path, data in zip(paths, hours, strict=True):
             path.write_bytes(data)
-        db.read_parquet([str(path) for path in paths]).create_view("usage")
+        db.read_parquet([str(path) for path in paths]).create_view("rows")
+        db.sql(_USAGE).create_view("usage")
         files = {
             summary_key: _parquet(db.sql(_SUMMARY), folder / "summary.parquet"),
             succeed_key: _succeed(day, db.sql(_SUCCEED).fetchall()),
