@@ -164,6 +164,11 @@ locals {
           actions   = ["bedrock:InvokeModel"]
           resources = local._models
         },
+        {
+          sid       = "CountTokens"
+          actions   = ["bedrock:CountTokens"]
+          resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
+        },
         local._deny_mantle,
       ]
     }
@@ -257,6 +262,73 @@ locals {
   }
 }
 
+# What functions get besides where Bedrock's invocation logs are on. `invoke` and `stream` leave a
+# call that ended unknown to `sweep`, which reads the logs.
+locals {
+  _invocation_logs_bucket     = try(var.invocation_logs.bucket, "")
+  _invocation_logs_bucket_arn = "arn:${local.partition}:s3:::${local._invocation_logs_bucket}"
+  _invocation_logs_root = join("/", concat(
+    compact([trim(try(var.invocation_logs.prefix, ""), "/")]),
+    ["AWSLogs/${local.account_id}/BedrockModelInvocationLogs/"],
+  ))
+
+  _with_invocation_logs = {
+    invoke = {
+      environment = { INVOCATION_LOGS_BUCKET = local._invocation_logs_bucket }
+      statements  = []
+    }
+
+    stream = {
+      environment = { INVOCATION_LOGS_BUCKET = local._invocation_logs_bucket }
+      statements  = []
+    }
+
+    sweep = {
+      environment = {
+        INVOCATION_LOGS_BUCKET = local._invocation_logs_bucket
+        INVOCATION_LOGS_ROOT   = local._invocation_logs_root
+        LOG_GRACE_MINUTES      = tostring(try(var.invocation_logs.grace_minutes, 0))
+      }
+      statements = [
+        {
+          sid        = "ListInvocationLogs"
+          actions    = ["s3:ListBucket"]
+          resources  = [local._invocation_logs_bucket_arn]
+          conditions = { StringLike = { "s3:prefix" = ["${local._invocation_logs_root}*"] } }
+        },
+        {
+          sid       = "ReadInvocationLogs"
+          actions   = ["s3:GetObject"]
+          resources = ["${local._invocation_logs_bucket_arn}/${local._invocation_logs_root}*"]
+        },
+      ]
+    }
+  }
+
+  _decrypt_invocation_logs = [
+    for arn in compact([try(var.invocation_logs.kms_key_arn, null)]) : {
+      sid       = "DecryptInvocationLogs"
+      actions   = ["kms:Decrypt"]
+      resources = [arn]
+    }
+  ]
+
+  _environments = {
+    for name, function in local.functions : name => merge(
+      function.environment,
+      { for key, value in try(local._with_invocation_logs[name].environment, {}) : key => value if var.invocation_logs != null },
+    )
+  }
+
+  _statements = {
+    for name, function in local.functions : name => concat(
+      function.statements,
+      [for statement in try(local._with_invocation_logs[name].statements, []) : statement if var.invocation_logs != null],
+      [for statement in local._decrypt_invocation_logs : statement if name == "sweep"],
+    )
+  }
+}
+
 resource "terraform_data" "artifacts" {
   lifecycle {
     precondition {
@@ -284,8 +356,8 @@ module "function" {
     sha256 = local._artifacts[each.key].sha256
   }
 
-  environment              = each.value.environment
-  policy_statements        = each.value.statements
+  environment              = local._environments[each.key]
+  policy_statements        = local._statements[each.key]
   event_queue              = each.value.event_queue
   schedule_expression      = each.value.schedule
   reserved_concurrency     = lookup(var.reserved_concurrency_by_function, each.key, null)

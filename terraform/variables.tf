@@ -64,6 +64,27 @@ variable "force_destroy" {
   nullable    = false
 }
 
+variable "invocation_logs" {
+  description = "Bucket and key prefix that Bedrock delivers this region's model invocation logs to, the key they are encrypted with, and the minutes after a hold's end in which a log may still come; null means that there are none. With them, calls whose caller died are booked exactly."
+  type = object({
+    bucket        = string
+    prefix        = optional(string, "")
+    kms_key_arn   = optional(string)
+    grace_minutes = optional(number, 65)
+  })
+  default = null
+
+  validation {
+    condition     = var.invocation_logs == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.invocation_logs.bucket))
+    error_message = "invocation_logs.bucket: got \"${try(var.invocation_logs.bucket, "")}\"; allowed: the name of an S3 bucket."
+  }
+
+  validation {
+    condition     = var.invocation_logs == null || try(var.invocation_logs.grace_minutes >= 5 && floor(var.invocation_logs.grace_minutes) == var.invocation_logs.grace_minutes, false)
+    error_message = "invocation_logs.grace_minutes: got ${try(var.invocation_logs.grace_minutes, "null")}; allowed: a whole number of 5 or more."
+  }
+}
+
 variable "kms_deletion_window_days" {
   description = "Days between destroying the key and losing what it encrypts."
   type        = number

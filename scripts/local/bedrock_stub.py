@@ -203,10 +203,13 @@ class Outcome:
 
 
 class CallLog:
-    """The append-only log of billed and failed calls."""
+    """The append-only log of billed and failed calls; `publish` gets each entry as well."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self, path: Path | None, publish: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> None:
         self._lock = threading.Lock()
+        self._publish = publish
         self._calls: list[dict[str, Any]] = []
         self._sequence = 0
         self._file = path.open("a", encoding="utf-8") if path is not None else None
@@ -233,6 +236,8 @@ class CallLog:
             if self._file is not None:
                 self._file.write(json.dumps(entry) + "\n")
                 self._file.flush()
+        if self._publish is not None:
+            self._publish(entry)
 
     def calls(self) -> list[dict[str, Any]]:
         """Return the calls since the start or the last `clear`."""
@@ -300,6 +305,8 @@ class BedrockStub:
         port: TCP port on the loopback interface, 0 for a free one.
         catalogue: the models it offers; the price book's by default.
         delta_seconds: pause between two pieces of a stream.
+        publish: gets each entry of the call log once it is written, such as
+            `invocation_logs.InvocationLogs.write`.
     """
 
     def __init__(
@@ -309,9 +316,10 @@ class BedrockStub:
         port: int = 0,
         catalogue: Catalogue | None = None,
         delta_seconds: float = DEFAULT_DELTA_SECONDS,
+        publish: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.catalogue = catalogue if catalogue is not None else Catalogue.from_price_book()
-        self.log = CallLog(log)
+        self.log = CallLog(log, publish)
         self.faults = Faults()
         self.delta_seconds = delta_seconds
         self.stopping = threading.Event()

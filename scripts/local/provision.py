@@ -19,6 +19,7 @@ from scripts import tenants as tenant_files
 from scripts.local.apigateway import UsagePlan
 from scripts.local.ministack import ACCOUNT_ID, REGION
 from tollgate.adapters import tables
+from tollgate.domain.invocation_logs import log_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ PREFIX = "tollgate-local"
 VISIBILITY_SECONDS = 960
 MAX_RECEIVES = 3
 BUCKETS = ("payloads", "lake", "athena")
+INVOCATION_LOGS_BUCKET = f"{PREFIX}-invocation-logs-{ACCOUNT_ID}"
 
 # As in modules/tenant: the usage plan is a fence wider than the limits that the ledger keeps.
 HTTP_REQUESTS_PER_MODEL_CALL = 10
@@ -75,7 +77,11 @@ class Emulator:
 
 
 def provision(
-    emulator: Emulator, environment_folder: Path, *, visibility_seconds: int = VISIBILITY_SECONDS
+    emulator: Emulator,
+    environment_folder: Path,
+    *,
+    visibility_seconds: int = VISIBILITY_SECONDS,
+    invocation_logs: bool = False,
 ) -> Deployment:
     """Make everything in an empty emulator.
 
@@ -83,6 +89,7 @@ def provision(
         emulator: where.
         environment_folder: `envs/<env>`, whose tenants are loaded.
         visibility_seconds: how long a job's message stays away after a failed try.
+        invocation_logs: whether there is a bucket for Bedrock's invocation logs.
 
     Raises:
         scripts.tenants.TenantFilesError: a tenant file breaks a rule.
@@ -96,6 +103,13 @@ def provision(
     storage = emulator.client("s3")
     for bucket in buckets.values():
         storage.create_bucket(Bucket=bucket)
+    logs: dict[str, str] = {}
+    if invocation_logs:
+        storage.create_bucket(Bucket=INVOCATION_LOGS_BUCKET)
+        logs = {
+            "INVOCATION_LOGS_BUCKET": INVOCATION_LOGS_BUCKET,
+            "INVOCATION_LOGS_ROOT": log_root("", ACCOUNT_ID),
+        }
     queues: SQSClient = emulator.client("sqs")
     dead_url, dead_arn = _make_queue(queues, "jobs-dead", {"KmsMasterKeyId": key_id})
     redrive = {"deadLetterTargetArn": dead_arn, "maxReceiveCount": MAX_RECEIVES}
@@ -121,6 +135,7 @@ def provision(
             **{f"{spec.name.upper()}_TABLE": _name(spec.name) for spec in tables.TABLES},
             **{f"{name.upper()}_BUCKET": bucket for name, bucket in buckets.items()},
             "JOBS_QUEUE_URL": queue_url,
+            **logs,
         },
         keys=keys,
         usage_plans=plans,

@@ -23,9 +23,11 @@ from scripts.local.apigateway import UsagePlans
 from scripts.local.bedrock_stub import DEFAULT_DELTA_SECONDS, BedrockStub
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
+from scripts.local.invocation_logs import InvocationLogs
 from scripts.local.lambda_runtime import Functions, Handler
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
 from scripts.local.provision import (
+    INVOCATION_LOGS_BUCKET,
     PREFIX,
     VISIBILITY_SECONDS,
     Deployment,
@@ -34,7 +36,7 @@ from scripts.local.provision import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType, TracebackType
     from typing import Self
 
@@ -55,6 +57,7 @@ class LocalStack:
         authorizer_cache_seconds: how long the front door reuses an authorizer's answer.
         visibility_seconds: how long a job's message stays away after a failed try.
         job_concurrency: most jobs that run at once.
+        invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class LocalStack:
         authorizer_cache_seconds: float = 0.0,
         visibility_seconds: int = VISIBILITY_SECONDS,
         job_concurrency: int = 32,
+        invocation_logs: bool = False,
     ) -> None:
         self._environment = environment
         self._port = port
@@ -73,6 +77,7 @@ class LocalStack:
         self._authorizer_cache_seconds = authorizer_cache_seconds
         self._visibility_seconds = visibility_seconds
         self._job_concurrency = job_concurrency
+        self._invocation_logs = invocation_logs
         self._cleanup = ExitStack()
         self.stub_log: Path
         self.stub: BedrockStub
@@ -138,17 +143,32 @@ class LocalStack:
     ) -> None:
         self.stop()
 
+    def _deliver_invocation_logs(self) -> Callable[[Mapping[str, Any]], None] | None:
+        if not self._invocation_logs:
+            return None
+        client = self._emulator.client("s3")
+        logs = InvocationLogs(client, INVOCATION_LOGS_BUCKET, ACCOUNT_ID, REGION)
+        logs.start()
+        return logs.write
+
     def _start(self, cleanup: ExitStack) -> None:
         folder = Path(tempfile.mkdtemp(prefix="tollgate-local-"))
         cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         emulator = cleanup.enter_context(MiniStack())
-        self.stub_log = folder / STUB_LOG
-        self.stub = cleanup.enter_context(
-            BedrockStub(log=self.stub_log, delta_seconds=self._delta_seconds)
-        )
         self._emulator = Emulator(emulator.endpoint_url)
         self.deployment = provision(
-            self._emulator, self._environment, visibility_seconds=self._visibility_seconds
+            self._emulator,
+            self._environment,
+            visibility_seconds=self._visibility_seconds,
+            invocation_logs=self._invocation_logs,
+        )
+        self.stub_log = folder / STUB_LOG
+        self.stub = cleanup.enter_context(
+            BedrockStub(
+                log=self.stub_log,
+                delta_seconds=self._delta_seconds,
+                publish=self._deliver_invocation_logs(),
+            )
         )
         variables = {
             **emulator.aws_environment,

@@ -88,6 +88,70 @@ run "deployment" {
   }
 }
 
+run "invocation_logs" {
+  variables {
+    invocation_logs = {
+      bucket      = "acme-bedrock-logs"
+      prefix      = "/bedrock/"
+      kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+    }
+  }
+
+  assert {
+    condition = local._environments["sweep"] == merge(local.functions["sweep"].environment, {
+      INVOCATION_LOGS_BUCKET = "acme-bedrock-logs"
+      INVOCATION_LOGS_ROOT   = "bedrock/AWSLogs/111122223333/BedrockModelInvocationLogs/"
+      LOG_GRACE_MINUTES      = "65"
+    })
+    error_message = "Sweep knows where the logs are and how long to wait for them."
+  }
+
+  assert {
+    condition = [
+      for name, environment in local._environments : name if can(environment.INVOCATION_LOGS_BUCKET)
+    ] == ["invoke", "stream", "sweep"]
+    error_message = "Who makes calls knows that sweep reads logs."
+  }
+
+  assert {
+    condition = {
+      for statement in local._statements["sweep"] : statement.sid => statement.resources if endswith(statement.sid, "InvocationLogs")
+      } == {
+      ListInvocationLogs    = ["arn:aws:s3:::acme-bedrock-logs"]
+      ReadInvocationLogs    = ["arn:aws:s3:::acme-bedrock-logs/bedrock/AWSLogs/111122223333/BedrockModelInvocationLogs/*"]
+      DecryptInvocationLogs = ["arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"]
+    }
+    error_message = "Sweep may read the logs, and nothing else of that bucket."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, statements in local._statements : statements == local.functions[name].statements if name != "sweep"
+    ])
+    error_message = "No other function may do more."
+  }
+}
+
+run "invocation_logs_are_off" {
+  assert {
+    condition = alltrue([
+      for name, function in local.functions :
+      local._environments[name] == function.environment && length(local._statements[name]) == length(function.statements)
+    ])
+    error_message = "Without a bucket nobody gets anything of the logs."
+  }
+}
+
+run "invocation_logs_rules" {
+  command = plan
+
+  variables {
+    invocation_logs = { bucket = "No_Bucket", grace_minutes = 1 }
+  }
+
+  expect_failures = [var.invocation_logs]
+}
+
 run "settings" {
   # Names that every function shares with the Python settings; see also the contract tests.
   assert {

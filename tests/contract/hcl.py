@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import hcl2
 
 ROOT = Path(__file__).resolve().parents[2]
+_LOCAL = re.compile(r"\$\{local\.(_\w+)\}")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever the HCL holds
@@ -37,13 +39,18 @@ def locals_of(folder: str) -> dict[str, Any]:
     return {name: value for block in load(folder)["locals"] for name, value in block.items()}
 
 
-def functions() -> dict[str, Any]:
-    """The root's function definitions, references to other locals put in place."""
+def functions(*, invocation_logs: bool = False) -> dict[str, Any]:
+    """The root's function definitions, references to other locals put in place.
+
+    With `invocation_logs`, what functions get where Bedrock's invocation logs are on is theirs.
+    """
     values = locals_of("terraform")
 
     def resolve(value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, str) and value.startswith("${local._"):
-            return resolve(values[value.removeprefix("${local.").removesuffix("}")])
+        if isinstance(value, str) and (name := _LOCAL.fullmatch(value)):
+            # Text stays a reference: tests go by its name.
+            target = values[name[1]]
+            return value if isinstance(target, str) else resolve(target)
         if isinstance(value, list):
             return [resolve(item) for item in value]
         if isinstance(value, dict):
@@ -51,4 +58,11 @@ def functions() -> dict[str, Any]:
         return value
 
     found: dict[str, Any] = resolve(values["functions"])
+    for name, more in resolve(values["_with_invocation_logs"]).items() if invocation_logs else ():
+        function = found[name]
+        found[name] = {
+            **function,
+            "environment": {**function["environment"], **more["environment"]},
+            "statements": [*function["statements"], *more["statements"]],
+        }
     return found

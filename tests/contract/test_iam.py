@@ -6,6 +6,7 @@ bucket or queue it goes to; the record must equal the statements in terraform/fu
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import defaultdict
@@ -40,10 +41,10 @@ EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribut
 Grants = dict[str, set[tuple[str, str]]]
 
 
-def granted() -> Grants:
+def granted(*, invocation_logs: bool) -> Grants:
     """(action, resource name) pairs by function, as Terraform grants them."""
     found: Grants = defaultdict(set)
-    for name, function in hcl.functions().items():
+    for name, function in hcl.functions(invocation_logs=invocation_logs).items():
         for statement in function["statements"]:
             if statement.get("effect") == "Deny":
                 continue
@@ -56,7 +57,9 @@ def resource_name(reference: str) -> str:
     """`${module.metering.usage_table_arn}` is the usage table."""
     for noun in ("table", "bucket", "queue"):
         if f"_{noun}_arn" in reference:
-            return reference.partition(f"_{noun}_arn")[0].rpartition(".")[2]
+            # What a local of ours names begins with an underscore; names in AWS have dashes.
+            name = reference.partition(f"_{noun}_arn")[0].rpartition(".")[2]
+            return name.removeprefix("_").replace("_", "-")
     return "models" if ":bedrock:" in reference else reference
 
 
@@ -68,9 +71,12 @@ def called_resource(parameters: Mapping[str, Any]) -> str:
     return "models" if "modelId" in parameters else "*"
 
 
-@pytest.fixture(scope="module")
-def calls() -> Iterator[Grants]:
-    """(action, resource name) pairs by function, as the code made them."""
+@pytest.fixture(scope="module", params=[False, True], ids=["logs off", "logs on"])
+def calls(request: pytest.FixtureRequest) -> Iterator[tuple[bool, Grants]]:
+    """(action, resource name) pairs by function, as the code made them.
+
+    Before them: whether Bedrock's invocation logs were on.
+    """
     made: Grants = defaultdict(set)
     current: ContextVar[str | None] = ContextVar("function", default=None)
     make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
@@ -94,10 +100,10 @@ def calls() -> Iterator[Grants]:
     with (
         patch.object(BaseClient, "_make_api_call", record),
         patch.object(Functions, "invoke", name_function),
-        LocalStack() as stack,
+        LocalStack(invocation_logs=request.param) as stack,
     ):
         exercise(stack)
-        yield made
+        yield request.param, made
 
 
 def exercise(stack: LocalStack) -> None:
@@ -105,6 +111,8 @@ def exercise(stack: LocalStack) -> None:
     app = Caller(stack, "customer2", "codingbot")
     app.get("/list_foundation_models")
     app.chat("hello")
+    count_exactly(stack, "customer1")
+    Caller(stack, "customer1", "codingbot").chat("hello")
     race_a_sweep(stack, lambda: app.chat("[stub:delay_ms=1500]"))
     job = app.chat("hello", streaming="true").json()[0]["request_id"]
     app.wait_for(job)
@@ -113,6 +121,7 @@ def exercise(stack: LocalStack) -> None:
     # Calls that nobody knows the end of.
     app.chat("[stub:cut=mid-stream]")
     app.wait_for(app.start("[stub:cut=mid-stream]"))
+    stack.sweep()
     sweep_under_way(stack, lambda: app.chat("[stub:delay_ms=1500]"))
     sweep_under_way(stack, lambda: app.wait_for(app.start("[stub:delay_ms=1500]")))
     lose_a_job(stack, job)
@@ -183,6 +192,18 @@ def open_requests(stack: LocalStack) -> set[str]:
     return set().union(*holds(stack).values())
 
 
+def count_exactly(stack: LocalStack, tenant: str) -> None:
+    """Gives a tenant, before its first call, exact counts and a minute that no call fits."""
+    key = {"pk": {"S": f"TENANT#{tenant}"}}
+    database = stack.client("dynamodb")
+    item = database.get_item(TableName="tollgate-local-tenants", Key=key)["Item"]
+    policy = json.loads(item["document"]["S"])
+    policy["max_tokens"]["count"] = "exact"
+    policy["limits"]["tokens_per_minute"] = 1
+    item["document"]["S"] = json.dumps(policy)
+    database.put_item(TableName="tollgate-local-tenants", Item=item)
+
+
 def race_a_sweep(stack: LocalStack, call: Callable[[], object]) -> None:
     """Lets a sweep's row stand before the call's own settlement comes."""
     usage = DynamoUsage(stack.client("dynamodb"), "tollgate-local-usage")
@@ -239,8 +260,9 @@ def lose_a_job(stack: LocalStack, job: str) -> None:
 
 @pytest.mark.stack
 @pytest.mark.parametrize("function", sorted(hcl.functions()))
-def test_a_function_may_do_what_its_code_does(calls: Grants, function: str) -> None:
-    assert calls[function] == granted()[function]
+def test_a_function_may_do_what_its_code_does(calls: tuple[bool, Grants], function: str) -> None:
+    logs, made = calls
+    assert made[function] == granted(invocation_logs=logs)[function]
 
 
 def test_every_function_is_denied_the_unmetered_endpoint() -> None:

@@ -39,7 +39,12 @@ def build_service() -> InvokeService:
     admission = build_admission(
         dynamodb, ledger, region=settings.aws_region, tenants_table=settings.tenants_table
     )
-    calls = build_calls(ledger, region=settings.aws_region, silence_seconds=MODEL_SECONDS)
+    calls = build_calls(
+        ledger,
+        region=settings.aws_region,
+        silence_seconds=MODEL_SECONDS,
+        logged=settings.invocation_logs_bucket is not None,
+    )
     jobs = DynamoJobs(dynamodb, settings.streams_table)
     submitter = JobSubmitter(
         calls,

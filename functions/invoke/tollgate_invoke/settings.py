@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names of what Terraform made, and the region the function runs in."""
+    """Names of what Terraform made, and the region the function runs in.
+
+    The bucket of Bedrock's invocation logs is there where they are on: `sweep` reads it.
+    """
 
     aws_region: str
     tenants_table: str
@@ -16,3 +19,4 @@ class Settings:
     streams_table: str
     payloads_bucket: str
     jobs_queue_url: str
+    invocation_logs_bucket: str | None = None

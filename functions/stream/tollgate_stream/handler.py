@@ -32,7 +32,12 @@ def build_service() -> StreamService:
     ledger = build_ledger(
         dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
-    calls = build_calls(ledger, region=settings.aws_region, silence_seconds=MODEL_SECONDS)
+    calls = build_calls(
+        ledger,
+        region=settings.aws_region,
+        silence_seconds=MODEL_SECONDS,
+        logged=settings.invocation_logs_bucket is not None,
+    )
     jobs = DynamoJobs(dynamodb, settings.streams_table)
     payloads = S3Payloads(aws.s3(), settings.payloads_bucket)
     return StreamService(JobRunner(calls, jobs, payloads, utc_now), JobReader(jobs, utc_now))

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names of what Terraform made, and the region the function runs in."""
+    """Names of what Terraform made, and the region the function runs in.
+
+    The bucket of Bedrock's invocation logs is there where they are on: `sweep` reads it.
+    """
 
     aws_region: str
     accounts_table: str
     usage_table: str
     streams_table: str
     payloads_bucket: str
+    invocation_logs_bucket: str | None = None
