@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOW
 from tollgate.domain.errors import BudgetExceededError, RateExceededError, UnavailableError
 from tollgate.domain.ids import new_request_id
-from tollgate.domain.ledger import Account, Hold, Refusal, Scope, Windows
+from tollgate.domain.ledger import Account, Hold, Layout, Refusal, Scope, Windows, shard_order
 from tollgate.domain.money import usd
 from tollgate.domain.tenants import Budget, Limits
 from tollgate.ledger import Ledger, RefusedError, refusal_error
@@ -219,6 +220,282 @@ def test_a_lease_is_extended_only_while_it_stands() -> None:
     assert account.holds[held.request_id].expires_at == 999
     ledger.settle(lease, row_of(held))  # type: ignore[arg-type]
     assert not ledger.extend(lease, 1999)
+
+
+# --- Soft budgets -------------------------------------------------------------------------------
+
+
+def test_a_soft_budget_admits_and_tells() -> None:
+    ledger = Ledger(FakeAccounts(), FakeUsage())
+    soft = Scope("tenant#acme", Budget(month=150, is_hard=False), Limits())
+
+    leases = [ledger.admit(hold(50), [soft], NOW) for _ in range(4)]
+
+    assert [lease.over_budget for lease in leases] == [False, False, False, True]
+
+
+def test_a_soft_app_tells_while_its_tenant_stays_hard() -> None:
+    ledger = Ledger(FakeAccounts(), FakeUsage())
+    soft = Scope("app#acme/web", Budget(day=40, is_hard=False), Limits())
+
+    lease = ledger.admit(hold(50), [soft, TENANT], NOW)
+
+    assert lease.over_budget
+    assert lease.scopes == (soft, TENANT)
+    with pytest.raises(RefusedError):
+        ledger.admit(hold(951), [soft, TENANT], NOW)
+
+
+def test_a_hard_budget_is_never_told_as_exceeded() -> None:
+    ledger = Ledger(FakeAccounts(), FakeUsage())
+
+    assert not ledger.admit(hold(1000), [TENANT], NOW).over_budget
+
+
+# --- Shards -------------------------------------------------------------------------------------
+
+
+def wide(shards: int, month: int, policy_at: int = 1, *, is_hard: bool = True) -> Scope:
+    budget = Budget(month=month, is_hard=is_hard)
+    return Scope("tenant#acme", budget, Limits(), shards, policy_at)
+
+
+class Counting(FakeAccounts):
+    """Counts the calls that write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def admit(self, scope: Scope, held: Hold, windows: Windows) -> Admitted | Rejected:
+        self.writes.append("admit")
+        return super().admit(scope, held, windows)
+
+    def create(self, account: Account) -> bool:
+        self.writes.append("create")
+        return super().create(account)
+
+    def settle(self, *arguments: Any) -> Account | None:
+        self.writes.append("settle")
+        return super().settle(*arguments)
+
+    def freeze(self, account_id: str) -> Account | None:
+        self.writes.append("freeze")
+        return super().freeze(account_id)
+
+
+def committed(accounts: FakeAccounts) -> dict[str, int]:
+    return {account.account_id: account.month_committed for account in accounts.scan()}
+
+
+def test_shards_together_admit_what_one_account_would() -> None:
+    accounts = FakeAccounts()
+    ledger = Ledger(accounts, FakeUsage())
+
+    leases = [ledger.admit(hold(10), [wide(4, 160)], NOW) for _ in range(16)]
+    with pytest.raises(RefusedError) as refused:
+        ledger.admit(hold(1), [wide(4, 160)], NOW)
+
+    assert committed(accounts) == {
+        "tenant#acme": 0,
+        **{f"tenant#acme#1.{index}": 40 for index in range(4)},
+    }
+    assert refused.value.refusal.account_id == "tenant#acme"
+    assert (refused.value.refusal.limit, refused.value.refusal.used) == (160, 160)
+    assert refused.value.refusal.held == 160
+    for lease in leases:
+        account = accounts.get(lease.scopes[0].account_id)
+        assert account is not None
+        assert lease.hold.request_id in account.holds
+        assert lease.scopes[0].budget == Budget(month=40)
+
+
+def test_admission_to_a_shard_is_one_write() -> None:
+    accounts = Counting()
+    ledger = Ledger(accounts, FakeUsage())
+    for _ in range(40):
+        ledger.admit(hold(0), [wide(4, 160)], NOW)
+    accounts.writes.clear()
+
+    ledger.admit(hold(1), [wide(4, 160)], NOW)
+
+    assert accounts.writes == ["admit"]
+
+
+def test_a_refusal_gives_back_only_what_was_taken() -> None:
+    accounts = Counting()
+    ledger = Ledger(accounts, FakeUsage())
+    ledger.admit(hold(0), [APP, wide(2, 0)], NOW)
+    accounts.writes.clear()
+
+    with pytest.raises(RefusedError):
+        ledger.admit(hold(1), [APP, wide(2, 0)], NOW)
+
+    assert accounts.writes.count("settle") == 1
+    app_account = accounts.get("app#acme/web")
+    assert app_account is not None
+    assert len(app_account.holds) == 1
+
+
+def test_a_settlement_goes_to_the_shard_that_holds() -> None:
+    accounts, usage = FakeAccounts(), FakeUsage()
+    ledger = Ledger(accounts, usage)
+    held = hold(10)
+    lease = ledger.admit(held, [wide(4, 160)], NOW)
+
+    remaining = ledger.settle(lease, row_of(held, cost=4))  # type: ignore[arg-type]
+
+    assert remaining == 36
+    assert sum(committed(accounts).values()) == 4
+    assert ledger.extend(ledger.admit(hold(10), [wide(4, 160)], NOW), 99)
+
+
+def test_a_tenant_is_spread_and_drawn_together_again() -> None:
+    accounts, usage = FakeAccounts(), FakeUsage()
+    ledger = Ledger(accounts, usage)
+    held = hold(30)
+    open_lease = ledger.admit(held, [wide(1, 100)], NOW)
+
+    ledger.admit(hold(10), [wide(2, 100, policy_at=2)], NOW)
+    ledger.admit(hold(10), [wide(1, 100, policy_at=3)], NOW)
+    with pytest.raises(RefusedError) as refused:
+        ledger.admit(hold(51), [wide(1, 100, policy_at=3)], NOW)
+
+    directory = accounts.get("tenant#acme")
+    assert directory is not None
+    assert directory.frozen
+    assert directory.layout is not None
+    assert (directory.layout.generation, directory.layout.shards) == (2, 1)
+    assert directory.layout.opening.month_committed == 40
+    assert refused.value.refusal.used == 50
+    single = accounts.get("tenant#acme#2.0")
+    assert single is not None
+    assert (single.month_carried, single.month_committed, single.held) == (40, 50, 10)
+    # The call from before both changes settles where it was admitted.
+    ledger.settle(open_lease, row_of(held, cost=5))  # type: ignore[arg-type]
+    first = accounts.get("tenant#acme")
+    assert first is not None
+    assert (first.month_committed, first.month_spent, first.holds) == (5, 5, {})
+
+
+def test_an_older_policy_follows_the_layout_that_stands() -> None:
+    accounts = FakeAccounts()
+    stale, current = Ledger(accounts, FakeUsage()), Ledger(accounts, FakeUsage())
+    stale.admit(hold(10), [wide(1, 1000)], NOW)
+    current.admit(hold(10), [wide(2, 100, policy_at=9)], NOW)
+
+    stale.admit(hold(10), [wide(1, 1000)], NOW)
+    with pytest.raises(RefusedError) as refused:
+        stale.admit(hold(900), [wide(1, 1000)], NOW)
+
+    directory = accounts.get("tenant#acme")
+    assert directory is not None
+    assert directory.layout is not None
+    assert directory.layout.generation == 1
+    assert (refused.value.refusal.limit, refused.value.refusal.used) == (100, 30)
+
+
+def test_a_lower_budget_is_spread_anew_so_that_shards_cannot_pass_it_together() -> None:
+    accounts = FakeAccounts()
+    ledger = Ledger(accounts, FakeUsage())
+    before = wide(2, 100)
+    one_shard = [held for held in (hold(25) for _ in range(50)) if first_shard(held, 2) == 0][:2]
+    for held in one_shard:
+        ledger.admit(held, [before], NOW)
+    assert sorted(committed(accounts).values()) == [0, 50]
+
+    after = wide(2, 60, policy_at=2)
+    ledger.admit(hold(5), [after], NOW)
+    ledger.admit(hold(5), [after], NOW)
+    with pytest.raises(RefusedError) as refused:
+        ledger.admit(hold(1), [after], NOW)
+
+    assert refused.value.refusal.used == 60
+
+
+def first_shard(held: Hold, shards: int) -> int:
+    return shard_order(held.request_id, shards)[0]
+
+
+def test_a_change_that_a_crash_cut_short_is_finished_by_whoever_comes() -> None:
+    accounts = FakeAccounts()
+    Ledger(accounts, FakeUsage()).admit(hold(10), [wide(1, 100)], NOW)
+    accounts.freeze("tenant#acme")
+
+    lease = Ledger(accounts, FakeUsage()).admit(hold(10), [wide(1, 100)], NOW)
+
+    assert lease.scopes[0].account_id == "tenant#acme#1.0"
+    single = accounts.get("tenant#acme#1.0")
+    assert single is not None
+    assert (single.month_carried, single.month_committed) == (10, 20)
+
+
+def test_soft_shards_are_used_up_before_one_is_exceeded() -> None:
+    accounts = FakeAccounts()
+    ledger = Ledger(accounts, FakeUsage())
+    soft = wide(4, 160, is_hard=False)
+
+    within = [ledger.admit(hold(10), [soft], NOW) for _ in range(16)]
+    shares = dict(committed(accounts))
+    beyond = ledger.admit(hold(1), [soft], NOW)
+
+    assert not any(lease.over_budget for lease in within)
+    assert set(shares.values()) == {0, 40}
+    assert beyond.over_budget
+    assert sum(committed(accounts).values()) == 161
+
+
+def test_a_soft_budget_in_pieces_is_not_exceeded() -> None:
+    accounts = FakeAccounts()
+    ledger = Ledger(accounts, FakeUsage())
+    soft = wide(4, 160, is_hard=False)
+
+    assert not ledger.admit(hold(160), [soft], NOW).over_budget
+    assert ledger.admit(hold(41), [soft], NOW).over_budget
+
+
+def test_limits_beside_a_soft_budget_still_refuse() -> None:
+    ledger = Ledger(FakeAccounts(), FakeUsage())
+    soft = replace(wide(2, 10, is_hard=False), limits=Limits(requests_per_day=2))
+    for _ in range(2):
+        ledger.admit(hold(20), [soft], NOW)
+
+    with pytest.raises(RefusedError) as refused:
+        ledger.admit(hold(20), [soft], NOW)
+
+    assert refused.value.refusal.limit_name == "requests_per_day"
+    assert refused.value.refusal.limit == 2
+
+
+def test_a_layout_that_never_comes_to_rest_is_unavailable() -> None:
+    class Busy(FakeAccounts):
+        def lay_out(self, account_id: str, before: int, layout: Layout) -> bool:
+            return False
+
+    with pytest.raises(UnavailableError, match="busy"):
+        Ledger(Busy(), FakeUsage()).admit(hold(), [wide(2, 1000)], NOW)
+
+
+def test_what_is_given_back_after_a_lost_answer_starts_with_the_tenant() -> None:
+    class Lossy(Counting):
+        settled: ClassVar[list[str]] = []
+
+        def admit(self, scope: Scope, held: Hold, windows: Windows) -> Admitted | Rejected:
+            outcome = super().admit(scope, held, windows)
+            if isinstance(outcome, Admitted) and scope.account_id == "tenant#acme":
+                raise UnavailableError("lost")
+            return outcome
+
+        def settle(self, *arguments: Any) -> Account | None:
+            self.settled.append(arguments[0])
+            return super().settle(*arguments)
+
+    accounts = Lossy()
+    with pytest.raises(UnavailableError):
+        Ledger(accounts, FakeUsage()).admit(hold(), [APP, TENANT], NOW)
+
+    assert accounts.settled == ["tenant#acme", "app#acme/web"]
+    assert all(account.holds == {} for account in accounts.scan())
 
 
 BUDGET_REFUSAL = Refusal(
