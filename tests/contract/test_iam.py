@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ACTIONS = {
     "bedrock-runtime:Converse": "bedrock:InvokeModel",
     "bedrock-runtime:ConverseStream": "bedrock:InvokeModelWithResponseStream",
+    "bedrock-runtime:CountTokens": "bedrock:CountTokens",
     "s3:ListObjectsV2": "s3:ListBucket",
 }
 # What the Lambda service does with the function's role, not its code.
