@@ -426,41 +426,47 @@ def test_a_price_that_cannot_be_read_is_an_error(prices: dict[str, object], mess
         rates_of(listed)
 
 
-LISTED = book(
-    **{
-        "a.m": model(
-            (
-                "2026-01-01",
-                "2027-01-01",
-                {
-                    "in_region": {
-                        "default": {
-                            "input": "1",
-                            "output": "2",
-                            "cache_read": "0.1",
-                            "long_context": {
-                                "threshold": 1000,
-                                "input": "2",
-                                "output": "3",
-                                "cache_read": "0.2",
-                            },
-                            "units": {"search": "0.5", "image": {"small": "0.1", "big": "0.2"}},
-                        }
-                    },
-                    "geo/us": {"default": {"input": "1.1", "output": "2.2"}},
+LIST = {
+    "a.m": model(
+        (
+            "2026-01-01",
+            "2027-01-01",
+            {
+                "in_region": {
+                    "default": {
+                        "input": "1",
+                        "output": "2",
+                        "cache_read": "0.1",
+                        "long_context": {
+                            "threshold": 1000,
+                            "input": "2",
+                            "output": "3",
+                            "cache_read": "0.2",
+                        },
+                        "units": {"search": "0.5", "image": {"small": "0.1", "big": "0.2"}},
+                    }
                 },
-            ),
-            aliases=["b.m"],
-            max_input_tokens=5000,
-        )
-    }
-)
+                "geo/us": {"default": {"input": "1.1", "output": "2.2"}},
+            },
+        ),
+        aliases=["b.m"],
+        max_input_tokens=5000,
+    )
+}
+
+
+def listed() -> PriceBook:
+    return book(**LIST)
 
 
 def contract(
-    prices: dict[str, object], routing: str = "in_region", tier: str = "default", name: str = "a.m"
+    prices: dict[str, object],
+    routing: str = "in_region",
+    tier: str = "default",
+    name: str = "a.m",
+    on: PriceBook | None = None,
 ) -> PriceBook:
-    return LISTED.with_overrides({name: {routing: {tier: prices}}})
+    return (on or listed()).with_overrides({name: {routing: {tier: prices}}})
 
 
 def test_contract_prices_win_field_by_field() -> None:
@@ -481,8 +487,8 @@ def test_contract_prices_win_field_by_field() -> None:
     )
     # Neither other routings nor the list itself change.
     assert rates_of(agreed, "us.a.m") == Rates(1_100_000, 2_200_000)
-    assert rates_of(LISTED) is not None
-    assert rates_of(LISTED).input == 1_000_000  # type: ignore[union-attr]
+    assert rates_of(listed()) is not None
+    assert rates_of(listed()).input == 1_000_000  # type: ignore[union-attr]
 
 
 def test_one_size_of_a_contract_leaves_the_others_at_the_list() -> None:
@@ -496,6 +502,22 @@ def test_one_size_of_a_contract_leaves_the_others_at_the_list() -> None:
     }
 
 
+def test_one_price_of_a_contract_replaces_those_of_all_sizes_and_qualities() -> None:
+    sizes = {"image": {"big/premium": "0.2"}, "imagery": "7"}
+    rates = {"in_region": {"default": {"units": sizes}}}
+    prices = book(**{"a.m": model(("2026-01-01", None, rates))})
+    agreed = prices.with_overrides({"a.m": {"in_region": {"default": {"units": {"image": "1"}}}}})
+    found = rates_of(agreed)
+    assert found is not None
+    assert found.units == {"imagery": 7 * 10**12, "image": 10**12}
+
+
+def test_the_smallest_threshold_is_one_token() -> None:
+    found = rates_of(long_context_book(threshold=1))
+    assert found is not None
+    assert found.long_context == LongContext(1, 2_000_000, 3_000_000)
+
+
 def test_a_contract_can_price_what_the_list_does_not() -> None:
     new_tier = contract({"input": "0.4", "output": None}, tier="flex")
     assert rates_of(new_tier, tier="flex") == Rates(input=400_000)
@@ -504,7 +526,7 @@ def test_a_contract_can_price_what_the_list_does_not() -> None:
     new_model = contract({"input": "3", "output": "4"}, name="c.new")
     assert rates_of(new_model, "c.new") == Rates(3_000_000, 4_000_000)
     assert new_model.card("c.new") == ModelCard("c.new", "chat", None, None, None)
-    assert LISTED.card("c.new") is None
+    assert listed().card("c.new") is None
     assert new_model.model_ids() == ("a.m", "c.new")
     assert new_model.profile_ids() == ("a.m", "c.new", "us.a.m")
 
@@ -513,7 +535,7 @@ def test_a_contract_holds_beyond_the_days_of_the_list() -> None:
     agreed = contract({"input": "0.5"})
     later = datetime(2027, 6, 1, tzinfo=UTC)
     ref = resolve_model("a.m")
-    assert LISTED.rates(ref, region="us-east-1", at=later) is None
+    assert listed().rates(ref, region="us-east-1", at=later) is None
     assert agreed.rates(ref, region="us-east-1", at=later) == Rates(input=500_000)
 
 
@@ -524,26 +546,35 @@ def test_a_contract_finds_models_by_alias_and_regions_by_name() -> None:
     found = regional.rates(ref, region="eu-west-1", at=NOON)
     assert found is not None
     assert (found.input, found.output) == (700_000, 2_000_000)
-    assert rates_of(regional) == rates_of(LISTED)
+    assert rates_of(regional) == rates_of(listed())
 
 
 def test_a_book_under_contract_names_the_contract_in_its_version() -> None:
     one, other = contract({"input": "0.5"}), contract({"input": "0.6"})
-    assert LISTED.version == "test"
-    assert one.version.startswith("test+")
-    assert len(one.version) == len("test+") + 12
+    assert listed().version == "test"
+    assert one.version == "test+23492cb18d00"
+    assert contract({"output": "3", "input": "1"}).version == (
+        contract({"input": "1", "output": "3"}).version
+    )
     assert one.version != other.version
     assert one.version == contract({"input": "0.5"}).version
 
 
 def test_contract_books_are_kept_and_without_a_contract_it_is_the_list() -> None:
-    assert LISTED.with_overrides({}) is LISTED
-    assert contract({"input": "0.5"}) is contract({"input": "0.5"})
-    first = contract({"input": "0.5"})
-    for n in range(256):
-        contract({"input": str(n + 1)})
-    assert contract({"input": "256"}) is contract({"input": "256"})
-    assert contract({"input": "0.5"}) is not first
+    prices = listed()
+    assert prices.with_overrides({}) is prices
+    first, second = contract({"input": "0.5"}, on=prices), contract({"input": "0.6"}, on=prices)
+    for n in range(254):
+        contract({"input": str(n + 1)}, on=prices)
+    assert contract({"input": "0.5"}, on=prices) is first
+    contract({"input": "255"}, on=prices)
+    # One too many: the oldest goes.
+    assert contract({"input": "0.6"}, on=prices) is second
+    again = contract({"input": "0.5"}, on=prices)
+    assert again is not first
+    assert again.version == first.version
+    # A book under contract can have a contract of its own.
+    assert contract({"input": "0.4"}, on=first).version != first.version
 
 
 @pytest.mark.parametrize(
@@ -560,7 +591,7 @@ def test_contract_books_are_kept_and_without_a_contract_it_is_the_list() -> None
 )
 def test_a_contract_that_cannot_be_read_is_an_error(prices: dict[str, Any], message: str) -> None:
     with pytest.raises(PriceBookError, match=message):
-        LISTED.with_overrides(prices)
+        listed().with_overrides(prices)
 
 
 def test_a_ceiling_prices_every_class_and_says_it_is_no_price() -> None:
@@ -586,6 +617,6 @@ def test_a_ceiling_that_cannot_be_read_is_an_error(unpriced: dict[str, Any]) -> 
 
 
 def test_base_ids_stand_for_themselves() -> None:
-    assert LISTED.base_id("b.m") == "a.m"
-    assert LISTED.base_id("a.m") == "a.m"
-    assert LISTED.base_id("c.m") == "c.m"
+    assert listed().base_id("b.m") == "a.m"
+    assert listed().base_id("a.m") == "a.m"
+    assert listed().base_id("c.m") == "c.m"
