@@ -222,6 +222,31 @@ run "permissions" {
   }
 }
 
+run "tenant_models" {
+  variables {
+    tenants_dir = "tests/fixtures/tenant_models"
+  }
+
+  assert {
+    condition = jsonencode([
+      for statement in concat(local._statements["invoke"], local._statements["stream"]) : [statement.actions, statement.resources] if statement.sid == "CallTenantModels"
+      ]) == jsonencode([
+      for action in ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"] : [[action], [
+        "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123def456",
+        "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/xyz789abc123",
+      ]]
+    ])
+    error_message = "The tenants' own profiles and models are called, and no others of the account."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, statements in local._statements : length(statements) == length(local.functions[name].statements) if name != "invoke" && name != "stream"
+    ])
+    error_message = "Functions that call no model get none."
+  }
+}
+
 run "no_tenants" {
   variables {
     tenants_dir = "tests/fixtures/no_tenants"
