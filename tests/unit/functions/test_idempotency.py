@@ -17,6 +17,7 @@ from tollgate.domain.errors import (
 )
 from tollgate.domain.idempotency import REPLAY_SECONDS
 from tollgate.domain.tenants import Budget
+from tollgate.http import answer
 from tollgate.idempotency import WAIT_SECONDS, Idempotency
 from tollgate.jobs import SUBMIT_LEASE_SECONDS
 from tollgate_invoke.service import LEASE_SECONDS
@@ -132,6 +133,19 @@ def test_another_request_under_the_same_key_is_refused(
     assert code_of(response) == (422, "idempotency_mismatch")
     assert len(gateway.runtime.requests) == 1
     assert gateway.queue.sent == []
+
+
+def test_another_route_under_the_same_key_is_refused() -> None:
+    gateway = Gateway()
+    post(gateway)
+    event = gateway.event({"model_id": NOVA_LITE}, AUTHORIZER)
+    event |= {"headers": {"team_id": "acme", **HEADER}, "body": '{"inputs": "hello"}'}
+
+    same = answer(event, gateway.invoke.handle)
+    other = answer({**event, "resource": "/v2/invoke_model"}, gateway.invoke.handle)
+
+    assert same["headers"]["x-tollgate-replayed"] == "true"
+    assert code_of(other) == (422, "idempotency_mismatch")
 
 
 def test_a_mismatch_is_told_at_once_while_the_first_runs() -> None:
@@ -519,6 +533,7 @@ def test_an_answer_that_cannot_be_read_is_not_called_for_again(
 
     assert down["statusCode"] == 503
     assert code_of(gone) == (409, "idempotency_unknown")
+    assert int(gone["headers"]["Retry-After"]) == REPLAY_SECONDS + 1
     assert len(gateway.runtime.requests) == 1
 
 
