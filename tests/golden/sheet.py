@@ -1,8 +1,8 @@
 """What calls must cost, worked out the way one would in a spreadsheet.
 
-This shares nothing with the gateway: it takes the amounts per token from the list-price table as
-they stand there, multiplies in decimals and writes `usage_costs.csv`, which is checked in so that
-a change of any amount shows in a review.
+This shares nothing with the gateway: it takes the amounts per token from the list-price table and
+its supplement as they stand there, multiplies in decimals and writes `usage_costs.csv`, which is
+checked in so that a change of any amount shows in a review.
 
     python -m tests.golden.sheet            write the file anew
 """
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,9 +43,12 @@ HEADER = (
     "region",
     "tier",
     *(f"{name}_tokens" for name in CLASSES),
+    "unit",
+    "units",
     "input_cost",
     "output_cost",
     "cache_cost",
+    "other_cost",
     "total_cost",
     "total_usd",
     "priced",
@@ -117,6 +121,17 @@ CACHE_CALLS = {
 OTHER_TIER_CALLS = {"chat": PLAIN_CALLS["chat"], "cache read": CACHE_CALLS["cache read"]}
 CALLS_OF_NOTHING = {"failed": (0, 0, 0, 0, 0)}
 
+# Calls around a threshold of input, as what they have more than it: nothing, one token, or one
+# token in each class of the cache.
+LONG_CALLS = {
+    "up to the threshold": (0, 977, 0, 0, 0),
+    "a token beyond": (1, 977, 0, 0, 0),
+    "beyond by the cache": (-7, 1_009, 1, 3, 5),
+}
+# Above this many input tokens these cost more, and nobody publishes how much.
+UNPUBLISHED_BEYOND = {"global.openai.gpt-5.5": 272_000, "us.openai.gpt-5.6-sol": 272_000}
+UNIT_COUNTS = (1, 7)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -128,6 +143,10 @@ class Line:
     tier: str
     tokens: tuple[int, ...]
     prices: tuple[str, ...]
+    is_published: bool = True
+    unit: str = ""
+    units: int = 0
+    unit_price: str = "0"
 
     def cells(self) -> tuple[str, ...]:
         """The line as text, in the order of HEADER."""
@@ -135,9 +154,10 @@ class Line:
             context.prec = 60
             known = [Decimal(price) if price else Decimal(0) for price in self.prices]
             amounts = [price * count for price, count in zip(known, self.tokens, strict=True)]
-            total = sum(amounts, Decimal(0))
-            costs = (amounts[0], amounts[1], sum(amounts[2:], Decimal(0)), total)
-            priced = all(
+            other = Decimal(self.unit_price) * self.units
+            total = sum(amounts, other)
+            costs = (amounts[0], amounts[1], sum(amounts[2:], Decimal(0)), other, total)
+            priced = self.is_published and all(
                 price or not count for price, count in zip(self.prices, self.tokens, strict=True)
             )
             return (
@@ -146,6 +166,8 @@ class Line:
                 self.region,
                 self.tier,
                 *(str(count) for count in self.tokens),
+                self.unit,
+                str(self.units or ""),
                 *(_whole(cost * PICODOLLARS) for cost in costs),
                 f"{total:f}".rstrip("0").rstrip(".") if total else "0",
                 "yes" if priced else "no",
@@ -156,8 +178,19 @@ def lines() -> Iterator[Line]:
     """All lines, always in the same order."""
     with (DATA / "bedrock_prices.csv").open(newline="", encoding="utf-8") as text:
         table = {row["key"]: row for row in csv.DictReader(text)}
+    supplement = json.loads((DATA / "bedrock_supplement.json").read_text("utf-8"))
     for key in KEYS:
         yield from _lines_of(key, table[key])
+    for longer in supplement["long_context"]:
+        for key in KEYS:
+            if any(key.endswith(f".{model}") for model in longer["models"]):
+                yield from _long_lines(key, table[key], longer)
+    for key, threshold in UNPUBLISHED_BEYOND.items():
+        for case, tokens, is_beyond in _long_calls(threshold):
+            prices = tuple(table[key][name] for name in COLUMNS["default"])
+            yield Line(case, key, "us-east-1", "default", tokens, prices, not is_beyond)
+    for entry in supplement["units"]:
+        yield from _unit_lines(entry)
 
 
 def _lines_of(key: str, row: Mapping[str, str]) -> Iterator[Line]:
@@ -169,6 +202,41 @@ def _lines_of(key: str, row: Mapping[str, str]) -> Iterator[Line]:
             continue
         for case, tokens in _calls(tier, prices).items():
             yield Line(case, model, region, tier, tokens, prices)
+
+
+def _long_lines(key: str, row: Mapping[str, str], longer: Mapping[str, Any]) -> Iterator[Line]:
+    below = tuple(row[name] for name in COLUMNS["default"])
+    factors = (longer["input_factor"], longer["output_factor"], *[longer["input_factor"]] * 3)
+    above = tuple(
+        price and str(Decimal(price) * Decimal(factor))
+        for price, factor in zip(below, factors, strict=True)
+    )
+    for case, tokens, is_beyond in _long_calls(longer["threshold"]):
+        yield Line(case, key, "us-east-1", "default", tokens, above if is_beyond else below)
+
+
+def _long_calls(threshold: int) -> Iterator[tuple[str, tuple[int, ...], bool]]:
+    for case, (more, output, *cache) in LONG_CALLS.items():
+        yield case, (threshold + more, output, *cache), more + sum(cache) > 0
+
+
+def _unit_lines(entry: Mapping[str, Any]) -> Iterator[Line]:
+    for name, given in entry["units"].items():
+        sizes = given if isinstance(given, dict) else {"": given}
+        for size, price in sizes.items():
+            unit = f"{name}/{size}" if size else name
+            for count in UNIT_COUNTS:
+                yield Line(
+                    case="by the unit",
+                    model=entry["model"],
+                    region="us-east-1",
+                    tier="default",
+                    tokens=(0,) * len(CLASSES),
+                    prices=("",) * len(CLASSES),
+                    unit=unit,
+                    units=count,
+                    unit_price=price,
+                )
 
 
 def _calls(tier: str, prices: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

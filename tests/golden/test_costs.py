@@ -21,7 +21,7 @@ GOLDEN_ROWS = list(csv.DictReader(sheet.GOLDEN.read_text("utf-8").splitlines()))
 @pytest.mark.parametrize(
     "row",
     GOLDEN_ROWS,
-    ids=lambda row: f"{row['region']}-{row['model']}-{row['tier']}-{row['case']}",
+    ids=lambda row: "-".join(row[name] for name in (*sheet.HEADER[:4], "unit", "units")),
 )
 def test_the_gateway_books_what_the_sheet_says(row: dict[str, str]) -> None:
     rates = load_default().rates(
@@ -30,16 +30,17 @@ def test_the_gateway_books_what_the_sheet_says(row: dict[str, str]) -> None:
     assert rates is not None
     usage = TokenUsage(**{name: int(row[f"{name}_tokens"]) for name in sheet.CLASSES})
 
-    booked = cost(rates, usage)
+    booked = cost(rates, usage, {row["unit"]: int(row["units"])} if row["unit"] else {})
 
     assert {
         "input_cost": str(booked.input),
         "output_cost": str(booked.output),
         "cache_cost": str(booked.cache),
+        "other_cost": str(booked.other),
         "total_cost": str(booked.total),
         "total_usd": format_usd(booked.total),
         "priced": "yes" if booked.priced else "no",
-    } == {name: row[name] for name in sheet.HEADER[-6:]}
+    } == {name: row[name] for name in sheet.HEADER[-7:]}
 
 
 def test_the_file_is_what_the_sheet_gives() -> None:
@@ -76,3 +77,5 @@ def test_the_sheet_is_broad() -> None:
     }
     assert len({row["region"] for row in GOLDEN_ROWS}) >= 5
     assert {row["priced"] for row in GOLDEN_ROWS} == {"yes", "no"}
+    units = {row["unit"].partition("/")[0].partition("_")[0] for row in GOLDEN_ROWS}
+    assert units == {"", "image", "search", "guardrail"}
