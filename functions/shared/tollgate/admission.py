@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from tollgate.domain.models import ModelRef
     from tollgate.domain.tenants import Caller
 
+# Above this size input is counted before the first try. A model takes seconds to read so much, the
+# count a fraction of one, and by its bytes such a call takes the room of several others.
+LARGE_INPUT_BYTES = 32_768
+
 # After a tenant's bytes did not fit once, its input is counted before the first try for this long.
 CROWDED_SECONDS = 300
 
@@ -163,15 +167,16 @@ class Admission:
     def _place(self, call: _Call, bound: Bound, now: datetime) -> tuple[Lease, Bound]:
         """Hold the call, at an exact count or with a lower maximum where that is what fits.
 
-        Bytes come first and a count only when they do not fit, for the count is another round
-        trip in front of the model's own, while most calls of most tenants fit either way. But a
-        hold of four times the need takes room from the calls beside it, so once bytes have not
-        fitted, a tenant's calls are counted at once for a while.
+        For a small call bytes come first and a count only when they do not fit: the count is
+        another round trip in front of the model's own, while most such calls fit either way. But a
+        hold of four times the need takes room from the calls beside it. So large calls are counted
+        at once, and once bytes have not fitted, all calls of the tenant are for a while.
         """
         tenant_id = call.party.tenant.tenant_id
         is_crowded = self._crowded_until.get(tenant_id, now) > now
         is_uncounted = call.is_countable
-        if is_uncounted and (is_crowded or _input_error(call, bound) is not None):
+        is_large = bound.input_tokens > LARGE_INPUT_BYTES
+        if is_uncounted and (is_large or is_crowded or _input_error(call, bound) is not None):
             is_uncounted, bound = False, self._counted(call, bound) or bound
         error = _input_error(call, bound)
         if error is not None:

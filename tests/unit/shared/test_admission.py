@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.token_counts import FakeTokenCounter
 from tests.fakes.world import FakeClock, FakeRuntime, app, caller, tenant
-from tollgate.admission import CROWDED_SECONDS, Admission
+from tollgate.admission import CROWDED_SECONDS, LARGE_INPUT_BYTES, Admission
 from tollgate.domain.errors import (
     BudgetExceededError,
     ForbiddenError,
@@ -153,6 +153,20 @@ def test_bytes_that_fit_are_not_counted() -> None:
     assert admitted.hold.tokens == by_bytes(800) + 100
     assert admitted.lowered_max_tokens is None
     assert world.counter.asked == []
+
+
+@pytest.mark.parametrize(("over", "asked"), [(0, []), (1, [CLAUDE])])
+def test_a_large_input_is_counted_before_it_takes_the_room_of_others(
+    over: int, asked: list[str]
+) -> None:
+    size = LARGE_INPUT_BYTES - by_bytes(0) + over
+    assert by_bytes(size) == LARGE_INPUT_BYTES + over
+
+    world = World(count_tokens="exact")
+    tokens = by_count(size) if asked else by_bytes(size)
+    assert world.admit(size).hold.usd == worst(tokens)
+    assert world.counter.asked == asked
+    assert World().admit(size).hold.usd == worst(by_bytes(size))
 
 
 def test_bytes_that_do_not_fit_are_counted() -> None:
