@@ -21,6 +21,7 @@ from tollgate.domain.errors import (
 from tollgate.domain.holds import chat_input_tokens
 from tollgate.domain.prices import ModelCard, PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, Limits, Tenant
+from tollgate.http import admission_notices
 from tollgate.jobs import decode_call, encode_call
 from tollgate.ledger import Ledger
 from tollgate.pipeline import AdmittedCall, Calls, ChatCall
@@ -470,7 +471,14 @@ def test_a_lowered_maximum_travels_with_a_stored_call() -> None:
 def test_an_exceeded_soft_budget_is_admitted_and_told() -> None:
     world = World(budget=Budget(month=1, is_hard=False))
 
-    assert world.admit().lease.over_budget is True
+    assert admission_notices(world.admit()) == {"x-tollgate-budget": "exceeded"}
+
+
+def test_the_caller_is_told_of_a_lowered_maximum() -> None:
+    world = World(clamp_max_tokens=True, budget=Budget(month=worst(by_bytes(4), 40)))
+
+    assert admission_notices(world.admit()) == {"x-tollgate-max-tokens": "40"}
+    assert admission_notices(World().admit()) == {}
 
 
 def test_a_tenants_own_arn_has_the_price_and_policy_of_its_model() -> None:
