@@ -194,9 +194,13 @@ class LedgerMachine(RuleBasedStateMachine):
         milliseconds = f"{int(self.clock().timestamp() * 1000):012x}"
         return f"{milliseconds[:8]}-{milliseconds[8:]}-7000-8000-{self.made * 7919:012x}"
 
-    @rule()
-    def start_sweep(self) -> None:
-        self.sweeps.append(Actor(self.run_sweep))
+    @rule(steps=st.sampled_from((0, 1, 100)))
+    def start_sweep(self, steps: int) -> None:
+        actor = Actor(self.run_sweep)
+        self.sweeps.append(actor)
+        for _ in range(steps):
+            if not actor.is_done:
+                actor.step()
 
     def run_sweep(self) -> None:
         try:
@@ -210,9 +214,10 @@ class LedgerMachine(RuleBasedStateMachine):
         running = self.running()
         running[pick % len(running)].step(command)
 
-    @rule()
-    def run_on(self) -> None:
-        for actor in self.running():
+    @rule(latest_first=st.booleans())
+    def run_on(self, latest_first: bool) -> None:  # noqa: FBT001
+        running = self.running()
+        for actor in reversed(running) if latest_first else running:
             self.finish(actor)
 
     @rule(seconds=st.sampled_from(SPANS))
