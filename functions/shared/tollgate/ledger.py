@@ -25,7 +25,7 @@ from tollgate.domain.ledger import (
     roll_over,
     shard_account,
     shard_order,
-    shard_scopes,
+    shard_scope,
 )
 from tollgate.domain.money import format_usd
 from tollgate.ports import Accounts, Admitted, TokenRefund, Usage
@@ -61,10 +61,6 @@ class _Placed:
     scope: Scope
     account: Account
     over_budget: bool = False
-
-
-# Accounts of a layout: the share of the limits that each has, and the account itself.
-_Shards = list[tuple[Scope, Account]]
 
 
 class RefusedError(Exception):
@@ -133,50 +129,36 @@ class Ledger:
         self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: list[str]
     ) -> _Placed:
         """Place the hold in the first account of the layout that takes it."""
-        shares = shard_scopes(scope, layout)
-        shards = [
-            (shares[index], shard_account(scope, layout, index, windows))
-            for index in shard_order(hold.request_id, len(shares))
-        ]
-        if shares[0].budget.is_hard:
-            placed, refusing = self._try(hold, shards, windows, touched)
-        elif len(shards) == 1:
-            placed, refusing = self._try(hold, shards, windows, touched)
+        budget = layout.budget if layout.shards > 1 else scope.budget
+        full: list[tuple[Scope, Account]] = []
+        if layout.shards > 1 and not budget.is_hard:
+            # Soft shares are used up as if they were hard, before any of them is exceeded.
+            as_hard = replace(layout, budget=replace(budget, is_hard=True))
+            placed, full = self._try(as_hard, hold, scope, windows, touched)
             if placed is not None:
-                over = exceeds([placed.account], placed.scope.budget)
-                placed = replace(placed, over_budget=over)
-        else:
-            placed, refusing = self._try_soft(layout, hold, shards, windows, touched)
+                return placed
+        placed, refusing = self._try(layout, hold, scope, windows, touched)
         if placed is None:
             raise RefusedError(refusal_of_all(scope, refusing, hold))
-        return placed
-
-    def _try_soft(
-        self, layout: Layout, hold: Hold, shards: _Shards, windows: Windows, touched: list[str]
-    ) -> tuple[_Placed | None, _Shards]:
-        """Use soft shares up as if they were hard, before any of them is exceeded."""
-        as_hard = [
-            (replace(share, budget=replace(share.budget, is_hard=True)), first)
-            for share, first in shards
-        ]
-        placed, full = self._try(hold, as_hard, windows, touched)
-        if placed is not None:
-            return placed, []
-        placed, refusing = self._try(hold, shards, windows, touched)
-        if placed is not None:
-            over = exceeds([account for _, account in full], layout.budget, hold.usd)
-            placed = replace(placed, over_budget=over)
-        return placed, refusing
+        if budget.is_hard:
+            return placed
+        if full:
+            over = exceeds([account for _, account in full], budget, hold.usd)
+        else:
+            over = exceeds([placed.account], budget)
+        return replace(placed, over_budget=over)
 
     def _try(
-        self, hold: Hold, shards: _Shards, windows: Windows, touched: list[str]
-    ) -> tuple[_Placed | None, _Shards]:
-        """Try shards in their order; each comes with what its account starts as.
+        self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: list[str]
+    ) -> tuple[_Placed | None, list[tuple[Scope, Account]]]:
+        """Try the layout's accounts in the request's order.
 
-        Returns where the hold was placed, or the accounts that refused it.
+        Returns where the hold was placed, or the accounts that refused it with their shares.
         """
-        refusing: _Shards = []
-        for share, first in shards:
+        refusing: list[tuple[Scope, Account]] = []
+        for index in shard_order(hold.request_id, layout.shards):
+            share = shard_scope(scope, layout, index)
+            first = shard_account(scope, layout, index, windows)
             account, is_placed = self._admit(hold, share, first, windows, touched)
             if is_placed:
                 return _Placed(share, account), refusing

@@ -32,7 +32,7 @@ from tollgate.domain.ledger import (
     scopes_of,
     shard_account,
     shard_order,
-    shard_scopes,
+    shard_scope,
 )
 from tollgate.domain.tenants import Budget, Limits
 
@@ -284,6 +284,10 @@ OPENING = account(
 )
 LAYOUT = Layout(2, shards=3, at=50, budget=Budget(month=100, day=31), opening=OPENING)
 WIDE = Scope("tenant#acme", Budget(month=100, day=31), Limits(4, 5, 6, 7), shards=3, policy_at=60)
+
+
+def shard_scopes(scope: Scope, layout: Layout) -> list[Scope]:
+    return [shard_scope(scope, layout, index) for index in range(layout.shards)]
 
 
 def test_a_tenant_starts_with_one_account() -> None:

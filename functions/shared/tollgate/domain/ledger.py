@@ -414,30 +414,27 @@ def shard_account(scope: Scope, layout: Layout, index: int, windows: Windows) ->
     )
 
 
-def shard_scopes(scope: Scope, layout: Layout) -> list[Scope]:
-    """The accounts of a layout with their shares, which sum up exactly to the limits."""
+def shard_scope(scope: Scope, layout: Layout, index: int) -> Scope:
+    """One account of a layout with its shares; all shares sum up exactly to the limits."""
     if layout.generation == 0:
-        return [replace(scope, shards=1)]
+        return replace(scope, shards=1)
     # A process with an older policy must not mix its budget with the one that the layout is for.
     budget = layout.budget if layout.shards > 1 else scope.budget
     limits = scope.limits
-    return [
-        Scope(
-            shard_account_id(scope.account_id, layout.generation, index),
-            replace(
-                budget,
-                month=_share_of_limit(budget.month, layout.shards, index),
-                day=_share_of_limit(budget.day, layout.shards, index),
-            ),
-            Limits(
-                _share_of_limit(limits.requests_per_minute, layout.shards, index),
-                _share_of_limit(limits.requests_per_day, layout.shards, index),
-                _share_of_limit(limits.tokens_per_minute, layout.shards, index),
-                _share_of_limit(limits.concurrent_requests, layout.shards, index),
-            ),
-        )
-        for index in range(layout.shards)
-    ]
+    return Scope(
+        shard_account_id(scope.account_id, layout.generation, index),
+        Budget(
+            _share_of_limit(budget.month, layout.shards, index),
+            _share_of_limit(budget.day, layout.shards, index),
+            budget.is_hard,
+        ),
+        Limits(
+            _share_of_limit(limits.requests_per_minute, layout.shards, index),
+            _share_of_limit(limits.requests_per_day, layout.shards, index),
+            _share_of_limit(limits.tokens_per_minute, layout.shards, index),
+            _share_of_limit(limits.concurrent_requests, layout.shards, index),
+        ),
+    )
 
 
 def shard_order(request_id: str, shards: int) -> list[int]:
