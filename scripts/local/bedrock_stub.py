@@ -297,6 +297,28 @@ class Faults:
             self._faults.clear()
 
 
+class UnderWay:
+    """Counts calls that have begun and are not in the log yet."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._calls = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._calls += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._calls -= 1
+            self._changed.notify_all()
+
+    def wait_for_none(self, seconds: float) -> bool:
+        """Wait until no call is under way; False when one still is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._calls == 0, seconds)
+
+
 class BedrockStub:
     """The server; use it as a context manager.
 
@@ -322,6 +344,7 @@ class BedrockStub:
         self.log = CallLog(log, publish)
         self.faults = Faults()
         self.delta_seconds = delta_seconds
+        self.under_way = UnderWay()
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", port), self)
         self._thread = threading.Thread(
@@ -424,7 +447,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             return
         if method == "POST" and (match := _MODEL_PATH.fullmatch(target.path)):
-            self._model_call(Call(match.group(2), unquote(match.group(1))), body)
+            with self.stub.under_way:
+                self._model_call(Call(match.group(2), unquote(match.group(1))), body)
             return
         routes: dict[tuple[str, str], Callable[[], None]] = {
             ("GET", "/foundation-models"): lambda: self._json(
