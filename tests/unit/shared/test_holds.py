@@ -116,7 +116,9 @@ def test_a_providers_own_tools_bring_their_definitions() -> None:
     text = len(json.dumps(two)) - len(json.dumps(plain))
     assert added == text + 2 * TOOL_FRAMING_TOKENS
     strange = {**chat("hi"), "additionalModelRequestFields": {"tools": "x"}}
-    assert chat_input_tokens(strange, CARD) > 2 * TOOL_FRAMING_TOKENS
+    assert chat_input_tokens(strange, CARD) == (
+        len(json.dumps(strange)) + FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS + 2 * TOOL_FRAMING_TOKENS
+    )
 
 
 def test_a_tool_that_reads_on_its_own_is_refused() -> None:
@@ -152,7 +154,10 @@ def test_text_beyond_the_context_is_not_hidden_by_an_image() -> None:
     image = {"image": {"format": "png", "source": {"bytes": b"\x00" * 50_000}}}
     request = {"messages": [{"role": "user", "content": [image, {"text": "x" * 9000}]}]}
 
-    assert 9000 < chat_input_tokens(request, CARD) < 9300
+    plain = [{"image": {"format": "png", "source": {"bytes": ""}}}, {"text": "x" * 9000}]
+    text = json.dumps({"messages": [{"role": "user", "content": plain}]})
+    expected = len(text) + FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS
+    assert chat_input_tokens(request, CARD) == expected
 
 
 def test_a_million_context_lifts_the_bound_of_media() -> None:
@@ -173,6 +178,7 @@ def test_words_of_tools_are_text_whatever_they_are_called() -> None:
 
     assert not has_media([{"role": "user", "content": content}])
     assert not has_media([{"type": "tool_use", "input": {"video": "d"}}])
+    assert not has_media({"toolUseId": "t", "json": {"image": "e"}})
     assert has_media([{"input": {"video": "d"}}])
 
 
@@ -215,7 +221,13 @@ def test_a_ligature_that_grows_is_counted_grown() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "answers"),
-    [({}, 1), ({"n": 3}, 3), ({"num_generations": 5, "top_k": 1}, 5), ({"n": 2, "best_of": 3}, 6)],
+    [
+        ({}, 1),
+        ({"n": 1}, 1),
+        ({"n": 3}, 3),
+        ({"num_generations": 5, "top_k": 1}, 5),
+        ({"n": 2, "best_of": 3}, 6),
+    ],
 )
 def test_every_answer_of_a_request_counts(fields: dict[str, Any], answers: int) -> None:
     assert chat_answers({"additionalModelRequestFields": fields}) == answers
@@ -541,6 +553,7 @@ def test_machine_time_is_a_share_of_the_hour(
     seconds: int, hour: int, machines: int, usd: int
 ) -> None:
     assert machine_usd(seconds, hour, machines) == usd
+    assert machine_usd(seconds, hour) == machine_usd(seconds, hour, 1)
 
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -602,3 +615,42 @@ def test_providers_that_cache_of_their_own_accord_keep_all_rates() -> None:
 def test_an_answer_is_not_cut_below_its_thinking(fields: dict[str, Any], least: int) -> None:
     assert least_max_tokens({"additionalModelRequestFields": fields}) == least
     assert least_max_tokens({}) == MIN_CLAMPED_TOKENS == 16
+
+
+def test_a_native_tool_configuration_brings_its_instructions() -> None:
+    body = {"toolConfig": {"tools": [{"toolSpec": {"name": "look"}}]}}
+
+    expected = len(json.dumps(body)) + FRAMING_TOKENS + TOOL_FRAMING_TOKENS
+    assert native_input_tokens(body, CARD) == expected
+
+
+def test_native_text_counts_in_bytes_not_escapes() -> None:
+    empty = native_input_tokens({"prompt": ""}, CARD)
+
+    assert native_input_tokens({"prompt": "價" * 100}, CARD) == empty + 300
+
+
+def test_a_native_call_with_media_is_bounded_by_the_context_size() -> None:
+    body = {"images": ["AA=="], "prompt": "what is this?"}
+
+    call = native_call("meta.llama3-2-11b-instruct-v1:0", body, tenant(), CARD)
+
+    assert call.input_tokens == 8000
+
+
+def test_text_and_its_framing_beside_media_count_where_they_exceed_the_context() -> None:
+    image = {"image": {"source": {"bytes": b"x"}}}
+    blank: list[dict[str, Any]] = [{"image": {"source": {"bytes": ""}}}, {"text": ""}]
+    size = len(json.dumps({"messages": [{"role": "user", "content": blank}]}))
+    # The text alone is shorter than the context, with its framing it is longer by one.
+    text = "x" * (8001 - size - FRAMING_TOKENS - MESSAGE_FRAMING_TOKENS)
+
+    request = {"messages": [{"role": "user", "content": [image, {"text": text}]}]}
+    assert chat_input_tokens(request, CARD) == 8001
+
+
+def test_an_embedding_has_no_images_unless_told_and_knows_long_context() -> None:
+    bound = embedding_bound(["x" * 200], LONG)
+
+    assert bound.usd == (200 + MESSAGE_FRAMING_TOKENS) * 8
+    assert (bound.other_usd, flat_bound(5).with_max_tokens(9).usd) == (0, 5)
