@@ -620,8 +620,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _drop(self) -> None:
         """End the connection without ending the response."""
         self.close_connection = True
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
+        # The client may have gone first.
+        with contextlib.suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _json(
         self, document: Mapping[str, Any], status: int = HTTPStatus.OK, error: str | None = None

@@ -12,8 +12,8 @@ class TollgateError(Exception):
     """Base of all errors that reach a caller.
 
     `details` are figures for the caller (JSON-ready); `retry_after` is in seconds.
-    `may_be_billed` says that a model call went out and nobody knows how it ended: its hold must
-    stay until a sweep has found out.
+    `may_be_billed` says that a model call went out and nobody knows how it ended: it is settled at
+    what it can have cost, or by the model service's own log.
     """
 
     http_status: ClassVar[int] = 500
