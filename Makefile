@@ -57,6 +57,10 @@ local: setup-local ## Run the gateway on this machine until Ctrl-C
 report: setup-dev ## Report from a lake folder; ARGS="chargeback --lake <folder>", or ARGS=--help
 	@$(VENV_PYTHON) -m scripts.report $(ARGS)
 
+.PHONY: bench
+bench: setup-local ## Measure what a request costs: CPU, DynamoDB writes, throughput; ARGS=--quick
+	@$(VENV_PYTHON) -m scripts.bench $(ARGS)
+
 # --- Checks -----------------------------------------------------------------------------------
 
 .PHONY: test

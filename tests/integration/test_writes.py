@@ -1,0 +1,95 @@
+"""What one request writes: three single writes on the common path, whatever is limited."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import pytest
+import requests
+from botocore.client import BaseClient
+
+from scripts import bench
+from scripts.bench import Bench, capacity_of
+from scripts.local.provision import Emulator
+from scripts.local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from scripts.local.ministack import MiniStack
+
+pytestmark = pytest.mark.stack
+
+MOST_WRITES = 3
+READS = {"GetItem", "BatchGetItem", "Query", "Scan"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with LocalStack() as running:
+        yield running
+
+
+def calls_of(stack: LocalStack, tenant: str, app: str) -> Counter[str]:
+    """DynamoDB calls of a buffered request after the first, which creates what there is not."""
+    made: Counter[str] = Counter()
+    make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
+
+    def count(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> Any:
+        if client.meta.service_model.service_name == "dynamodb":
+            made[operation] += 1
+        return make_call(client, operation, parameters)
+
+    for _ in range(2):
+        made.clear()
+        with patch.object(BaseClient, "_make_api_call", count):
+            answer = requests.post(
+                f"{stack.url}/invoke_model?model_id=amazon.nova-lite-v1:0",
+                json={"inputs": "hello", "parameters": {"maxTokens": 20}},
+                headers={"x-api-key": stack.keys[f"{tenant}/{app}/primary"], "team_id": tenant},
+                timeout=30,
+            )
+        assert answer.status_code == requests.codes.ok, answer.text
+    return made
+
+
+def test_a_buffered_call_takes_three_writes(stack: LocalStack) -> None:
+    made = calls_of(stack, "customer1", "websearch")
+
+    assert {name: count for name, count in made.items() if name not in READS} == {
+        "UpdateItem": 2,
+        "PutItem": 1,
+    }
+    # The authorizer's key; the policy is cached.
+    assert sum(made[name] for name in READS) == 1
+
+
+def test_an_app_with_limits_of_its_own_takes_two_more(stack: LocalStack) -> None:
+    made = calls_of(stack, "customer2", "codingbot")
+
+    assert (made["UpdateItem"], made["PutItem"], made["TransactWriteItems"]) == (4, 1, 0)
+
+
+@pytest.mark.parametrize("shards", [1, 8])
+def test_shards_take_no_more_writes(ministack: MiniStack, shards: int) -> None:
+    place = Bench(Emulator(ministack.endpoint_url))
+    gateway = place.gateway(shards)
+    for _ in range(60):  # every shard has its account
+        gateway.request()
+
+    taken = capacity_of(place, lambda: gateway, held=3)
+
+    assert taken.writes == MOST_WRITES
+    assert taken.calls == {"UpdateItem": 2, "PutItem": 1}
+
+
+@pytest.mark.slow
+def test_the_bench_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--quick"]) == 0
+
+    printed = capsys.readouterr().out
+    assert "Machine: " in printed
+    assert "one conditional write, shards 32" in printed
+    assert "| oracle |" in printed
