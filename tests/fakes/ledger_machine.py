@@ -78,6 +78,7 @@ class Call:
     request_id: str
     actor: Actor | None = None
     admitted: bool = False
+    scope: Scope | None = None  # the tenant's, by the policy that its process knew
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -161,6 +162,7 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             party = self.policies[process].party(caller(app_id=hold.app_id))
             scopes = scopes_of(party.tenant, party.app)
+            call.scope = scopes[-1]
             lease = ledger.admit(hold, scopes, self.clock())
         except (ForbiddenError, RefusedError, UnavailableError):
             return
@@ -209,10 +211,13 @@ class LedgerMachine(RuleBasedStateMachine):
             return
 
     @precondition(lambda self: self.running())
-    @rule(pick=picks, command=st.sampled_from(DISTURBANCES))
-    def disturb(self, pick: int, command: Command) -> None:
+    @rule(pick=picks, commands=st.lists(st.sampled_from(DISTURBANCES), min_size=1, max_size=3))
+    def disturb(self, pick: int, commands: list[Command]) -> None:
         running = self.running()
-        running[pick % len(running)].step(command)
+        actor = running[pick % len(running)]
+        for command in commands:
+            if not actor.is_done:
+                actor.step(command)
 
     @rule(latest_first=st.booleans())
     def run_on(self, latest_first: bool) -> None:  # noqa: FBT001
@@ -328,7 +333,12 @@ class LedgerMachine(RuleBasedStateMachine):
         layout = layout_of(directory)
         shard = scope.account_id.removeprefix(TENANT)
         assert shard.partition(".")[0] == (f"#{layout.generation}" if layout.generation else "")
-        budget = layout.budget if layout.shards > 1 else scope.budget
+        (known,) = (call.scope for call in self.calls if call.request_id == hold.request_id)
+        assert known is not None
+        budget = known.budget
+        if known.policy_at <= layout.at and layout.shards > 1:
+            # The layout was decided by a policy that is newer than what this process knows.
+            budget = layout.budget
         if not budget.is_hard or hold.usd == 0:
             return
         all_accounts = [a for a in self.accounts.scan() if is_tenant_account(a.account_id)]
