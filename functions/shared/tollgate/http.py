@@ -155,11 +155,21 @@ def _internal_error(request_id: str) -> Response:
 
 def answer(event: dict[str, Any], handle: Callable[[Request], Response]) -> Response:
     """Runs one HTTP request and maps what it raises; nothing escapes to the caller unmapped."""
-    request_id: str = event["requestContext"]["requestId"]
+    context = event["requestContext"]
+    response = _answer(event, context["requestId"], handle)
+    tenant_id = (context.get("authorizer") or {}).get("tenant_id")
+    if tenant_id is not None:
+        response["headers"]["x-tenant-id"] = tenant_id
+    return response
+
+
+def _answer(
+    event: dict[str, Any], request_id: str, handle: Callable[[Request], Response]
+) -> Response:
     try:
         return handle(parse_event(event))
     except TollgateError as error:
-        return error_response(error, request_id)
+        return error_response(error, error.request_id or request_id)
     except Exception:  # noqa: BLE001  the boundary: a traceback belongs in the log alone
         return _internal_error(request_id)
 

@@ -147,6 +147,7 @@ class Calls:
 
         A call whose answer was lost may have used all that it was held for.
         """
+        error.request_id = call.request_id
         if not error.may_be_billed:
             self._settle(call, _failed("error", error))
         elif self._logged:
@@ -161,6 +162,7 @@ class Calls:
 
     def _break_off(self, call: AdmittedCall, error: StreamBrokenError, received: _Received) -> None:
         """Account for a stream whose usage never came: by the log, else by what was received."""
+        error.request_id = call.request_id
         if self._logged:
             self._hand_over(call, error)
             return

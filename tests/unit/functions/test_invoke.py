@@ -196,11 +196,21 @@ def test_an_upstream_throttle_says_when_to_retry() -> None:
 
     assert response["statusCode"] == 429
     assert response["headers"]["Retry-After"] == "2"
+    assert response["headers"]["x-tenant-id"] == "acme"
     assert body_of(response) == {
         "message": "slow down",
         "code": "upstream_throttled",
-        "request_id": "gw-1",
+        "request_id": gateway.row.request_id,
     }
+
+
+def test_a_refusal_before_the_call_is_named_by_the_gateways_id() -> None:
+    gateway = Gateway()
+
+    response = gateway.post(team_id="globex")
+
+    assert (response["statusCode"], body_of(response)["request_id"]) == (403, "gw-1")
+    assert response["headers"]["x-tenant-id"] == "acme"
 
 
 def test_a_request_without_the_authorizers_context_is_forbidden() -> None:

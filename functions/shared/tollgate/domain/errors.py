@@ -33,6 +33,8 @@ class TollgateError(Exception):
         self.details = details or {}
         self.retry_after = retry_after
         self.may_be_billed = may_be_billed
+        # The failed call's id in the ledger, once there is one.
+        self.request_id: str | None = None
         if code is not None:
             self.code = code
 
