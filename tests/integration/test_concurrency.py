@@ -82,45 +82,38 @@ def price_of_a_hold(shop: Shop) -> int:
     return shop.admit().lease.hold.usd
 
 
-class Auditor(threading.Thread):
-    """Reads the account as fast as it can and checks the books each time."""
+class Auditor:
+    """Reads the account after every call, from the thread that made it, and checks the books."""
 
     def __init__(self, shop: Shop, limit: int) -> None:
-        super().__init__(daemon=True)
         self._shop = shop
         self._limit = limit
-        self._done = threading.Event()
         self.observations = 0
         self.faults: list[str] = []
-
-    def run(self) -> None:
-        while not self._done.is_set():
-            self.look()
+        self._lock = threading.Lock()
 
     def look(self) -> None:
         account = self._shop.accounts.get("tenant#acme")
         if account is None:
             return
-        self.observations += 1
+        with self._lock:
+            self.observations += 1
         if account.month_committed != account.month_spent + account.held:
             self.faults.append(f"committed {account.month_committed} is not spent plus held")
         if account.month_committed > self._limit:
             self.faults.append(f"committed {account.month_committed} of {self._limit}")
 
-    def finish(self) -> None:
-        self._done.set()
-        self.join()
-        self.look()
 
-
-def run(work: Callable[[], object]) -> Counter[str]:
-    """The outcomes of REQUESTS calls of `work`."""
+def run(work: Callable[[], object], auditor: Auditor) -> Counter[str]:
+    """The outcomes of REQUESTS calls of `work`, each followed by a look at the books."""
 
     def attempt(_: int) -> str:
         try:
             work()
         except BudgetExceededError:
             return "refused"
+        finally:
+            auditor.look()
         return "admitted"
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -135,10 +128,8 @@ def test_exactly_what_the_budget_covers_is_admitted(
     limit = AFFORDABLE * price + price - 1
     shop = open_shop(Budget(**{window: limit}))
     auditor = Auditor(shop, limit)
-    auditor.start()
 
-    outcomes = run(shop.admit)
-    auditor.finish()
+    outcomes = run(shop.admit, auditor)
 
     assert outcomes == {"admitted": AFFORDABLE, "refused": REQUESTS - AFFORDABLE}
     account = shop.accounts.get("tenant#acme")
@@ -146,7 +137,7 @@ def test_exactly_what_the_budget_covers_is_admitted(
     assert len(account.holds) == AFFORDABLE
     assert account.month_committed == account.day_committed == AFFORDABLE * price
     assert auditor.faults == []
-    assert auditor.observations > 10
+    assert auditor.observations == REQUESTS
 
 
 def test_the_books_balance_at_every_moment_while_calls_come_and_go(
@@ -156,14 +147,12 @@ def test_the_books_balance_at_every_moment_while_calls_come_and_go(
     limit = 10 * price
     shop = open_shop(Budget(month=limit))
     auditor = Auditor(shop, limit)
-    auditor.start()
     rows: list[int] = []
 
     def call() -> None:
         rows.append(shop.calls.chat(shop.admit()).cost.total)
 
-    outcomes = run(call)
-    auditor.finish()
+    outcomes = run(call, auditor)
 
     account = shop.accounts.get("tenant#acme")
     assert account is not None
@@ -171,7 +160,7 @@ def test_the_books_balance_at_every_moment_while_calls_come_and_go(
     assert account.month_committed == account.month_spent == sum(rows) <= limit
     assert outcomes["admitted"] == len(rows) > 10
     assert auditor.faults == []
-    assert auditor.observations > 10
+    assert auditor.observations == REQUESTS
 
 
 def test_no_more_calls_run_at_once_than_allowed(open_shop: Callable[..., Shop]) -> None:
