@@ -45,6 +45,7 @@ README = Path(__file__).parents[2] / "functions" / "shared" / "README.md"
 MODEL = "amazon.nova-lite-v1:0"
 HANDLERS = (tollgate_authorize.handler, tollgate_invoke.handler, tollgate_stream.handler)
 API_GATEWAY_SECONDS = 29
+MOMENT_SECONDS = 10
 
 
 # --- Faults -----------------------------------------------------------------------------------
@@ -191,6 +192,20 @@ class Scene:
             timeout=30,
         )
 
+    def begin(self) -> None:
+        """Forgets what was before."""
+        self.known_rows = frozenset()
+        self.known_rows = frozenset(row.request_id for row in self.rows())
+        self.stack.stub.log.clear()
+
+    def enter_a_minute(self) -> None:
+        """Lets the account be in a minute that lasts, so that its next write takes effect."""
+        left = 60 - time.time() % 60
+        if left < MOMENT_SECONDS:
+            time.sleep(left)
+        assert self.chat() == "200"
+        self.begin()
+
     def rows(self) -> list[UsageRow]:
         """The rows that are new since the scene began."""
         found = [item for item in self._items("usage") if "request_id" in item]
@@ -210,14 +225,15 @@ class Scene:
         return [from_values(item) for page in pages for item in page["Items"]]
 
     def expire_holds(self) -> None:
-        """Makes every open hold look as old as after its lease."""
+        """Ends the lease of every open hold now."""
+        past = str(int(time.time()) - 1)
         for request_id, (account_id, _) in self.holds().items():
             self.database.update_item(
                 TableName="tollgate-local-accounts",
                 Key={"account_id": {"S": account_id}},
                 UpdateExpression="SET holds.#rid.e = :past",
                 ExpressionAttributeNames={"#rid": request_id},
-                ExpressionAttributeValues={":past": {"N": "1"}},
+                ExpressionAttributeValues={":past": {"N": past}},
             )
 
     def billed(self) -> int:
@@ -252,14 +268,22 @@ def said(response: requests.Response) -> str:
 
 
 CASES: dict[tuple[str, str], Callable[[Scene], str]] = {}
+LOGGED: set[tuple[str, str]] = set()
 
 
-def case(dependency: str, fault: str) -> Callable[[Callable[[Scene], str]], None]:
-    """Registers the test of a line of the table; it returns the caller's answer."""
+def case(
+    dependency: str, fault: str, *, logs: bool = False
+) -> Callable[[Callable[[Scene], str]], None]:
+    """Registers the test of a line of the table; it returns the caller's answer.
+
+    `logs` says whether Bedrock's invocation logs are on.
+    """
 
     def register(run: Callable[[Scene], str]) -> None:
         assert (dependency, fault) not in CASES
         CASES[dependency, fault] = run
+        if logs:
+            LOGGED.add((dependency, fault))
 
     return register
 
@@ -312,6 +336,7 @@ def _(scene: Scene) -> str:
 
 @case("accounts table", "slow: all answers lost at admission")
 def _(scene: Scene) -> str:
+    scene.enter_a_minute()
     with faults(
         in_table("accounts", answer_lost, "#holds.#rid = :hold"),
         in_table("accounts", silent, "REMOVE #holds.#rid"),
@@ -371,6 +396,36 @@ def _(scene: Scene) -> str:
 @case("Bedrock", "stream cut off")
 def _(scene: Scene) -> str:
     return scene.job(scene.start("[stub:tokens=20] [stub:cut=mid-stream]"))
+
+
+@case("Bedrock", "answer cut off, invocation logs on", logs=True)
+def _(scene: Scene) -> str:
+    with faults(Fault("bedrock-runtime", ("/converse",), answer_cut)):
+        return scene.chat()
+
+
+@case("Bedrock", "stream cut off, invocation logs on", logs=True)
+def _(scene: Scene) -> str:
+    return scene.job(scene.start("[stub:tokens=20] [stub:cut=mid-stream]"))
+
+
+@case("usage table", "down, invocation logs on", logs=True)
+def _(scene: Scene) -> str:
+    with faults(in_table("usage", refused("InternalServerError", 500))):
+        return scene.chat()
+
+
+@case("invocation logs", "down, then back", logs=True)
+def _(scene: Scene) -> str:
+    with faults(Fault("bedrock-runtime", ("/converse",), answer_cut)):
+        answer = scene.chat()
+    scene.expire_holds()
+    with (
+        faults(at_bucket("invocation-logs", unreachable)),
+        pytest.raises(FunctionError, match="cannot reach its invocation logs"),
+    ):
+        scene.stack.sweep()
+    return answer
 
 
 # --- Jobs and keys of requests ----------------------------------------------------------------
@@ -493,13 +548,7 @@ def policy() -> dict[tuple[str, str], Line]:
     return {(line[0], line[1]): Line(*line) for line in cells}
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[LocalStack]:
-    with LocalStack(visibility_seconds=1, delta_seconds=0.001) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def database(stack: LocalStack) -> Any:
     return stack.client("dynamodb")
 
@@ -509,9 +558,8 @@ def scene(stack: LocalStack, database: Any) -> Scene:
     """Functions composed anew: with cold caches, and none of the SDK's retries spent."""
     for handler in HANDLERS:
         handler.build_service.cache_clear()
-    stack.stub.log.clear()
     scene = Scene(stack, database)
-    scene.known_rows = frozenset(row.request_id for row in scene.rows())
+    scene.begin()
     assert scene.holds() == {}
     return scene
 
@@ -520,11 +568,45 @@ def test_every_line_has_a_test_and_every_test_a_line() -> None:
     assert set(CASES) == set(policy())
 
 
+def lines(*, logs: bool) -> Any:
+    chosen = [line for line in CASES if (line in LOGGED) == logs]
+    names = [re.sub(r"[^A-Za-z0-9]+", "-", " ".join(line)) for line in chosen]
+    return pytest.mark.parametrize(("dependency", "fault"), chosen, ids=names)
+
+
 @pytest.mark.stack
-@pytest.mark.parametrize(
-    ("dependency", "fault"), CASES, ids=lambda text: re.sub(r"[^A-Za-z0-9]+", "-", text)
-)
-def test_a_failure_has_the_outcome_of_the_table(scene: Scene, dependency: str, fault: str) -> None:
+@pytest.mark.xdist_group("failures")
+class TestWithoutInvocationLogs:
+    """Two classes, because one process runs one local stack at a time."""
+
+    @pytest.fixture(scope="class")
+    def stack(self) -> Iterator[LocalStack]:
+        with LocalStack(visibility_seconds=1, delta_seconds=0.001) as running:
+            yield running
+
+    @lines(logs=False)
+    def test_a_failure_has_its_lines_outcome(
+        self, scene: Scene, dependency: str, fault: str
+    ) -> None:
+        check(scene, dependency, fault)
+
+
+@pytest.mark.stack
+@pytest.mark.xdist_group("failures-logged")
+class TestWithInvocationLogs:
+    @pytest.fixture(scope="class")
+    def stack(self) -> Iterator[LocalStack]:
+        with LocalStack(visibility_seconds=1, delta_seconds=0.001, invocation_logs=True) as running:
+            yield running
+
+    @lines(logs=True)
+    def test_a_failure_has_its_lines_outcome(
+        self, scene: Scene, dependency: str, fault: str
+    ) -> None:
+        check(scene, dependency, fault)
+
+
+def check(scene: Scene, dependency: str, fault: str) -> None:
     line = policy()[dependency, fault]
 
     answer = CASES[dependency, fault](scene)
