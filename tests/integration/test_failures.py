@@ -580,7 +580,8 @@ class TestWithoutInvocationLogs:
     """Two classes, because one process runs one local stack at a time."""
 
     @pytest.fixture(scope="class")
-    def stack(self) -> Iterator[LocalStack]:
+    @classmethod
+    def stack(cls) -> Iterator[LocalStack]:
         with LocalStack(visibility_seconds=1, delta_seconds=0.001) as running:
             yield running
 
@@ -595,7 +596,8 @@ class TestWithoutInvocationLogs:
 @pytest.mark.xdist_group("failures-logged")
 class TestWithInvocationLogs:
     @pytest.fixture(scope="class")
-    def stack(self) -> Iterator[LocalStack]:
+    @classmethod
+    def stack(cls) -> Iterator[LocalStack]:
         with LocalStack(visibility_seconds=1, delta_seconds=0.001, invocation_logs=True) as running:
             yield running
 
