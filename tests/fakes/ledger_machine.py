@@ -94,7 +94,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.tenants = FakeTenants(tenant(apps={"web": app(), "bot": app(app_id="bot")}))
         accounts: Any = Stepping(self.accounts, self.seen)
         usage: Any = Stepping(self.usage, self.seen)
-        self.provider = Stepping(self, self.seen)
+        self.provider = Stepping(self, self.seen, once=frozenset({"bill"}))
         self.ledgers = [Ledger(accounts, usage) for _ in range(PROCESSES)]
         self.policies = [Policies(self.tenants, self.clock) for _ in range(PROCESSES)]
         self.stepping_sweep = self.sweep_over(accounts, usage)
@@ -198,6 +198,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(steps=st.sampled_from((0, 1, 100)))
     def start_sweep(self, steps: int) -> None:
+        self.start_sweep_for(steps)
+
+    def start_sweep_for(self, steps: int) -> None:
         actor = Actor(self.run_sweep)
         self.sweeps.append(actor)
         for _ in range(steps):
@@ -225,8 +228,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for actor in reversed(running) if latest_first else running:
             self.finish(actor)
 
-    @rule(seconds=st.sampled_from(SPANS))
-    def wait(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from(SPANS), sweep=st.sampled_from((0, 0, 3, 4, 100)))
+    def wait(self, seconds: int, sweep: int) -> None:
         self.clock.advance(seconds=seconds)
         # A function that takes longer than its lease to be admitted has been ended by Lambda.
         for call in self.calls:

@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # go: make the call. crash: the process ends before or after the call. lose: the call fails, and
-# its caller cannot tell whether it was made (after) or not (before).
-Command = Literal["go", "crash before", "crash after", "lose before", "lose after"]
-DISTURBANCES: tuple[Command, ...] = ("crash before", "crash after", "lose before", "lose after")
+# its caller cannot tell whether it was made (after) or not (before). repeat: the answer is lost
+# and the SDK makes the call again.
+Command = Literal["go", "crash before", "crash after", "lose before", "lose after", "repeat"]
+DISTURBANCES: tuple[Command, ...] = (
+    "crash before",
+    "crash after",
+    "lose before",
+    "lose after",
+    "repeat",
+)
 
 
 class Crash(BaseException):
@@ -70,11 +77,17 @@ class Actor:
 
 
 class Stepping:
-    """Any port, its methods called in the actors' turns."""
+    """Any port, its methods called in the actors' turns; those in `once` are never repeated."""
 
-    def __init__(self, port: Any, seen: Callable[[str, tuple[Any, ...], Any], None]) -> None:
+    def __init__(
+        self,
+        port: Any,
+        seen: Callable[[str, tuple[Any, ...], Any], None],
+        once: frozenset[str] = frozenset({"scan"}),
+    ) -> None:
         self._port = port
         self._seen = seen
+        self._once = once
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._port, name)
@@ -89,6 +102,9 @@ class Stepping:
             if name == "scan":
                 result = list(result)
             self._seen(name, arguments, result)
+            if command == "repeat" and name not in self._once:
+                result = method(*arguments)
+                self._seen(name, arguments, result)
             if command == "crash after":
                 raise Crash
             if command == "lose after":
