@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from scripts.local.ministack import MiniStack
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 4
 THREADS = 16
 REQUESTS = 48  # of each process

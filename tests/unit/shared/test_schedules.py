@@ -21,6 +21,7 @@ def schedules(count: int, *, derandomize: bool) -> settings:
     )
 
 
+@pytest.mark.slow
 def test_the_books_balance_in_every_order() -> None:
     run_state_machine_as_test(LedgerMachine, settings=schedules(250, derandomize=True))
 
