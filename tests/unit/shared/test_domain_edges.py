@@ -14,11 +14,12 @@ import pytest
 
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOW, app, tenant
-from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.errors import InvalidRequestError, UpstreamFailedError
 from tollgate.domain.holds import Bound, chat_input_tokens, max_tokens_of
 from tollgate.domain.ids import new_request_id, request_time, usage_key, usage_partition
 from tollgate.domain.jobs import Job
 from tollgate.domain.ledger import (
+    Account,
     Hold,
     Scope,
     Windows,
@@ -26,6 +27,7 @@ from tollgate.domain.ledger import (
     is_tenant_account,
     new_account,
     refusal,
+    refusal_of_all,
     scopes_of,
 )
 from tollgate.domain.models import matches, resolve_model
@@ -209,6 +211,10 @@ def test_the_partition_of_an_id_never_moves() -> None:
     assert usage_key(request_id)[0] == f"USAGE#{request_time(request_id):%Y-%m-%dT%H}#{shard:02d}"
 
 
+def hold(usd: int) -> Hold:
+    return Hold("r1", usd, 10, 0, "m.x", "web", "web/k", "d", streamed=False)
+
+
 # --- Accounts ---------------------------------------------------------------------------------
 
 
@@ -239,9 +245,9 @@ def test_a_refused_rate_has_figures_of_its_own_and_nothing_held(
     limits: dict[str, int], counters: dict[str, int], used: int, asked: int
 ) -> None:
     account = replace(new_account("tenant#acme", Windows.at(NOW)), **counters)  # type: ignore[arg-type]
-    held = Hold("r1", 100, 10, 0, "m.x", "web", "web/k", "d", streamed=False)
+    scope = Scope("tenant#acme", Budget(), Limits(**limits))
 
-    refused = refusal(account, Scope("tenant#acme", Budget(), Limits(**limits)), held)
+    refused = refusal(account, scope, hold(100))
 
     assert refused is not None
     assert (refused.used, refused.asked, refused.held) == (used, asked, 0)
@@ -254,12 +260,46 @@ def test_a_refused_rate_has_figures_of_its_own_and_nothing_held(
 def test_a_month_resets_on_the_first_of_the_next(day: str, resets_at: str) -> None:
     now = datetime.fromisoformat(f"{day}T23:59:00+00:00")
     account = new_account("tenant#acme", Windows.at(now))
-    held = Hold("r1", 2, 1, 0, "m.x", "web", "web/k", "d", streamed=False)
 
-    refused = refusal(account, Scope("tenant#acme", Budget(month=1), Limits()), held)
+    refused = refusal(account, Scope("tenant#acme", Budget(month=1), Limits()), hold(2))
 
     assert refused is not None
     assert refused.resets_at == datetime.fromisoformat(f"{resets_at}T00:00:00+00:00")
+
+
+def shard(month: tuple[int, int], day: tuple[int, int]) -> tuple[Scope, Account]:
+    """A shard's share of two budgets, each with what is committed of it."""
+    account = replace(
+        new_account("tenant#acme#1.0", Windows.at(NOW)),
+        month_committed=month[1],
+        day_committed=day[1],
+    )
+    return Scope("tenant#acme#1.0", Budget(month=month[0], day=day[0]), Limits()), account
+
+
+def test_a_limit_that_all_shards_reach_exactly_refuses_nothing() -> None:
+    whole = Scope("tenant#acme", Budget(month=20, day=10), Limits())
+    shards = [shard(month=(10, 6), day=(5, 4)), shard(month=(10, 9), day=(5, 4))]
+
+    refused = refusal_of_all(whole, shards, hold(5))
+
+    assert (refused.account_id, refused.limit_name) == ("tenant#acme", "day_usd")
+    assert (refused.limit, refused.used, refused.asked) == (10, 8, 5)
+
+
+def test_of_limits_in_pieces_it_is_the_one_that_the_first_shard_exceeds() -> None:
+    whole = Scope("tenant#acme", Budget(month=20, day=20), Limits())
+    shards = [shard(month=(10, 5), day=(5, 3)), shard(month=(10, 9), day=(15, 4))]
+
+    assert refusal_of_all(whole, shards, hold(5)).limit_name == "day_usd"
+
+
+@pytest.mark.parametrize("may_be_billed", [True, False])
+def test_an_error_keeps_whether_its_call_may_be_billed(may_be_billed: bool) -> None:
+    error = UpstreamFailedError("gone", may_be_billed=may_be_billed)
+
+    assert error.may_be_billed is may_be_billed
+    assert UpstreamFailedError("gone").may_be_billed is False
 
 
 # --- Holds ------------------------------------------------------------------------------------
