@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import StreamBrokenError, TollgateError, UnavailableError
-from tollgate.domain.holds import chat_answers
+from tollgate.domain.holds import applicable_rates, chat_answers
 from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage
 from tollgate.metering import Attribution, Outcome, held_cost, log_usage, usage_row
 from tollgate.observability import logger
@@ -20,10 +19,10 @@ from tollgate.ports import (
     StreamEnd,
     TextDelta,
 )
-from tollgate.pricing import LIST_PRICES, PriceTerms, Pricing, dearest_usage
+from tollgate.pricing import LIST_PRICES, PriceTerms, Pricing, dearest_usage, model_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from tollgate.domain.ledger import Hold
@@ -181,12 +180,12 @@ class Calls:
         """The bound of the input, and a token for every byte of output that came."""
         hold, body = call.hold, call.request.body
         most_output: int = body["inferenceConfig"]["maxTokens"] * chat_answers(body)
-        held_at = self._pricing.rates(hold.model, call.started_at, call.terms)
+        held_at = self._pricing.rates(hold.model, call.started_at, call.terms) or Rates()
+        model_id = model_ref(hold.model, call.terms.model_arns).model_id
         return dearest_usage(
-            held_at or Rates(),
+            applicable_rates(held_at, model_id, body),
             hold.tokens - most_output,
             min(received_bytes, most_output),
-            cached=_has_cache_point(body),
         )
 
     def _hand_over(self, call: AdmittedCall, error: TollgateError) -> None:
@@ -287,15 +286,6 @@ class _Received:
         """The complete answer."""
         text = "".join(self._texts)
         return ChatReply([{"text": text}], end.stop_reason, end.usage, end.service_tier)
-
-
-def _has_cache_point(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return any(
-            key in ("cachePoint", "cache_control") or _has_cache_point(item)
-            for key, item in value.items()
-        )
-    return isinstance(value, list | tuple) and any(map(_has_cache_point, value))
 
 
 def _failed(status: Status, error: TollgateError) -> Outcome:

@@ -78,13 +78,10 @@ def model_ref(model: str, model_arns: Mapping[str, str]) -> ModelRef:
         return ModelRef(model, model, "in_region", None, model)
 
 
-def dearest_usage(
-    rates: Rates, input_tokens: int, output_tokens: int, *, cached: bool
-) -> TokenUsage:
+def dearest_usage(rates: Rates, input_tokens: int, output_tokens: int) -> TokenUsage:
     """The dearest usage with these counts: what is known when the provider's own never came.
 
-    Without a cache point in the request (`cached`) no input token costs more than a plain one:
-    caching on a provider's own account only makes them cheaper.
+    `rates` are those that apply to the request, see `tollgate.domain.holds.applicable_rates`.
     """
     prices = rates.for_input(input_tokens)
     by_class = {
@@ -92,7 +89,7 @@ def dearest_usage(
         "cache_write_5m": prices.cache_write_5m,
         "cache_write_1h": prices.cache_write_1h,
     }
-    dearest = max(by_class, key=lambda name: by_class[name] or 0) if cached else "input"
+    dearest = max(by_class, key=lambda name: by_class[name] or 0)
     return replace(TokenUsage(output=output_tokens), **{dearest: input_tokens})
 
 

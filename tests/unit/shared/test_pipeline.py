@@ -439,16 +439,30 @@ def test_a_stream_that_broke_before_any_text_is_charged_its_input() -> None:
     assert row.first_token_ms is None
 
 
-def test_input_that_may_have_been_written_to_the_cache_is_charged_as_such() -> None:
-    prices = {NOVA_LITE: {"in_region": {"default": {"cache_write_1h": "3"}}}}
-    blocks = [{"text": "hi"}, {"cachePoint": {"type": "default"}}]
-    body = {"messages": [{"role": "user", "content": blocks}]}
-    plain = broken_stream(World(tenant(prices=prices)))
-    cached = broken_stream(World(tenant(prices=prices)), body=body)
+CLAUDE = "anthropic.claude-long"
+HOUR_CACHE = {"in_region": {"default": {"cache_write_1h": "3"}}}
+MARKED = [{"text": "hi"}, {"cachePoint": {"type": "default", "ttl": "1h"}}]
 
-    assert (plain.input_cost, plain.cache_cost) == (plain.input_tokens * 2_000_000, 0)
-    assert cached.input_tokens == 0
-    assert cached.cache_cost == cached.cache_write_1h_tokens * 3_000_000 > 0
+
+def test_claude_input_is_charged_as_cache_writes_only_where_it_is_marked() -> None:
+    policy = tenant(prices={CLAUDE: HOUR_CACHE})
+    body = {"messages": [{"role": "user", "content": MARKED}]}
+
+    plain = broken_stream(World(policy), model=CLAUDE)
+    marked = broken_stream(World(policy), model=CLAUDE, body=body)
+
+    assert plain.input_cost == plain.input_tokens * 1_000_000 > 0
+    assert plain.cache_write_1h_tokens == 0
+    assert marked.input_tokens == 0
+    assert marked.cache_cost == marked.cache_write_1h_tokens * 3_000_000 > 0
+
+
+def test_input_of_a_model_that_caches_of_its_own_accord_is_charged_at_the_dearest_class() -> None:
+    row = broken_stream(World(tenant(prices={NOVA_LITE: HOUR_CACHE})))
+
+    assert row.input_tokens == 0
+    assert row.cache_cost == row.cache_write_1h_tokens * 3_000_000 > 0
+    assert row.total_cost <= row.held
 
 
 def test_a_stream_without_its_end_is_a_broken_one() -> None:
