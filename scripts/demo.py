@@ -167,8 +167,12 @@ def show_stream(client: Client) -> None:
         answer = client.post({}, job=job, cursor=cursor)
         (view,) = expect(answer, 200)
         if "generated_text" in view:
-            if grew == 0 or not view["generated_text"]:
+            text += view["generated_text"]
+            if grew == 0:
                 raise DemoError("the stream came all at once; it must grow between polls")
+            (whole,) = expect(client.post({}, job=job), 200)
+            if whole["generated_text"] != text:
+                raise DemoError("the pieces of the stream are not the whole answer")
             say(f"complete, {view['usage']['outputTokens']} tokens: {snippet(text)}")
             say(f"cost ${answer.headers['x-tollgate-cost-usd']}")
             return
