@@ -294,7 +294,7 @@ def check(rows: Sequence[report.ChargebackRow], calls: Sequence[Mapping[str, Any
 def run() -> None:
     """The demonstration. Raises DemoError where something is not as it must be."""
     with step("Start the local stack (emulated AWS, Bedrock stub, front door)"):
-        stack = LocalStack(delta_seconds=0.03)
+        stack = LocalStack(delta_seconds=0.06)
         stack.start()
         say(stack.url)
     try:
