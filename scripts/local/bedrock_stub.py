@@ -49,11 +49,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from scripts.local import bedrock_text, eventstream
 from scripts.local.bedrock_catalogue import Catalogue, Target
 from scripts.local.bedrock_requests import ServiceError, check_messages, resolve, validate
+from scripts.local.lifecycle import Startable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
-    from typing import Self
 
 DEFAULT_DELTA_SECONDS = 0.01
 SLOW_DELTA_SECONDS = 0.25
@@ -319,7 +318,7 @@ class UnderWay:
             return self._changed.wait_for(lambda: self._calls == 0, seconds)
 
 
-class BedrockStub:
+class BedrockStub(Startable):
     """The server; use it as a context manager.
 
     Args:
@@ -377,18 +376,6 @@ class BedrockStub:
         self._server.server_close()
         self._server.drop_connections()
         self.log.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,12 +7,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from scripts.local.lifecycle import Startable
 from scripts.local.ministack import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
-    from typing import Self
 
     from mypy_boto3_sqs import SQSClient
 
@@ -23,7 +22,7 @@ DRAIN_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-class EventSource:
+class EventSource(Startable):
     """Receives messages and invokes the function; use it as a context manager.
 
     A message is deleted when the function succeeds and does not report it as failed. Otherwise it
@@ -66,18 +65,6 @@ class EventSource:
         deadline = time.monotonic() + DRAIN_SECONDS
         for _ in range(self._concurrency):
             self._slots.acquire(timeout=max(0.0, deadline - time.monotonic()))
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _receive_until_stopped(self) -> None:
         while not self._stopping.is_set():

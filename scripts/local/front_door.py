@@ -30,11 +30,10 @@ from scripts.local.apigateway import (
     UsagePlans,
 )
 from scripts.local.lambda_runtime import FunctionError, Functions, PayloadTooLargeError
+from scripts.local.lifecycle import Startable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
-    from types import TracebackType
-    from typing import Self
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -50,7 +49,7 @@ REQUEST_HEADER_FIELDS_TOO_LARGE = 431
 log = logging.getLogger(__name__)
 
 
-class FrontDoor:
+class FrontDoor(Startable):
     """The server; use it as a context manager.
 
     Args:
@@ -125,18 +124,6 @@ class FrontDoor:
         if self._thread.is_alive():
             self._thread.join()
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     async def _application(self, scope: Message, receive: Receive, send: Send) -> None:
         started = time.monotonic()

@@ -14,11 +14,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from scripts.local.lifecycle import Startable
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERPRETER = ROOT / ".tools" / "ministack" / "bin" / "python"
@@ -50,7 +47,7 @@ def free_port() -> int:
         return port
 
 
-class MiniStack:
+class MiniStack(Startable):
     """A MiniStack process; use it as a context manager.
 
     Args:
@@ -136,18 +133,6 @@ class MiniStack:
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _launch(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="tollgate-ministack-"))

@@ -25,6 +25,7 @@ from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
 from scripts.local.invocation_logs import InvocationLogs
 from scripts.local.lambda_runtime import Functions, Handler
+from scripts.local.lifecycle import Startable
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
 from scripts.local.provision import (
     INVOCATION_LOGS_BUCKET,
@@ -37,15 +38,14 @@ from scripts.local.provision import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import ModuleType, TracebackType
-    from typing import Self
+    from types import ModuleType
 
 FUNCTIONS = ("authorize", "invoke", "stream", "models", "aggregate", "sweep")
 ENVIRONMENTS = ROOT / "envs"
 STUB_LOG = "bedrock-calls.jsonl"
 
 
-class LocalStack:
+class LocalStack(Startable):
     """A running gateway; use it as a context manager, one at a time in a process.
 
     While it runs, the process environment is that of the functions.
@@ -130,18 +130,6 @@ class LocalStack:
     def stop(self) -> None:
         """Stop everything and remove what was written."""
         self._cleanup.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _deliver_invocation_logs(self) -> Callable[[Mapping[str, Any]], None] | None:
         if not self._invocation_logs:

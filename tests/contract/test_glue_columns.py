@@ -5,50 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import hcl2
 import sqlglot
 from sqlglot import exp
 
+from tests.contract import hcl
 from tollgate.domain.usage import GLUE_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 ANALYTICS = ROOT / "modules" / "analytics"
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever the HCL holds
-    """Take away the quotes that python-hcl2 leaves around strings and keys."""
-    if isinstance(value, str):
-        return value.strip('"')
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
-    return value
-
-
-def analytics() -> dict[str, Any]:
-    merged: dict[str, list[Any]] = {}
-    for path in sorted(ANALYTICS.glob("*.tf")):
-        with path.open(encoding="utf-8") as source:
-            for block, bodies in hcl2.load(source).items():
-                if isinstance(bodies, list):
-                    merged.setdefault(block, []).extend(plain(bodies))
-    return merged
-
-
 def usage_table() -> dict[str, Any]:
     (table,) = [
         body["aws_glue_catalog_table"]["usage"]
-        for body in analytics()["resource"]
+        for body in hcl.load("modules/analytics")["resource"]
         if "aws_glue_catalog_table" in body
     ]
     return dict(table)
 
 
 def test_glue_columns_are_the_usage_row() -> None:
-    (columns,) = [
-        body["usage_columns"] for body in analytics()["locals"] if "usage_columns" in body
-    ]
+    columns = hcl.locals_of("modules/analytics")["usage_columns"]
     assert [(column["name"], column["type"]) for column in columns] == GLUE_COLUMNS
 
 

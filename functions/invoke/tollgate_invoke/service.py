@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tollgate.dialects import legacy
+from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.money import usd
 from tollgate.http import Request, Response, admission_notices, json_response
 from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
@@ -21,7 +22,6 @@ LEASE_SECONDS = 360
 
 # A poll returns at once, as its clients expect; they wait between polls themselves.
 _POLL_WAIT_SECONDS = 0
-_MAX_CURSOR = 999_999
 
 
 class InvokeService:
@@ -91,7 +91,7 @@ class InvokeService:
         )
 
     def _poll(self, request: Request, job_id: str) -> Response:
-        cursor = request.number("cursor", default=0, maximum=_MAX_CURSOR)
+        cursor = request.number("cursor", default=0, maximum=MAX_CURSOR)
         view = self._reader.read(request.caller, job_id, cursor=cursor, wait=_POLL_WAIT_SECONDS)
         if view.job.status == "failed":
             return _failed(request, view)

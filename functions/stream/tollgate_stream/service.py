@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import UnavailableError
+from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.http import Request, Response, json_response
 from tollgate.observability import logger
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 DEFAULT_WAIT_SECONDS = 20
 MAX_WAIT_SECONDS = 25
-_MAX_CURSOR = 999_999
 
 
 class StreamService:
@@ -45,7 +45,7 @@ class StreamService:
         view = self._reader.read(
             request.caller,
             job_id,
-            cursor=request.number("cursor", default=0, maximum=_MAX_CURSOR),
+            cursor=request.number("cursor", default=0, maximum=MAX_CURSOR),
             wait=request.number("wait", default=DEFAULT_WAIT_SECONDS, maximum=MAX_WAIT_SECONDS),
         )
         body: dict[str, Any] = {

@@ -24,6 +24,8 @@ RETENTION_SECONDS = 86_400
 # a bounded number of writes.
 CHUNK_SECONDS = 0.15
 CHUNK_BYTES = 4096
+# The last chunk that a poll can ask for: chunk keys have six digits.
+MAX_CURSOR = 999_999
 
 # The result of a job whose producer never came or died.
 JOB_EXPIRED: Mapping[str, Any] = {
