@@ -11,7 +11,17 @@ import pytest
 
 from tests.fakes.world import NOW
 from tollgate.domain.money import usd
-from tollgate.domain.tenants import App, Budget, KeyRecord, Limits, overridden, parse_tenant
+from tollgate.domain.tenants import (
+    App,
+    Budget,
+    Guardrail,
+    InferenceProfile,
+    KeyRecord,
+    Limits,
+    Silo,
+    overridden,
+    parse_tenant,
+)
 
 NO_LIMITS = {
     "requests_per_minute": None,
@@ -19,7 +29,7 @@ NO_LIMITS = {
     "tokens_per_minute": None,
     "concurrent_requests": None,
 }
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "schema_version": 1,
     "tenant_id": "acme",
     "name": "Acme Search",
@@ -35,6 +45,15 @@ DOCUMENT = {
     "model_arns": {},
     "prices": {},
     "unpriced": None,
+    "isolation": "pool",
+    "silo": None,
+    "deny_models": [],
+    "markup": "1",
+    "guardrail": None,
+    "alert_thresholds": [50, 80, 100],
+    "retention_minutes": 1440,
+    "own_kms_key": False,
+    "kms_key_arn": None,
     "tags": {"owner": "search"},
     "apps": {
         "web": {
@@ -42,15 +61,23 @@ DOCUMENT = {
             "tags": {},
             "budget": {"month_usd": None, "day_usd": "0.5", "mode": "hard"},
             "limits": NO_LIMITS,
+            "inference_profiles": {},
         },
         "batch": {
             "status": "suspended",
             "tags": {},
             "budget": {"month_usd": None, "day_usd": None, "mode": "hard"},
             "limits": NO_LIMITS,
+            "inference_profiles": {},
         },
     },
 }
+# What documents from before these fields existed do not have.
+LATER_FIELDS = (
+    *("shards", "model_arns", "prices", "unpriced"),
+    *("isolation", "silo", "deny_models", "markup", "guardrail", "alert_thresholds"),
+    *("retention_minutes", "own_kms_key", "kms_key_arn"),
+)
 
 
 def test_a_document_becomes_a_tenant_with_exact_money() -> None:
@@ -88,10 +115,47 @@ def test_contract_terms_are_read() -> None:
     assert tenant.apps["web"].budget.is_hard
 
 
-def test_a_document_from_before_contract_terms_has_none() -> None:
+def test_where_a_tenant_lives_and_what_protects_it_is_read() -> None:
+    profile = {
+        "model": "us.amazon.nova-lite-v1:0",
+        "description": "Search",
+        "tags": {"ApplicationID": "web"},
+        "arn": "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1",
+    }
+    document = {
+        **DOCUMENT,
+        "isolation": "silo",
+        "silo": {"role_arn": "arn:aws:iam::111122223333:role/x", "external_id": "ext-1"},
+        "deny_models": ["amazon.nova-premier-*"],
+        "guardrail": {"id": "gr1", "version": "DRAFT"},
+        "retention_minutes": 5,
+        "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k1",
+        "apps": {"web": {**DOCUMENT["apps"]["web"], "inference_profiles": {"search": profile}}},
+    }
+
+    tenant = parse_tenant(json.dumps(document))
+
+    assert tenant.isolation == "silo"
+    assert tenant.silo == Silo("arn:aws:iam::111122223333:role/x", "ext-1")
+    assert tenant.denied_models == ("amazon.nova-premier-*",)
+    assert tenant.guardrail == Guardrail("gr1", "DRAFT")
+    assert tenant.retention_minutes == 5
+    assert tenant.kms_key_arn == "arn:aws:kms:us-east-1:111122223333:key/k1"
+    assert tenant.apps["web"].inference_profiles == {
+        "search": InferenceProfile(
+            name="search", model=profile["model"], arn=profile["arn"], tags=profile["tags"]
+        )
+    }
+
+
+def test_a_document_from_before_later_fields_reads_as_their_defaults() -> None:
     older = {**DOCUMENT, "max_tokens": {"default": 1024, "maximum": None}}
-    for name in ("shards", "model_arns", "prices", "unpriced"):
+    for name in LATER_FIELDS:
         del older[name]
+    older["apps"] = {
+        app_id: {name: app[name] for name in app if name != "inference_profiles"}
+        for app_id, app in DOCUMENT["apps"].items()
+    }
 
     assert parse_tenant(json.dumps(older)) == parse_tenant(json.dumps(DOCUMENT))
 

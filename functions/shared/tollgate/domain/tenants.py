@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 POLICY_SCHEMA_VERSION = 1
 
+DEFAULT_RETENTION_MINUTES = 1440
+
 TokenCount = Literal["bytes", "exact"]
+Isolation = Literal["pool", "silo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,35 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Silo:
+    """The role in the tenant's own account that its calls are made with, and how it is assumed."""
+
+    role_arn: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """The guardrail of every call; `id` is its id or ARN, `version` a number or DRAFT."""
+
+    id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceProfile:
+    """An application inference profile: called by its ARN, priced as the model behind it.
+
+    `model` is a foundation model or a system profile.
+    """
+
+    name: str
+    model: str
+    arn: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """One application of a tenant, with limits of its own where it has any."""
 
@@ -58,6 +90,7 @@ class App:
     budget: Budget
     limits: Limits
     tags: Mapping[str, str]
+    inference_profiles: Mapping[str, InferenceProfile] = field(default_factory=dict)
 
     @property
     def is_limited(self) -> bool:
@@ -75,8 +108,11 @@ class Tenant:
     before a call. `model_arns` maps ARNs that the tenant may call to the model or system profile
     behind them. `prices` are contract prices as the price book writes rates: by base model,
     routing and tier. `unpriced` is the ceiling in USD per million tokens (`input`, `output`) at
-    which a model without a price is booked; None refuses such a model. `read_at` is when this
-    process read the policy, in epoch milliseconds.
+    which a model without a price is booked; None refuses such a model. `denied_models` are
+    patterns that win over `models`. `silo` may be set while `isolation` is still pool: a migration
+    in preparation. `retention_minutes` is how long texts of jobs and repeatable answers stay
+    readable. `kms_key_arn` is the tenant's own key, None where the deployment's serves.
+    `read_at` is when this process read the policy, in epoch milliseconds.
     """
 
     tenant_id: str
@@ -98,6 +134,12 @@ class Tenant:
     model_arns: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, Any] = field(default_factory=dict)
     unpriced: Mapping[str, str] | None = None
+    isolation: Isolation = "pool"
+    silo: Silo | None = None
+    denied_models: tuple[str, ...] = ()
+    guardrail: Guardrail | None = None
+    retention_minutes: int = DEFAULT_RETENTION_MINUTES
+    kms_key_arn: str | None = None
     read_at: int = 0
 
 
@@ -145,6 +187,15 @@ def parse_tenant(document: str) -> Tenant:
                 budget=_budget(app["budget"]),
                 limits=Limits(**app["limits"]),
                 tags=app["tags"],
+                inference_profiles={
+                    name: InferenceProfile(
+                        name=name,
+                        model=profile["model"],
+                        arn=profile["arn"],
+                        tags=profile["tags"],
+                    )
+                    for name, profile in app.get("inference_profiles", {}).items()
+                },
             )
             for app_id, app in data["apps"].items()
         },
@@ -155,6 +206,12 @@ def parse_tenant(document: str) -> Tenant:
         model_arns=data.get("model_arns", {}),
         prices=data.get("prices", {}),
         unpriced=data.get("unpriced"),
+        isolation=data.get("isolation", "pool"),
+        silo=None if data.get("silo") is None else Silo(**data["silo"]),
+        denied_models=tuple(data.get("deny_models", ())),
+        guardrail=None if data.get("guardrail") is None else Guardrail(**data["guardrail"]),
+        retention_minutes=data.get("retention_minutes", DEFAULT_RETENTION_MINUTES),
+        kms_key_arn=data.get("kms_key_arn"),
     )
 
 
