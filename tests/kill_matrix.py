@@ -419,8 +419,8 @@ class World:
         reader = JobReader(jobs, lambda: utc_now() + timedelta(seconds=SECONDS_AHEAD))
         for item in self._scan("STREAMS_TABLE"):
             if item["sk"] == "JOB":
-                job_id = item["pk"].removeprefix("JOB#")
-                caller = Caller(item["tenant_id"], item["app_id"], "-", "pro")
+                _, tenant_id, job_id = item["pk"].split("#")
+                caller = Caller(tenant_id, item["app_id"], "-", "pro")
                 status = reader.read(caller, job_id, cursor=0, wait=0).job.status
                 if status not in ("succeeded", "failed"):
                     yield f"job {job_id} is {status}"

@@ -25,6 +25,7 @@ from botocore.eventstream import EventStream
 
 from scripts.local.lambda_runtime import LambdaContext
 from tollgate import clock, jobs
+from tollgate.domain.jobs import queue_message
 from tollgate_invoke import handler as invoke
 from tollgate_stream import handler as stream
 from tollgate_sweep import handler as sweep
@@ -114,13 +115,13 @@ class Gateway:
             self._ahead = timedelta(seconds=run["seconds_ahead"])
             return self._call("sweep", {})
         if run["does"] == "deliver":
-            return self._deliver(run["job"])
+            return self._deliver(run, run["job"])
         response = self._invoke(run, streaming=run["does"] != "chat")
         if run["does"] == "chat" or response["statusCode"] != 200:
             return {"status": response["statusCode"]}
         job = json.loads(response["body"])[0]["request_id"]
         if run["does"] == "job":
-            self._deliver(job)
+            self._deliver(run, job)
             self._poll(run, job)
         return {"status": 200, "job": job}
 
@@ -139,8 +140,9 @@ class Gateway:
         response: dict[str, Any] = self._call("invoke", event)
         return response
 
-    def _deliver(self, job: str) -> Any:
-        return self._call("stream", {"Records": [{"messageId": "m-1", "body": job}]})
+    def _deliver(self, run: Run, job: str) -> Any:
+        body = queue_message(run["tenant"], job)
+        return self._call("stream", {"Records": [{"messageId": "m-1", "body": body}]})
 
     def _poll(self, run: Run, job: str) -> Any:
         event = {

@@ -252,7 +252,7 @@ def lose_a_job(stack: LocalStack, job: str) -> None:
     """Makes a finished job look as if its producer had died."""
     stack.client("dynamodb").update_item(
         TableName="tollgate-local-streams",
-        Key={"pk": {"S": f"JOB#{job}"}, "sk": {"S": "JOB"}},
+        Key={"pk": {"S": f"JOB#customer2#{job}"}, "sk": {"S": "JOB"}},
         UpdateExpression="SET #status = :running, deadline = :past",
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":running": {"S": "running"}, ":past": {"N": "1"}},

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FakeIdempotencyRecords:
-    """`tollgate.ports.IdempotencyRecords` in a dict by record id."""
+    """`tollgate.ports.IdempotencyRecords` in a dict by record id, which is of one tenant only."""
 
     def __init__(self) -> None:
         self.records: dict[str, IdempotencyRecord] = {}

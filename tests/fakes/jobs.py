@@ -19,50 +19,64 @@ class FakeJobs:
     """`tollgate.ports.Jobs` in dicts."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
-        self._chunks: dict[str, dict[int, str]] = {}
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self._chunks: dict[tuple[str, str], dict[int, str]] = {}
         self._lock = threading.Lock()
 
     def create(self, job: Job) -> None:
         with self._lock:
-            self._jobs[job.job_id] = job
+            self._jobs[job.tenant_id, job.job_id] = job
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, tenant_id: str, job_id: str) -> Job | None:
         with self._lock:
-            return self._jobs.get(job_id)
+            return self._jobs.get((tenant_id, job_id))
 
-    def claim(self, job_id: str, now: datetime, deadline: int) -> Job | None:
+    def claim(self, tenant_id: str, job_id: str, now: datetime, deadline: int) -> Job | None:
         with self._lock:
-            job = self._jobs.get(job_id)
+            job = self._jobs.get((tenant_id, job_id))
             if job is None or job.status != "queued" or job.deadline < int(now.timestamp()):
                 return None
             claimed = replace(job, status="running", claimed=True, deadline=deadline)
-            self._jobs[job_id] = claimed
+            self._jobs[tenant_id, job_id] = claimed
             return claimed
 
-    def abandon(self, job_id: str) -> bool:
-        return self._end(job_id, "failed", JOB_EXPIRED, ("queued",))
+    def abandon(self, tenant_id: str, job_id: str) -> bool:
+        return self._end(tenant_id, job_id, "failed", JOB_EXPIRED, ("queued",))
 
-    def append(self, job_id: str, index: int, text: str, expires_at: int) -> None:  # noqa: ARG002
+    def append(
+        self,
+        tenant_id: str,
+        job_id: str,
+        index: int,
+        text: str,
+        expires_at: int,  # noqa: ARG002
+    ) -> None:
         with self._lock:
-            self._chunks.setdefault(job_id, {})[index] = text
+            self._chunks.setdefault((tenant_id, job_id), {})[index] = text
 
-    def finish(self, job_id: str, status: JobStatus, result: Mapping[str, Any]) -> None:
-        self._end(job_id, status, result, ("queued", "running"))
+    def finish(
+        self, tenant_id: str, job_id: str, status: JobStatus, result: Mapping[str, Any]
+    ) -> None:
+        self._end(tenant_id, job_id, status, result, ("queued", "running"))
 
-    def chunks(self, job_id: str, cursor: int) -> Sequence[str]:
+    def chunks(self, tenant_id: str, job_id: str, cursor: int) -> Sequence[str]:
         with self._lock:
-            chunks = sorted(self._chunks.get(job_id, {}).items())
+            chunks = sorted(self._chunks.get((tenant_id, job_id), {}).items())
         return [text for index, text in chunks if index >= cursor]
 
     def _end(
-        self, job_id: str, status: JobStatus, result: Mapping[str, Any], states: Sequence[str]
+        self,
+        tenant_id: str,
+        job_id: str,
+        status: JobStatus,
+        result: Mapping[str, Any],
+        states: Sequence[str],
     ) -> bool:
         with self._lock:
-            job = self._jobs.get(job_id)
+            job = self._jobs.get((tenant_id, job_id))
             if job is None or job.status not in states:
                 return False
-            self._jobs[job_id] = replace(job, status=status, result=result)
+            self._jobs[tenant_id, job_id] = replace(job, status=status, result=result)
             return True
 
 
@@ -80,10 +94,10 @@ class FakePayloads:
 
 
 class FakeQueue:
-    """`tollgate.ports.JobQueue` in a list of (job id, tenant id)."""
+    """`tollgate.ports.JobQueue` in a list of (tenant id, job id)."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
 
-    def send(self, job_id: str, tenant_id: str) -> None:
-        self.sent.append((job_id, tenant_id))
+    def send(self, tenant_id: str, job_id: str) -> None:
+        self.sent.append((tenant_id, job_id))

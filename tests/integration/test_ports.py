@@ -27,7 +27,7 @@ from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.errors import UnavailableError
 from tollgate.domain.idempotency import IdempotencyRecord
 from tollgate.domain.ids import new_request_id
-from tollgate.domain.jobs import JOB_EXPIRED, Job
+from tollgate.domain.jobs import JOB_EXPIRED, Job, parse_queue_message
 from tollgate.domain.ledger import Hold, Layout, Scope, Windows, new_account, roll_over
 from tollgate.domain.money import usd
 from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
@@ -473,8 +473,20 @@ def test_a_job_is_read_as_it_was_written(jobs: Jobs) -> None:
     made = job()
     jobs.create(made)
 
-    assert jobs.get(made.job_id) == made
-    assert jobs.get(new_request_id(NOW)) is None
+    assert jobs.get("acme", made.job_id) == made
+    assert jobs.get("acme", new_request_id(NOW)) is None
+
+
+def test_a_job_is_not_found_under_another_tenant(jobs: Jobs) -> None:
+    made = job()
+    jobs.create(made)
+    jobs.append("acme", made.job_id, 0, "text", NOW_SECONDS + 100)
+
+    assert jobs.get("globex", made.job_id) is None
+    assert jobs.claim("globex", made.job_id, NOW, NOW_SECONDS + 50) is None
+    assert not jobs.abandon("globex", made.job_id)
+    assert jobs.chunks("globex", made.job_id, 0) == []
+    assert jobs.get("acme", made.job_id) == made
 
 
 def test_a_job_is_claimed_once_and_in_time(jobs: Jobs) -> None:
@@ -482,27 +494,27 @@ def test_a_job_is_claimed_once_and_in_time(jobs: Jobs) -> None:
     jobs.create(made)
     jobs.create(late)
 
-    claimed = jobs.claim(made.job_id, NOW, NOW_SECONDS + 50)
+    claimed = jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50)
 
     assert claimed == replace(made, status="running", claimed=True, deadline=NOW_SECONDS + 50)
-    assert jobs.claim(made.job_id, NOW, NOW_SECONDS + 50) is None
-    assert jobs.claim(late.job_id, NOW + timedelta(seconds=11), NOW_SECONDS + 50) is None
-    assert jobs.claim(new_request_id(NOW), NOW, NOW_SECONDS + 50) is None
+    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50) is None
+    assert jobs.claim("acme", late.job_id, NOW + timedelta(seconds=11), NOW_SECONDS + 50) is None
+    assert jobs.claim("acme", new_request_id(NOW), NOW, NOW_SECONDS + 50) is None
 
 
 def test_only_a_queued_job_is_abandoned(jobs: Jobs) -> None:
     made, running = job(), job()
     jobs.create(made)
     jobs.create(running)
-    jobs.claim(running.job_id, NOW, NOW_SECONDS + 50)
+    jobs.claim("acme", running.job_id, NOW, NOW_SECONDS + 50)
 
-    assert jobs.abandon(made.job_id)
-    assert not jobs.abandon(made.job_id)
-    assert not jobs.abandon(running.job_id)
-    abandoned = jobs.get(made.job_id)
+    assert jobs.abandon("acme", made.job_id)
+    assert not jobs.abandon("acme", made.job_id)
+    assert not jobs.abandon("acme", running.job_id)
+    abandoned = jobs.get("acme", made.job_id)
     assert abandoned is not None
     assert (abandoned.status, abandoned.claimed, abandoned.result) == ("failed", False, JOB_EXPIRED)
-    assert jobs.claim(made.job_id, NOW, NOW_SECONDS + 50) is None
+    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50) is None
 
 
 def test_a_finished_job_stays_as_it_is(jobs: Jobs) -> None:
@@ -510,10 +522,10 @@ def test_a_finished_job_stays_as_it_is(jobs: Jobs) -> None:
     jobs.create(made)
     result = {"stop_reason": "end_turn", "usage": {"inputTokens": 1}, "cost_usd": "0.1"}
 
-    jobs.finish(made.job_id, "succeeded", result)
-    jobs.finish(made.job_id, "failed", JOB_EXPIRED)
+    jobs.finish("acme", made.job_id, "succeeded", result)
+    jobs.finish("acme", made.job_id, "failed", JOB_EXPIRED)
 
-    finished = jobs.get(made.job_id)
+    finished = jobs.get("acme", made.job_id)
     assert finished is not None
     assert (finished.status, finished.result) == ("succeeded", result)
 
@@ -521,20 +533,20 @@ def test_a_finished_job_stays_as_it_is(jobs: Jobs) -> None:
 def test_chunks_come_in_order_from_the_cursor_on(jobs: Jobs) -> None:
     made, other = job(), job()
     for index in range(12):
-        jobs.append(made.job_id, index, f"<{index}>", NOW_SECONDS + 100)
-    jobs.append(other.job_id, 0, "other", NOW_SECONDS + 100)
+        jobs.append("acme", made.job_id, index, f"<{index}>", NOW_SECONDS + 100)
+    jobs.append("acme", other.job_id, 0, "other", NOW_SECONDS + 100)
 
-    assert jobs.chunks(made.job_id, 0) == [f"<{index}>" for index in range(12)]
-    assert jobs.chunks(made.job_id, 10) == ["<10>", "<11>"]
-    assert jobs.chunks(made.job_id, 12) == []
+    assert jobs.chunks("acme", made.job_id, 0) == [f"<{index}>" for index in range(12)]
+    assert jobs.chunks("acme", made.job_id, 10) == ["<10>", "<11>"]
+    assert jobs.chunks("acme", made.job_id, 12) == []
 
 
 def test_a_long_answer_is_read_whole(jobs: Jobs) -> None:
     made = job()
     for index in range(30):
-        jobs.append(made.job_id, index, "x" * 50_000, NOW_SECONDS + 100)
+        jobs.append("acme", made.job_id, index, "x" * 50_000, NOW_SECONDS + 100)
 
-    assert sum(map(len, jobs.chunks(made.job_id, 0))) == 1_500_000
+    assert sum(map(len, jobs.chunks("acme", made.job_id, 0))) == 1_500_000
 
 
 @pytest.fixture(params=["fake", "aws"])
@@ -560,11 +572,11 @@ def test_a_queued_job_names_its_tenant_as_its_group(aws_client: Client) -> None:
     fake = FakeQueue()
 
     for each in (queue, fake):
-        each.send("job-1", "acme")
+        each.send("acme", "job-1")
 
     (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
-    received = (message["Body"], message["Attributes"]["MessageGroupId"])
-    assert received == fake.sent[0] == ("job-1", "acme")
+    assert message["Attributes"]["MessageGroupId"] == "acme"
+    assert parse_queue_message(message["Body"]) == fake.sent[0] == ("acme", "job-1")
 
 
 # --- Idempotency --------------------------------------------------------------------------------
@@ -581,6 +593,7 @@ def records(request: pytest.FixtureRequest) -> IdempotencyRecords:
 
 def record(record_id: str = "r1", **changes: Any) -> IdempotencyRecord:  # noqa: ANN401
     made = IdempotencyRecord(
+        tenant_id="acme",
         record_id=record_id,
         body_hash="h1",
         request_id=new_request_id(NOW),
@@ -680,12 +693,12 @@ def test_a_missing_table_is_a_dependency_that_cannot_be_reached(aws_client: Clie
         lambda: DynamoTenants(dynamodb, gone).tenant("acme"),
         lambda: DynamoTenants(dynamodb, gone).policy("acme", NOW),
         lambda: DynamoJobs(dynamodb, gone).create(job()),
-        lambda: DynamoJobs(dynamodb, gone).chunks("j", 0),
+        lambda: DynamoJobs(dynamodb, gone).chunks("acme", "j", 0),
         lambda: DynamoIdempotencyRecords(dynamodb, gone).claim(record(), NOW),
         lambda: DynamoIdempotencyRecords(dynamodb, gone).finish(record()),
         lambda: DynamoIdempotencyRecords(dynamodb, gone).release(record()),
         lambda: S3Payloads(aws_client("s3"), gone).put("k", b""),
-        lambda: SqsJobQueue(aws_client("sqs"), f"{gone}/queue").send("j", "acme"),
+        lambda: SqsJobQueue(aws_client("sqs"), f"{gone}/queue").send("acme", "j"),
     ):
         with pytest.raises(UnavailableError) as error:
             attempt()  # type: ignore[no-untyped-call]

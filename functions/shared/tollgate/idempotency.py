@@ -47,6 +47,7 @@ _PAUSE_GROWTH = 1.5
 class _Ask:
     """A request as its key's record sees it."""
 
+    tenant_id: str
     record_id: str
     body_hash: str
     lease_seconds: int
@@ -55,6 +56,7 @@ class _Ask:
         """A record of a first request that starts now, under an id of its own."""
         seconds = int(now.timestamp())
         return IdempotencyRecord(
+            tenant_id=self.tenant_id,
             record_id=self.record_id,
             body_hash=self.body_hash,
             request_id=new_request_id(now),
@@ -213,6 +215,7 @@ def _ask(request: Request, key: str, headers: Sequence[str], lease_seconds: int)
         "headers": {name: request.headers.get(name) for name in headers},
     }
     return _Ask(
+        tenant_id=request.caller.tenant_id,
         record_id=record_id(*identity),
         body_hash=body_hash(*identity, parts=parts, body=request.body),
         lease_seconds=lease_seconds,

@@ -75,7 +75,7 @@ class JobSubmitter:
         try:
             self._payloads.put(job.payload_key, encode_call(call))
             self._jobs.create(job)
-            self._queue.send(job_id, job.tenant_id)
+            self._queue.send(job.tenant_id, job_id)
         except UnavailableError as error:
             self._withdraw(call, error)
             raise
@@ -85,8 +85,8 @@ class JobSubmitter:
         # The message may be out although its answer was lost. A job that a producer has claimed
         # runs and settles itself; only one that nobody took can be settled here.
         try:
-            self._jobs.abandon(call.request_id)
-            job = self._jobs.get(call.request_id)
+            self._jobs.abandon(call.caller.tenant_id, call.request_id)
+            job = self._jobs.get(call.caller.tenant_id, call.request_id)
         except UnavailableError:
             logger.error("job not withdrawn", extra={"request_id": call.request_id})
             error.may_be_billed = True
@@ -106,24 +106,24 @@ class JobRunner:
         self._payloads = payloads
         self._clock = clock
 
-    def run(self, job_id: str) -> None:
+    def run(self, tenant_id: str, job_id: str) -> None:
         """Run a job unless another delivery of its message already did.
 
         UnavailableError means that a dependency failed; delivering the message again is safe.
         """
-        queued = self._jobs.get(job_id)
+        queued = self._jobs.get(tenant_id, job_id)
         document = None if queued is None else self._payloads.get(queued.payload_key)
         if queued is None or document is None:
             logger.error("job without payload", extra={"request_id": job_id})
             return
         now = self._clock()
-        job = self._jobs.claim(job_id, now, int(now.timestamp()) + RUN_SECONDS)
+        job = self._jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS)
         if job is None:
             logger.info("job not claimed", extra={"request_id": job_id})
             return
         call = decode_call(document)
         if not self._calls.extend(call, RUN_LEASE_SECONDS):
-            self._jobs.finish(job_id, "failed", JOB_EXPIRED)
+            self._jobs.finish(tenant_id, job_id, "failed", JOB_EXPIRED)
             return
         self._run(job, call)
 
@@ -135,7 +135,7 @@ class JobRunner:
         except TollgateError as error:
             self._fail(job, writer, error)
             return
-        self._jobs.finish(job.job_id, "succeeded", answer_result(answer))
+        self._jobs.finish(job.tenant_id, job.job_id, "succeeded", answer_result(answer))
 
     def _fail(self, job: Job, writer: _ChunkWriter, error: TollgateError) -> None:
         try:
@@ -143,7 +143,7 @@ class JobRunner:
         except UnavailableError:
             # The job ends all the same: nobody is to wait for text that cannot be written.
             logger.error("text not written", extra={"request_id": job.job_id})
-        self._jobs.finish(job.job_id, "failed", error_result(error))
+        self._jobs.finish(job.tenant_id, job.job_id, "failed", error_result(error))
 
 
 class JobReader:
@@ -166,20 +166,20 @@ class JobReader:
             now = self._clock()
             job = self._job(caller, job_id, now)
             finished = job.status in ("succeeded", "failed")
-            texts = self._jobs.chunks(job_id, cursor)
+            texts = self._jobs.chunks(caller.tenant_id, job_id, cursor)
             if texts or finished or (now - started).total_seconds() >= wait:
                 return JobView(job, "".join(texts), cursor + len(texts))
             self._sleep(_POLL_SECONDS)
 
     def _job(self, caller: Caller, job_id: str, now: datetime) -> Job:
-        job = self._jobs.get(job_id) if is_request_id(job_id) else None
-        if job is None or job.tenant_id != caller.tenant_id:
+        job = self._jobs.get(caller.tenant_id, job_id) if is_request_id(job_id) else None
+        if job is None:
             raise NotFoundError("there is no such job", code="job_not_found")
         if job.is_expired(now):
             raise GoneError("the job's result has expired; start it again", code="job_expired")
         if job.is_lost(now):
-            self._jobs.finish(job_id, "failed", JOB_EXPIRED)
-            return self._jobs.get(job_id) or job
+            self._jobs.finish(caller.tenant_id, job_id, "failed", JOB_EXPIRED)
+            return self._jobs.get(caller.tenant_id, job_id) or job
         return job
 
 
@@ -188,7 +188,7 @@ class _ChunkWriter:
 
     def __init__(self, jobs: Jobs, job: Job) -> None:
         self._jobs = jobs
-        self._job_id = job.job_id
+        self._job = job
         self._expires_at = job.available_until + RETENTION_SECONDS
         self._index = 0
         self._pending: list[str] = []
@@ -206,7 +206,9 @@ class _ChunkWriter:
         if not self._pending:
             return
         text = "".join(self._pending)
-        self._jobs.append(self._job_id, self._index, text, self._expires_at)
+        self._jobs.append(
+            self._job.tenant_id, self._job.job_id, self._index, text, self._expires_at
+        )
         self._index += 1
         self._pending.clear()
         self._size = 0

@@ -189,27 +189,29 @@ class ModelCatalogue(Protocol):
 
 
 class Jobs(Protocol):
-    """The streaming table."""
+    """The streaming table. A job is found under its own tenant's id only."""
 
     def create(self, job: Job) -> None:
         """Write a new job."""
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, tenant_id: str, job_id: str) -> Job | None:
         """One job, read consistently."""
 
-    def claim(self, job_id: str, now: datetime, deadline: int) -> Job | None:
+    def claim(self, tenant_id: str, job_id: str, now: datetime, deadline: int) -> Job | None:
         """Take a queued job whose deadline has not passed; None when it is not to be had."""
 
-    def abandon(self, job_id: str) -> bool:
+    def abandon(self, tenant_id: str, job_id: str) -> bool:
         """Fail a job that is still queued, so that no producer takes it; False if it was not."""
 
-    def append(self, job_id: str, index: int, text: str, expires_at: int) -> None:
+    def append(self, tenant_id: str, job_id: str, index: int, text: str, expires_at: int) -> None:
         """Write chunk number `index`."""
 
-    def finish(self, job_id: str, status: JobStatus, result: Mapping[str, Any]) -> None:
+    def finish(
+        self, tenant_id: str, job_id: str, status: JobStatus, result: Mapping[str, Any]
+    ) -> None:
         """Write the end of a job that is not finished yet."""
 
-    def chunks(self, job_id: str, cursor: int) -> Sequence[str]:
+    def chunks(self, tenant_id: str, job_id: str, cursor: int) -> Sequence[str]:
         """The texts from chunk `cursor` on, in order, read consistently."""
 
 
@@ -239,7 +241,7 @@ class Payloads(Protocol):
 class JobQueue(Protocol):
     """The queue between submission and the producer."""
 
-    def send(self, job_id: str, tenant_id: str) -> None:
+    def send(self, tenant_id: str, job_id: str) -> None:
         """Queue a job; tenants are served fairly."""
 
 

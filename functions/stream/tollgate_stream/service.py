@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import UnavailableError
-from tollgate.domain.jobs import MAX_CURSOR
+from tollgate.domain.jobs import MAX_CURSOR, parse_queue_message
 from tollgate.http import Request, Response, json_response
 from tollgate.observability import logger
 
@@ -30,11 +30,11 @@ class StreamService:
         failed = []
         for record in records:
             try:
-                self._runner.run(record["body"])
+                self._runner.run(*parse_queue_message(record["body"]))
             except UnavailableError as error:
                 logger.error(
                     "job not run",
-                    extra={"request_id": record["body"], "dependency": error.details},
+                    extra={"job": record["body"], "dependency": error.details},
                 )
                 failed.append(record["messageId"])
         return failed

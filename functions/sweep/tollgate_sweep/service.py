@@ -93,8 +93,8 @@ class SweepService:
                 self._accounts.settle(account_id, hold, 0, None)
             return "released"
         if hold.streamed:
-            self._jobs.abandon(hold.request_id)
-            orphan.job = self._jobs.get(hold.request_id)
+            self._jobs.abandon(orphan.tenant_id, hold.request_id)
+            orphan.job = self._jobs.get(orphan.tenant_id, hold.request_id)
             if orphan.job is None or not orphan.job.claimed:
                 self._book(orphan, self._rows.at_no_cost(orphan, JOB_EXPIRED, now), now)
                 return "released"
@@ -141,9 +141,9 @@ class SweepService:
 
     def _fail_lost_job(self, orphan: Orphan, now: datetime) -> None:
         """Tell pollers that a producer died; one that lives ends its job itself."""
-        job = orphan.job or self._jobs.get(orphan.hold.request_id)
+        job = orphan.job or self._jobs.get(orphan.tenant_id, orphan.hold.request_id)
         if job is not None and job.is_lost(now):
-            self._jobs.finish(job.job_id, "failed", EXPIRED_RESULT)
+            self._jobs.finish(job.tenant_id, job.job_id, "failed", EXPIRED_RESULT)
 
 
 def _expiry(hold: Hold) -> datetime:

@@ -81,7 +81,7 @@ def test_a_start_that_comes_again_returns_the_same_job() -> None:
 
     assert body_of(first) == body_of(again)
     (body,) = body_of(again)
-    assert gateway.queue.sent == [(body["request_id"], "acme")]
+    assert gateway.queue.sent == [("acme", body["request_id"])]
     assert again["headers"]["x-tollgate-replayed"] == "true"
     assert gateway.open_holds == 1
 
@@ -194,7 +194,7 @@ def test_another_key_of_the_same_app_shares_its_requests() -> None:
 def test_a_poll_ignores_the_key() -> None:
     gateway = Gateway()
     job_id = body_of(post(gateway, streaming="true"))[0]["request_id"]
-    gateway.runner.run(job_id)
+    gateway.runner.run("acme", job_id)
 
     polled = post(gateway, "{}", query={"requestId": job_id})
 
@@ -332,7 +332,7 @@ def test_an_invalid_request_leaves_no_record() -> None:
 def test_a_submission_that_failed_can_be_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = Gateway()
 
-    def down(job_id: str, tenant_id: str) -> None:
+    def down(tenant_id: str, job_id: str) -> None:
         raise UnavailableError("queue down")
 
     with monkeypatch.context() as patch:
@@ -350,8 +350,9 @@ def test_a_submission_that_may_have_arrived_keeps_the_key(
 ) -> None:
     gateway = Gateway()
 
-    def lose_the_answer(job_id: str, tenant_id: str) -> None:
-        gateway.jobs.claim(job_id, gateway.clock.now, int(gateway.clock.now.timestamp()) + 60)
+    def lose_the_answer(tenant_id: str, job_id: str) -> None:
+        now = gateway.clock.now
+        gateway.jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + 60)
         raise UnavailableError("answer lost")
 
     monkeypatch.setattr(gateway.queue, "send", lose_the_answer)
@@ -361,7 +362,7 @@ def test_a_submission_that_may_have_arrived_keeps_the_key(
     assert code_of(response) == (409, "idempotency_unknown")
     # The job can be read under the id that the answer names.
     job_id = body_of(response)["details"]["first_request_id"]
-    assert gateway.jobs.get(job_id) is not None
+    assert gateway.jobs.get("acme", job_id) is not None
     assert int(response["headers"]["Retry-After"]) == SUBMIT_LEASE_SECONDS + 1
 
 

@@ -12,6 +12,7 @@ from tests.fakes.jobs import FakePayloads
 from tests.fakes.world import NOVA_LITE, tenant
 from tests.unit.shared.test_jobs import JobWorld
 from tollgate.domain.errors import UnavailableError, UpstreamThrottledError
+from tollgate.domain.jobs import queue_message
 from tollgate.domain.money import usd
 from tollgate.domain.tenants import Budget
 from tollgate.http import Response, answer
@@ -114,7 +115,7 @@ def test_a_job_is_started_polled_while_it_runs_and_read_at_its_end() -> None:
     assert body_of(pending) == [
         {"request_id": job_id, "status": "queued", "partial_text": "", "cursor": 0}
     ]
-    records = [{"messageId": "m1", "body": job_id}]
+    records = [{"messageId": "m1", "body": queue_message("acme", job_id)}]
     assert gateway.stream.run(records) == []
     done = gateway.post("{}", query={"requestId": job_id})
     again = gateway.post("{}", query={"requestId": job_id})
@@ -127,13 +128,13 @@ def test_a_job_is_started_polled_while_it_runs_and_read_at_its_end() -> None:
 def test_the_job_route_tells_the_same() -> None:
     gateway = Gateway()
     job_id = body_of(gateway.post(streaming="true"))[0]["request_id"]
-    gateway.runner.run(job_id)
+    gateway.runner.run("acme", job_id)
 
     assert body_of(gateway.job(job_id, wait="0")) == {
         "id": job_id,
         "status": "succeeded",
         "text": "hello",
-        "cursor": 1 if len(gateway.jobs.chunks(job_id, 0)) == 1 else 2,
+        "cursor": 1 if len(gateway.jobs.chunks("acme", job_id, 0)) == 1 else 2,
         "stop_reason": "end_turn",
         "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15},
         "cost_usd": "0.00007",
@@ -144,7 +145,7 @@ def test_a_failed_job_answers_with_its_error() -> None:
     gateway = Gateway()
     gateway.runtime.error = UpstreamThrottledError("slow down")
     job_id = body_of(gateway.post(streaming="true"))[0]["request_id"]
-    gateway.runner.run(job_id)
+    gateway.runner.run("acme", job_id)
 
     legacy = gateway.post("{}", query={"requestId": job_id})
     assert legacy["statusCode"] == 429
@@ -259,7 +260,8 @@ def test_a_queued_job_whose_dependency_is_down_is_delivered_again() -> None:
 
     gateway.payloads.get = down  # type: ignore[method-assign, assignment]
 
-    assert gateway.stream.run([{"messageId": "m1", "body": job_id}]) == ["m1"]
+    records = [{"messageId": "m1", "body": queue_message("acme", job_id)}]
+    assert gateway.stream.run(records) == ["m1"]
 
 
 def test_a_base64_body_is_decoded() -> None:

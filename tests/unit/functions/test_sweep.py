@@ -144,10 +144,10 @@ def test_a_job_that_nobody_claimed_costs_nothing() -> None:
     assert world.sweep.sweep() == counts(released=1)
 
     assert (world.row.status, world.row.total_cost) == ("error", 0)
-    job = world.jobs.get(job_id)
+    job = world.jobs.get("acme", job_id)
     assert job is not None
     assert job.status == "failed"
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
     assert world.runtime.requests == []
 
 
@@ -164,14 +164,14 @@ def test_a_job_whose_producer_died_is_booked_at_its_hold_and_fails() -> None:
     job_id = world.start()
     world.runtime.during_call = die
     with pytest.raises(Died):
-        world.runner.run(job_id)
+        world.runner.run("acme", job_id)
     world.clock.advance(seconds=2000)
 
     assert world.sweep.sweep() == counts(orphaned=1)
 
     assert (world.row.status, world.row.usage_source) == ("orphaned", "hold")
     assert world.row.total_cost == world.row.held
-    job = world.jobs.get(job_id)
+    job = world.jobs.get("acme", job_id)
     assert job is not None
     assert (job.status, job.result["error"]["code"]) == ("failed", "job_expired")
     world.check_books()
@@ -183,14 +183,14 @@ def test_a_job_whose_producer_died_after_its_row_fails_at_what_it_cost() -> None
     settle = world.accounts.settle
     world.accounts.settle = lambda *_: die()  # type: ignore[method-assign]
     with pytest.raises(Died):
-        world.runner.run(job_id)
+        world.runner.run("acme", job_id)
     world.accounts.settle = settle  # type: ignore[method-assign]
     world.clock.advance(seconds=2000)
 
     assert world.sweep.sweep() == counts(settled=1)
 
     assert world.row.status == "ok"
-    job = world.jobs.get(job_id)
+    job = world.jobs.get("acme", job_id)
     assert job is not None
     assert job.status == "failed"
     world.check_books()
@@ -290,7 +290,7 @@ def test_a_broken_stream_of_a_live_producer_is_an_aborted_call() -> None:
     world = SweepWorld(logged=True)
     world.runtime.error = StreamBrokenError("cut", may_be_billed=True)
     job_id = world.start()
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
     world.log(job_id)
     world.clock.advance(seconds=1)
 

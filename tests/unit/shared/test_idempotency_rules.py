@@ -16,7 +16,7 @@ from tollgate.domain.idempotency import (
     record_id,
 )
 
-RECORD = IdempotencyRecord("r", "b", "q", "running", lease=100, expires_at=200)
+RECORD = IdempotencyRecord("acme", "r", "b", "q", "running", lease=100, expires_at=200)
 WHO = ("acme", "web", "k1")
 PARTS = {"route": "POST /invoke_model", "query": {"model_id": "m"}, "headers": {"team": None}}
 

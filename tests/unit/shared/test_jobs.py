@@ -61,8 +61,8 @@ def test_submitting_stores_and_queues_the_call() -> None:
 
     job_id = world.start()
 
-    assert world.queue.sent == [(job_id, "acme")]
-    job = world.jobs.get(job_id)
+    assert world.queue.sent == [("acme", job_id)]
+    job = world.jobs.get("acme", job_id)
     assert job is not None
     assert (job.status, job.tenant_id, job.claimed) == ("queued", "acme", False)
     assert job.payload_key in world.payloads.documents
@@ -73,7 +73,7 @@ def test_running_streams_the_text_and_settles() -> None:
     world = JobWorld()
     job_id = world.start()
 
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
     view = world.reader.read(caller(), job_id, cursor=0, wait=0)
     assert (view.job.status, view.text) == ("succeeded", "hello")
@@ -87,8 +87,8 @@ def test_a_message_delivered_again_never_calls_the_model_again() -> None:
     world = JobWorld()
     job_id = world.start()
 
-    world.runner.run(job_id)
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
+    world.runner.run("acme", job_id)
 
     assert len(world.runtime.requests) == 1
     assert len(world.usage.rows) == 1
@@ -99,7 +99,7 @@ def test_a_job_past_its_deadline_is_not_run() -> None:
     job_id = world.start()
     world.clock.advance(seconds=QUEUE_SECONDS + 1)
 
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
     assert world.runtime.requests == []
 
@@ -111,10 +111,10 @@ def test_a_job_whose_hold_was_swept_is_not_run() -> None:
     assert account is not None
     world.accounts.settle("tenant#acme", account.holds[job_id], 0, None)
 
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
     assert world.runtime.requests == []
-    job = world.jobs.get(job_id)
+    job = world.jobs.get("acme", job_id)
     assert job is not None
     assert job.status == "failed"
 
@@ -131,7 +131,7 @@ def test_claiming_renews_the_hold() -> None:
         expiries.append(account.holds[job_id].expires_at)
 
     world.runtime.during_call = look
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
     assert expiries[0] > world.clock.now.timestamp() + RUN_SECONDS
 
@@ -141,7 +141,7 @@ def test_a_failed_call_fails_the_job_and_keeps_the_text_so_far() -> None:
     world.runtime.error = UpstreamThrottledError("slow down")
     job_id = world.start()
 
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
     view = world.reader.read(caller(), job_id, cursor=0, wait=0)
     assert (view.job.status, view.text) == ("failed", "hello")
@@ -153,7 +153,7 @@ def test_a_poll_returns_what_is_new_and_where_to_go_on() -> None:
     world = JobWorld()
     job_id = world.start()
     for index, text in enumerate(["a", "b", "c"]):
-        world.jobs.append(job_id, index, text, 0)
+        world.jobs.append("acme", job_id, index, text, 0)
 
     first = world.reader.read(caller(), job_id, cursor=0, wait=0)
     assert (first.text, first.cursor) == ("abc", 3)
@@ -180,7 +180,7 @@ def test_a_poll_ends_as_soon_as_there_is_text() -> None:
     def sleep(seconds: float) -> None:
         world.clock.advance(seconds=seconds)
         if world.clock.now - before > timedelta(seconds=1):
-            world.jobs.append(job_id, 0, "news", 0)
+            world.jobs.append("acme", job_id, 0, "news", 0)
 
     reader = JobReader(world.jobs, world.clock, sleep)
 
@@ -209,7 +209,7 @@ def test_a_job_whose_producer_died_becomes_failed() -> None:
     world = JobWorld()
     job_id = world.start()
     now = world.clock.now
-    world.jobs.claim(job_id, now, int(now.timestamp()) + RUN_SECONDS)
+    world.jobs.claim("acme", job_id, now, int(now.timestamp()) + RUN_SECONDS)
     world.clock.advance(seconds=RUN_SECONDS + 2)
 
     view = world.reader.read(caller(), job_id, cursor=0, wait=20)
@@ -221,7 +221,7 @@ def test_a_job_whose_producer_died_becomes_failed() -> None:
 def test_an_old_result_is_gone() -> None:
     world = JobWorld()
     job_id = world.start()
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
     world.clock.advance(seconds=QUEUE_SECONDS + RUN_SECONDS + RESULT_SECONDS + 2)
 
     with pytest.raises(GoneError):
@@ -229,7 +229,7 @@ def test_an_old_result_is_gone() -> None:
 
 
 class BrokenQueue(FakeQueue):
-    def send(self, job_id: str, tenant_id: str) -> None:
+    def send(self, tenant_id: str, job_id: str) -> None:
         raise UnavailableError("queue down")
 
 
@@ -260,9 +260,9 @@ def test_a_job_claimed_although_its_submission_seemed_to_fail_settles_itself() -
     class Late(FakeQueue):
         """Delivers, the producer claims, and only then the sender is told of a failure."""
 
-        def send(self, job_id: str, tenant_id: str) -> None:
-            super().send(job_id, tenant_id)
-            world.jobs.claim(job_id, world.clock.now, int(world.clock.now.timestamp()) + 60)
+        def send(self, tenant_id: str, job_id: str) -> None:
+            super().send(tenant_id, job_id)
+            world.jobs.claim("acme", job_id, world.clock.now, int(world.clock.now.timestamp()) + 60)
             raise UnavailableError("answer lost")
 
     world.queue = Late()
@@ -287,8 +287,8 @@ def test_a_dependency_that_fails_before_the_claim_asks_for_redelivery() -> None:
     world.wire()
 
     with pytest.raises(UnavailableError):
-        world.runner.run(job_id)
-    job = world.jobs.get(job_id)
+        world.runner.run("acme", job_id)
+    job = world.jobs.get("acme", job_id)
     assert job is not None
     assert job.status == "queued"
 
@@ -298,9 +298,9 @@ def test_many_small_deltas_become_few_chunks() -> None:
     world.runtime.events = [TextDelta("word ")] * 500
     job_id = world.start()
 
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
-    chunks = world.jobs.chunks(job_id, 0)
+    chunks = world.jobs.chunks("acme", job_id, 0)
     assert "".join(chunks) == "word " * 500
     assert len(chunks) < 20
 
@@ -344,7 +344,7 @@ def test_errors_of_the_gateway_are_errors_of_the_job() -> None:
     world.runtime.error = TollgateError("broken", may_be_billed=True)
     job_id = world.start()
 
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
     assert world.reader.read(caller(), job_id, cursor=0, wait=0).job.status == "failed"
     assert world.open_holds == 0
@@ -355,7 +355,7 @@ def test_a_job_whose_stream_broke_keeps_its_text_and_is_charged_for_it() -> None
     world.runtime.error = StreamBrokenError("cut", may_be_billed=True)
     job_id = world.start()
 
-    world.runner.run(job_id)
+    world.runner.run("acme", job_id)
 
     view = world.reader.read(caller(), job_id, cursor=0, wait=0)
     assert (view.job.status, view.text) == ("failed", "hello")

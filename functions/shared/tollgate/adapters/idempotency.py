@@ -21,7 +21,7 @@ _FREE = "attribute_not_exists(pk) OR expires_at < :now OR (#status <> :done AND 
 
 
 class DynamoIdempotencyRecords:
-    """`tollgate.ports.IdempotencyRecords` on DynamoDB: `IDEMPOTENCY#<record id>`, `KEY`."""
+    """`tollgate.ports.IdempotencyRecords` on DynamoDB: `IDEMPOTENCY#<tenant>#<id>`, `KEY`."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -52,7 +52,7 @@ class DynamoIdempotencyRecords:
         except ClientError as error:
             # The types leave the item out, which a false condition of ours always comes with.
             found: Any = error.response.get("Item")
-            standing = _record(record.record_id, from_values(found))
+            standing = _record(record, from_values(found))
             # The SDK sends a write again when its first answer was lost.
             return None if standing.request_id == record.request_id else standing
         return None
@@ -103,12 +103,13 @@ class DynamoIdempotencyRecords:
 
 
 def _key(record: IdempotencyRecord) -> dict[str, str]:
-    return {"pk": f"IDEMPOTENCY#{record.record_id}", "sk": "KEY"}
+    return {"pk": f"IDEMPOTENCY#{record.tenant_id}#{record.record_id}", "sk": "KEY"}
 
 
-def _record(record_id: str, item: Mapping[str, Any]) -> IdempotencyRecord:
+def _record(ours: IdempotencyRecord, item: Mapping[str, Any]) -> IdempotencyRecord:
     return IdempotencyRecord(
-        record_id=record_id,
+        tenant_id=ours.tenant_id,
+        record_id=ours.record_id,
         body_hash=item["body_hash"],
         request_id=item["request_id"],
         status=item["status"],

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tollgate.adapters.aws import conditionally_reaching, from_values, reaching, to_values
-from tollgate.domain.jobs import JOB_EXPIRED, RETENTION_SECONDS, Job, JobStatus
+from tollgate.domain.jobs import (
+    JOB_EXPIRED,
+    RETENTION_SECONDS,
+    Job,
+    JobStatus,
+    queue_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +29,10 @@ _UNFINISHED = {":queued": "queued", ":running": "running"}
 
 
 class DynamoJobs:
-    """`tollgate.ports.Jobs` on DynamoDB: `JOB#<id>` with the items `JOB` and `CHUNK#<n>`."""
+    """`tollgate.ports.Jobs` on DynamoDB: `JOB#<tenant>#<id>`, items `JOB` and `CHUNK#<n>`.
+
+    The tenant stands first in the key, so that a policy on leading keys can tell tenants apart.
+    """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -32,8 +41,7 @@ class DynamoJobs:
     def create(self, job: Job) -> None:
         """Writes the JOB item."""
         item = {
-            **_key(job.job_id, _JOB),
-            "tenant_id": job.tenant_id,
+            **_key(job.tenant_id, job.job_id, _JOB),
             "app_id": job.app_id,
             "status": job.status,
             "created_at": job.created_at.isoformat(),
@@ -47,22 +55,24 @@ class DynamoJobs:
         with reaching(_DEPENDENCY):
             self._client.put_item(TableName=self._table, Item=to_values(item))
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, tenant_id: str, job_id: str) -> Job | None:
         """One consistent read."""
         with reaching(_DEPENDENCY):
             answer = self._client.get_item(
-                TableName=self._table, Key=to_values(_key(job_id, _JOB)), ConsistentRead=True
+                TableName=self._table,
+                Key=to_values(_key(tenant_id, job_id, _JOB)),
+                ConsistentRead=True,
             )
         item = answer.get("Item")
-        return None if item is None else _job(job_id, from_values(item))
+        return None if item is None else _job(tenant_id, job_id, from_values(item))
 
-    def claim(self, job_id: str, now: datetime, deadline: int) -> Job | None:
+    def claim(self, tenant_id: str, job_id: str, now: datetime, deadline: int) -> Job | None:
         """queued → running, once, and only before the deadline."""
         try:
             with conditionally_reaching(_DEPENDENCY):
                 answer = self._client.update_item(
                     TableName=self._table,
-                    Key=to_values(_key(job_id, _JOB)),
+                    Key=to_values(_key(tenant_id, job_id, _JOB)),
                     UpdateExpression="SET #status = :running, claimed = :true, deadline = :new",
                     ConditionExpression="#status = :queued AND deadline >= :now",
                     ExpressionAttributeNames={"#status": "status"},
@@ -79,31 +89,40 @@ class DynamoJobs:
                 )
         except ClientError:
             return None
-        return _job(job_id, from_values(answer["Attributes"]))
+        return _job(tenant_id, job_id, from_values(answer["Attributes"]))
 
-    def abandon(self, job_id: str) -> bool:
+    def abandon(self, tenant_id: str, job_id: str) -> bool:
         """queued → failed."""
-        return self._end(job_id, "failed", JOB_EXPIRED, unless_claimed=True)
+        return self._end(tenant_id, job_id, "failed", JOB_EXPIRED, unless_claimed=True)
 
-    def append(self, job_id: str, index: int, text: str, expires_at: int) -> None:
+    def append(self, tenant_id: str, job_id: str, index: int, text: str, expires_at: int) -> None:
         """Writes one CHUNK item."""
-        item = {**_key(job_id, _chunk(index)), "text": text, "expires_at": expires_at}
+        key = _key(tenant_id, job_id, _chunk(index))
+        item = {**key, "text": text, "expires_at": expires_at}
         with reaching(_DEPENDENCY):
             self._client.put_item(TableName=self._table, Item=to_values(item))
 
-    def finish(self, job_id: str, status: JobStatus, result: Mapping[str, Any]) -> None:
+    def finish(
+        self, tenant_id: str, job_id: str, status: JobStatus, result: Mapping[str, Any]
+    ) -> None:
         """Ends a queued or running job; a finished one stays as it is."""
-        self._end(job_id, status, result, unless_claimed=False)
+        self._end(tenant_id, job_id, status, result, unless_claimed=False)
 
     def _end(
-        self, job_id: str, status: JobStatus, result: Mapping[str, Any], *, unless_claimed: bool
+        self,
+        tenant_id: str,
+        job_id: str,
+        status: JobStatus,
+        result: Mapping[str, Any],
+        *,
+        unless_claimed: bool,
     ) -> bool:
         states = {":queued": "queued"} if unless_claimed else _UNFINISHED
         try:
             with conditionally_reaching(_DEPENDENCY):
                 self._client.update_item(
                     TableName=self._table,
-                    Key=to_values(_key(job_id, _JOB)),
+                    Key=to_values(_key(tenant_id, job_id, _JOB)),
                     UpdateExpression="SET #status = :status, #result = :result",
                     ConditionExpression=f"#status IN ({', '.join(states)})",
                     ExpressionAttributeNames={"#status": "status", "#result": "result"},
@@ -115,14 +134,18 @@ class DynamoJobs:
             return False
         return True
 
-    def chunks(self, job_id: str, cursor: int) -> Sequence[str]:
+    def chunks(self, tenant_id: str, job_id: str, cursor: int) -> Sequence[str]:
         """The chunk texts from `cursor` on."""
         texts: list[str] = []
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=to_values(
-                {":pk": f"JOB#{job_id}", ":first": _chunk(cursor), ":last": "CHUNK#~"}
+                {
+                    ":pk": _partition(tenant_id, job_id),
+                    ":first": _chunk(cursor),
+                    ":last": "CHUNK#~",
+                }
             ),
             ConsistentRead=True,
         )
@@ -162,26 +185,32 @@ class SqsJobQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, job_id: str, tenant_id: str) -> None:
-        """Queues the id only: the request itself stays in the encrypted bucket."""
+    def send(self, tenant_id: str, job_id: str) -> None:
+        """Queues the ids only: the request itself stays in the encrypted bucket."""
         with reaching("job queue"):
             self._client.send_message(
-                QueueUrl=self._queue_url, MessageBody=job_id, MessageGroupId=tenant_id
+                QueueUrl=self._queue_url,
+                MessageBody=queue_message(tenant_id, job_id),
+                MessageGroupId=tenant_id,
             )
 
 
-def _key(job_id: str, sk: str) -> dict[str, str]:
-    return {"pk": f"JOB#{job_id}", "sk": sk}
+def _partition(tenant_id: str, job_id: str) -> str:
+    return f"JOB#{tenant_id}#{job_id}"
+
+
+def _key(tenant_id: str, job_id: str, sk: str) -> dict[str, str]:
+    return {"pk": _partition(tenant_id, job_id), "sk": sk}
 
 
 def _chunk(index: int) -> str:
     return f"CHUNK#{index:06d}"
 
 
-def _job(job_id: str, item: Mapping[str, Any]) -> Job:
+def _job(tenant_id: str, job_id: str, item: Mapping[str, Any]) -> Job:
     return Job(
         job_id=job_id,
-        tenant_id=item["tenant_id"],
+        tenant_id=tenant_id,
         app_id=item["app_id"],
         status=item["status"],
         created_at=datetime.fromisoformat(item["created_at"]).astimezone(UTC),

@@ -27,6 +27,7 @@ class IdempotencyRecord:
     `done` one has its answer at `payload_key` until `expires_at`.
     """
 
+    tenant_id: str
     record_id: str
     body_hash: str
     request_id: str

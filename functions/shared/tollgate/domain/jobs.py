@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,6 +64,17 @@ class Job:
     def is_expired(self, now: datetime) -> bool:
         """Too old to be polled."""
         return now.timestamp() > self.available_until
+
+
+def queue_message(tenant_id: str, job_id: str) -> str:
+    """What the queue carries of a job: where to find it."""
+    return json.dumps({"tenant_id": tenant_id, "job_id": job_id})
+
+
+def parse_queue_message(body: str) -> tuple[str, str]:
+    """Tenant and job of a message. Raises KeyError or ValueError where it is not one of ours."""
+    data = json.loads(body)
+    return data["tenant_id"], data["job_id"]
 
 
 @dataclass(frozen=True, slots=True)
