@@ -55,6 +55,7 @@ ENVIRONMENTS = {
         Environment("dev", ".venv", "scripts/requirements/dev.lock"),
         Environment("ministack", ".tools/ministack", "scripts/requirements/ministack.lock"),
         Environment("checkov", ".tools/checkov", "scripts/requirements/checkov.lock"),
+        Environment("cdktf", ".tools/cdktf", "scripts/requirements/cdktf.lock"),
     )
 }
 

@@ -136,7 +136,7 @@ def test_all_means_all(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     monkeypatch.setattr(setup, "ensure", lambda environment: made.append(environment.name))
     assert setup.main(["all"]) == 0
-    assert made == list(ENVIRONMENTS) == ["dev", "ministack", "checkov"]
+    assert made == list(ENVIRONMENTS) == ["dev", "ministack", "checkov", "cdktf"]
 
 
 def test_it_needs_the_standard_library_only() -> None:
