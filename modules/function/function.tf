@@ -13,7 +13,7 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_115:a reservation takes capacity from the whole account, so it is the operator's choice
   # checkov:skip=CKV_AWS_116:only a scheduled function is invoked asynchronously, and that one keeps failed events in a queue as its on-failure destination
-  # checkov:skip=CKV_AWS_117:the function talks to AWS APIs only; a network of its own is a separate decision
+  # checkov:skip=CKV_AWS_117:the function talks to AWS APIs only; a network of its own is the deployment's choice
   # checkov:skip=CKV_AWS_272:the zip is pinned by its hash, and the plan that carries the hash is what gets applied
 
   function_name = local.name
@@ -49,9 +49,19 @@ resource "aws_lambda_function" "this" {
     mode = var.tracing_mode
   }
 
+  dynamic "vpc_config" {
+    for_each = var.network[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   tags = var.tags
 
-  # Lambda checks that the role may read the queue or keep failed events when either is attached.
+  # Lambda checks that the role may read the queue, keep failed events or attach to the network when
+  # any of them is set.
   depends_on = [aws_iam_role_policy.this]
 
   lifecycle {

@@ -1,4 +1,19 @@
 locals {
+  # By name, because the function is made after the policy; the log group's ARN states where.
+  _function_arn = join(":", [
+    "arn", local._log_group_arn[1], "lambda", local._log_group_arn[3], local._log_group_arn[4], "function", local.name,
+  ])
+  _log_group_arn = split(":", aws_cloudwatch_log_group.this.arn)
+
+  _network_actions = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+
   _policy_statements = concat(
     [
       {
@@ -24,6 +39,24 @@ locals {
         # X-Ray has no resources to name in these two actions.
         resources  = ["*"]
         conditions = {}
+      },
+    ],
+    var.network == null ? [] : [
+      {
+        sid     = "AttachToNetwork"
+        effect  = "Allow"
+        actions = local._network_actions
+        # Lambda checks for these on every resource before it makes the function's interfaces.
+        resources  = ["*"]
+        conditions = {}
+      },
+      {
+        # The service makes the interfaces; the function's own code has no business with them.
+        sid        = "NotByTheFunctionItself"
+        effect     = "Deny"
+        actions    = local._network_actions
+        resources  = ["*"]
+        conditions = { ArnEquals = { "lambda:SourceFunctionArn" = [local._function_arn] } }
       },
     ],
     var.event_queue == null ? [] : [

@@ -52,8 +52,11 @@ variable "environment" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.environment) : !startswith(name, "POWERTOOLS_") && !startswith(name, "AWS_")])
-    error_message = "environment: POWERTOOLS_* is set by the module and AWS_* belongs to Lambda; got ${join(", ", keys(var.environment))}."
+    condition = alltrue([
+      for name in keys(var.environment) :
+      !startswith(name, "POWERTOOLS_") && (!startswith(name, "AWS_") || startswith(name, "AWS_ENDPOINT_URL_"))
+    ])
+    error_message = "environment: got the names ${join(", ", keys(var.environment))}; allowed: no POWERTOOLS_*, which the module sets, and of AWS_*, which belongs to Lambda, only AWS_ENDPOINT_URL_<service>."
   }
 }
 
@@ -133,6 +136,20 @@ variable "name_prefix" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name_prefix))
     error_message = "name_prefix: got \"${var.name_prefix}\"; allowed: 3 to 32 of a-z, 0-9 and -, a letter first."
+  }
+}
+
+variable "network" {
+  description = "Subnets and security groups that the function runs in; null means none, which reaches AWS over its public endpoints."
+  type = object({
+    security_group_ids = list(string)
+    subnet_ids         = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.network == null || try(length(var.network.subnet_ids) > 0 && length(var.network.security_group_ids) > 0, false)
+    error_message = "network: got ${jsonencode(var.network)}; allowed: at least one subnet and one security group, or null."
   }
 }
 

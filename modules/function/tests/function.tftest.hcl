@@ -213,6 +213,58 @@ run "schedule" {
   }
 }
 
+run "network" {
+  variables {
+    network = {
+      security_group_ids = ["sg-0f1"]
+      subnet_ids         = ["subnet-0a1", "subnet-0b2"]
+    }
+  }
+
+  command = plan
+
+  override_resource {
+    target          = aws_cloudwatch_log_group.this
+    override_during = plan
+    values          = { arn = "arn:aws:logs:us-east-1:111122223333:log-group:mock" }
+  }
+
+  assert {
+    condition     = toset(aws_lambda_function.this.vpc_config[0].subnet_ids) == toset(["subnet-0a1", "subnet-0b2"]) && toset(aws_lambda_function.this.vpc_config[0].security_group_ids) == toset(["sg-0f1"])
+    error_message = "The function runs in the given subnets."
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      statement.Sid => [statement.Effect, try(statement.Condition.ArnEquals["lambda:SourceFunctionArn"], [])]
+      if contains(flatten([statement.Action]), "ec2:CreateNetworkInterface")
+      } == {
+      AttachToNetwork        = ["Allow", []]
+      NotByTheFunctionItself = ["Deny", ["arn:aws:lambda:us-east-1:111122223333:function:tollgate-test-invoke"]]
+    }
+    error_message = "Lambda may make the function's interfaces, and the function's code may not."
+  }
+}
+
+run "no_network" {
+  assert {
+    condition     = length(aws_lambda_function.this.vpc_config) == 0 && !strcontains(aws_iam_role_policy.this.policy, "ec2:")
+    error_message = "Without a network the function has no right to make interfaces."
+  }
+}
+
+run "endpoint_urls" {
+  variables {
+    environment = { AWS_ENDPOINT_URL_SQS = "https://sqs-fips.us-east-1.amazonaws.com" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["AWS_ENDPOINT_URL_SQS"] == "https://sqs-fips.us-east-1.amazonaws.com"
+    error_message = "A service's address may be overridden."
+  }
+}
+
 run "one_trigger_only" {
   command = plan
 
@@ -239,6 +291,7 @@ run "rejects_values_out_of_range" {
     memory_mb            = 64
     name                 = "Invoke"
     name_prefix          = "T"
+    network              = { security_group_ids = [], subnet_ids = ["subnet-0a1"] }
     reserved_concurrency = 0
     runtime              = "python3.9"
     schedule_expression  = "every minute"
@@ -262,6 +315,7 @@ run "rejects_values_out_of_range" {
     var.memory_mb,
     var.name,
     var.name_prefix,
+    var.network,
     var.policy_statements,
     var.reserved_concurrency,
     var.runtime,
@@ -276,6 +330,16 @@ run "rejects_reserved_environment_names" {
 
   variables {
     environment = { POWERTOOLS_LOG_LEVEL = "DEBUG" }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "rejects_environment_names_of_lambda" {
+  command = plan
+
+  variables {
+    environment = { AWS_REGION = "us-east-1" }
   }
 
   expect_failures = [var.environment]
