@@ -41,7 +41,12 @@ sys.path[:0] = [str(ROOT / "functions" / "shared"), str(ROOT / "functions" / "ag
 
 from scripts import tenants as tenant_files  # noqa: E402
 from tollgate.domain.errors import UnavailableError  # noqa: E402
-from tollgate.domain.models import ModelRef, UnsupportedModelId, resolve_model  # noqa: E402
+from tollgate.domain.models import (  # noqa: E402
+    ModelRef,
+    UnsupportedModelId,
+    app_model_arns,
+    resolve_model,
+)
 from tollgate.domain.money import format_usd  # noqa: E402
 from tollgate.domain.prices import PriceBook, TokenUsage, cost, load_default  # noqa: E402
 from tollgate.domain.tenants import parse_tenant  # noqa: E402
@@ -305,7 +310,9 @@ def _charge(row: UsageRow, book: PriceBook, tenant: Tenant) -> tuple[int, int, i
 
 def _model_ref(row: UsageRow, tenant: Tenant) -> ModelRef:
     try:
-        ref = resolve_model(row.requested_model, tenant.model_arns)
+        app = tenant.apps.get(row.app_id)
+        arns = tenant.model_arns if app is None else app_model_arns(tenant, app)
+        ref = resolve_model(row.requested_model, arns)
     except UnsupportedModelId:
         if row.routing == "geo" or row.model_id == row.requested_model:
             raise _Skipped("an ARN that the tenant does not map any more") from None

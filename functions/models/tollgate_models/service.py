@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.models import UnsupportedModelId, matches, resolve_model
+from tollgate.domain.models import UnsupportedModelId, is_allowed, resolve_model
 from tollgate.http import Request, Response, json_response
 
 if TYPE_CHECKING:
     from tollgate.domain.prices import PriceBook
-    from tollgate.domain.tenants import Tenant
+    from tollgate.domain.tenants import InferenceProfile, Tenant
     from tollgate.policy import Policies
     from tollgate.ports import Clock, ModelCatalogue
 
@@ -43,12 +43,13 @@ class ModelsService:
     def list(self, request: Request) -> Response:
         """The models in the shape of the first seed system."""
         party = self._policies.party(request.caller)
-        allowed = [
-            dict(summary)
+        allowed = {
+            summary["modelId"]: dict(summary)
             for summary in self._summaries()
             if self._is_callable(party.tenant, summary["modelId"])
-        ]
-        return json_response(request, [{"modelSummaries": allowed}])
+        }
+        own = _own_summaries(party.app.inference_profiles.values(), allowed)
+        return json_response(request, [{"modelSummaries": [*allowed.values(), *own]}])
 
     def _summaries(self) -> Sequence[Summary]:
         now = self._clock()
@@ -65,10 +66,25 @@ class ModelsService:
             ref = resolve_model(model_id)
         except UnsupportedModelId:
             return False
-        if not matches(tenant.models, ref.profile_id):
+        if not is_allowed(ref, tenant):
             return False
         rates = self._prices.rates(ref, region=self._region, at=self._clock())
         return rates is not None and rates.input is not None
+
+
+def _own_summaries(
+    profiles: Iterable[InferenceProfile], allowed: Mapping[str, Summary]
+) -> Iterator[Summary]:
+    """The app's own inference profiles as summaries of what they were made from."""
+    for profile in profiles:
+        base = allowed.get(profile.model)
+        if base is not None:
+            yield {
+                **base,
+                "modelId": profile.arn,
+                "modelArn": profile.arn,
+                "modelName": profile.name,
+            }
 
 
 def _profile_summaries(

@@ -23,7 +23,7 @@ from tollgate.domain.prices import ModelCard, PriceBook, Rates
 from tollgate.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.observability import logger
 from tollgate.pipeline import AdmittedCall, ChatCall
-from tollgate.policy import Party, Policies, allowed_model
+from tollgate.policy import Party, Policies, allowed_model, call_tags
 from tollgate.ports import ChatRequest, Clock, TokenCounter
 from tollgate.pricing import PriceTerms, Pricing
 
@@ -107,8 +107,8 @@ class Admission:
         """
         started_at = self._clock()
         party = self._policies.party(caller)
-        ref = allowed_model(party.tenant, call.model)
-        terms = PriceTerms.of(party.tenant)
+        ref = allowed_model(party, call.model)
+        terms = PriceTerms.of(party.tenant, party.app)
         card, rates = self._priced(ref, terms, started_at)
         max_tokens = max_tokens_of(call.max_tokens, party.tenant, card)
         request_id = request_id or new_request_id(started_at)
@@ -138,7 +138,7 @@ class Admission:
             started_at=started_at,
             request=_request(ref, call, bound.max_tokens, request_id, caller),
             cost_center=party.tenant.cost_center,
-            tags={**party.tenant.tags, **party.app.tags},
+            tags=call_tags(party.tenant, party.app, ref),
             terms=terms,
             lowered_max_tokens=bound.max_tokens if bound.max_tokens < max_tokens else None,
         )

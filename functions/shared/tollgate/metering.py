@@ -25,7 +25,10 @@ NO_COST = Cost(input=0, output=0, cache=0, other=0, priced=True)
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """To whom and at which prices a call is booked; `model_arns` as in the tenant's policy."""
+    """To whom and at which prices a call is booked.
+
+    `model_arns` are those of the price terms; `inference_profile_arn` is what it is called by.
+    """
 
     tenant_id: str
     tier: str
@@ -34,6 +37,7 @@ class Attribution:
     region: str
     price_version: str
     model_arns: Mapping[str, str] = field(default_factory=dict)
+    inference_profile_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def usage_row(
         requested_model=hold.model,
         model_id=ref.model_id,
         routing=ref.routing,
-        inference_profile_arn=ref.inference_profile_arn,
+        inference_profile_arn=attribution.inference_profile_arn,
         service_tier=outcome.service_tier,
         streamed=hold.streamed,
         status=outcome.status,

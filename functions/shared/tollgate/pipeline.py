@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import StreamBrokenError, TollgateError, UnavailableError
 from tollgate.domain.holds import applicable_rates, chat_answers
+from tollgate.domain.models import profile_arn
 from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage
 from tollgate.metering import Attribution, Outcome, held_cost, log_usage, usage_row
 from tollgate.observability import logger
@@ -235,6 +236,7 @@ class Calls:
             region=self._region,
             price_version=self._pricing.version(call.terms),
             model_arns=call.terms.model_arns,
+            inference_profile_arn=profile_arn(call.request.model_id),
         )
         row = usage_row(call.hold, attribution, outcome, self._clock())
         if row.total_cost > row.held:

@@ -7,9 +7,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
-from tollgate.domain.models import ModelRef, UnsupportedModelId, matches, resolve_model
+from tollgate.domain.models import (
+    ModelRef,
+    UnsupportedModelId,
+    app_model,
+    called_profile,
+    is_denied,
+    matches,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tollgate.domain.tenants import App, Caller, Tenant
     from tollgate.ports import Clock, Tenants
 
@@ -37,10 +46,11 @@ class Policies:
     def party(self, caller: Caller) -> Party:
         """The caller's tenant and app. Raises ForbiddenError unless both are active."""
         tenant = self._tenant(caller.tenant_id)
-        if tenant is None or tenant.status != "active":
+        status = "suspended" if tenant is None else tenant.status
+        if tenant is None or status != "active":
             raise ForbiddenError(
-                f"tenant {caller.tenant_id} is suspended; ask the platform team",
-                code="tenant_suspended",
+                f"tenant {caller.tenant_id} is {status}; ask the platform team",
+                code=f"tenant_{status}",
             )
         app = tenant.apps.get(caller.app_id)
         if app is None or app.status != "active":
@@ -63,12 +73,24 @@ class Policies:
         return tenant
 
 
-def allowed_model(tenant: Tenant, requested: str) -> ModelRef:
-    """The model behind a requested id. Raises where the id or the allow-list does not permit it."""
+def allowed_model(party: Party, requested: str) -> ModelRef:
+    """The model behind a requested id, as the app calls it.
+
+    Raises where the id or the tenant's lists do not permit it; what is denied stays denied
+    whatever else is allowed.
+    """
+    tenant = party.tenant
     try:
-        ref = resolve_model(requested, tenant.model_arns)
+        ref = app_model(requested, tenant, party.app)
     except UnsupportedModelId as error:
         raise InvalidRequestError(str(error), code="unsupported_model_id") from error
+    if is_denied(ref, tenant):
+        raise ForbiddenError(
+            f"tenant {tenant.tenant_id} may not call {ref.profile_id}; "
+            f"denied are {', '.join(tenant.denied_models)}",
+            code="model_not_allowed",
+            details={"model_id": ref.profile_id, "denied": list(tenant.denied_models)},
+        )
     if not matches(tenant.models, ref.profile_id):
         raise ForbiddenError(
             f"tenant {tenant.tenant_id} may not call {ref.profile_id}; "
@@ -77,3 +99,9 @@ def allowed_model(tenant: Tenant, requested: str) -> ModelRef:
             details={"model_id": ref.profile_id, "allowed": list(tenant.models)},
         )
     return ref
+
+
+def call_tags(tenant: Tenant, app: App, ref: ModelRef) -> Mapping[str, str]:
+    """The tags of a call's usage row: the nearer to the call, the more they count."""
+    profile = called_profile(ref, app)
+    return {**tenant.tags, **app.tags, **({} if profile is None else profile.tags)}

@@ -5,28 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.models import ModelRef, UnsupportedModelId, resolve_model
+from tollgate.domain.models import (
+    ModelRef,
+    UnsupportedModelId,
+    app_model_arns,
+    resolve_model,
+)
 from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage, cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tollgate.domain.tenants import Tenant
+    from tollgate.domain.tenants import App, Tenant
 
 
 @dataclass(frozen=True, slots=True)
 class PriceTerms:
-    """The part of a tenant's policy that prices its calls; see `Tenant` for the fields."""
+    """The part of a tenant's policy that prices an app's calls; see `Tenant` for the fields.
+
+    `model_arns` has the app's own inference profiles too.
+    """
 
     prices: Mapping[str, Any] = field(default_factory=dict)
     model_arns: Mapping[str, str] = field(default_factory=dict)
     unpriced: Mapping[str, str] | None = None
 
     @classmethod
-    def of(cls, tenant: Tenant) -> PriceTerms:
-        """The terms of a tenant."""
-        return cls(tenant.prices, tenant.model_arns, tenant.unpriced)
+    def of(cls, tenant: Tenant, app: App | None) -> PriceTerms:
+        """The terms of an app, or of one that the tenant has no more."""
+        arns = tenant.model_arns if app is None else app_model_arns(tenant, app)
+        return cls(tenant.prices, arns, tenant.unpriced)
 
 
 LIST_PRICES = PriceTerms()

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tollgate.domain.ids import request_time
+from tollgate.domain.models import UnsupportedModelId, app_model
 from tollgate.domain.prices import Rates
 from tollgate.metering import Attribution, Outcome, held_cost, usage_row
-from tollgate.pricing import LIST_PRICES, PriceTerms, Pricing, with_dearest_cache_writes
+from tollgate.policy import call_tags
+from tollgate.pricing import (
+    LIST_PRICES,
+    PriceTerms,
+    Pricing,
+    model_ref,
+    with_dearest_cache_writes,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from tollgate.domain.invocation_logs import LoggedCall
     from tollgate.domain.jobs import Job
     from tollgate.domain.ledger import Hold
-    from tollgate.domain.tenants import Tenant
+    from tollgate.domain.models import ModelRef
+    from tollgate.domain.tenants import App, Tenant
     from tollgate.domain.usage import UsageRow
     from tollgate.ports import Tenants
 
@@ -66,7 +77,7 @@ class Rows:
             return self.at_hold(orphan, now)
         hold, usage = orphan.hold, call.usage
         tenant = self._tenants.tenant(orphan.tenant_id)
-        terms = _terms(tenant)
+        terms = _terms(tenant, _app(tenant, hold))
         started_at = request_time(hold.request_id)
         if not call.split_known:
             rates = self._pricing.rates(hold.model, started_at, terms, call.service_tier)
@@ -88,22 +99,43 @@ class Rows:
     def _row(
         self, orphan: Orphan, tenant: Tenant | None, outcome: Outcome, now: datetime
     ) -> UsageRow:
-        app = None if tenant is None else tenant.apps.get(orphan.hold.app_id)
-        terms = _terms(tenant)
+        hold = orphan.hold
+        app = _app(tenant, hold)
+        terms = _terms(tenant, app)
+        ref = _called(hold, tenant, app)
         attribution = Attribution(
             tenant_id=orphan.tenant_id,
             tier="" if tenant is None else tenant.tier,
             cost_center="" if tenant is None else tenant.cost_center,
-            tags={**(tenant.tags if tenant else {}), **(app.tags if app else {})},
+            tags=_tags(tenant, app, ref),
             region=self._region,
             price_version=self._pricing.version(terms),
             model_arns=terms.model_arns,
+            inference_profile_arn=ref.inference_profile_arn,
         )
-        return usage_row(orphan.hold, attribution, outcome, now)
+        return usage_row(hold, attribution, outcome, now)
 
 
-def _terms(tenant: Tenant | None) -> PriceTerms:
-    return LIST_PRICES if tenant is None else PriceTerms.of(tenant)
+def _app(tenant: Tenant | None, hold: Hold) -> App | None:
+    return None if tenant is None else tenant.apps.get(hold.app_id)
+
+
+def _terms(tenant: Tenant | None, app: App | None) -> PriceTerms:
+    return LIST_PRICES if tenant is None else PriceTerms.of(tenant, app)
+
+
+def _called(hold: Hold, tenant: Tenant | None, app: App | None) -> ModelRef:
+    """What the hold's call was made with, as far as the policy still tells."""
+    if tenant is not None and app is not None:
+        with suppress(UnsupportedModelId):
+            return app_model(hold.model, tenant, app)
+    return model_ref(hold.model, _terms(tenant, app).model_arns)
+
+
+def _tags(tenant: Tenant | None, app: App | None, ref: ModelRef) -> Mapping[str, str]:
+    if tenant is None:
+        return {}
+    return tenant.tags if app is None else call_tags(tenant, app, ref)
 
 
 def _ended(job: Job | None) -> Outcome:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.fakes.ledger import FakeTenants
-from tests.fakes.world import NOVA_LITE, FakeClock, caller, tenant
+from tests.fakes.world import NOVA_LITE, FakeClock, app, caller, tenant
 from tests.unit.shared.test_pipeline import BOOK
 from tollgate.domain.errors import ForbiddenError
 from tollgate.domain.prices import PriceBook
+from tollgate.domain.tenants import InferenceProfile
 from tollgate.http import Request
 from tollgate.policy import Policies
 from tollgate_models.service import CATALOGUE_SECONDS, ModelsService
@@ -69,11 +71,14 @@ def book() -> PriceBook:
 
 
 def service(
-    *models: str, prices: PriceBook | None = None, clock: FakeClock | None = None
+    *models: str,
+    prices: PriceBook | None = None,
+    clock: FakeClock | None = None,
+    **policy: Any,  # noqa: ANN401
 ) -> tuple[ModelsService, FakeCatalogue]:
     clock = clock or FakeClock()
     catalogue = FakeCatalogue()
-    policies = Policies(FakeTenants(tenant(models=models)), clock)
+    policies = Policies(FakeTenants(tenant(models=models, **policy)), clock)
     made = ModelsService(
         policies=policies,
         catalogue=catalogue,
@@ -97,6 +102,31 @@ def test_allowed_and_priced_models_and_profiles_are_listed() -> None:
 def test_the_allow_list_filters() -> None:
     assert listed(service("us.*")[0]) == [f"us.{NOVA_LITE}"]
     assert listed(service("meta.*")[0]) == []
+
+
+def test_denied_models_are_not_listed() -> None:
+    assert listed(service("*", denied_models=("us.*",))[0]) == [NOVA_LITE]
+    assert listed(service("*", denied_models=("amazon.*",))[0]) == []
+
+
+def test_the_apps_own_inference_profiles_are_listed() -> None:
+    arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/own"
+    profiles = {
+        "geo": InferenceProfile("geo", f"us.{NOVA_LITE}", f"{arn}1", {}),
+        "gone": InferenceProfile("gone", "amazon.nova-gone-v1:0", f"{arn}2", {}),
+        "plain": InferenceProfile("plain", NOVA_LITE, f"{arn}3", {}),
+    }
+    apps = {"web": app(inference_profiles=profiles), "shop": app(app_id="shop")}
+    made, _ = service("us.*", apps=apps)
+
+    (page,) = json.loads(made.list(REQUEST)["body"])
+    (geo, own) = page["modelSummaries"]
+
+    # The plain one stands for a model that the tenant may not call.
+    assert own == {**geo, "modelId": f"{arn}1", "modelArn": f"{arn}1", "modelName": "geo"}
+    other = replace(REQUEST, caller=caller(app_id="shop"))
+    (page,) = json.loads(made.list(other)["body"])
+    assert page["modelSummaries"] == [geo]
 
 
 def test_a_profile_without_a_price_is_not_listed() -> None:

@@ -15,7 +15,7 @@ from tests.unit.shared.test_pipeline import BOOK
 from tollgate.domain.errors import StreamBrokenError, UnavailableError, UpstreamTimeoutError
 from tollgate.domain.invocation_logs import LoggedCall
 from tollgate.domain.prices import TokenUsage
-from tollgate.domain.tenants import Budget
+from tollgate.domain.tenants import Budget, InferenceProfile
 from tollgate.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
@@ -400,3 +400,30 @@ def test_jobs_and_settlements_end_although_the_logs_are_down() -> None:
     assert account is not None
     assert set(account.holds) == {waiting.request_id}
     assert world.sweep.sweep() == counts(waiting=1)
+
+
+def test_a_lost_call_through_the_apps_own_profile_is_booked_with_it() -> None:
+    arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/own1"
+    own = InferenceProfile("chat", NOVA_LITE, arn, {"project": "p1"})
+    world = SweepWorld()
+    acme = tenant(apps={"web": app(inference_profiles={"chat": own})})
+    world.tenants.tenants["acme"] = acme
+    world.admit()
+    world.clock.advance(hours=1)
+
+    world.sweep.sweep()
+
+    assert (world.row.inference_profile_arn, world.row.model_id) == (arn, NOVA_LITE)
+    assert world.row.tags == {"owner": "search", "env": "t", "project": "p1"}
+
+
+def test_a_lost_call_whose_app_is_gone_is_booked_all_the_same() -> None:
+    world = SweepWorld()
+    world.admit()
+    world.tenants.tenants["acme"] = tenant(apps={})
+    world.clock.advance(hours=1)
+
+    world.sweep.sweep()
+
+    assert (world.row.inference_profile_arn, world.row.model_id) == (None, NOVA_LITE)
+    assert world.row.tags == {"owner": "search"}

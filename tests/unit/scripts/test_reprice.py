@@ -17,9 +17,10 @@ from scripts import reprice as subject
 from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeUsageReader, FakeWatermark
 from tests.fakes.ledger import FakeUsage
 from tests.fakes.usage_rows import usage_row
-from tests.fakes.world import tenant
+from tests.fakes.world import app, tenant
 from tollgate.domain.ids import new_request_id, request_time, usage_key
 from tollgate.domain.prices import PriceBook
+from tollgate.domain.tenants import InferenceProfile
 from tollgate.domain.usage import from_item, to_item
 from tollgate_aggregate.service import Aggregator
 
@@ -226,6 +227,9 @@ def test_arns_are_priced_as_the_tenant_maps_them() -> None:
     row = unpriced(requested_model=PROFILE, routing="geo")
     mapped = {"acme": tenant(model_arns={PROFILE: f"us.{MODEL}"})}
     assert run(row, policies=mapped).corrections[0].total_cost == 380_000_000
+    own = InferenceProfile("own", f"us.{MODEL}", PROFILE, {})
+    owned = {"acme": tenant(apps={row.app_id: app(inference_profiles={"own": own})})}
+    assert run(row, policies=owned).corrections[0].total_cost == 380_000_000
     lost = unpriced(requested_model=PROFILE, model_id=PROFILE)
     assert run(lost, policies=mapped).corrections[0].total_cost == 380_000_000
     in_region = unpriced(requested_model=PROFILE)

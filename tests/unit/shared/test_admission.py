@@ -20,7 +20,7 @@ from tollgate.domain.errors import (
 )
 from tollgate.domain.holds import chat_input_tokens
 from tollgate.domain.prices import ModelCard, PriceBook, TokenUsage
-from tollgate.domain.tenants import Budget, Limits, Tenant
+from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Tenant
 from tollgate.http import admission_notices
 from tollgate.jobs import decode_call, encode_call
 from tollgate.ledger import Ledger
@@ -502,6 +502,27 @@ def test_an_arn_is_allowed_only_where_it_is_mapped_and_its_model_allowed() -> No
     with pytest.raises(ForbiddenError) as refused:
         World(models=("amazon.*",), model_arns={PROFILE: CLAUDE}).admit(model=PROFILE)
     assert refused.value.code == "model_not_allowed"
+
+
+def test_a_call_through_the_apps_own_profile_is_booked_with_it() -> None:
+    own = InferenceProfile("chat", f"us.{CLAUDE}", PROFILE, {"project": "p1"})
+    world = World(apps={"web": app(inference_profiles={"chat": own})})
+
+    for requested in (f"us.{CLAUDE}", PROFILE):
+        admitted = world.admit(model=requested)
+        stored = decode_call(encode_call(admitted))
+        world.calls.chat(stored)
+
+        row = world.usage.rows[admitted.request_id]
+        assert admitted.request.model_id == row.inference_profile_arn == PROFILE
+        assert admitted.request.metadata == {
+            "tenant": "acme",
+            "app": "web",
+            "request_id": admitted.request_id,
+        }
+        assert (row.requested_model, row.model_id, row.routing) == (requested, CLAUDE, "geo")
+        assert row.tags == {"owner": "search", "env": "t", "project": "p1"}
+        assert row.total_cost == 10 * INPUT + 5 * OUTPUT
 
 
 CEILING = {"input": "7", "output": "30"}

@@ -488,7 +488,9 @@ def test_a_call_is_priced_on_the_terms_of_its_admission() -> None:
     )
     admitted = world.admit()
     admitted = replace(
-        admitted, lease=replace(admitted.lease, hold=replace(admitted.hold, model=arn))
+        admitted,
+        lease=replace(admitted.lease, hold=replace(admitted.hold, model=arn)),
+        request=replace(admitted.request, model_id=arn),
     )
 
     answer = world.calls.chat(admitted)

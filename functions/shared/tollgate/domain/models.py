@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tollgate.domain.tenants import App, InferenceProfile, Tenant
+
 Routing = Literal["in_region", "geo", "global"]
 
 GEO_PREFIXES = ("us-gov", "apac", "us", "eu", "au", "jp", "ca", "in")
@@ -71,12 +73,7 @@ class ModelRef:
     @property
     def inference_profile_arn(self) -> str | None:
         """The ARN of the inference profile that is called, None where it is called by id."""
-        return (
-            self.upstream_id
-            if ":inference-profile/" in self.upstream_id
-            or (":application-inference-profile/" in self.upstream_id)
-            else None
-        )
+        return profile_arn(self.upstream_id)
 
 
 def resolve_model(requested: str, model_arns: Mapping[str, str] = _NO_ARNS) -> ModelRef:
@@ -106,6 +103,53 @@ def resolve_model(requested: str, model_arns: Mapping[str, str] = _NO_ARNS) -> M
     return ModelRef(requested, model_id, "geo", prefix, requested)
 
 
+def profile_arn(upstream_id: str) -> str | None:
+    """What Bedrock is called with, where that is the ARN of an inference profile."""
+    kinds = (":inference-profile/", ":application-inference-profile/")
+    return upstream_id if any(kind in upstream_id for kind in kinds) else None
+
+
+def app_model_arns(tenant: Tenant, app: App) -> Mapping[str, str]:
+    """The ARNs of the account's own that an app may name, and the model behind each.
+
+    An app's own inference profiles are the app's alone: called by another app, its costs would
+    count as this one's.
+    """
+    own = {profile.arn: profile.model for profile in app.inference_profiles.values()}
+    return {**tenant.model_arns, **own}
+
+
+def app_model(requested: str, tenant: Tenant, app: App) -> ModelRef:
+    """What a request of the app for a model is served by: its own inference profile, if it has one.
+
+    An ARN of another region or account stays as written. Raises as `resolve_model`.
+    """
+    ref = resolve_model(requested, app_model_arns(tenant, app))
+    if is_tenant_arn(requested):
+        return ref
+    for own in app.inference_profiles.values():
+        if own.model == ref.profile_id and _shares_home(requested, own.arn):
+            return replace(ref, upstream_id=own.arn)
+    return ref
+
+
+def called_profile(ref: ModelRef, app: App) -> InferenceProfile | None:
+    """The app's own inference profile that a model is called through."""
+    own = app.inference_profiles.values()
+    return next((profile for profile in own if profile.arn == ref.upstream_id), None)
+
+
+def is_allowed(ref: ModelRef, tenant: Tenant) -> bool:
+    """Whether the tenant's lists let a model be called."""
+    return matches(tenant.models, ref.profile_id) and not is_denied(ref, tenant)
+
+
+def is_denied(ref: ModelRef, tenant: Tenant) -> bool:
+    """Whether a deny pattern matches a model: under its base id, it is denied on every routing."""
+    denied = tenant.denied_models
+    return matches(denied, ref.profile_id) or matches(denied, ref.model_id)
+
+
 def is_tenant_arn(text: str) -> bool:
     """Whether `text` is an ARN that a tenant's model_arns may map.
 
@@ -118,6 +162,15 @@ def is_tenant_arn(text: str) -> bool:
 def matches(patterns: Iterable[str], profile_id: str) -> bool:
     """Say whether any allow-list pattern matches; only `*` is special and case counts."""
     return any(_glob(pattern, profile_id) for pattern in patterns)
+
+
+def _shares_home(requested: str, profile_arn: str) -> bool:
+    """Whether what was asked for is in the region and, where it has one, account of a profile."""
+    if not requested.startswith("arn:"):
+        return True
+    region, account = requested.split(":")[3:5]
+    home, owner = profile_arn.split(":")[3:5]
+    return region == home and account in ("", owner)
 
 
 def _resource(requested: str) -> tuple[str, str | None]:
