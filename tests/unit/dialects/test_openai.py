@@ -1,0 +1,404 @@
+"""Chat Completions in terms of Converse, and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tollgate.dialects import openai
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.prices import TokenUsage
+
+USER = {"role": "user", "content": "What is a token?"}
+PIXEL = base64.b64encode(b"pixel").decode()
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Weather of a city",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+CALL = {
+    "id": "call-1",
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'},
+}
+
+
+def parse(**fields: Any) -> openai.ChatRequest:
+    return openai.parse_chat({"model": "amazon.nova-lite-v1:0", "messages": [USER], **fields})
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    return dict(parse(**fields).call.body)
+
+
+def test_a_plain_chat() -> None:
+    parsed = parse()
+
+    assert parsed.call.model == "amazon.nova-lite-v1:0"
+    assert parsed.call.max_tokens is None
+    assert parsed.call.body == {
+        "messages": [{"role": "user", "content": [{"text": "What is a token?"}]}]
+    }
+    assert (parsed.is_streamed, parsed.includes_usage, parsed.notes) == (False, False, ())
+
+
+def test_settings_have_converses_names() -> None:
+    parsed = parse(
+        temperature=0.5,
+        top_p=0.9,
+        stop="END",
+        max_completion_tokens=50,
+        stream=True,
+        stream_options={"include_usage": True},
+        service_tier="flex",
+    )
+
+    assert parsed.call.max_tokens == 50
+    assert parsed.call.body["inferenceConfig"] == {
+        "temperature": 0.5,
+        "topP": 0.9,
+        "stopSequences": ["END"],
+    }
+    assert parsed.call.body["serviceTier"] == {"type": "flex"}
+    assert (parsed.is_streamed, parsed.includes_usage) == (True, True)
+
+
+def test_instructions_stand_apart_and_equal_roles_are_one_turn() -> None:
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
+        USER,
+        {"role": "user", "content": "In one word."},
+    ]
+
+    assert body(messages=messages) == {
+        "system": [{"text": "Be brief."}, {"text": "Be kind."}],
+        "messages": [
+            {"role": "user", "content": [{"text": "What is a token?"}, {"text": "In one word."}]}
+        ],
+    }
+
+
+def test_images_and_files_are_decoded() -> None:
+    parts = [
+        {"type": "text", "text": "Compare."},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}},
+        {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PIXEL}"}},
+    ]
+
+    (turn,) = body(messages=[{"role": "user", "content": parts}])["messages"]
+    assert turn["content"] == [
+        {"text": "Compare."},
+        {"image": {"format": "png", "source": {"bytes": b"pixel"}}},
+        {"document": {"format": "pdf", "name": "document 1", "source": {"bytes": b"pixel"}}},
+    ]
+
+
+def test_a_round_of_tools() -> None:
+    messages = [
+        USER,
+        {"role": "assistant", "content": "Let me look.", "tool_calls": [CALL, CALL]},
+        {"role": "tool", "tool_call_id": "call-1", "content": "rain"},
+        {"role": "tool", "tool_call_id": "call-2", "content": "sun"},
+    ]
+    tool_use = {"toolUseId": "call-1", "name": "get_weather", "input": {"city": "Oslo"}}
+
+    converse = body(messages=messages, tools=[WEATHER], tool_choice="required")
+    assert converse["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": [{"text": "Let me look."}, {"toolUse": tool_use}, {"toolUse": tool_use}],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"toolResult": {"toolUseId": "call-1", "content": [{"text": "rain"}]}},
+                {"toolResult": {"toolUseId": "call-2", "content": [{"text": "sun"}]}},
+            ],
+        },
+    ]
+    assert converse["toolConfig"] == {
+        "tools": [
+            {
+                "toolSpec": {
+                    "name": "get_weather",
+                    "description": "Weather of a city",
+                    "inputSchema": {"json": WEATHER["function"]["parameters"]},  # type: ignore[index]
+                }
+            }
+        ],
+        "toolChoice": {"any": {}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("auto", {"auto": {}}),
+        (
+            {"type": "function", "function": {"name": "get_weather"}},
+            {"tool": {"name": "get_weather"}},
+        ),
+    ],
+)
+def test_tool_choices(choice: object, expected: dict[str, Any]) -> None:
+    assert body(tools=[WEATHER], tool_choice=choice)["toolConfig"]["toolChoice"] == expected
+
+
+def test_no_tool_may_be_called() -> None:
+    assert "toolConfig" not in body(tools=[WEATHER], tool_choice="none")
+
+
+def test_tools_stay_where_the_conversation_used_some() -> None:
+    messages = [
+        USER,
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "call-1", "content": "rain"},
+    ]
+
+    parsed = parse(messages=messages, tools=[WEATHER], tool_choice="none")
+    assert "toolChoice" not in parsed.call.body["toolConfig"]
+    assert parsed.notes == ("tool_choice none is ignored: the conversation has used tools",)
+
+
+def test_a_schema_of_the_answer() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+
+    given = {"type": "json_schema", "json_schema": {"name": "number", "schema": schema}}
+    text_format = body(response_format=given)["outputConfig"]["textFormat"]
+    assert text_format["type"] == "json_schema"
+    assert text_format["structure"]["jsonSchema"]["name"] == "number"
+    assert json.loads(text_format["structure"]["jsonSchema"]["schema"]) == schema
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("openai.gpt-oss-120b-1:0", {"reasoning_effort": "low"}),
+        (
+            "us.amazon.nova-2-lite-v1:0",
+            {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}},
+        ),
+        (
+            "us.anthropic.claude-sonnet-4-6",
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        ),
+    ],
+)
+def test_reasoning_effort_is_the_familys_own_field(model: str, fields: dict[str, Any]) -> None:
+    assert body(model=model, reasoning_effort="low")["additionalModelRequestFields"] == fields
+
+
+def test_what_changes_nothing_is_noted() -> None:
+    parsed = parse(seed=7, user="u1", n=1, logprobs=False, frequency_penalty=0, temperature=None)
+
+    assert parsed.notes == ("seed is ignored", "user is ignored")
+    assert parsed.call.body == parse().call.body
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"n": 2}, "n is not supported by Bedrock; allowed is 1, or leave it out"),
+        ({"logprobs": True}, "logprobs is not supported by Bedrock; allowed is false"),
+        ({"frequency_penalty": False}, "frequency_penalty is not supported"),
+        ({"audio": {}}, "the body has the unknown key 'audio'; allowed are"),
+        ({"model": None}, "model is null; allowed is a string"),
+        ({"messages": []}, "messages is empty; allowed is an array with entries"),
+        ({"messages": ["hi"]}, "messages[0] is a string; allowed is an object"),
+        ({"messages": [{"role": "function"}]}, "messages[0].role is 'function'; allowed is system"),
+        ({"messages": [{"role": "assistant"}]}, "messages[0] is empty"),
+        ({"temperature": 1.5}, "temperature is 1.5; allowed is 0 to 1"),
+        ({"temperature": float("nan")}, "temperature is nan; allowed is 0 to 1"),
+        ({"temperature": 10**400}, "temperature is 1000"),
+        ({"top_p": True}, "top_p is a boolean; allowed is a number"),
+        ({"max_tokens": 0}, "max_tokens is 0; allowed is 1 or more"),
+        ({"max_tokens": 1, "max_completion_tokens": 2}, "a second time"),
+        ({"stop": [1]}, "stop[0] is a number; allowed is a string"),
+        ({"stream": "yes"}, "stream is a string; allowed is true or false"),
+        ({"service_tier": "fast"}, "service_tier is 'fast'; allowed is auto, default"),
+        ({"tool_choice": "required"}, "tool_choice asks for a tool, but tools is empty"),
+        ({"tools": [WEATHER], "tool_choice": "some"}, "tool_choice is 'some'; allowed is none"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type is 'web_search'; allowed is function"),
+        ({"response_format": {"type": "json_object"}}, "send json_schema with a schema"),
+        ({"response_format": {"type": "xml"}}, "response_format.type is 'xml'; allowed is text"),
+        ({"reasoning_effort": "extreme"}, "reasoning_effort is 'extreme'; allowed is none, low"),
+        ({"reasoning_effort": "low"}, "reasoning_effort is not supported by this model"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        parse(**fields)
+    assert message in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"type": "input_audio"}, "content[0].type is 'input_audio'; allowed is text, image_url"),
+        (
+            {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+            "is not a data: URL",
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,*"}},
+            "is not base64",
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": f"data:image/bmp;base64,{PIXEL}"}},
+            "media type is 'image/bmp'; allowed is image/png",
+        ),
+        ({"type": "file", "file": {"file_id": "f-1"}}, "file_id is not supported"),
+    ],
+)
+def test_parts_that_cannot_be_read_are_refused(part: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        parse(messages=[{"role": "user", "content": [part]}])
+    assert message in refused.value.message
+
+
+DOCUMENT = {
+    "output": {
+        "message": {
+            "role": "assistant",
+            "content": [
+                {"reasoningContent": {"reasoningText": {"text": "Hm."}}},
+                {"text": "It "},
+                {"text": "rains."},
+                {
+                    "toolUse": {
+                        "toolUseId": "t1",
+                        "name": "get_weather",
+                        "input": {"city": "Tromsø"},
+                    }
+                },
+            ],
+        }
+    },
+    "stopReason": "tool_use",
+    "serviceTier": {"type": "flex"},
+}
+USAGE = TokenUsage(input=10, output=5, cache_read=3, cache_write_5m=2)
+COUNTS = {
+    "prompt_tokens": 15,
+    "completion_tokens": 5,
+    "total_tokens": 20,
+    "prompt_tokens_details": {"cached_tokens": 3},
+}
+
+
+def test_an_answer() -> None:
+    answer = openai.chat_body(DOCUMENT, completion_id="c1", created=7, model="m", usage=USAGE)
+
+    assert answer == {
+        "id": "c1",
+        "object": "chat.completion",
+        "created": 7,
+        "model": "m",
+        "choices": [
+            {
+                "index": 0,
+                "message": {
+                    "role": "assistant",
+                    "content": "It rains.",
+                    "refusal": None,
+                    "reasoning_content": "Hm.",
+                    "tool_calls": [
+                        {
+                            "id": "t1",
+                            "type": "function",
+                            "function": {"name": "get_weather", "arguments": '{"city": "Tromsø"}'},
+                        }
+                    ],
+                },
+                "logprobs": None,
+                "finish_reason": "tool_calls",
+            }
+        ],
+        "usage": COUNTS,
+        "service_tier": "flex",
+    }
+
+
+def events(data: bytes) -> list[Any]:
+    lines = [line for line in data.decode().split("\n\n") if line]
+    assert all(line.startswith("data: ") for line in lines)
+    texts = [line.removeprefix("data: ") for line in lines]
+    return [text if text == "[DONE]" else json.loads(text) for text in texts]
+
+
+def test_a_stream() -> None:
+    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=True)
+    given: list[dict[str, Any]] = [
+        {"messageStart": {"role": "assistant"}},
+        {
+            "contentBlockDelta": {
+                "contentBlockIndex": 0,
+                "delta": {"reasoningContent": {"text": "Hm"}},
+            }
+        },
+        {
+            "contentBlockDelta": {
+                "contentBlockIndex": 0,
+                "delta": {"reasoningContent": {"signature": "s"}},
+            }
+        },
+        {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"text": "Hi"}}},
+        {"contentBlockStop": {"contentBlockIndex": 1}},
+        {
+            "contentBlockStart": {
+                "contentBlockIndex": 2,
+                "start": {"toolUse": {"toolUseId": "t1", "name": "get_weather"}},
+            }
+        },
+        {"contentBlockDelta": {"contentBlockIndex": 2, "delta": {"toolUse": {"input": '{"a"'}}}},
+        {"messageStop": {"stopReason": "tool_use"}},
+        {"metadata": {}},
+    ]
+
+    data = b"".join(stream.event(event) for event in given)
+    data += stream.end(stop_reason="tool_use", usage=USAGE, receipt={"cost_usd": "0.1"})
+    *chunks, finish, usage, done = events(data)
+
+    assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
+        {"role": "assistant", "content": ""},
+        {"reasoning_content": "Hm"},
+        {"content": "Hi"},
+        {
+            "tool_calls": [
+                {
+                    "index": 0,
+                    "id": "t1",
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": ""},
+                }
+            ]
+        },
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]},
+    ]
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert finish["choices"] == [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]
+    assert finish["tollgate"] == {"cost_usd": "0.1"}
+    assert (usage["choices"], usage["usage"]) == ([], COUNTS)
+    assert done == "[DONE]"
+
+
+def test_usage_comes_only_when_asked_for() -> None:
+    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=False)
+
+    assert len(events(stream.end(stop_reason="end_turn", usage=USAGE, receipt={}))) == 2
+
+
+def test_a_failure_after_the_first_byte_is_an_event() -> None:
+    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=False)
+
+    assert events(stream.error({"error": {"message": "broke"}})) == [
+        {"error": {"message": "broke"}},
+        "[DONE]",
+    ]
