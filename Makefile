@@ -28,7 +28,7 @@ help: ## Show this help
 # --- Environments -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: ## Make all Python environments: dev, ministack, checkov
+setup: ## Make all Python environments: dev, ministack, checkov, cdktf
 	@$(PYTHON) -m scripts.setup all
 
 .PHONY: setup-dev
@@ -120,13 +120,29 @@ package: setup-dev ## Build dist/<function>.zip and the manifest; FUNCTIONS="inv
 check-env:
 	@$(if $(filter $(ENV),$(environments)),:,$(error $(wrong_env)))
 
+.PHONY: bootstrap
+bootstrap: check-env setup-dev ## Make the bucket for the state of ENV; needed once
+	@$(VENV_PYTHON) -m scripts.bootstrap --env $(ENV) $(ARGS)
+
 .PHONY: plan
 plan: check-env package ## Plan the changes of ENV and save the plan
 	@$(VENV_PYTHON) -m scripts.deploy plan --env $(ENV) $(ARGS)
 
+.PHONY: plan-summary
+plan-summary: check-env setup-dev ## Tell by tenant what the saved plan of ENV changes, as Markdown
+	@$(VENV_PYTHON) -m scripts.plan_summary --env $(ENV) $(ARGS)
+
 .PHONY: apply
 apply: check-env setup-dev ## Apply the saved plan of ENV
 	@$(VENV_PYTHON) -m scripts.deploy apply --env $(ENV) $(ARGS)
+
+.PHONY: drift
+drift: check-env setup-dev ## Compare AWS with the state of ENV; status 2 when they differ
+	@$(VENV_PYTHON) -m scripts.deploy drift --env $(ENV) $(ARGS)
+
+.PHONY: destroy
+destroy: check-env setup-dev ## Destroy ENV, except for billing data; CONFIRM=<ENV>, FORCE=1 takes all
+	@$(VENV_PYTHON) -m scripts.deploy destroy --env $(ENV) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove build output and caches, but not the environments
