@@ -1,7 +1,7 @@
 """Checkov finds nothing in the Terraform code, nor in a plan of it, that is not explained in place.
 
 A plan shows what source code cannot: the values of an environment and every resource that a
-`for_each` makes.
+`for_each` makes. Both are held to checkov's policies and to our own in the folder `checks`.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import json
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.stack import moto
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHECKOV = moto.REPOSITORY / ".tools" / "checkov" / "bin" / "checkov"
 _MISSING = None if CHECKOV.is_file() else "no checkov; run `python3 -m scripts.setup checkov`"
 if _MISSING and os.environ.get("CI") == "true":
     raise RuntimeError(_MISSING)
 
+_CHECKS = Path(__file__).parent / "checks"
+_FIXTURES = Path(__file__).parent / "fixtures"
 _SCAN_SECONDS = 300
 # Applied before the plan: of something that does not exist yet, a plan does not know the ARN, and
 # checkov takes "encrypted with a key that is not known yet" for "not encrypted".
@@ -33,6 +33,8 @@ _TARGETS = (
     "module.analytics.aws_s3_bucket.lake",
     "module.streaming.aws_s3_bucket.payloads",
 )
+# An account that demands a boundary: the plan shows whether every role takes it.
+_BOUNDARY = "-var=permissions_boundary_arn=arn:aws:iam::123456789012:policy/boundary"
 
 pytestmark = [
     pytest.mark.policy,
@@ -48,6 +50,7 @@ def _scan(*arguments: str) -> tuple[int, dict[str, Any]]:
         [
             str(CHECKOV),
             f"--config-file={moto.REPOSITORY / '.checkov.yaml'}",
+            f"--external-checks-dir={_CHECKS}",
             "--output=json",
             *arguments,
         ],
@@ -91,7 +94,7 @@ def plan_file(code: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for result in (
             stack.terraform("init", "-no-color"),
             stack.planned("apply", "-auto-approve", *(f"-target={name}" for name in _TARGETS)),
-            stack.planned("plan", "-out=policy.tfplan"),
+            stack.planned("plan", "-out=policy.tfplan", _BOUNDARY),
         ):
             assert result.returncode == 0, result.stdout + result.stderr
         shown = stack.terraform("show", "-json", "policy.tfplan")
@@ -146,3 +149,26 @@ def test_a_finding_fails_the_scan(tmp_path: Path) -> None:
 
     assert status == 1
     assert [finding.split()[0] for finding in _findings(report)] == ["CKV_AWS_27"]
+
+
+def _declared(file: Path) -> list[str]:
+    pattern = r"\bid(?:: |=\")(CKV2_TOLLGATE_[0-9]+)"
+    return re.findall(pattern, file.read_text(encoding="utf-8"))
+
+
+def test_every_policy_of_ours_fails_its_failing_fixture_and_no_other() -> None:
+    """Fixtures lie in fixtures/<policy>/pass and fail; other findings do not matter."""
+    ids = {name for file in _CHECKS.iterdir() if file.is_file() for name in _declared(file)}
+    _, report = _scan("--framework=terraform", f"--directory={_FIXTURES}")
+    failed = {
+        (check["check_id"], check["file_path"].strip("/"))
+        for check in report["results"]["failed_checks"]
+    }
+
+    assert report["summary"]["parsing_errors"] == 0
+    assert ids
+    assert ids == {folder.name for folder in _FIXTURES.iterdir()}
+    for name in sorted(ids):
+        assert (name, f"{name}/fail/main.tf") in failed
+        assert (_FIXTURES / name / "pass" / "main.tf").is_file()
+        assert (name, f"{name}/pass/main.tf") not in failed

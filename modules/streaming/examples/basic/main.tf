@@ -1,4 +1,4 @@
-# Storage of streamed jobs in a stack that is thrown away.
+# Storage of streamed jobs whose requests are gone the day after.
 terraform {
   required_version = ">= 1.11, < 2.0"
 
@@ -17,6 +17,4 @@ module "streaming" {
   account_id             = "111122223333"
   kms_key_arn            = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
   payload_retention_days = 1
-  deletion_protection    = false
-  force_destroy          = true
 }

@@ -1,0 +1,1 @@
+"""Checkov loads Python checks only from a folder that has this file."""
