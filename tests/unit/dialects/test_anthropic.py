@@ -1,0 +1,386 @@
+"""Messages in terms of Converse, and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tollgate.dialects import anthropic
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.prices import TokenUsage
+
+CLAUDE = "us.anthropic.claude-sonnet-4-6"
+USER = {"role": "user", "content": "What is a token?"}
+PIXEL = base64.b64encode(b"pixel").decode()
+WEATHER = {
+    "name": "get_weather",
+    "description": "Weather of a city",
+    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+SPEC = {
+    "toolSpec": {
+        "name": "get_weather",
+        "description": "Weather of a city",
+        "inputSchema": {"json": WEATHER["input_schema"]},
+    }
+}
+
+
+def parse(**fields: Any) -> anthropic.MessagesRequest:
+    given = {"model": CLAUDE, "max_tokens": 100, "messages": [USER], **fields}
+    return anthropic.parse_messages(given)
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    return dict(parse(**fields).call.body)
+
+
+def content(*blocks: dict[str, Any]) -> list[dict[str, Any]]:
+    (turn,) = body(messages=[{"role": "user", "content": list(blocks)}])["messages"]
+    return list(turn["content"])
+
+
+def test_a_plain_message() -> None:
+    parsed = parse()
+
+    assert (parsed.call.model, parsed.call.max_tokens) == (CLAUDE, 100)
+    assert parsed.call.body == {
+        "messages": [{"role": "user", "content": [{"text": "What is a token?"}]}]
+    }
+    assert (parsed.is_streamed, parsed.notes) == (False, ())
+
+
+def test_settings_have_converses_names() -> None:
+    converse = body(
+        system="Be brief.", temperature=0.5, top_p=0.9, top_k=5, stop_sequences=["END"], stream=True
+    )
+
+    assert converse["system"] == [{"text": "Be brief."}]
+    assert converse["inferenceConfig"] == {
+        "temperature": 0.5,
+        "topP": 0.9,
+        "stopSequences": ["END"],
+    }
+    assert converse["additionalModelRequestFields"] == {"top_k": 5}
+    assert converse["additionalModelResponseFieldPaths"] == ["/stop_sequence"]
+
+
+def test_what_to_cache_is_marked_where_the_caller_marked_it() -> None:
+    hour = {"type": "ephemeral", "ttl": "1h"}
+    converse = body(
+        system=[{"type": "text", "text": "Rules.", "cache_control": hour}],
+        tools=[{**WEATHER, "cache_control": {"type": "ephemeral"}}],
+        messages=[
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}],
+            }
+        ],
+    )
+    default = {"cachePoint": {"type": "default"}}
+
+    assert converse["system"] == [
+        {"text": "Rules."},
+        {"cachePoint": {"type": "default", "ttl": "1h"}},
+    ]
+    assert converse["toolConfig"]["tools"] == [SPEC, default]
+    assert converse["messages"][0]["content"] == [{"text": "Hi"}, default]
+
+
+def test_a_mark_of_the_whole_request_ends_its_last_turn() -> None:
+    (turn,) = body(cache_control={"type": "ephemeral"})["messages"]
+
+    assert turn["content"][-1] == {"cachePoint": {"type": "default"}}
+
+
+def test_media_are_decoded() -> None:
+    image = {"type": "base64", "media_type": "image/png", "data": PIXEL}
+    pdf = {"type": "base64", "media_type": "application/pdf", "data": PIXEL}
+    text = {"type": "text", "media_type": "text/plain", "data": "words"}
+
+    assert content(
+        {"type": "image", "source": image},
+        {"type": "document", "source": pdf, "citations": {"enabled": True}, "context": "A form."},
+        {"type": "document", "source": text, "title": "ignored"},
+    ) == [
+        {"image": {"format": "png", "source": {"bytes": b"pixel"}}},
+        {
+            "document": {
+                "format": "pdf",
+                "name": "document 1",
+                "source": {"bytes": b"pixel"},
+                "context": "A form.",
+                "citations": {"enabled": True},
+            }
+        },
+        {"document": {"format": "txt", "name": "document 2", "source": {"bytes": b"words"}}},
+    ]
+
+
+def test_a_round_of_tools_and_thoughts() -> None:
+    converse = body(
+        messages=[
+            USER,
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+                    {"type": "redacted_thinking", "data": PIXEL},
+                    {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {"city": "X"}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "t1", "content": "rain"},
+                    {"type": "tool_result", "tool_use_id": "t2", "is_error": True},
+                ],
+            },
+        ],
+        tools=[WEATHER],
+        tool_choice={"type": "tool", "name": "get_weather"},
+        thinking={"type": "enabled", "budget_tokens": 50},
+    )
+
+    assert converse["messages"][1]["content"] == [
+        {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}},
+        {"reasoningContent": {"redactedContent": b"pixel"}},
+        {"toolUse": {"toolUseId": "t1", "name": "get_weather", "input": {"city": "X"}}},
+    ]
+    assert converse["messages"][2]["content"] == [
+        {"toolResult": {"toolUseId": "t1", "content": [{"text": "rain"}]}},
+        {"toolResult": {"toolUseId": "t2", "content": [], "status": "error"}},
+    ]
+    assert converse["toolConfig"] == {
+        "tools": [SPEC],
+        "toolChoice": {"tool": {"name": "get_weather"}},
+    }
+    assert converse["additionalModelRequestFields"] == {
+        "thinking": {"type": "enabled", "budget_tokens": 50}
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "config"),
+    [
+        ({"type": "auto"}, {"tools": [SPEC], "toolChoice": {"auto": {}}}),
+        ({"type": "any"}, {"tools": [SPEC], "toolChoice": {"any": {}}}),
+        ({"type": "none"}, None),
+    ],
+)
+def test_tool_choices(choice: dict[str, Any], config: dict[str, Any] | None) -> None:
+    assert body(tools=[WEATHER], tool_choice=choice).get("toolConfig") == config
+
+
+def test_turns_of_one_role_are_joined() -> None:
+    (turn,) = body(messages=[USER, {"role": "user", "content": "In one word."}])["messages"]
+
+    assert turn["content"] == [{"text": "What is a token?"}, {"text": "In one word."}]
+
+
+def test_betas_reach_claude_and_no_other() -> None:
+    given = {"max_tokens": 1, "messages": [USER]}
+
+    claude = anthropic.parse_messages({**given, "model": CLAUDE}, ["context-1m-2025-08-07"])
+    nova = anthropic.parse_messages({**given, "model": "amazon.nova-lite-v1:0"}, ["x"])
+    assert claude.call.body["additionalModelRequestFields"] == {
+        "anthropic_beta": ["context-1m-2025-08-07"]
+    }
+    assert "additionalModelRequestFields" not in nova.call.body
+    assert nova.notes == ("anthropic-beta is ignored: the model is not Claude",)
+
+
+def test_a_count_needs_no_maximum() -> None:
+    model, converse = anthropic.parse_count(
+        {"model": CLAUDE, "messages": [USER], "tools": [WEATHER]}
+    )
+
+    assert model == CLAUDE
+    assert converse["toolConfig"] == {"tools": [SPEC]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"max_tokens": None}, "max_tokens is null; allowed is a whole number"),
+        ({"temperature": 2}, "temperature is 2; allowed is 0 to 1"),
+        ({"mcp_servers": []}, "the body has the unknown key 'mcp_servers'"),
+        ({"system": [{"type": "image"}]}, "system[0].type is 'image'; allowed is text"),
+        ({"messages": [{"role": "system"}]}, "messages[0].role is 'system'; allowed is user"),
+        ({"messages": [{"role": "user", "content": []}]}, "messages[0].content is empty"),
+        (
+            {"tools": [{"type": "web_search_20250305", "name": "w"}]},
+            "billed beyond what can be held",
+        ),
+        ({"tool_choice": {"type": "any"}}, "tool_choice asks for a tool, but tools is empty"),
+        ({"tool_choice": {"type": "some"}}, "tool_choice.type is 'some'; allowed is auto"),
+        ({"thinking": {"type": "much"}}, "thinking.type is 'much'; allowed is enabled"),
+        ({"cache_control": {"type": "ephemeral", "ttl": "2h"}}, "cache_control.ttl is '2h'"),
+        ({"model": "amazon.nova-lite-v1:0", "top_k": 3}, "top_k is not supported by this model"),
+        (
+            {"model": "amazon.nova-lite-v1:0", "thinking": {"type": "adaptive"}},
+            "thinking is not supported by this model",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        parse(**fields)
+    assert message in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"type": "video"}, "messages[0].content[0].type is 'video'; allowed is text"),
+        ({"type": "image", "source": {"type": "url"}}, "the gateway fetches and keeps no files"),
+        (
+            {"type": "image", "source": {"type": "base64", "media_type": "image/bmp"}},
+            "media_type is 'image/bmp'; allowed is image/png",
+        ),
+        (
+            {"type": "document", "source": {"type": "base64", "media_type": "text/csv"}},
+            "media_type is 'text/csv'; allowed is application/pdf",
+        ),
+    ],
+)
+def test_blocks_that_cannot_be_read_are_refused(block: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        content(block)
+    assert message in refused.value.message
+
+
+USAGE = TokenUsage(input=10, output=5, cache_read=3, cache_write_5m=2, cache_write_1h=1)
+COUNTS = {
+    "input_tokens": 10,
+    "output_tokens": 5,
+    "cache_read_input_tokens": 3,
+    "cache_creation_input_tokens": 3,
+    "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 1},
+}
+
+
+def test_an_answer() -> None:
+    blocks = [
+        {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}},
+        {"reasoningContent": {"redactedContent": b"pixel"}},
+        {"text": "It rains."},
+        {"citationsContent": {"content": [{"text": "Cited."}], "citations": []}},
+        {"toolUse": {"toolUseId": "t1", "name": "get_weather", "input": {"city": "X"}}},
+    ]
+    document = {
+        "output": {"message": {"role": "assistant", "content": blocks}},
+        "stopReason": "stop_sequence",
+        "additionalModelResponseFields": {"stop_sequence": "END"},
+    }
+
+    assert anthropic.message_body(document, message_id="m1", model="m", usage=USAGE) == {
+        "id": "m1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [
+            {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+            {"type": "redacted_thinking", "data": PIXEL},
+            {"type": "text", "text": "It rains."},
+            {"type": "text", "text": "Cited."},
+            {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {"city": "X"}},
+        ],
+        "stop_reason": "stop_sequence",
+        "stop_sequence": "END",
+        "usage": COUNTS,
+    }
+
+
+def events(data: bytes) -> list[dict[str, Any]]:
+    found = []
+    for text in data.decode().split("\n\n"):
+        if text:
+            name, line = text.split("\n")
+            event = json.loads(line.removeprefix("data: "))
+            assert name == f"event: {event['type']}"
+            found.append(event)
+    return found
+
+
+def delta(index: int, **fields: Any) -> dict[str, Any]:
+    return {"contentBlockDelta": {"contentBlockIndex": index, "delta": fields}}
+
+
+def stop(index: int) -> dict[str, Any]:
+    return {"contentBlockStop": {"contentBlockIndex": index}}
+
+
+def test_a_stream() -> None:
+    stream = anthropic.MessageStream(message_id="m1", model="m")
+    given: list[dict[str, Any]] = [
+        {"messageStart": {"role": "assistant"}},
+        delta(0, reasoningContent={"text": "Hm"}),
+        delta(0, reasoningContent={"signature": "s"}),
+        stop(0),
+        delta(1, reasoningContent={"redactedContent": b"pixel"}),
+        stop(1),
+        delta(2, text="Hi"),
+        delta(2, text=" there"),
+        stop(2),
+        {
+            "contentBlockStart": {
+                "contentBlockIndex": 3,
+                "start": {"toolUse": {"toolUseId": "t1", "name": "get_weather"}},
+            }
+        },
+        delta(3, toolUse={"input": '{"a"'}),
+        stop(3),
+        {
+            "messageStop": {
+                "stopReason": "tool_use",
+                "additionalModelResponseFields": {"stop_sequence": None},
+            }
+        },
+        {"metadata": {}},
+    ]
+
+    data = b"".join(stream.event(event) for event in given)
+    start, ping, *blocks, last, end = events(
+        data + stream.end(stop_reason="tool_use", usage=USAGE, receipt={"cost_usd": "0.1"})
+    )
+    assert start["message"]["content"] == []
+    assert ping == {"type": "ping"}
+    assert [
+        (block["type"], block["index"], block.get("content_block") or block.get("delta"))
+        for block in blocks
+    ] == [
+        ("content_block_start", 0, {"type": "thinking", "thinking": "", "signature": ""}),
+        ("content_block_delta", 0, {"type": "thinking_delta", "thinking": "Hm"}),
+        ("content_block_delta", 0, {"type": "signature_delta", "signature": "s"}),
+        ("content_block_stop", 0, None),
+        ("content_block_start", 1, {"type": "redacted_thinking", "data": PIXEL}),
+        ("content_block_stop", 1, None),
+        ("content_block_start", 2, {"type": "text", "text": ""}),
+        ("content_block_delta", 2, {"type": "text_delta", "text": "Hi"}),
+        ("content_block_delta", 2, {"type": "text_delta", "text": " there"}),
+        ("content_block_stop", 2, None),
+        (
+            "content_block_start",
+            3,
+            {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {}},
+        ),
+        ("content_block_delta", 3, {"type": "input_json_delta", "partial_json": '{"a"'}),
+        ("content_block_stop", 3, None),
+    ]
+    assert last == {
+        "type": "message_delta",
+        "delta": {"stop_reason": "tool_use", "stop_sequence": None},
+        "usage": COUNTS,
+    }
+    assert end == {"type": "message_stop", "tollgate": {"cost_usd": "0.1"}}
+
+
+def test_a_failure_after_the_first_byte_is_an_event() -> None:
+    stream = anthropic.MessageStream(message_id="m1", model="m")
+    error = {"type": "error", "error": {"type": "api_error", "message": "broke"}}
+
+    assert events(stream.error(error)) == [error]
