@@ -1,125 +1,303 @@
-"""Plan and apply one environment: ``python -m scripts.deploy plan|apply --env dev``.
+"""Plan, apply, destroy or check one environment: ``python -m scripts.deploy plan --env dev``.
 
 ``plan`` saves what it shows; ``apply`` applies that saved plan and nothing else, once. Production
 asks for ``CONFIRM=prod`` on top. The functions' zips must exist (``make package``).
+
+``destroy`` takes everything away except for billing data (the usage and accounts tables, the lake
+with what queries it, the key they are encrypted with), which stays in AWS and in the state, so that
+the next apply goes on with it. It asks for ``CONFIRM=<environment>`` and shows what would go until
+it has it. ``FORCE=1`` takes the billing data too.
+
+``drift`` compares AWS with the state and changes neither; its exit status is 2 when they differ.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import re
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from scripts import terraform
+from scripts import adopt, environments, terraform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import subprocess
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
-ROOT_MODULE = terraform.REPOSITORY / "terraform"
-ENVIRONMENTS = terraform.REPOSITORY / "envs"
-BACKEND_FILE = "backend.s3.tfbackend"
-VARIABLES_FILE = "env.tfvars"
+    from scripts.environments import Environment
+
 PLAN_FILE = "saved.tfplan"
 # Environments where a slip costs the most; applying one takes CONFIRM=<its name>.
 CONFIRMED_ENVIRONMENTS = frozenset({"prod"})
+# Billing data: no plan may delete or replace it.
+RECORDS = (
+    "aws_kms_key.this",
+    "module.analytics.aws_s3_bucket.lake",
+    'module.metering.aws_dynamodb_table.this["accounts"]',
+    'module.metering.aws_dynamodb_table.this["usage"]',
+)
+# What `destroy` keeps: billing data and what it is read with. A module is all that is in it.
+RETAINED = (*RECORDS, "aws_kms_alias.this", "module.analytics")
 _LOCK_TIMEOUT = "-lock-timeout=5m"
 _PRIVATE_UMASK = 0o077
+_DIFFERS = 2
+# Kinds that refuse to be destroyed, as long as the variables of _UNGUARDED do not say otherwise.
+_GUARDED_TYPES = ("aws_dynamodb_table.", "aws_s3_bucket.")
+_UNGUARDED = ("-var=deletion_protection=false", "-var=force_destroy=true")
+_INDEX = re.compile(r"\[[^\]]*\]$")
 
 
 class DeployError(Exception):
     """The request cannot be carried out; the message says what to do."""
 
 
-def deployable() -> list[str]:
-    """Names of the environments that have both a backend and variables."""
-    return sorted(
-        folder.name
-        for folder in ENVIRONMENTS.iterdir()
-        if (folder / BACKEND_FILE).is_file() and (folder / VARIABLES_FILE).is_file()
-    )
-
-
-def plan_path(environment: str) -> Path:
+def plan_path(environment: Environment) -> Path:
     """Where the saved plan of an environment lies; beside its backend data, out of git."""
-    return terraform.data_directory(ROOT_MODULE, environment) / PLAN_FILE
+    return terraform.data_directory(environment.root_module, environment.name) / PLAN_FILE
 
 
-def plan(environment: str) -> None:
-    """Initialise the backend of ``environment``, then show and save what would change."""
+def plan(environment: Environment) -> int:
+    """Initialise the backend of ``environment``, then show and save what would change.
+
+    Raises DeployError when the plan would lose billing data, and forgets it, unless FORCE=1.
+    """
     saved = plan_path(environment)
     # A plan that fails must not leave an older one to be applied in its place.
     saved.unlink(missing_ok=True)
-    folder = Path("..") / ENVIRONMENTS.name / environment
-    terraform.run(
-        ROOT_MODULE,
-        "init",
-        "-input=false",
-        "-reconfigure",
-        f"-backend-config={folder / BACKEND_FILE}",
-        environment_name=environment,
-    )
-    # The plan holds what the state holds, the tenants' keys included.
-    previous_umask = os.umask(_PRIVATE_UMASK)
-    try:
-        terraform.run(
-            ROOT_MODULE,
-            "plan",
-            "-input=false",
-            _LOCK_TIMEOUT,
-            f"-var-file={folder / VARIABLES_FILE}",
-            f"-var=environment={environment}",
-            f"-out={saved}",
-            environment_name=environment,
-        )
-    finally:
-        os.umask(previous_umask)
+    _initialise(environment)
+    with _private_files(), adopt.imports(environment, wanted=_is_set("ADOPT")):
+        _planned(environment, "plan", f"-out={saved}")
+    if not _is_set("FORCE"):
+        _refuse_losses(environment, saved, RECORDS)
+    return 0
 
 
-def apply(environment: str) -> None:
+def apply(environment: Environment) -> int:
     """Apply the saved plan of ``environment`` and forget it.
 
     Raises DeployError without a saved plan, or without the confirmation that production takes.
     """
+    name = environment.name
     saved = plan_path(environment)
     if not saved.is_file():
-        raise DeployError(
-            f"{environment}: there is no saved plan; run `make plan ENV={environment}` and read it"
-        )
-    if environment in CONFIRMED_ENVIRONMENTS and os.environ.get("CONFIRM") != environment:
-        raise DeployError(
-            f"{environment}: set CONFIRM={environment} to apply the saved plan to {environment}"
-        )
+        raise DeployError(f"{name}: there is no saved plan; run `make plan ENV={name}` and read it")
+    if name in CONFIRMED_ENVIRONMENTS and not _confirmed(environment):
+        raise DeployError(f"{name}: set CONFIRM={name} to apply the saved plan to {name}")
     try:
-        terraform.run(
-            ROOT_MODULE,
-            "apply",
-            "-input=false",
-            _LOCK_TIMEOUT,
-            str(saved),
-            environment_name=environment,
-        )
+        _terraform(environment, "apply", "-input=false", _LOCK_TIMEOUT, str(saved))
     finally:
         # Even a failed apply has changed the state, so the plan no longer says what would happen.
         saved.unlink(missing_ok=True)
+    return 0
 
 
-ACTIONS: dict[str, Callable[[str], None]] = {"plan": plan, "apply": apply}
+def destroy(environment: Environment) -> int:
+    """Take ``environment`` away, except for billing data unless FORCE=1.
+
+    Raises DeployError without the confirmation that every environment but a sandbox takes; what
+    would go has been shown then.
+    """
+    name = environment.name
+    saved = plan_path(environment)
+    saved.unlink(missing_ok=True)
+    _initialise(environment)
+    addresses = _addresses(environment)
+    forced = _is_set("FORCE")
+    going = [name for name in addresses if forced or not is_among(name, RETAINED)]
+    if not going:
+        print(f"{name}: nothing to destroy; {len(addresses)} resources of billing data are kept")
+        return 0
+    targets = [] if forced else [f"-target={target}" for target in _targets(addresses)]
+    if not environment.sandbox and not _confirmed(environment):
+        _planned(environment, "plan", "-destroy", *targets)
+        raise DeployError(f"{name}: set CONFIRM={name} to destroy what the plan above lists")
+    guarded = [f"-target={address}" for address in going if _is_guarded(address)]
+    if guarded:
+        _planned(environment, "apply", "-auto-approve", *_UNGUARDED, *guarded)
+    try:
+        with _private_files():
+            _planned(environment, "plan", "-destroy", *targets, f"-out={saved}")
+        if not forced:
+            _refuse_losses(environment, saved, RETAINED)
+        _terraform(environment, "apply", "-input=false", _LOCK_TIMEOUT, str(saved))
+    finally:
+        saved.unlink(missing_ok=True)
+    for address in sorted(set(addresses) - set(going)):
+        print(f"kept: {address}")
+    return 0
+
+
+def drift(environment: Environment) -> int:
+    """Show where AWS differs from the state; returns 2 when it does."""
+    _initialise(environment)
+    result = _planned(environment, "plan", "-refresh-only", "-detailed-exitcode", check=False)
+    if result.returncode not in (0, _DIFFERS):
+        raise DeployError(f"{environment.name}: terraform: exit status {result.returncode}")
+    if result.returncode == _DIFFERS:
+        name = environment.name
+        print(
+            f"{name}: AWS differs from the state. `make plan ENV={name}` shows how to put it back; "
+            "a change that shall stay belongs into the code.",
+            file=sys.stderr,
+        )
+    return result.returncode
+
+
+def saved_plan(environment: Environment) -> dict[str, Any]:
+    """The saved plan as Terraform's JSON; raises DeployError when there is none."""
+    saved = plan_path(environment)
+    if not saved.is_file():
+        name = environment.name
+        raise DeployError(f"{name}: there is no saved plan; run `make plan ENV={name}`")
+    shown = _terraform(environment, "show", "-json", str(saved), capture=True)
+    document: dict[str, Any] = json.loads(shown.stdout)
+    return document
+
+
+def is_among(address: str, kept: Iterable[str]) -> bool:
+    """Whether a resource is one of these, or lies in a module that is."""
+    return any(address == name or address.startswith((f"{name}.", f"{name}[")) for name in kept)
+
+
+def _targets(addresses: Iterable[str]) -> list[str]:
+    """The fewest addresses that name all that goes and nothing that stays.
+
+    A tenant has ten resources and there may be thousands of tenants, but a command line ends.
+    """
+    everything = list(addresses)
+    mixed = {_component(address) for address in everything if is_among(address, RETAINED)}
+    return sorted(
+        {
+            address if _component(address) in mixed else _component(address)
+            for address in everything
+            if not is_among(address, RETAINED)
+        }
+    )
+
+
+def _component(address: str) -> str:
+    """The module call or the resource of the root that an address belongs to, without an index."""
+    first, second, *_ = address.split(".")
+    return _INDEX.sub("", f"{first}.{second}")
+
+
+def _is_guarded(address: str) -> bool:
+    resource = re.sub(r'module\.[^.\[]+(\["[^"]*"\])?\.', "", address)
+    return resource.startswith(_GUARDED_TYPES)
+
+
+def _refuse_losses(environment: Environment, saved: Path, kept: Iterable[str]) -> None:
+    lost = [
+        change["address"]
+        for change in saved_plan(environment).get("resource_changes", [])
+        if "delete" in change["change"]["actions"] and is_among(change["address"], kept)
+    ]
+    if not environment.tenants_only and lost:
+        saved.unlink()
+        raise DeployError(
+            f"{environment.name}: the plan would lose billing data: {', '.join(sorted(lost))}; "
+            "the plan is forgotten. Set FORCE=1 to lose them."
+        )
+
+
+def _addresses(environment: Environment) -> list[str]:
+    """The resources in the state; data sources and what only Terraform knows are not in AWS."""
+    listed = _terraform(environment, "state", "list", capture=True).stdout.split("\n")
+    return [line for line in listed if line and not re.search(r"(^|\.)data\.", line)]
+
+
+def _initialise(environment: Environment) -> None:
+    _terraform(
+        environment,
+        "init",
+        "-input=false",
+        "-reconfigure",
+        f"-backend-config={environment.file(environments.BACKEND_FILE)}",
+    )
+
+
+def _planned(
+    environment: Environment, command: str, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    return _terraform(
+        environment,
+        command,
+        "-input=false",
+        _LOCK_TIMEOUT,
+        f"-var-file={environment.file(environments.VARIABLES_FILE)}",
+        f"-var=environment={environment.name}",
+        *arguments,
+        check=check,
+    )
+
+
+def _terraform(
+    environment: Environment, *arguments: str, capture: bool = False, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    return terraform.run(
+        environment.root_module,
+        *arguments,
+        environment_name=environment.name,
+        capture=capture,
+        check=check,
+    )
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """A plan holds what the state holds, the tenants' keys included."""
+    previous_umask = os.umask(_PRIVATE_UMASK)
+    try:
+        yield
+    finally:
+        os.umask(previous_umask)
+
+
+def _is_set(name: str) -> bool:
+    value = os.environ.get(name, "")
+    if value not in ("", "0", "1"):
+        raise DeployError(f"{name}: given {value!r}; allowed: 1, 0 or nothing")
+    return value == "1"
+
+
+def _confirmed(environment: Environment) -> bool:
+    return os.environ.get("CONFIRM") == environment.name
+
+
+ACTIONS: dict[str, Callable[[Environment], int]] = {
+    "plan": plan,
+    "apply": apply,
+    "destroy": destroy,
+    "drift": drift,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns 0, or 1 with a message on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.deploy", description=__doc__)
+    """Entry point; returns the action's status, or 1 with a message on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.deploy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("action", choices=sorted(ACTIONS))
-    parser.add_argument("--env", required=True, choices=deployable(), help="folder in envs/")
+    parser.add_argument(
+        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
+    )
     options = parser.parse_args(arguments)
     try:
-        ACTIONS[options.action](options.env)
-    except (DeployError, terraform.TerraformError) as error:
+        return ACTIONS[options.action](environments.load(options.env))
+    except (
+        DeployError,
+        adopt.AdoptError,
+        environments.SettingsError,
+        terraform.TerraformError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return 1
 
 
 if __name__ == "__main__":
