@@ -215,9 +215,17 @@ def events(corrections: Iterable[UsageRow]) -> list[dict[str, str]]:
 def load_policies(environment: Path) -> dict[str, Tenant]:
     """The policies of an environment's tenant files. Raises TenantFilesError."""
     return {
-        tenant_id: parse_tenant(tenant_files.policy_document(tenant.policy))
+        tenant_id: _declared_policy(tenant)
         for tenant_id, tenant in tenant_files.load_environment(environment).items()
     }
+
+
+def _declared_policy(tenant: tenant_files.Tenant) -> Tenant:
+    # Only AWS knows the ARNs of inference profiles, and a row names the model that was charged.
+    apps = {
+        app_id: {**app, "inference_profiles": {}} for app_id, app in tenant.policy["apps"].items()
+    }
+    return parse_tenant(tenant_files.policy_document({**tenant.policy, "apps": apps}))
 
 
 def _parser() -> argparse.ArgumentParser:

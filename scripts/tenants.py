@@ -1,8 +1,8 @@
 """Tenant files: validate them, merge tier defaults, and build the items of the tenants table.
 
 ``python -m scripts.tenants validate [ENV...]`` checks ``envs/<ENV>/env.tfvars`` (its tiers) and
-``envs/<ENV>/tenants/*.tfvars``. The rules are data in ``modules/tenant_files/schema.json``, which
-Terraform reads too; the two engines that apply them are held together by a contract test.
+``envs/<ENV>/tenants/*.tfvars``. ``modules/tenant_files`` applies the same rules and builds the same
+documents in Terraform; a contract test holds the two together.
 
 Python is stricter in one way: a file holds literal values only, and no key twice.
 """
@@ -10,25 +10,30 @@ Python is stricter in one way: a file holds literal values only, and no key twic
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import re
 import sys
-from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scripts import tfvars
+from scripts.tenant_rules import (
+    REPOSITORY,
+    SCHEMA,
+    section,
+    tenant_errors,
+    terraform_json,
+    tier_errors,
+    value_errors,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-SCHEMA_FILE = REPOSITORY / "modules" / "tenant_files" / "schema.json"
 ENVIRONMENT_FILE = "env.tfvars"
 SUFFIX = ".tfvars"
 POLICY_SCHEMA_VERSION = 1
+DEFAULT_ALERT_THRESHOLDS = (50, 80, 100)
+DEFAULT_RETENTION_MINUTES = 1440
 
 Item = dict[str, dict[str, str]]
 """A table item in DynamoDB's own JSON; every attribute of the tenants table is a string."""
@@ -59,6 +64,17 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """What only AWS knows: the ARN of the tenant's own KMS key and of its inference profiles.
+
+    `profile_arns` are by ``<app>/<profile name>``.
+    """
+
+    kms_key_arn: str | None = None
+    profile_arns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A tenant's policy, merged with its tier, and its keys by ``<app>/<key name>``."""
 
@@ -78,11 +94,13 @@ def load_environment(folder: Path) -> dict[str, Tenant]:
     """
     errors: list[str] = []
     settings = _read(folder / ENVIRONMENT_FILE, errors)
-    tiers = None if settings is None else settings.get("tiers")
-    if settings is not None and not isinstance(tiers, dict):
-        errors.append(_message(ENVIRONMENT_FILE, "tiers", tiers, _rules()["object"]["allowed"]))
+    tiers = prefix = None
+    if settings is not None:
+        tiers = settings.get("tiers")
+        errors.extend(value_errors(ENVIRONMENT_FILE, "tiers", tiers, "object"))
+        prefix = _prefix(settings, errors)
     try:
-        tenants = load(folder / "tenants", tiers if isinstance(tiers, dict) else {})
+        tenants = load(folder / "tenants", tiers if isinstance(tiers, dict) else {}, prefix)
     except TenantFilesError as error:
         errors.extend(error.errors)
     if errors:
@@ -90,26 +108,21 @@ def load_environment(folder: Path) -> dict[str, Tenant]:
     return tenants
 
 
-def load(directory: Path, tiers: Mapping[str, Any]) -> dict[str, Tenant]:
+def load(directory: Path, tiers: Mapping[str, Any], prefix: str | None) -> dict[str, Tenant]:
     """Read every ``*.tfvars`` of ``directory`` and merge ``tiers`` in; tenants by id, sorted.
 
-    A missing folder means no tenants. Raises TenantFilesError with every broken rule.
+    ``prefix`` is the unit's, which is part of the paths of silo roles; None where only the plan
+    knows it. A missing folder means no tenants. Raises TenantFilesError with every broken rule.
     """
     errors: list[str] = []
     paths = sorted(directory.glob(f"*{SUFFIX}"))
     read = {path.name: _read(path, errors) for path in paths}
     files = {name: content for name, content in read.items() if content is not None}
+    errors.extend(tier_errors(ENVIRONMENT_FILE, tiers))
     for name in read:
-        errors.extend(_value_errors(name, "file name", name.removesuffix(SUFFIX), "tenant_id"))
-    for tier_name, tier in tiers.items():
-        path = f"tiers.{tier_name}"
-        errors.extend(_value_errors(ENVIRONMENT_FILE, f"{path} (name)", tier_name, "tier_name"))
-        errors.extend(_value_errors(ENVIRONMENT_FILE, path, tier, "object"))
-        errors.extend(_object_errors(ENVIRONMENT_FILE, f"{path}.", tier, "tier"))
+        errors.extend(value_errors(name, "file name", name.removesuffix(SUFFIX), "tenant_id"))
     for name, content in files.items():
-        errors.extend(_object_errors(name, "", content, "tenant"))
-        errors.extend(_tier_errors(name, content, tiers))
-        errors.extend(_max_tokens_errors(name, content, tiers))
+        errors.extend(tenant_errors(name, content, tiers, prefix))
     if errors:
         raise TenantFilesError(sorted(errors))
     return {
@@ -125,11 +138,26 @@ def policy_document(policy: Mapping[str, Any]) -> str:
     return terraform_json(policy)
 
 
-def tenant_item(tenant: Tenant) -> Item:
-    """The item with the tenant's policy."""
+def complete_policy(tenant: Tenant, computed: Computed) -> dict[str, Any]:
+    """The policy with what only AWS knows. Raises KeyError when a profile has no ARN."""
+    apps = {
+        app_id: {
+            **app,
+            "inference_profiles": {
+                name: {**profile, "arn": computed.profile_arns[f"{app_id}/{name}"]}
+                for name, profile in app["inference_profiles"].items()
+            },
+        }
+        for app_id, app in tenant.policy["apps"].items()
+    }
+    return {**tenant.policy, "kms_key_arn": computed.kms_key_arn, "apps": apps}
+
+
+def tenant_item(tenant: Tenant, computed: Computed) -> Item:
+    """The item with the tenant's policy. Raises KeyError when a profile has no ARN."""
     return {
         "pk": {"S": f"TENANT#{tenant.tenant_id}"},
-        "document": {"S": policy_document(tenant.policy)},
+        "document": {"S": policy_document(complete_policy(tenant, computed))},
     }
 
 
@@ -146,50 +174,18 @@ def key_item(key_hash: str, tenant: Tenant, key: Key) -> Item:
     }
 
 
-def tenant_items(tenant: Tenant, key_hashes_by_key: Mapping[str, str]) -> list[Item]:
+def tenant_items(
+    tenant: Tenant, key_hashes_by_key: Mapping[str, str], computed: Computed
+) -> list[Item]:
     """All items of a tenant: its policy, then its keys by ``<app>/<key name>``.
 
-    Raises KeyError when a key has no hash.
+    Raises KeyError when a key has no hash or a profile no ARN.
     """
     keys = [
         key_item(key_hashes_by_key[key_id], tenant, tenant.keys[key_id])
         for key_id in sorted(tenant.keys)
     ]
-    return [tenant_item(tenant), *keys]
-
-
-def terraform_json(value: Any) -> str:  # noqa: ANN401 - any value of a variable file
-    """JSON exactly as Terraform's ``jsonencode``: sorted, compact, with <, > and & escaped."""
-    if isinstance(value, dict):
-        pairs = (f"{_json_string(key)}:{terraform_json(value[key])}" for key in sorted(value))
-        return "{" + ",".join(pairs) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(terraform_json(item) for item in value) + "]"
-    if isinstance(value, str):
-        return _json_string(value)
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    return json.dumps(value)
-
-
-def _json_string(text: str) -> str:
-    encoded = json.dumps(text, ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        encoded = encoded.replace(character, f"\\u{ord(character):04x}")
-    return encoded
-
-
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
-    return schema
-
-
-_SCHEMA = _schema()
-
-
-def _rules() -> dict[str, Any]:
-    rules: dict[str, Any] = _SCHEMA["rules"]
-    return rules
+    return [tenant_item(tenant, computed), *keys]
 
 
 def _read(path: Path, errors: list[str]) -> dict[str, Any] | None:
@@ -205,98 +201,35 @@ def _read(path: Path, errors: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _message(file: str, path: str, value: Any, allowed: str) -> str:  # noqa: ANN401
-    given = "nothing" if value is None else terraform_json(value)
-    return f"{file}: {path}: given {given}; allowed: {allowed}"
+def _prefix(settings: Mapping[str, Any], errors: list[str]) -> str | None:
+    """The prefix of the unit that serves the environment's tenants, its own or its parent's.
+
+    Of a parent that is named by its REST API's id, only the plan finds out.
+    """
+    parent = settings.get("parent")
+    name, prefix = (
+        ("parent.unit", parent.get("unit"))
+        if isinstance(parent, dict)
+        else ("prefix", settings.get("prefix"))
+    )
+    if prefix is not None or parent is None:
+        errors.extend(value_errors(ENVIRONMENT_FILE, name, prefix, "prefix"))
+    return prefix if isinstance(prefix, str) else None
 
 
-def _value_errors(file: str, path: str, value: Any, rule_name: str) -> Iterator[str]:  # noqa: ANN401
-    rule = _rules()[rule_name]
-    if rule["text"]:
-        subject = value if isinstance(value, str) else None
-    else:
-        subject = None if value is None else terraform_json(value)
-    matches = subject is not None and re.fullmatch(rule["pattern"], subject) is not None
-    if not matches or (rule_name == "date" and not _is_calendar_date(value)):
-        yield _message(file, path, value, rule["allowed"])
-
-
-def _is_calendar_date(text: str) -> bool:
-    try:
-        datetime.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _object_errors(file: str, prefix: str, value: Any, shape_name: str) -> Iterator[str]:  # noqa: ANN401
-    """Check an object's own keys and, below it, everything that its shape describes."""
-    if not isinstance(value, dict):
-        return
-    shape = _SCHEMA["shapes"][shape_name]
-    if "*" in shape:
-        shape = dict.fromkeys(value, shape["*"])
-    for key in value:
-        if key not in shape:
-            allowed = ", ".join(sorted(shape))
-            yield f"{file}: {prefix}{key}: given an unknown key; allowed: {allowed}"
-    for field, spec in shape.items():
-        path = f"{prefix}{field}"
-        if "name_rule" in spec:
-            yield from _value_errors(file, f"{path} (name)", field, spec["name_rule"])
-        given = value.get(field)
-        if given is None and not spec.get("required"):
-            continue
-        yield from _value_errors(file, path, given, spec["rule"])
-        yield from _nested_errors(file, path, given, spec)
-
-
-def _nested_errors(file: str, path: str, given: Any, spec: Mapping[str, Any]) -> Iterator[str]:  # noqa: ANN401
-    if "shape" in spec:
-        yield from _object_errors(file, f"{path}.", given, spec["shape"])
-    if "item_rule" in spec and isinstance(given, list):
-        for index, item in enumerate(given):
-            yield from _value_errors(file, f"{path}[{index}]", item, spec["item_rule"])
-
-
-def _tier_errors(file: str, content: Mapping[str, Any], tiers: Mapping[str, Any]) -> Iterator[str]:
-    tier = content.get("tier")
-    if not any(_value_errors(file, "tier", tier, "tier")) and tier not in tiers:
-        names = ", ".join(sorted(tiers))
-        yield _message(file, "tier", tier, f"one of the environment's tiers: {names}")
-
-
-def _max_tokens_errors(
-    file: str, content: Mapping[str, Any], tiers: Mapping[str, Any]
-) -> Iterator[str]:
-    tier = content.get("tier")
-    tier_values = _section(tiers.get(tier) if isinstance(tier, str) else None, "max_tokens")
-    own_values = _section(content, "max_tokens")
-    merged: dict[str, int] = {}
-    for field in ("default", "maximum"):
-        for value in (own_values.get(field), tier_values.get(field)):
-            if isinstance(value, int) and not any(_value_errors(file, field, value, "count")):
-                merged.setdefault(field, value)
-    if len(merged) == 2 and merged["default"] > merged["maximum"]:  # noqa: PLR2004 - both fields
-        allowed = f"at most max_tokens.maximum, which is {merged['maximum']}"
-        yield _message(file, "max_tokens.default", merged["default"], allowed)
-
-
-def _section(value: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401
-    section = value.get(name) if isinstance(value, dict) else None
-    return section if isinstance(section, dict) else {}
-
-
-def _merged(shape: str, *sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field of the shape, from the first section that has it; None where none has."""
+def _merged(shape: str, *sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field of the shape, from the first source that has it; None where none has."""
     return {
-        field: next((s[field] for s in sections if s.get(field) is not None), None)
-        for field in _SCHEMA["shapes"][shape]
+        name: _first(*(source.get(name) for source in sources)) for name in SCHEMA["shapes"][shape]
     }
 
 
-def _budget(*sections: Mapping[str, Any]) -> dict[str, Any]:
-    return _merged("budget", *sections, {"mode": "hard"})
+def _budget(*sources: Mapping[str, Any]) -> dict[str, Any]:
+    return _merged("budget", *sources, {"mode": "hard"})
+
+
+def _first(*values: Any) -> Any:  # noqa: ANN401
+    return next((value for value in values if value is not None), None)
 
 
 def _policy(tenant_id: str, content: Mapping[str, Any], tier: Mapping[str, Any]) -> dict[str, Any]:
@@ -308,17 +241,29 @@ def _policy(tenant_id: str, content: Mapping[str, Any], tier: Mapping[str, Any])
         "cost_center": content["cost_center"],
         "tier": content["tier"],
         "status": content.get("status") or "active",
+        "isolation": content.get("isolation") or "pool",
+        "silo": content.get("silo"),
         "models": content["models"],
+        "deny_models": content.get("deny_models") or [],
         "tags": content.get("tags") or {},
-        "budget": _budget(_section(content, "budget"), _section(tier, "budget")),
-        "limits": _merged("limits", _section(content, "limits"), _section(tier, "limits")),
+        "budget": _budget(section(content, "budget"), section(tier, "budget")),
+        "limits": _merged("limits", section(content, "limits"), section(tier, "limits")),
         "max_tokens": _merged(
             "max_tokens",
-            _section(content, "max_tokens"),
-            _section(tier, "max_tokens"),
+            section(content, "max_tokens"),
+            section(tier, "max_tokens"),
             {"clamp": False, "count": "bytes"},
         ),
         "shards": content.get("shards") or 1,
+        "markup": _first(content.get("markup"), tier.get("markup"), "1"),
+        "alert_thresholds": _first(
+            content.get("alert_thresholds"),
+            tier.get("alert_thresholds"),
+            list(DEFAULT_ALERT_THRESHOLDS),
+        ),
+        "guardrail": content.get("guardrail"),
+        "retention_minutes": content.get("retention_minutes") or DEFAULT_RETENTION_MINUTES,
+        "own_kms_key": content.get("own_kms_key") or False,
         "model_arns": content.get("model_arns") or {},
         "prices": content.get("prices") or {},
         "unpriced": content.get("unpriced"),
@@ -326,15 +271,31 @@ def _policy(tenant_id: str, content: Mapping[str, Any], tier: Mapping[str, Any])
             app_id: {
                 "status": app.get("status") or "active",
                 "tags": app.get("tags") or {},
-                "budget": _budget(_section(app, "budget")),
-                "limits": _merged("limits", _section(app, "limits")),
+                "budget": _budget(section(app, "budget")),
+                "limits": _merged("limits", section(app, "limits")),
+                "inference_profiles": {
+                    name: {
+                        "model": profile["model"],
+                        "description": profile.get("description") or "",
+                        "tags": profile.get("tags") or {},
+                    }
+                    for name, profile in section(app, "inference_profiles").items()
+                    if not _is_offboarded(content)
+                },
             }
             for app_id, app in content["apps"].items()
         },
     }
 
 
+def _is_offboarded(content: Mapping[str, Any]) -> bool:
+    """Whether only the tenant's policy and its usage data stay: no keys, no profiles."""
+    return content.get("status") == "offboarded"
+
+
 def _keys(content: Mapping[str, Any]) -> dict[str, Key]:
+    if _is_offboarded(content):
+        return {}
     keys = [
         Key(
             app_id=app_id,
@@ -343,7 +304,7 @@ def _keys(content: Mapping[str, Any]) -> dict[str, Key]:
             expires=key.get("expires") or "",
         )
         for app_id, app in content["apps"].items()
-        for key_name, key in _section(app, "keys").items()
+        for key_name, key in section(app, "keys").items()
     ]
     return {key.key_id: key for key in sorted(keys, key=lambda key: key.key_id)}
 

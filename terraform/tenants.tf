@@ -3,6 +3,7 @@ module "tenant_files" {
   source = "../modules/tenant_files"
 
   directory = local.tenants_dir
+  prefix    = var.prefix
   tiers     = var.tiers
 }
 

@@ -186,7 +186,7 @@ variable "tenants_dir" {
 }
 
 variable "tiers" {
-  description = "Defaults by tier: budgets as decimal strings in USD, limits and token counts as whole numbers. A tenant file's own field wins."
+  description = "Defaults by tier: budgets as decimal strings in USD, limits and token counts as whole numbers, the markup as a decimal string. A tenant file's own field wins."
   type = map(object({
     budget = optional(object({
       month_usd = optional(string)
@@ -205,6 +205,8 @@ variable "tiers" {
       clamp   = optional(bool)
       count   = optional(string)
     }), {})
+    markup           = optional(string)
+    alert_thresholds = optional(list(number))
   }))
   nullable = false
 

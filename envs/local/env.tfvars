@@ -1,4 +1,6 @@
-# The local stack reads only `tiers` from this file; names, ports and keys are its own.
+# The local stack reads only `tiers` and `prefix` from this file; ports and keys are its own.
+prefix = "tollgate-local"
+
 tiers = {
   standard = {
     budget     = { month_usd = "100", day_usd = "20" }

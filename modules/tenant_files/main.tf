@@ -1,3 +1,4 @@
+# An offboarded tenant's policy and usage data stay; its keys and inference profiles go.
 locals {
   # Only valid files are merged: with any error the map is empty, and the output's
   # precondition then fails the plan with every message at once.
@@ -15,7 +16,10 @@ locals {
       cost_center    = file.cost_center
       tier           = file.tier
       status         = try(coalesce(file.status), "active")
+      isolation      = try(coalesce(file.isolation), "pool")
+      silo           = try(coalesce(file.silo), null)
       models         = file.models
+      deny_models    = try(coalesce(file.deny_models), [])
       tags           = try(coalesce(file.tags), {})
       budget = {
         month_usd = try(coalesce(try(file.budget.month_usd, null), var.tiers[file.tier].budget.month_usd), null)
@@ -30,10 +34,18 @@ locals {
         clamp = try(coalesce(try(file.max_tokens.clamp, null), var.tiers[file.tier].max_tokens.clamp), false)
         count = try(coalesce(try(file.max_tokens.count, null), var.tiers[file.tier].max_tokens.count), "bytes")
       })
-      shards     = try(coalesce(file.shards), 1)
-      model_arns = try(coalesce(file.model_arns), {})
-      prices     = try(coalesce(file.prices), {})
-      unpriced   = try(coalesce(file.unpriced), null)
+      shards = try(coalesce(file.shards), 1)
+      markup = try(coalesce(try(file.markup, null), var.tiers[file.tier].markup), "1")
+      alert_thresholds = tolist([
+        for thresholds in [try(file.alert_thresholds, null), var.tiers[file.tier].alert_thresholds, [50, 80, 100]] :
+        thresholds if thresholds != null
+      ][0])
+      guardrail         = try(coalesce(file.guardrail), null)
+      retention_minutes = try(coalesce(file.retention_minutes), 1440)
+      own_kms_key       = try(coalesce(file.own_kms_key), false)
+      model_arns        = try(coalesce(file.model_arns), {})
+      prices            = try(coalesce(file.prices), {})
+      unpriced          = try(coalesce(file.unpriced), null)
       apps = {
         for app_id, app in file.apps : app_id => {
           status = try(coalesce(app.status), "active")
@@ -44,6 +56,13 @@ locals {
             mode      = try(coalesce(app.budget.mode), "hard")
           }
           limits = { for limit in keys(local.schema.shapes.limits) : limit => try(app.limits[limit], null) }
+          inference_profiles = {
+            for name, profile in try(coalesce(app.inference_profiles), {}) : name => {
+              model       = profile.model
+              description = try(coalesce(profile.description), "")
+              tags        = try(coalesce(profile.tags), {})
+            } if try(file.status != "offboarded", true)
+          }
         }
       }
     }
@@ -58,7 +77,7 @@ locals {
           status   = try(coalesce(key.status), "active")
           expires  = try(coalesce(key.expires), "")
         }
-      }
+      } if try(file.status != "offboarded", true)
     ]...)
   }
 }

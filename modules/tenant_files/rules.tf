@@ -180,14 +180,14 @@ locals {
 
   tier_name_errors = [
     for value in local.values :
-    "${value.file}: ${value.path}: given ${value.text}; allowed: one of the environment's tiers: ${join(", ", keys(var.tiers))}"
+    "${value.file}: ${value.path}: given ${value.text}; allowed: ${format(local.schema.relations.tier_exists, join(", ", keys(var.tiers)))}"
     if value.rule == "tier" && can(regex("^\"${local.schema.rules.tier.pattern}\"$", value.text)) &&
     !can(var.tiers[jsondecode(value.text)])
   ]
 
   max_tokens_errors = [
     for node in local.tenant_nodes :
-    "${node.file}: max_tokens.default: given ${local.max_tokens_by_file[node.file].default}; allowed: at most max_tokens.maximum, which is ${local.max_tokens_by_file[node.file].maximum}"
+    "${node.file}: max_tokens.default: given ${local.max_tokens_by_file[node.file].default}; allowed: ${format(local.schema.relations.max_tokens_order, local.max_tokens_by_file[node.file].maximum)}"
     if try(local.max_tokens_by_file[node.file].default > local.max_tokens_by_file[node.file].maximum, false)
   ]
 
@@ -201,6 +201,90 @@ locals {
     }
   }
 
+  thresholds = [
+    for child in local.children_0 : { file = child.file, path = child.path, text = child.text, percents = jsondecode(child.text) }
+    if child.name == "alert_thresholds" && startswith(child.text, "[")
+  ]
+
+  thresholds_errors = [
+    for entry in local.thresholds :
+    "${entry.file}: ${entry.path}: given ${entry.text}; allowed: ${local.schema.relations.thresholds_order}"
+    if alltrue([for percent in entry.percents : can(regex("^(?:${local.schema.rules.percent.pattern})$", jsonencode(percent)))]) &&
+    anytrue([for index, percent in entry.percents : try(percent <= entry.percents[index - 1], false)])
+  ]
+
+  silo_files = [for node in local.tenant_nodes : node.file if try(jsondecode(node.text).isolation == "silo", false)]
+
+  silo_errors = concat(
+    [
+      for child in local.children_0 :
+      "${child.file}: silo: given nothing; allowed: ${local.schema.relations.silo_of_isolation}"
+      if child.path == "silo" && child.text == "null" && contains(local.silo_files, child.file)
+    ],
+    [
+      for child in local.children_1 :
+      "${child.file}: ${child.path}: given ${child.text}; allowed: ${format(local.schema.relations.silo_role_of_unit, var.prefix)}"
+      if child.path == "silo.role_arn" && can(regex("^\"${local.schema.rules.role_arn.pattern}\"$", child.text)) &&
+      !strcontains(child.text, ":role/tollgate/${var.prefix}/")
+    ],
+    [
+      for child in local.children_2 :
+      "${child.file}: ${child.path}: given ${child.text}; allowed: ${local.schema.relations.profiles_of_pool}"
+      if child.spec.shape == "inference_profiles" && startswith(child.text, "{") && child.text != "{}" && contains(local.silo_files, child.file)
+    ],
+  )
+
+  # Every model id that a profile gives, as long as it is one: what has another form is refused above.
+  profile_models = [
+    for child in local.children_4 : merge(child, { profile = reverse(split(".", child.path))[1], model = jsondecode(child.text) })
+    if child.spec.rule == "model_id" && can(regex("^\"${local.schema.rules.model_id.pattern}\"$", child.text))
+  ]
+
+  profile_names_by_model = {
+    for entry in local.profile_models :
+    "${entry.file} ${trimsuffix(entry.path, "${entry.profile}.model")} ${entry.model}" => entry.profile...
+  }
+
+  profile_model_errors = flatten([
+    for entry in local.profile_models : concat(
+      [
+        for first in slice(sort(local.profile_names_by_model["${entry.file} ${trimsuffix(entry.path, "${entry.profile}.model")} ${entry.model}"]), 0, 1) :
+        "${entry.file}: ${entry.path}: given ${entry.text}; allowed: ${format(local.schema.relations.profile_model_once, first)}"
+        if first != entry.profile
+      ],
+      [
+        for allowed in [local.schema.relations.profile_model_allowed] :
+        "${entry.file}: ${entry.path}: given ${entry.text}; allowed: ${allowed}"
+        if !anytrue([for pattern in try(local.model_patterns_by_list["${entry.file} models"], []) : can(regex(pattern, entry.model))]) ||
+        anytrue([for pattern in try(local.model_patterns_by_list["${entry.file} deny_models"], []) : can(regex(pattern, entry.model))])
+      ],
+    )
+  ])
+
+  # As regular expressions; in a pattern that keeps its rule, nothing but the dot and the star is special.
+  model_patterns_by_list = {
+    for child in local.children_0 : "${child.file} ${child.name}" => [
+      for pattern in jsondecode(child.text) : "^${replace(replace(pattern, ".", "[.]"), "*", ".*")}$"
+      if can(regex("^\"${local.schema.rules.model.pattern}\"$", jsonencode(pattern)))
+    ] if contains(["models", "deny_models"], child.name) && startswith(child.text, "[")
+  }
+
+  # IAM compares the keys of tags without regard to case.
+  profile_tag_errors = flatten([
+    for node in local.nodes : [
+      for key in keys(jsondecode(node.text)) : concat(
+        contains(local.schema.reserved_profile_tags, lower(key)) || startswith(lower(key), "aws:") ? [
+          "${node.file}: ${node.path}${key} (name): given ${jsonencode(key)}; allowed: ${format(local.schema.relations.profile_tag_reserved, join(", ", local.schema.reserved_profile_tags))}"
+        ] : [],
+        [
+          for first in slice([for other in keys(jsondecode(node.text)) : other if lower(other) == lower(key)], 0, 1) :
+          "${node.file}: ${node.path}${key} (name): given ${jsonencode(key)}; allowed: ${format(local.schema.relations.profile_tag_once, first)}"
+          if first != key
+        ],
+      )
+    ] if node.shape == "profile_tags"
+  ])
+
   errors = sort(concat(
     local.syntax_errors,
     local.rule_errors,
@@ -208,5 +292,9 @@ locals {
     local.calendar_errors,
     local.tier_name_errors,
     local.max_tokens_errors,
+    local.thresholds_errors,
+    local.silo_errors,
+    local.profile_model_errors,
+    local.profile_tag_errors,
   ))
 }

@@ -4,8 +4,19 @@ variable "directory" {
   nullable    = false
 }
 
+variable "prefix" {
+  description = "The unit's first part of every name, such as `tollgate-dev`: a silo tenant's role lies at the path `/tollgate/<prefix>/`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
+    error_message = "prefix: given \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen."
+  }
+}
+
 variable "tiers" {
-  description = "Defaults by tier name; a tenant's own field wins field by field. Money is US dollars as a decimal string, the other values are whole numbers."
+  description = "Defaults by tier name; a tenant's own field wins field by field. Money is US dollars and the markup a factor, both as decimal strings; the other values are whole numbers."
   type = map(object({
     budget = optional(object({
       month_usd = optional(string)
@@ -24,6 +35,8 @@ variable "tiers" {
       clamp   = optional(bool)
       count   = optional(string)
     }), {})
+    markup           = optional(string)
+    alert_thresholds = optional(list(number))
   }))
   nullable = false
 }

@@ -126,7 +126,7 @@ def provision(
     plans: dict[str, UsagePlan] = {}
     for tenant in tenants.values():
         made = {name: secrets.token_hex(_KEY_BYTES) for name in tenant.keys}
-        _load_tenant(database, tenant, made)
+        _load_tenant(database, tenant, made, _made_for(emulator, tenant))
         keys |= {f"{tenant.tenant_id}/{name}": key for name, key in made.items()}
         plan = usage_plan(tenant.policy["limits"])
         plans |= dict.fromkeys(made.values(), plan)
@@ -194,9 +194,36 @@ def _make_queue(queues: SQSClient, short: str, attributes: Mapping[str, str]) ->
     return url, answer["Attributes"]["QueueArn"]
 
 
+def _made_for(emulator: Emulator, tenant: tenant_files.Tenant) -> tenant_files.Computed:
+    """Make the tenant's own KMS key; the emulator has no inference profiles, but ARNs need none."""
+    key_arn: str | None = None
+    if tenant.policy["own_kms_key"]:
+        keys = emulator.client("kms")
+        key_arn = keys.create_key(Description=tenant.tenant_id)["KeyMetadata"]["Arn"]
+        alias = f"alias/{PREFIX}/tenants/{tenant.tenant_id}"
+        keys.create_alias(AliasName=alias, TargetKeyId=key_arn)
+    return tenant_files.Computed(
+        kms_key_arn=key_arn,
+        profile_arns={
+            f"{app_id}/{name}": _profile_arn(tenant.tenant_id, app_id, name)
+            for app_id, app in tenant.policy["apps"].items()
+            for name in app["inference_profiles"]
+        },
+    )
+
+
+def _profile_arn(*names: str) -> str:
+    # Twelve characters that say nothing, as AWS gives them, but the same ones on every start.
+    profile_id = hashlib.sha256("/".join(names).encode()).hexdigest()[:12]
+    return f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:application-inference-profile/{profile_id}"
+
+
 def _load_tenant(
-    database: DynamoDBClient, tenant: tenant_files.Tenant, keys: Mapping[str, str]
+    database: DynamoDBClient,
+    tenant: tenant_files.Tenant,
+    keys: Mapping[str, str],
+    computed: tenant_files.Computed,
 ) -> None:
     hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in keys.items()}
-    for item in tenant_files.tenant_items(tenant, hashes):
+    for item in tenant_files.tenant_items(tenant, hashes, computed):
         database.put_item(TableName=_name(tables.TENANTS.name), Item=item)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import tenants, terraform
-from tests.unit.scripts.tenant_cases import REFUSED, TIERS, UNREADABLE, VALID
+from tests.unit.scripts.tenant_cases import PREFIX, REFUSED, TIERS, UNREADABLE, VALID
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +20,12 @@ pytestmark = pytest.mark.skipif(UNAVAILABLE is not None, reason=str(UNAVAILABLE)
 _MODULE = terraform.REPOSITORY / "modules" / "tenant_files"
 _ROOT = """
 variable "tiers" {{ type = any }}
+variable "prefix" {{ type = string }}
 
 module "tenant_files" {{
   source    = {source}
   directory = "${{path.root}}/tenants"
+  prefix    = var.prefix
   tiers     = var.tiers
 }}
 
@@ -43,7 +45,7 @@ output "keys" {{
 def root(tmp_path: Path) -> Path:
     """A root module around modules/tenant_files, with an empty folder of tenants."""
     (tmp_path / "main.tf").write_text(_ROOT.format(source=json.dumps(str(_MODULE))))
-    (tmp_path / "terraform.tfvars.json").write_text(json.dumps({"tiers": TIERS}))
+    (tmp_path / "terraform.tfvars.json").write_text(json.dumps({"prefix": PREFIX, "tiers": TIERS}))
     (tmp_path / "tenants").mkdir()
     terraform.run(tmp_path, "init", "-no-color", capture=True)
     return tmp_path
@@ -66,7 +68,7 @@ def test_both_refuse_the_same_files_in_the_same_words(root: Path) -> None:
     folder = _write(root, {case.case: case.content for case in cases})
 
     with pytest.raises(tenants.TenantFilesError) as raised:
-        tenants.load(folder, TIERS)
+        tenants.load(folder, TIERS, PREFIX)
 
     assert _refusals(root) == list(raised.value.errors)
     assert len(raised.value.errors) == sum(len(case.messages) for case in cases)
@@ -85,7 +87,7 @@ def test_both_make_the_same_documents_and_keys(root: Path) -> None:
     terraform.run(root, "apply", "-no-color", "-auto-approve", capture=True)
     outputs = json.loads(terraform.run(root, "output", "-json", capture=True).stdout)
 
-    expected = tenants.load(folder, TIERS)
+    expected = tenants.load(folder, TIERS, PREFIX)
 
     assert outputs["documents"]["value"] == {
         tenant_id: tenants.policy_document(tenant.policy) for tenant_id, tenant in expected.items()

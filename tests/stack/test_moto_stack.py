@@ -73,6 +73,7 @@ def test_terraform_writes_the_items_that_python_builds(
                 key_id: hashlib.sha256(value.encode()).hexdigest()
                 for key_id, value in key_values[tenant_id].items()
             },
+            tenants.Computed(),
         )
     ]
 

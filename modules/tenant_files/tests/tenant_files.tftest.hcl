@@ -3,6 +3,7 @@
 
 variables {
   directory = "examples/basic/tenants"
+  prefix    = "tollgate-dev"
 
   tiers = {
     pro = {

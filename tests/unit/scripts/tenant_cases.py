@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+PREFIX = "tollgate-dev"
 TIERS: dict[str, Any] = {
     "pro": {
         "budget": {"month_usd": "500", "day_usd": "50"},
@@ -12,6 +13,7 @@ TIERS: dict[str, Any] = {
         "max_tokens": {"default": 1024, "maximum": 4096},
     },
     "free": {},
+    "resold": {"markup": "1.5", "alert_thresholds": [80, 100]},
 }
 
 VALID_LINES = {
@@ -28,6 +30,25 @@ def text(**changes: str | None) -> str:
     """A valid file with some lines changed, added or (None) left out."""
     lines = {**VALID_LINES, **changes}
     return "".join(f"{name} = {value}\n" for name, value in lines.items() if value is not None)
+
+
+SILO = """{
+  role_arn    = "arn:aws:iam::444455556666:role/tollgate/tollgate-dev/tenant-silo"
+  external_id = "acme:2026/11+a=b@c,d.e_f-g"
+}"""
+PROFILES = """{
+  web = {
+    inference_profiles = {
+      lite = { model = "amazon.nova-lite-v1:0" }
+      micro = {
+        model       = "amazon.nova-micro-v1:0"
+        description = "Search: web-2.0"
+        tags        = { ApplicationID = "web", "TenantID" = "Customer-1" }
+      }
+    }
+  }
+  batch = { inference_profiles = { lite = { model = "amazon.nova-lite-v1:0", tags = null } } }
+}"""
 
 
 def app(content: str) -> str:
@@ -57,6 +78,7 @@ _USD = (
 _OBJECT = "an object such as { }"
 _DATE = 'a date of the calendar as "YYYY-MM-DD"'
 _STATUS = '"active" or "suspended"'
+_TENANT_STATUS = '"active", "suspended" or "offboarded"'
 _MODEL = "a model id or pattern of letters, digits, .:_- and *"
 _TAG_KEY = "a name of 1 to 128 letters, digits, spaces and _.:/=+-@"
 _TAG_VALUE = "text of at most 256 letters, digits, spaces and _.:/=+-@"
@@ -69,8 +91,9 @@ _TENANT_ID = (
     "with a hyphen"
 )
 _TENANT_KEYS = (
-    "apps, budget, cost_center, kind, limits, max_tokens, model_arns, models, name, prices, "
-    "shards, status, tags, tier, unpriced"
+    "alert_thresholds, apps, budget, cost_center, deny_models, guardrail, isolation, kind, limits, "
+    "markup, max_tokens, model_arns, models, name, own_kms_key, prices, retention_minutes, shards, "
+    "silo, status, tags, tier, unpriced"
 )
 _LIMIT_KEYS = "concurrent_requests, requests_per_day, requests_per_minute, tokens_per_minute"
 _SHARDS = "a whole number from 1 to 64"
@@ -126,7 +149,10 @@ REFUSED = [
     Refused(
         "unknown-app-key",
         app("tier = 5"),
-        ["apps.web.tier: given an unknown key; allowed: budget, keys, limits, status, tags"],
+        [
+            "apps.web.tier: given an unknown key; allowed: "
+            "budget, inference_profiles, keys, limits, status, tags"
+        ],
     ),
     Refused(
         "unknown-app-limit",
@@ -154,15 +180,15 @@ REFUSED = [
     Refused(
         "tier-unknown",
         text(tier='"gold"'),
-        ['tier: given "gold"; allowed: one of the environment\'s tiers: free, pro'],
+        ['tier: given "gold"; allowed: one of the environment\'s tiers: free, pro, resold'],
     ),
     Refused(
         "tier-list",
         text(tier='["pro"]'),
         ['tier: given ["pro"]; allowed: the name of a tier of the environment'],
     ),
-    Refused("status", text(status='"off"'), [f'status: given "off"; allowed: {_STATUS}']),
-    Refused("status-bool", text(status="true"), [f"status: given true; allowed: {_STATUS}"]),
+    Refused("status", text(status='"off"'), [f'status: given "off"; allowed: {_TENANT_STATUS}']),
+    Refused("status-bool", text(status="true"), [f"status: given true; allowed: {_TENANT_STATUS}"]),
     Refused(
         "models-empty",
         text(models="[]"),
@@ -500,6 +526,35 @@ VALID = {
         limits="{ requests_per_minute = 6e2, requests_per_day = 10000.0 }",
         max_tokens="{ maximum = 2048 }",
     ),
+    "terms-of-the-tier": text(tier='"resold"'),
+    "terms-of-its-own": text(tier='"resold"', markup='"0"', alert_thresholds="[]"),
+    "placement-nulls": text(
+        isolation="null",
+        silo="null",
+        deny_models="null",
+        markup="null",
+        guardrail="null",
+        alert_thresholds="null",
+        retention_minutes="null",
+        own_kms_key="null",
+        apps="{ web = { inference_profiles = null } }",
+    ),
+    "silo": text(
+        isolation='"silo"',
+        silo=SILO,
+        deny_models='["*premier*"]',
+        guardrail='{ id = "gr1", version = "DRAFT" }',
+        alert_thresholds="[1, 99, 1000]",
+        retention_minutes="5",
+        own_kms_key="true",
+        apps="{ web = { inference_profiles = {} } }",
+    ),
+    "prepared-for-silo": text(silo=SILO, apps=PROFILES),
+    "offboarded": text(
+        status='"offboarded"',
+        apps=PROFILES.replace("web = {", "web = { keys = { primary = {} }"),
+    ),
+    "profiles": text(deny_models='["us.*"]', retention_minutes="1440", apps=PROFILES),
     "unicode": text(name='"R&D <Zürich> \\"e\\u0301\\" $${x} %%{y} \\\\ \\U0001F600"'),
     "many-apps": text(
         apps="""{

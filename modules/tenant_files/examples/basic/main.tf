@@ -3,6 +3,7 @@ module "tenant_files" {
   source = "../.."
 
   directory = "${path.root}/tenants"
+  prefix    = "tollgate-dev"
 
   tiers = {
     pro = {
