@@ -5,7 +5,8 @@ resource "aws_api_gateway_rest_api" "this" {
   tags           = var.tags
 
   endpoint_configuration {
-    types = ["REGIONAL"]
+    types            = [var.endpoint.type]
+    vpc_endpoint_ids = var.endpoint.type == "PRIVATE" ? var.endpoint.vpc_endpoint_ids : null
   }
 
   lifecycle {
@@ -59,6 +60,13 @@ resource "aws_api_gateway_stage" "this" {
     aws_api_gateway_account.this,
     aws_cloudwatch_log_group.execution,
   ]
+}
+
+resource "aws_wafv2_web_acl_association" "this" {
+  count = var.web_acl == null ? 0 : 1
+
+  resource_arn = aws_api_gateway_stage.this.arn
+  web_acl_arn  = var.web_acl.arn
 }
 
 resource "aws_api_gateway_method_settings" "all" {

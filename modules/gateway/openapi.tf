@@ -98,7 +98,7 @@ locals {
     },
   )
 
-  _rest_api_body = jsonencode({
+  _rest_api_body = jsonencode(merge(local._resource_policy, {
     openapi = "3.0.1"
     info    = merge(local._contract.info, { title = var.prefix })
     paths   = local._paths
@@ -127,5 +127,5 @@ locals {
         }
       }
     }
-  })
+  }))
 }

@@ -10,6 +10,32 @@ variable "authorizer_cache_seconds" {
   }
 }
 
+variable "endpoint" {
+  description = "How the API is reached: REGIONAL from everywhere or PRIVATE through the given `execute-api` VPC endpoints only, and the CIDR blocks that clients may call from (for PRIVATE those in their VPC); none means all."
+  type = object({
+    type             = optional(string, "REGIONAL")
+    allowed_cidrs    = optional(list(string), [])
+    vpc_endpoint_ids = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["PRIVATE", "REGIONAL"], var.endpoint.type)
+    error_message = "endpoint.type: got \"${var.endpoint.type}\"; allowed: PRIVATE, REGIONAL."
+  }
+
+  validation {
+    condition     = (var.endpoint.type == "PRIVATE") == (length(var.endpoint.vpc_endpoint_ids) > 0)
+    error_message = "endpoint.vpc_endpoint_ids: got ${length(var.endpoint.vpc_endpoint_ids)} for ${var.endpoint.type}; allowed: at least one for PRIVATE, none for REGIONAL."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.endpoint.allowed_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "endpoint.allowed_cidrs: got ${join(", ", var.endpoint.allowed_cidrs)}; allowed: CIDR blocks."
+  }
+}
+
 variable "functions" {
   description = "The Lambda functions by the name that the contract's x-tollgate-function uses, and `authorize`."
   type = map(object({
@@ -102,5 +128,16 @@ variable "throttle" {
   validation {
     condition     = var.throttle.rate_limit > 0 && var.throttle.burst_limit >= 1 && floor(var.throttle.burst_limit) == var.throttle.burst_limit
     error_message = "throttle: got rate_limit ${var.throttle.rate_limit} and burst_limit ${var.throttle.burst_limit}; allowed: a rate above 0 and a whole burst of 1 or more."
+  }
+}
+
+variable "web_acl" {
+  description = "WAF web ACL of the stage; null means none. An object, so that whether there is one is known before its ARN is."
+  type        = object({ arn = string })
+  default     = null
+
+  validation {
+    condition     = var.web_acl == null || can(regex("^arn:[^:]+:wafv2:[^:]+:[0-9]{12}:regional/webacl/", var.web_acl.arn))
+    error_message = "web_acl.arn: got \"${try(var.web_acl.arn, "")}\"; allowed: the ARN of a regional web ACL."
   }
 }

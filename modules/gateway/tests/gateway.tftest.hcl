@@ -218,6 +218,96 @@ run "permissions" {
   }
 }
 
+run "regional_without_policy" {
+  assert {
+    condition     = aws_api_gateway_rest_api.this.endpoint_configuration[0].types == tolist(["REGIONAL"]) && !can(jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-policy"])
+    error_message = "By default the API is reached from everywhere."
+  }
+
+  assert {
+    condition     = length(aws_wafv2_web_acl_association.this) == 0
+    error_message = "By default there is no web ACL."
+  }
+}
+
+run "regional_for_some_addresses" {
+  variables {
+    endpoint = { allowed_cidrs = ["192.0.2.0/24"] }
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-policy"].Statement : [statement.Effect, try(statement.Condition, {})]
+      ] == [
+      ["Deny", { NotIpAddress = { "aws:SourceIp" = ["192.0.2.0/24"] } }],
+      ["Allow", {}],
+    ]
+    error_message = "Other addresses are denied."
+  }
+}
+
+run "private" {
+  variables {
+    endpoint = {
+      type             = "PRIVATE"
+      allowed_cidrs    = ["10.1.0.0/16"]
+      vpc_endpoint_ids = ["vpce-0a1", "vpce-0b2"]
+    }
+  }
+
+  assert {
+    condition     = aws_api_gateway_rest_api.this.endpoint_configuration[0].types == tolist(["PRIVATE"]) && aws_api_gateway_rest_api.this.endpoint_configuration[0].vpc_endpoint_ids == toset(["vpce-0a1", "vpce-0b2"])
+    error_message = "The API is private and has names behind the endpoints."
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-policy"].Statement : statement.Sid => try(statement.Condition, {})
+      } == {
+      Everyone       = {}
+      OtherAddresses = { NotIpAddress = { "aws:VpcSourceIp" = ["10.1.0.0/16"] } }
+      OtherEndpoints = { StringNotEquals = { "aws:SourceVpce" = ["vpce-0a1", "vpce-0b2"] } }
+    }
+    error_message = "Other endpoints and other addresses are denied."
+  }
+
+  assert {
+    condition     = aws_api_gateway_deployment.this.triggers["redeploy"] == sha1(aws_api_gateway_rest_api.this.body)
+    error_message = "A change of the policy is deployed; API Gateway applies it only then."
+  }
+}
+
+run "web_acl" {
+  variables {
+    web_acl = { arn = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/tollgate-test/0" }
+  }
+
+  assert {
+    condition     = aws_wafv2_web_acl_association.this[0].resource_arn == aws_api_gateway_stage.this.arn && aws_wafv2_web_acl_association.this[0].web_acl_arn == var.web_acl.arn
+    error_message = "The stage is behind the given web ACL."
+  }
+}
+
+run "rejects_a_private_api_without_endpoints" {
+  command = plan
+
+  variables {
+    endpoint = { type = "PRIVATE" }
+  }
+
+  expect_failures = [var.endpoint]
+}
+
+run "rejects_endpoints_of_a_regional_api" {
+  command = plan
+
+  variables {
+    endpoint = { vpc_endpoint_ids = ["vpce-0a1"] }
+  }
+
+  expect_failures = [var.endpoint]
+}
+
 run "account_logging_role" {
   variables {
     manage_account_logging_role = true
@@ -253,21 +343,25 @@ run "rejects_values_out_of_range" {
 
   variables {
     authorizer_cache_seconds = 3601
+    endpoint                 = { type = "EDGE", allowed_cidrs = ["here"] }
     functions                = {}
     kms_key_arn              = "alias/tollgate"
     log_retention_days       = 2
     prefix                   = "T"
     stage_name               = "v 1"
     throttle                 = { rate_limit = 0 }
+    web_acl                  = { arn = "tollgate" }
   }
 
   expect_failures = [
     var.authorizer_cache_seconds,
+    var.endpoint,
     var.functions,
     var.kms_key_arn,
     var.log_retention_days,
     var.prefix,
     var.stage_name,
     var.throttle,
+    var.web_acl,
   ]
 }
