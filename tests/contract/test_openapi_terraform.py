@@ -42,7 +42,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Any:
     if reason:
         pytest.skip(f"NOT CHECKED: {reason}")
     folder = tmp_path_factory.mktemp("gateway")
-    for name in ("openapi.tf", "openapi.yaml", "gateway_responses.yaml", "variables.tf"):
+    names = ("openapi.tf", "openapi.yaml", "gateway_responses.yaml", "policy.tf", "variables.tf")
+    for name in names:
         shutil.copy(GATEWAY / name, folder / name)
     (folder / "output.tf").write_text(
         'output "body" {\n  value = local._rest_api_body\n}\n', encoding="utf-8"
