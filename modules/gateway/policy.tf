@@ -31,8 +31,9 @@ locals {
           Condition = denial.condition
         }],
         [{
-          Sid       = "Everyone"
-          Effect    = "Allow"
+          Sid    = "Everyone"
+          Effect = "Allow"
+          # Callers have a key of Tollgate, not an AWS identity.
           Principal = "*"
           Action    = "execute-api:Invoke"
           Resource  = local._every_method

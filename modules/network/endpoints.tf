@@ -72,8 +72,9 @@ resource "aws_vpc_endpoint" "api" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "CallRestApisOfThisAccount"
-      Effect    = "Allow"
+      Sid    = "CallRestApisOfThisAccount"
+      Effect = "Allow"
+      # Callers have no AWS identity that could be named.
       Principal = "*"
       Action    = "execute-api:Invoke"
       Resource  = "arn:${local._partition}:execute-api:${var.region}:${var.account_id}:*"
