@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tollgate.domain.ledger import Hold, Scope
+    from tollgate.domain.sessions import Session
     from tollgate.ports import ChatRequest, OutputDelta, StreamEnd, TextDelta
 
 MODEL = "anthropic.claude-agent"
@@ -241,9 +242,11 @@ class _Counter:
     tokens: int = 0
     counts: int = 0
 
-    def count(self, model_id: str, body: Mapping[str, Any]) -> int | None:
+    def count(
+        self, model_id: str, body: Mapping[str, Any], session: Session | None = None
+    ) -> int | None:
         """The exact count."""
-        del model_id, body
+        del model_id, body, session
         self.counts += 1
         return self.tokens
 

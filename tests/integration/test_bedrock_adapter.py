@@ -46,9 +46,14 @@ def client(service: str, url: str, *, read_timeout: float = 10) -> Any:  # noqa:
     )
 
 
+def runtime_at(url: str, **settings: float) -> BedrockRuntime:
+    only = client("bedrock-runtime", url, **settings)
+    return BedrockRuntime(lambda _: only)
+
+
 @pytest.fixture
 def runtime(stub: BedrockStub) -> BedrockRuntime:
-    return BedrockRuntime(client("bedrock-runtime", stub.url))
+    return runtime_at(stub.url)
 
 
 def request(text: str, model: str = NOVA, **body: object) -> ChatRequest:
@@ -165,7 +170,7 @@ def test_a_connection_that_drops_may_be_billed(runtime: BedrockRuntime) -> None:
 
 
 def test_an_answer_that_does_not_come_may_be_billed(stub: BedrockStub) -> None:
-    impatient = BedrockRuntime(client("bedrock-runtime", stub.url, read_timeout=0.3))
+    impatient = runtime_at(stub.url, read_timeout=0.3)
 
     with pytest.raises(UpstreamTimeoutError) as raised:
         impatient.chat(request("[stub:delay_ms=1500] hi"))
@@ -179,7 +184,7 @@ def test_a_service_that_is_not_there_was_not_called() -> None:
         port = unused.getsockname()[1]
 
     with pytest.raises(UnavailableError) as raised:
-        BedrockRuntime(client("bedrock-runtime", f"http://127.0.0.1:{port}")).chat(request("hi"))
+        runtime_at(f"http://127.0.0.1:{port}").chat(request("hi"))
 
     assert not raised.value.may_be_billed
 

@@ -14,6 +14,7 @@ from scripts.local.bedrock_stub import BedrockStub
 from tests.fakes.token_counts import FakeTokenCounter
 from tests.fakes.world import NOVA_LITE, FakeClock
 from tollgate.adapters.token_counts import UNCOUNTED_TIME, BedrockTokenCounter
+from tollgate.domain.sessions import Session, role_denied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def stub() -> Iterator[BedrockStub]:
 def counter(request: pytest.FixtureRequest, stub: BedrockStub) -> TokenCounter:
     if request.param == "fake":
         return FakeTokenCounter(NOVA_LITE)
-    return BedrockTokenCounter(lambda: client(stub.url), FakeClock())
+    return BedrockTokenCounter(lambda _: client(stub.url), FakeClock())
 
 
 def test_text_has_fewer_tokens_than_bytes(counter: TokenCounter) -> None:
@@ -67,7 +68,7 @@ def test_the_count_is_what_the_call_reports(stub: BedrockStub) -> None:
     tools = {"tools": [{"toolSpec": {"name": "look", "inputSchema": {"json": {}}}}]}
     body: Any = {**BODY, "system": system, "toolConfig": tools}
 
-    counted = BedrockTokenCounter(lambda: runtime, FakeClock()).count(NOVA_LITE, body)
+    counted = BedrockTokenCounter(lambda _: runtime, FakeClock()).count(NOVA_LITE, body)
 
     assert counted == runtime.converse(modelId=NOVA_LITE, **body)["usage"]["inputTokens"]
 
@@ -79,12 +80,12 @@ class Scripted:
         self.clock = FakeClock()
         self._client = client()
         self.service = Stubber(self._client)
-        self.connections = 0
-        self.counter = BedrockTokenCounter(self._connect, self.clock)
-
-    def _connect(self) -> BedrockRuntimeClient:
-        self.connections += 1
         self.service.activate()
+        self.sessions: list[Session | None] = []
+        self.counter = BedrockTokenCounter(self._client_of, self.clock)
+
+    def _client_of(self, session: Session | None) -> BedrockRuntimeClient:
+        self.sessions.append(session)
         return self._client
 
     def fails(self, code: str, message: str = "") -> None:
@@ -94,18 +95,25 @@ class Scripted:
         wanted = {"modelId": NOVA_LITE, "input": {"converse": {"messages": MESSAGES}}}
         self.service.add_response("count_tokens", {"inputTokens": tokens}, wanted)
 
-    def count(self) -> int | None:
-        return self.counter.count(NOVA_LITE, BODY)
+    def count(self, session: Session | None = None) -> int | None:
+        return self.counter.count(NOVA_LITE, BODY, session)
 
 
-def test_only_what_is_input_is_sent_and_the_client_is_made_once() -> None:
+def test_only_what_is_input_is_sent_as_the_one_who_calls() -> None:
     scripted = Scripted()
-    assert scripted.connections == 0
     scripted.answers(7)
     scripted.answers(8)
+    session = Session("arn:aws:iam::111122223333:role/tollgate/t/acme", "acme", "web", "x-1")
 
-    assert (scripted.count(), scripted.count()) == (7, 8)
-    assert scripted.connections == 1
+    assert (scripted.count(), scripted.count(session)) == (7, 8)
+    assert scripted.sessions == [None, session]
+
+
+def test_a_role_that_cannot_be_assumed_is_no_count() -> None:
+    def refuse(_: Session | None) -> BedrockRuntimeClient:
+        raise role_denied("acme")
+
+    assert BedrockTokenCounter(refuse, FakeClock()).count(NOVA_LITE, BODY) is None
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ def test_a_passing_failure_is_forgotten(code: str, message: str) -> None:
 
 
 def test_a_service_out_of_reach_is_no_count() -> None:
-    assert BedrockTokenCounter(client, FakeClock()).count(NOVA_LITE, BODY) is None
+    assert BedrockTokenCounter(lambda _: client(), FakeClock()).count(NOVA_LITE, BODY) is None
 
 
 def test_a_count_that_hangs_is_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +168,7 @@ def test_a_count_that_hangs_is_no_count(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(hanging, "_make_api_call", hang)
 
-    assert BedrockTokenCounter(lambda: hanging, FakeClock()).count(NOVA_LITE, BODY) is None
+    assert BedrockTokenCounter(lambda _: hanging, FakeClock()).count(NOVA_LITE, BODY) is None
 
 
 def test_other_models_are_asked_although_one_does_not_count() -> None:

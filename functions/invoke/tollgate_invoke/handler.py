@@ -9,7 +9,7 @@ from tollgate.adapters import aws
 from tollgate.adapters.idempotency import DynamoIdempotencyRecords
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
 from tollgate.clock import utc_now
-from tollgate.composition import build_admission, build_calls, build_ledger
+from tollgate.composition import build_admission, build_calls, build_ledger, build_sessions
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.idempotency import Idempotency
@@ -36,11 +36,18 @@ def build_service() -> InvokeService:
     ledger = build_ledger(
         dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
+    sessions = build_sessions()
     admission = build_admission(
-        dynamodb, ledger, region=settings.aws_region, tenants_table=settings.tenants_table
+        dynamodb,
+        ledger,
+        sessions,
+        region=settings.aws_region,
+        tenants_table=settings.tenants_table,
+        pool_role_arn=None,
     )
     calls = build_calls(
         ledger,
+        sessions,
         region=settings.aws_region,
         silence_seconds=MODEL_SECONDS,
         logged=settings.invocation_logs_bucket is not None,

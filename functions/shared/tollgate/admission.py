@@ -20,6 +20,7 @@ from tollgate.domain.holds import (
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.ledger import Hold, Refusal, Scope, scopes_of
 from tollgate.domain.prices import ModelCard, PriceBook, Rates
+from tollgate.domain.sessions import Session, model_session
 from tollgate.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.observability import logger
 from tollgate.pipeline import AdmittedCall, ChatCall
@@ -55,6 +56,7 @@ class _Call:
     rates: Rates
     hold: Hold
     scopes: Sequence[Scope]
+    session: Session | None
 
     @property
     def is_countable(self) -> bool:
@@ -80,8 +82,12 @@ class Admission:
         region: str,
         clock: Clock,
         counter: TokenCounter | None = None,
+        pool_role_arn: str | None = None,
     ) -> None:
-        """Without a `counter` input is bounded by its bytes, whatever the policy says."""
+        """Without a `counter` input is bounded by its bytes, whatever the policy says.
+
+        `pool_role_arn` is the role assumed for tenants without an account of their own, if any.
+        """
         self._policies = policies
         self._ledger = ledger
         self._prices = prices
@@ -89,6 +95,7 @@ class Admission:
         self._region = region
         self._clock = clock
         self._counter = counter
+        self._pool_role_arn = pool_role_arn
         self._crowded_until: dict[str, datetime] = {}
 
     def admit(
@@ -129,6 +136,7 @@ class Admission:
                 streamed=streamed,
             ),
             scopes=scopes_of(party.tenant, party.app),
+            session=model_session(party.tenant, caller, self._pool_role_arn),
         )
         bound = prepared.bound(chat_input_tokens(call.body, card), max_tokens)
         lease, bound = self._place(prepared, bound, started_at)
@@ -136,7 +144,7 @@ class Admission:
             caller=caller,
             lease=lease,
             started_at=started_at,
-            request=_request(ref, call, bound.max_tokens, request_id, caller),
+            request=_request(prepared, bound.max_tokens),
             cost_center=party.tenant.cost_center,
             tags=call_tags(party.tenant, party.app, ref),
             terms=terms,
@@ -207,7 +215,7 @@ class Admission:
         """The bound with an exact input; None where nobody can count it, or that gains nothing."""
         if self._counter is None:
             return None
-        tokens = self._counter.count(call.ref.model_id, call.chat.body)
+        tokens = self._counter.count(call.ref.model_id, call.chat.body, call.session)
         if tokens is None or tokens >= bound.input_tokens:
             return None
         return call.bound(tokens, bound.max_tokens)
@@ -260,19 +268,16 @@ def _input_error(call: _Call, bound: Bound) -> TollgateError | None:
     )
 
 
-def _request(
-    ref: ModelRef, call: ChatCall, max_tokens: int, request_id: str, caller: Caller
-) -> ChatRequest:
-    inference: Mapping[str, Any] = {
-        **call.body.get("inferenceConfig", {}),
-        "maxTokens": max_tokens,
-    }
+def _request(call: _Call, max_tokens: int) -> ChatRequest:
+    caller, body = call.party.caller, call.chat.body
+    inference: Mapping[str, Any] = {**body.get("inferenceConfig", {}), "maxTokens": max_tokens}
     return ChatRequest(
-        model_id=ref.upstream_id,
-        body={**call.body, "inferenceConfig": inference},
+        model_id=call.ref.upstream_id,
+        body={**body, "inferenceConfig": inference},
         metadata={
             "tenant": caller.tenant_id,
             "app": caller.app_id,
-            "request_id": request_id,
+            "request_id": call.hold.request_id,
         },
+        session=call.session,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockRuntime
+from tollgate.adapters.sessions import SessionClients, TenantSessions
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.token_counts import BedrockTokenCounter
 from tollgate.adapters.usage import DynamoUsage
@@ -27,9 +28,18 @@ _COUNT_SECONDS = 2
 
 
 def build_admission(
-    client: DynamoDBClient, ledger: Ledger, *, region: str, tenants_table: str
+    client: DynamoDBClient,
+    ledger: Ledger,
+    sessions: TenantSessions,
+    *,
+    region: str,
+    tenants_table: str,
+    pool_role_arn: str | None,
 ) -> Admission:
-    """Admission on AWS."""
+    """Admission on AWS.
+
+    `pool_role_arn` is the role assumed for tenants without an account of their own, if any.
+    """
     return Admission(
         policies=Policies(DynamoTenants(client, tenants_table), utc_now),
         ledger=ledger,
@@ -37,13 +47,20 @@ def build_admission(
         region=region,
         clock=utc_now,
         counter=BedrockTokenCounter(
-            partial(aws.bedrock_runtime, silence_seconds=_COUNT_SECONDS), utc_now
+            SessionClients(partial(aws.bedrock_runtime, silence_seconds=_COUNT_SECONDS), sessions),
+            utc_now,
         ),
+        pool_role_arn=pool_role_arn,
     )
 
 
 def build_calls(
-    ledger: Ledger, *, region: str, silence_seconds: int, logged: bool = False
+    ledger: Ledger,
+    sessions: TenantSessions,
+    *,
+    region: str,
+    silence_seconds: int,
+    logged: bool = False,
 ) -> Calls:
     """Model calls on AWS; a model that sends nothing for `silence_seconds` is given up.
 
@@ -51,12 +68,19 @@ def build_calls(
     """
     return Calls(
         ledger=ledger,
-        runtime=BedrockRuntime(aws.bedrock_runtime(silence_seconds=silence_seconds)),
+        runtime=BedrockRuntime(
+            SessionClients(partial(aws.bedrock_runtime, silence_seconds=silence_seconds), sessions)
+        ),
         prices=load_default(),
         region=region,
         clock=utc_now,
         logged=logged,
     )
+
+
+def build_sessions() -> TenantSessions:
+    """Sessions of tenants' roles on AWS."""
+    return TenantSessions(aws.sts, utc_now)
 
 
 def build_ledger(client: DynamoDBClient, *, accounts_table: str, usage_table: str) -> Ledger:

@@ -25,6 +25,7 @@ from tollgate.domain.jobs import (
 )
 from tollgate.domain.ledger import Hold, Scope
 from tollgate.domain.money import format_usd
+from tollgate.domain.sessions import Session
 from tollgate.domain.tenants import Budget, Caller, Limits
 from tollgate.ledger import Lease
 from tollgate.observability import logger
@@ -267,7 +268,8 @@ def decode_call(document: bytes) -> AdmittedCall:
         return base64.b64decode(value[marker]) if value.keys() == {marker} else value
 
     data = json.loads(document, object_hook=decode)["call"]
-    lease = data["lease"]
+    lease, request = data["lease"], data["request"]
+    session = request["session"]
     hold = Hold(**lease["hold"])
     return AdmittedCall(
         caller=Caller(**data["caller"]),
@@ -287,7 +289,7 @@ def decode_call(document: bytes) -> AdmittedCall:
             over_budget=lease["over_budget"],
         ),
         started_at=datetime.fromisoformat(data["started_at"]),
-        request=ChatRequest(**data["request"]),
+        request=ChatRequest(**{**request, "session": session and Session(**session)}),
         cost_center=data["cost_center"],
         tags=data["tags"],
         terms=PriceTerms(**data["terms"]),

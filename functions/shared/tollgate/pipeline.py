@@ -150,7 +150,7 @@ class Calls:
         error.request_id = call.request_id
         if not error.may_be_billed:
             self._settle(call, _failed("error", error))
-        elif self._logged:
+        elif self._is_logged(call):
             self._hand_over(call, error)
         else:
             outcome = _failed("orphaned", error)
@@ -160,10 +160,15 @@ class Calls:
         """Renew the hold from now; False when a sweep has ended it."""
         return self._ledger.extend(call.lease, int(self._clock().timestamp()) + lease_seconds)
 
+    def _is_logged(self, call: AdmittedCall) -> bool:
+        """Whether the sweep can read how the call ended: an account logs its own calls only."""
+        session = call.request.session
+        return self._logged and not (session is not None and session.is_silo)
+
     def _break_off(self, call: AdmittedCall, error: StreamBrokenError, received: _Received) -> None:
         """Account for a stream whose usage never came: by the log, else by what was received."""
         error.request_id = call.request_id
-        if self._logged:
+        if self._is_logged(call):
             self._hand_over(call, error)
             return
         usage = self._most_used(call, received.size)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tollgate.domain.jobs import Job, JobStatus
     from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.prices import TokenUsage
+    from tollgate.domain.sessions import Session
     from tollgate.domain.tenants import KeyRecord, Tenant
     from tollgate.domain.usage import UsageRow
 
@@ -110,12 +111,14 @@ class ChatRequest:
     """A Converse call, ready to send.
 
     `body` holds messages, system, inferenceConfig, toolConfig and additionalModelRequestFields
-    in the API's own shapes, media as bytes.
+    in the API's own shapes, media as bytes. `session` is whose role makes the call, None the
+    function's own.
     """
 
     model_id: str
     body: Mapping[str, Any]
     metadata: Mapping[str, str]
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,9 @@ class InvocationLogs(Protocol):
 class TokenCounter(Protocol):
     """Counts input before a call. Raises nothing: no call fails because it is not counted."""
 
-    def count(self, model_id: str, body: Mapping[str, Any]) -> int | None:
+    def count(
+        self, model_id: str, body: Mapping[str, Any], session: Session | None = None
+    ) -> int | None:
         """The input tokens that a Converse body of a base model id is charged for.
 
         None where the model cannot count, or nobody can say now.

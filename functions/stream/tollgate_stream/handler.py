@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tollgate.adapters import aws
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads
 from tollgate.clock import utc_now
-from tollgate.composition import build_calls, build_ledger
+from tollgate.composition import build_calls, build_ledger, build_sessions
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.jobs import JobReader, JobRunner
@@ -32,8 +32,10 @@ def build_service() -> StreamService:
     ledger = build_ledger(
         dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
+    sessions = build_sessions()
     calls = build_calls(
         ledger,
+        sessions,
         region=settings.aws_region,
         silence_seconds=MODEL_SECONDS,
         logged=settings.invocation_logs_bucket is not None,

@@ -20,7 +20,7 @@ from tollgate.domain.errors import (
 )
 from tollgate.domain.holds import chat_input_tokens
 from tollgate.domain.prices import ModelCard, PriceBook, TokenUsage
-from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Tenant
+from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Silo, Tenant
 from tollgate.http import admission_notices
 from tollgate.jobs import decode_call, encode_call
 from tollgate.ledger import Ledger
@@ -248,10 +248,20 @@ def test_a_model_that_cannot_be_counted_is_held_by_its_bytes() -> None:
 
 def test_a_count_above_the_bytes_changes_nothing() -> None:
     world = World(count_tokens="exact", budget=Budget(month=worst(by_bytes(4)) - 1))
-    world.counter.count = lambda _model, _body: by_bytes(4)  # type: ignore[method-assign]
+    world.counter.count = lambda *_: by_bytes(4)  # type: ignore[method-assign]
 
     with pytest.raises(BudgetExceededError):
         world.admit(4)
+
+
+def test_a_silos_text_is_counted_with_its_own_role() -> None:
+    silo = {"isolation": "silo", "silo": Silo("arn:aws:iam::111122223333:role/t", "x-1")}
+    world = World(count_tokens="exact", budget=Budget(month=worst(by_bytes(4)) - 1), **silo)
+
+    call = world.admit(4)
+
+    assert call.request.session is not None
+    assert world.counter.sessions == [call.request.session]
 
 
 def test_media_are_not_counted() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
 
 # Data-plane calls answer in milliseconds. One that hangs is given up after at most 12 seconds
 # (three tries, pauses of up to one and two seconds between them), so that a failed admission and
@@ -43,14 +47,43 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def dynamodb(*, brief: bool = False) -> DynamoDBClient:
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Temporary credentials of a role that a function has assumed."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+
+
+class _Keys(TypedDict):
+    aws_access_key_id: str | None
+    aws_secret_access_key: str | None
+    aws_session_token: str | None
+
+
+# Clients of sessions are made while calls run, and making clients is not thread-safe in boto3.
+_making = threading.Lock()
+
+
+def dynamodb(*, brief: bool = False, credentials: Credentials | None = None) -> DynamoDBClient:
     """DynamoDB client; a brief one gives up within seconds."""
-    return boto3.client("dynamodb", config=_BRIEF_CONFIG if brief else _DATA_CONFIG)
+    config = _BRIEF_CONFIG if brief else _DATA_CONFIG
+    with _making:
+        return boto3.client("dynamodb", config=config, **_keys(credentials))
 
 
-def s3(*, brief: bool = False) -> S3Client:
+def s3(*, brief: bool = False, credentials: Credentials | None = None) -> S3Client:
     """S3 client; a brief one gives up within seconds."""
-    return boto3.client("s3", config=_BRIEF_CONFIG if brief else _DATA_CONFIG)
+    config = _BRIEF_CONFIG if brief else _DATA_CONFIG
+    with _making:
+        return boto3.client("s3", config=config, **_keys(credentials))
+
+
+def kms(credentials: Credentials | None = None) -> KMSClient:
+    """KMS client."""
+    with _making:
+        return boto3.client("kms", config=_DATA_CONFIG, **_keys(credentials))
 
 
 def sqs() -> SQSClient:
@@ -63,7 +96,15 @@ def bedrock() -> BedrockClient:
     return boto3.client("bedrock", config=_DATA_CONFIG)
 
 
-def bedrock_runtime(*, silence_seconds: int) -> BedrockRuntimeClient:
+def sts() -> STSClient:
+    """STS client; a call waits for it, so it gives up within seconds."""
+    with _making:
+        return boto3.client("sts", config=_BRIEF_CONFIG)
+
+
+def bedrock_runtime(
+    credentials: Credentials | None = None, *, silence_seconds: int
+) -> BedrockRuntimeClient:
     """Bedrock data-plane client; a model that sends nothing for so long is given up.
 
     A model may think for minutes, and a call that timed out may have been billed: no retries.
@@ -74,7 +115,19 @@ def bedrock_runtime(*, silence_seconds: int) -> BedrockRuntimeClient:
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=50,
     )
-    return boto3.client("bedrock-runtime", config=config)
+    with _making:
+        return boto3.client("bedrock-runtime", config=config, **_keys(credentials))
+
+
+def _keys(credentials: Credentials | None) -> _Keys:
+    """None leaves the choice to boto3, which finds the function's own."""
+    if credentials is None:
+        return _Keys(aws_access_key_id=None, aws_secret_access_key=None, aws_session_token=None)
+    return _Keys(
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        aws_session_token=credentials.session_token,
+    )
 
 
 def to_values(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,10 +30,12 @@ from tollgate.domain.prices import TokenUsage
 from tollgate.ports import ChatReply, ChatRequest, OutputDelta, StreamEnd, TextDelta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+    from tollgate.domain.sessions import Session
 
 # How long a throttled or overloaded caller should wait: Bedrock itself names no time.
 _RETRY_SECONDS = 2
@@ -41,15 +43,17 @@ _STREAM_FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
 
 
 class BedrockRuntime:
-    """`tollgate.ports.ModelRuntime` on Bedrock. The client must not retry model calls."""
+    """`tollgate.ports.ModelRuntime` on Bedrock. The clients must not retry model calls."""
 
-    def __init__(self, client: BedrockRuntimeClient) -> None:
-        self._client = client
+    def __init__(self, clients: Callable[[Session | None], BedrockRuntimeClient]) -> None:
+        """`clients` answers the client that signs for a session, None for the function's own."""
+        self._clients = clients
 
     def chat(self, request: ChatRequest) -> ChatReply:
         """Converse."""
+        client = self._clients(request.session)
         try:
-            answer: Mapping[str, Any] = self._client.converse(**_parameters(request))
+            answer: Mapping[str, Any] = client.converse(**_parameters(request))
         except (ClientError, BotoCoreError) as error:
             raise _upstream_error(error) from error
         return ChatReply(
@@ -61,8 +65,9 @@ class BedrockRuntime:
 
     def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
         """ConverseStream. A stream that breaks or stops short raises with `may_be_billed`."""
+        client = self._clients(request.session)
         try:
-            events = self._client.converse_stream(**_parameters(request))["stream"]
+            events = client.converse_stream(**_parameters(request))["stream"]
         except (ClientError, BotoCoreError) as error:
             raise _upstream_error(error) from error
         stop_reason = ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tollgate.domain.errors import TollgateError
 from tollgate.observability import logger
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
+    from tollgate.domain.sessions import Session
     from tollgate.ports import Clock
 
 # How long a model that does not count is not asked again.
@@ -25,34 +27,34 @@ _COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 
 
 class BedrockTokenCounter:
-    """`tollgate.ports.TokenCounter` on Bedrock. The client must give up soon.
+    """`tollgate.ports.TokenCounter` on Bedrock. The clients must give up soon."""
 
-    It is made at the first count, as most tenants never need one.
-    """
-
-    def __init__(self, connect: Callable[[], BedrockRuntimeClient], clock: Clock) -> None:
-        self._connect = connect
-        self._client: BedrockRuntimeClient | None = None
+    def __init__(
+        self, clients: Callable[[Session | None], BedrockRuntimeClient], clock: Clock
+    ) -> None:
+        """`clients` answers the client that signs for a session, None for the function's own."""
+        self._clients = clients
         self._clock = clock
         self._uncounted_until: dict[str, datetime] = {}
 
-    def count(self, model_id: str, body: Mapping[str, Any]) -> int | None:
+    def count(
+        self, model_id: str, body: Mapping[str, Any], session: Session | None = None
+    ) -> int | None:
         """CountTokens of the parts of a Converse body that are input."""
         now = self._clock()
         if self._uncounted_until.get(model_id, now) > now:
             return None
-        if self._client is None:
-            self._client = self._connect()
         converse: Any = {name: body[name] for name in _COUNTED if name in body}
         try:
-            answer = self._client.count_tokens(modelId=model_id, input={"converse": converse})
+            client = self._clients(session)
+            answer = client.count_tokens(modelId=model_id, input={"converse": converse})
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if _is_about_the_model(code, error.response["Error"].get("Message", "")):
                 self._uncounted_until[model_id] = now + UNCOUNTED_TIME
             logger.info("input not counted", extra={"model_id": model_id, "error_code": code})
             return None
-        except BotoCoreError as error:
+        except (BotoCoreError, TollgateError) as error:
             logger.info(
                 "input not counted",
                 extra={"model_id": model_id, "error_code": type(error).__name__},
