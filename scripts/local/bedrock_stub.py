@@ -46,10 +46,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scripts.local import bedrock_text, eventstream
+from scripts.local import bedrock_text
 from scripts.local.bedrock_catalogue import Catalogue, Target
 from scripts.local.bedrock_requests import ServiceError, check_messages, resolve, validate
 from scripts.local.lifecycle import Startable
+from tollgate.dialects import eventstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,0 +1,145 @@
+"""The Bedrock Runtime dialect: what boto3 sends and reads when its endpoint is the gateway.
+
+Requests and answers are Bedrock's own JSON; only what the SDK writes as base64 becomes bytes on the
+way in and base64 again on the way out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from tollgate.dialects import eventstream
+from tollgate.dialects.fields import (
+    as_count,
+    as_filled_list,
+    as_object,
+    base64_bytes,
+    check_keys,
+)
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.pipeline import ChatCall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONVERSE = "bedrock.converse"
+
+_CONVERSE_KEYS = (
+    "additionalModelRequestFields",
+    "additionalModelResponseFieldPaths",
+    "guardrailConfig",
+    "inferenceConfig",
+    "messages",
+    "outputConfig",
+    "performanceConfig",
+    "requestMetadata",
+    "serviceTier",
+    "system",
+    "toolConfig",
+)
+_COUNTED_KEYS = ("additionalModelRequestFields", "messages", "system", "toolConfig")
+# Members that the SDK takes for bytes, and those with documents of the caller's own inside which
+# the same names mean nothing.
+_BLOBS = ("bytes", "redactedContent")
+_OPAQUE = ("additionalModelRequestFields", "additionalModelResponseFields", "input", "json")
+
+
+def model_of(path: Mapping[str, str]) -> str:
+    """The model id of a path; an ARN in it is percent-encoded, and no id has a percent sign."""
+    return unquote(path["modelId"])
+
+
+def parse_converse(model: str, body: Mapping[str, Any]) -> ChatCall:
+    """A Converse or ConverseStream request. Raises InvalidRequestError naming what is wrong."""
+    check_keys(body, _CONVERSE_KEYS, "the body")
+    converse = {
+        name: _decoded_member(name, value, name)
+        for name, value in body.items()
+        if value is not None
+    }
+    as_filled_list(converse.get("messages"), "messages")
+    inference = dict(as_object(converse.pop("inferenceConfig", {}), "inferenceConfig"))
+    asked = inference.pop("maxTokens", None)
+    if inference:
+        converse["inferenceConfig"] = inference
+    return ChatCall(
+        model=model,
+        body=converse,
+        max_tokens=None if asked is None else as_count(asked, "inferenceConfig.maxTokens"),
+        dialect=CONVERSE,
+    )
+
+
+def parse_count(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The `input` of a CountTokens request: `converse`, or `invokeModel` with its body as bytes."""
+    check_keys(body, ("input",), "the body")
+    given = as_object(body.get("input"), "input")
+    if given.keys() == {"converse"}:
+        converse = as_object(given["converse"], "input.converse")
+        check_keys(converse, _COUNTED_KEYS, "input.converse")
+        return {"converse": _decoded(converse, "input.converse")}
+    if given.keys() == {"invokeModel"}:
+        native = as_object(given["invokeModel"], "input.invokeModel")
+        check_keys(native, ("body",), "input.invokeModel")
+        data = base64_bytes(native.get("body"), "input.invokeModel.body")
+        return {"invokeModel": {"body": data}}
+    raise InvalidRequestError("input allows exactly one of converse and invokeModel")
+
+
+def converse_body(document: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """A Converse response as JSON."""
+    return _encoded(document)
+
+
+def stream_event(event: Mapping[str, Any]) -> bytes:
+    """One event of ConverseStream, or one chunk of a native stream, as a frame."""
+    ((kind, payload),) = event.items()
+    return eventstream.event(kind, _encoded(payload))
+
+
+def stream_metadata(metadata: Mapping[str, Any], receipt: Mapping[str, Any]) -> bytes:
+    """The last event of ConverseStream with what the call cost; the SDK passes over the receipt."""
+    return eventstream.event("metadata", {**_encoded(metadata), "tollgate": dict(receipt)})
+
+
+def _decoded(value: object, place: str) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return [_decoded(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    if "s3Location" in value:
+        raise InvalidRequestError(
+            f"{place}.s3Location is not allowed: the gateway would read it with its own rights; "
+            "send the bytes"
+        )
+    return {name: _decoded_member(name, item, f"{place}.{name}") for name, item in value.items()}
+
+
+def _decoded_member(name: str, item: object, place: str) -> Any:  # noqa: ANN401 - JSON
+    if name in _OPAQUE:
+        return item
+    if name in _BLOBS:
+        return base64_bytes(item, place)
+    return _decoded(item, place)
+
+
+def _encoded(value: object) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, list):
+        return [_encoded(item) for item in value]
+    if isinstance(value, dict):
+        return {name: item if name in _OPAQUE else _encoded(item) for name, item in value.items()}
+    return value
+
+
+def parse_native(body: bytes) -> dict[str, Any]:
+    """The JSON object of an InvokeModel body. Raises InvalidRequestError, quoting nothing."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError("the body is not valid JSON") from error
+    return as_object(document, "the body")
