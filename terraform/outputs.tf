@@ -42,6 +42,14 @@ output "kms_key_arn" {
   value       = aws_kms_key.this.arn
 }
 
+output "operator_role_arns" {
+  description = "ARNs of the roles for people, by `operator` and `tenant_admin`; null where there is no such role."
+  value = {
+    operator     = one(module.operator_roles[*].operator_role_arn)
+    tenant_admin = one(module.operator_roles[*].tenant_admin_role_arn)
+  }
+}
+
 output "rest_api_id" {
   description = "Id of the REST API."
   value       = module.gateway.rest_api_id

@@ -110,6 +110,23 @@ variable "log_retention_days" {
   nullable    = false
 }
 
+variable "operator_roles" {
+  description = "ARNs of the IAM roles and users that may assume the role for operators, and the role for administrators of single tenants (each for the tenant that the principal's tag `tenant` names); null makes neither role."
+  type = object({
+    operator_principals     = optional(list(string), [])
+    tenant_admin_principals = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition = alltrue([
+      for arn in flatten(var.operator_roles == null ? [] : values(var.operator_roles)) :
+      can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$", arn))
+    ])
+    error_message = "operator_roles: got ${join(", ", flatten(var.operator_roles == null ? [] : values(var.operator_roles)))}; allowed: ARNs of IAM roles and users, neither whole accounts nor wildcards."
+  }
+}
+
 variable "payload_retention_days" {
   description = "Days that the request of a streamed job is kept."
   type        = number
