@@ -320,26 +320,9 @@ locals {
     )
   }
 
-  # Profiles and models of the tenants' own are called by their ARNs.
-  _tenant_models = sort(distinct(flatten([
-    for tenant in module.tenant_files.tenants_by_id : keys(tenant.policy.model_arns)
-  ])))
-
-  _tenant_model_actions = {
-    invoke = ["bedrock:InvokeModel"]
-    stream = ["bedrock:InvokeModelWithResponseStream"]
-  }
-
   _statements = {
     for name, function in local.functions : name => concat(
       function.statements,
-      [
-        for caller, actions in local._tenant_model_actions : {
-          sid       = "CallTenantModels"
-          actions   = actions
-          resources = local._tenant_models
-        } if caller == name && length(local._tenant_models) > 0
-      ],
       [for statement in try(local._with_invocation_logs[name].statements, []) : statement if var.invocation_logs != null],
       [for statement in local._decrypt_invocation_logs : statement if name == "sweep"],
     )

@@ -33,8 +33,13 @@ output "jobs_queue_url" {
 }
 
 output "key_parameter_names" {
-  description = "By tenant and `<app>/<key name>`: the SSM parameter with the key."
+  description = "By tenant and `<app>/<key name>`: the SSM parameter with the key; empty with another key_store."
   value       = { for tenant_id, tenant in module.tenant : tenant_id => tenant.parameter_names_by_key }
+}
+
+output "key_secret_names" {
+  description = "By tenant and `<app>/<key name>`: the Secrets Manager secret with the key; empty with another key_store."
+  value       = { for tenant_id, tenant in module.tenant : tenant_id => tenant.secret_names_by_key }
 }
 
 output "kms_key_arn" {
@@ -68,4 +73,9 @@ output "table_names" {
     tenants  = module.metering.tenants_table_name
     usage    = module.metering.usage_table_name
   }
+}
+
+output "tier_usage_plan_ids" {
+  description = "Usage plans by tier; empty with one plan per tenant."
+  value       = { for tier, plan in module.tier_usage_plan : tier => plan.id }
 }

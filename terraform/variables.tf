@@ -1,3 +1,10 @@
+variable "activate_cost_allocation_tags" {
+  description = "Whether to activate the inference profiles' tags (app, cost_center, tenant, tollgate-unit) for cost allocation. For one deployment of a payer account only, and from a day after the first profile on: AWS takes up to 24 hours to know a tag."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "allowed_account_ids" {
   description = "AWS accounts that this environment may be applied to; empty allows any."
   type        = list(string)
@@ -64,6 +71,18 @@ variable "force_destroy" {
   nullable    = false
 }
 
+variable "inference_profile_quota" {
+  description = "Inference profiles that AWS allows in the account and region; what a plan may ask for at most."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.inference_profile_quota >= 0 && floor(var.inference_profile_quota) == var.inference_profile_quota
+    error_message = "inference_profile_quota: got ${var.inference_profile_quota}; allowed: a whole number from 0."
+  }
+}
+
 variable "invocation_logs" {
   description = "Bucket and key prefix that Bedrock delivers this region's model invocation logs to, the key they are encrypted with, and the minutes after a hold's end in which a log may still come; null means that there are none. With them, calls whose caller died are booked exactly."
   type = object({
@@ -82,6 +101,18 @@ variable "invocation_logs" {
   validation {
     condition     = var.invocation_logs == null || try(var.invocation_logs.grace_minutes >= 5 && floor(var.invocation_logs.grace_minutes) == var.invocation_logs.grace_minutes, false)
     error_message = "invocation_logs.grace_minutes: got ${try(var.invocation_logs.grace_minutes, "null")}; allowed: a whole number of 5 or more."
+  }
+}
+
+variable "key_store" {
+  description = "Where the values of API keys lie: `ssm` (SecureString parameters) or `secrets_manager`, which keep them in the state, too; or `external`: `make keys` issues keys outside Terraform."
+  type        = string
+  default     = "ssm"
+  nullable    = false
+
+  validation {
+    condition     = contains(["ssm", "secrets_manager", "external"], var.key_store)
+    error_message = "key_store: got \"${var.key_store}\"; allowed: \"ssm\", \"secrets_manager\" or \"external\"."
   }
 }
 
@@ -190,7 +221,7 @@ variable "reserved_concurrency_by_function" {
 }
 
 variable "tags" {
-  description = "Tags of every resource, besides Environment, ManagedBy and Project."
+  description = "Tags of every resource, besides Environment, ManagedBy, Project and tollgate-unit."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -230,5 +261,35 @@ variable "tiers" {
   validation {
     condition     = length(var.tiers) > 0
     error_message = "tiers: got none; at least one tier is required, because every tenant names one."
+  }
+}
+
+variable "usage_plan_quota" {
+  description = "Usage plans that AWS allows in the account and region; what a plan may ask for at most."
+  type        = number
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.usage_plan_quota >= 0 && floor(var.usage_plan_quota) == var.usage_plan_quota
+    error_message = "usage_plan_quota: got ${var.usage_plan_quota}; allowed: a whole number from 0."
+  }
+}
+
+variable "usage_plans" {
+  description = "The outer fences: one usage plan per `tenant` or per `tier`, and narrower throttles of single methods by `<path>/<METHOD>`, such as `/invoke_model/POST`, for each key."
+  type = object({
+    per = optional(string, "tenant")
+    methods = optional(map(object({
+      rate_limit  = number
+      burst_limit = number
+    })), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["tenant", "tier"], var.usage_plans.per)
+    error_message = "usage_plans.per: got \"${var.usage_plans.per}\"; allowed: \"tenant\" or \"tier\"."
   }
 }

@@ -1,17 +1,32 @@
-# scripts/tenants.py builds the same items for the local stack, byte for byte: `jsonencode`
-# sorts the keys of every object and writes no spaces.
+locals {
+  # The file's policy and what only AWS knows: ARNs. scripts/tenants.py builds the same document.
+  _document = merge(var.policy, {
+    kms_key_arn = one(aws_kms_key.this[*].arn)
+    apps = {
+      for app_id, app in var.policy.apps : app_id => merge(app, {
+        inference_profiles = {
+          for name, profile in local._profiles_by_app[app_id] : name => merge(profile, {
+            arn = aws_bedrock_inference_profile.this["${app_id}/${name}"].arn
+          })
+        }
+      })
+    }
+  })
+}
+
+# `jsonencode` sorts the keys of every object and writes no spaces.
 resource "aws_dynamodb_table_item" "policy" {
   table_name = var.tenants_table_name
   hash_key   = "pk"
 
   item = jsonencode({
     pk       = { S = "TENANT#${var.tenant_id}" }
-    document = { S = jsonencode(var.policy) }
+    document = { S = jsonencode(local._document) }
   })
 }
 
 resource "aws_dynamodb_table_item" "key" {
-  for_each = var.keys
+  for_each = local._keys
 
   table_name = var.tenants_table_name
   hash_key   = "pk"
@@ -26,4 +41,33 @@ resource "aws_dynamodb_table_item" "key" {
     status    = { S = each.value.status }
     expires   = { S = each.value.expires }
   })
+}
+
+# What reports join to usage rows by tenant_id: facts about a tenant that no usage row has.
+resource "aws_s3_object" "dimension" {
+  bucket       = var.lake_bucket_name
+  key          = "tenants/${var.tenant_id}.json"
+  content_type = "application/json"
+  kms_key_id   = var.kms_key_arn
+
+  # One line: the table's reader takes each line for a row.
+  content = "${jsonencode({
+    tenant_id   = var.tenant_id
+    name        = var.policy.name
+    kind        = var.policy.kind
+    cost_center = var.policy.cost_center
+    tier        = var.policy.tier
+    status      = var.policy.status
+    isolation   = var.policy.isolation
+    account_id  = local.is_silo ? split(":", var.policy.silo.role_arn)[4] : var.account_id
+    markup      = var.policy.markup
+    tags        = var.policy.tags
+  })}\n"
+
+  # An object takes ten tags at most, and a deployment may have more defaults than that.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 }

@@ -228,22 +228,20 @@ run "tenant_models" {
   }
 
   assert {
-    condition = jsonencode([
-      for statement in concat(local._statements["invoke"], local._statements["stream"]) : [statement.actions, statement.resources] if statement.sid == "CallTenantModels"
-      ]) == jsonencode([
-      for action in ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"] : [[action], [
-        "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123def456",
-        "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/xyz789abc123",
-      ]]
-    ])
-    error_message = "The tenants' own profiles and models are called, and no others of the account."
+    condition = { for name, characters in local._tenant_policy_characters : name => characters > 0 } == { invoke = true, stream = true } && {
+      for name, role in local._caller_roles : name => [role.role_name, role.actions]
+      } == {
+      invoke = ["tollgate-test-invoke", ["bedrock:InvokeModel"]]
+      stream = ["tollgate-test-stream", ["bedrock:InvokeModelWithResponseStream"]]
+    }
+    error_message = "The functions that call models get a policy for a tenant's own."
   }
 
   assert {
     condition = alltrue([
-      for name, statements in local._statements : length(statements) == length(local.functions[name].statements) if name != "invoke" && name != "stream"
+      for name, statements in local._statements : length(jsonencode(statements)) < local._own_role_policy_reserve
     ])
-    error_message = "Functions that call no model get none."
+    error_message = "A role's own policy leaves the tenants their share of what IAM allows."
   }
 }
 
@@ -256,6 +254,140 @@ run "no_tenants" {
     condition     = length(output.key_parameter_names) == 0
     error_message = "A deployment may start without tenants."
   }
+}
+
+run "plans_per_tenant" {
+  assert {
+    condition     = local._usage_plan_count == 2 && length(output.tier_usage_plan_ids) == 0 && length(distinct(keys(module.tenant))) == 2
+    error_message = "Every tenant has a usage plan of its own."
+  }
+}
+
+run "plans_per_tier" {
+  variables {
+    tenants_dir = "tests/fixtures/tiers"
+    usage_plans = { per = "tier", methods = { "/invoke_model/POST" = { rate_limit = 5, burst_limit = 10 } } }
+  }
+
+  assert {
+    condition     = keys(output.tier_usage_plan_ids) == ["pro"]
+    error_message = "Every tier has a usage plan, whether a tenant is in it or not."
+  }
+
+  assert {
+    condition     = local._is_in_tier_plan == { acme = true, globex = false, hooli = true } && local._usage_plan_count == 2
+    error_message = "A tenant with higher limits than its tier's has a plan of its own; an offboarded one has none."
+  }
+
+  assert {
+    condition     = module.tenant["initech"].usage_plan_id == null && length(module.tenant["initech"].api_key_ids_by_key) == 0
+    error_message = "An offboarded tenant has no key."
+  }
+}
+
+run "keys_in_secrets_manager" {
+  variables {
+    key_store = "secrets_manager"
+  }
+
+  assert {
+    condition     = keys(output.key_secret_names["acme"]) == ["web/old", "web/primary"] && length(output.key_parameter_names["acme"]) == 0
+    error_message = "Each key lies in the store that was chosen."
+  }
+}
+
+run "keys_outside_terraform" {
+  variables {
+    key_store = "external"
+  }
+
+  assert {
+    condition     = length(output.key_secret_names["acme"]) + length(output.key_parameter_names["acme"]) + length(module.tenant["acme"].api_key_ids_by_key) == 0
+    error_message = "Terraform makes no key."
+  }
+}
+
+run "cost_allocation_tags" {
+  variables {
+    activate_cost_allocation_tags = true
+  }
+
+  assert {
+    condition     = { for key, tag in aws_ce_cost_allocation_tag.this : key => tag.status } == { app = "Active", cost_center = "Active", tenant = "Active", "tollgate-unit" = "Active" }
+    error_message = "The tags of inference profiles are activated."
+  }
+}
+
+run "cost_allocation_tags_are_off" {
+  assert {
+    condition     = length(aws_ce_cost_allocation_tag.this) == 0
+    error_message = "Tags of the payer account are touched only where that is asked for."
+  }
+}
+
+run "rejects_more_usage_plans_than_aws_allows" {
+  command = plan
+
+  variables {
+    usage_plan_quota = 1
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
+}
+
+run "rejects_more_inference_profiles_than_aws_allows" {
+  command = plan
+
+  variables {
+    tenants_dir             = "tests/fixtures/profiles"
+    inference_profile_quota = 1
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
+}
+
+run "inference_profiles_within_the_quota" {
+  command = plan
+
+  variables {
+    tenants_dir             = "tests/fixtures/profiles"
+    inference_profile_quota = 2
+  }
+
+  assert {
+    condition     = local._inference_profile_names == tolist(["tollgate-test-acme-web-lite", "tollgate-test-acme-web-pro"])
+    error_message = "Every profile of a file is made."
+  }
+}
+
+run "rejects_two_profiles_of_one_name" {
+  command = plan
+
+  variables {
+    tenants_dir = "tests/fixtures/equal_profiles"
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
+}
+
+run "rejects_more_models_than_a_role_has_room_for" {
+  command = plan
+
+  variables {
+    tenants_dir = "tests/fixtures/too_many_models"
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
+}
+
+run "rejects_methods_that_the_api_has_not" {
+  command = plan
+
+  variables {
+    usage_plans = { methods = { "/invoke_model/PUT" = { rate_limit = 5, burst_limit = 10 } } }
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
 }
 
 run "rejects_missing_artifacts" {
@@ -274,22 +406,30 @@ run "rejects_values_out_of_range" {
   variables {
     allowed_account_ids              = ["1234"]
     environment                      = "Test"
+    inference_profile_quota          = -1
+    key_store                        = "vault"
     kms_deletion_window_days         = 6
     permissions_boundary_arn         = "boundary"
     prefix                           = "T"
     region                           = "Virginia"
     reserved_concurrency_by_function = { converse = 1 }
     tiers                            = {}
+    usage_plan_quota                 = 0.5
+    usage_plans                      = { per = "app" }
   }
 
   expect_failures = [
     var.allowed_account_ids,
     var.environment,
+    var.inference_profile_quota,
+    var.key_store,
     var.kms_deletion_window_days,
     var.permissions_boundary_arn,
     var.prefix,
     var.region,
     var.reserved_concurrency_by_function,
     var.tiers,
+    var.usage_plan_quota,
+    var.usage_plans,
   ]
 }

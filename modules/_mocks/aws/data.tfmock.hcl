@@ -25,3 +25,17 @@ mock_resource "aws_s3_bucket" {
     id  = "mock"
   }
 }
+
+mock_resource "aws_bedrock_inference_profile" {
+  defaults = {
+    arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123def456"
+    id  = "abc123def456"
+  }
+}
+
+mock_resource "aws_secretsmanager_secret" {
+  defaults = {
+    arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:mock-AbCdEf"
+    id  = "arn:aws:secretsmanager:us-east-1:111122223333:secret:mock-AbCdEf"
+  }
+}

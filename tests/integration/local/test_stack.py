@@ -248,11 +248,11 @@ def hcl_number(path: str, name: str) -> int:
 
 
 def test_constants_are_those_of_terraform() -> None:
-    tenant = "modules/tenant/usage_plan.tf"
+    fence = "modules/usage_plan/usage_plan.tf"
     queue = "modules/streaming/queue.tf"
-    assert hcl_number(tenant, "max_burst") == provision.MAX_BURST
+    assert hcl_number(fence, "max_burst") == provision.MAX_BURST
     assert (
-        hcl_number(tenant, "http_requests_per_model_call") == provision.HTTP_REQUESTS_PER_MODEL_CALL
+        hcl_number(fence, "http_requests_per_model_call") == provision.HTTP_REQUESTS_PER_MODEL_CALL
     )
     assert hcl_number(queue, "visibility_timeout_seconds") == provision.VISIBILITY_SECONDS
     assert hcl_number(queue, "max_receive_count") == provision.MAX_RECEIVES

@@ -14,28 +14,39 @@ module "tenant" {
   source = "../.."
 
   prefix             = "tollgate-dev"
+  account_id         = "111122223333"
+  region             = "us-east-1"
   tenant_id          = "acme"
   tenants_table_name = "tollgate-dev-tenants"
+  lake_bucket_name   = "tollgate-dev-lake-111122223333"
   rest_api_id        = "abcde12345"
   stage_name         = "v1"
   kms_key_arn        = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
 
   policy = {
-    schema_version = 1
-    tenant_id      = "acme"
-    name           = "Acme Search"
-    kind           = "team"
-    cost_center    = "CC-1001"
-    tier           = "pro"
-    status         = "active"
-    models         = ["amazon.nova-*"]
-    tags           = {}
-    budget         = { month_usd = "500", day_usd = null, mode = "hard" }
-    max_tokens     = { default = 1024, maximum = null, clamp = false, count = "bytes" }
-    shards         = 1
-    model_arns     = {}
-    prices         = {}
-    unpriced       = null
+    schema_version    = 1
+    tenant_id         = "acme"
+    name              = "Acme Search"
+    kind              = "team"
+    cost_center       = "CC-1001"
+    tier              = "pro"
+    status            = "active"
+    isolation         = "pool"
+    silo              = null
+    models            = ["amazon.nova-*"]
+    deny_models       = []
+    tags              = { Division = "retail" }
+    markup            = "1.20"
+    guardrail         = null
+    alert_thresholds  = [50, 80, 100]
+    retention_minutes = 1440
+    own_kms_key       = false
+    budget            = { month_usd = "500", day_usd = null, mode = "hard" }
+    max_tokens        = { default = 1024, maximum = null, clamp = false, count = "bytes" }
+    shards            = 1
+    model_arns        = {}
+    prices            = {}
+    unpriced          = null
 
     limits = {
       requests_per_minute = 600
@@ -55,6 +66,10 @@ module "tenant" {
           requests_per_day    = null
           tokens_per_minute   = null
           concurrent_requests = null
+        }
+
+        inference_profiles = {
+          nova-lite = { model = "amazon.nova-lite-v1:0", description = "Answers of the search page", tags = { CreatedBy = "search" } }
         }
       }
     }

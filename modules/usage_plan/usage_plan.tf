@@ -7,27 +7,32 @@ locals {
   # API Gateway's own ceiling of a burst; the account may have a lower one.
   max_burst = 5000
 
-  _requests_per_minute = var.policy.limits.requests_per_minute
-  _requests_per_day    = var.policy.limits.requests_per_day
-
-  throttle = var.throttle != null ? var.throttle : local._requests_per_minute == null ? null : {
-    rate_limit  = ceil(local._requests_per_minute * local.http_requests_per_model_call / 60)
-    burst_limit = min(local._requests_per_minute * local.http_requests_per_model_call, local.max_burst)
+  throttle = var.limits.requests_per_minute == null ? null : {
+    rate_limit  = ceil(var.limits.requests_per_minute * local.http_requests_per_model_call / 60)
+    burst_limit = min(var.limits.requests_per_minute * local.http_requests_per_model_call, local.max_burst)
   }
   # A quota is a 32-bit number for API Gateway.
-  quota = var.quota_requests_per_day != null ? var.quota_requests_per_day : (
-    local._requests_per_day == null ? null : min(local._requests_per_day * local.http_requests_per_model_call, 2147483647)
-  )
+  quota = var.limits.requests_per_day == null ? null : min(var.limits.requests_per_day * local.http_requests_per_model_call, 2147483647)
 }
 
 resource "aws_api_gateway_usage_plan" "this" {
-  name        = "${var.prefix}-${var.tenant_id}"
-  description = "Outer fence of tenant ${var.tenant_id}; its real limits are in the ledger."
+  name        = var.name
+  description = var.description
   tags        = var.tags
 
   api_stages {
     api_id = var.rest_api_id
     stage  = var.stage_name
+
+    dynamic "throttle" {
+      for_each = var.methods
+
+      content {
+        path        = throttle.key
+        rate_limit  = throttle.value.rate_limit
+        burst_limit = throttle.value.burst_limit
+      }
+    }
   }
 
   dynamic "throttle_settings" {

@@ -1,0 +1,4 @@
+output "id" {
+  description = "Id of the usage plan."
+  value       = aws_api_gateway_usage_plan.this.id
+}
