@@ -317,6 +317,8 @@ locals {
     for name, function in local.functions : name => merge(
       function.environment,
       { for key, value in try(local._with_invocation_logs[name].environment, {}) : key => value if var.invocation_logs != null },
+      # The SDK looks for a service's address under this name.
+      { for service, url in var.endpoint_urls : "AWS_ENDPOINT_URL_${upper(replace(service, "-", "_"))}" => url },
     )
   }
 
@@ -363,6 +365,7 @@ module "function" {
   reserved_concurrency     = lookup(var.reserved_concurrency_by_function, each.key, null)
   kms_key_arn              = aws_kms_key.this.arn
   log_retention_days       = var.log_retention_days
+  network                  = module.network.function_network
   permissions_boundary_arn = var.permissions_boundary_arn
 
   depends_on = [terraform_data.artifacts]

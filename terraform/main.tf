@@ -52,6 +52,12 @@ module "gateway" {
   stage_name                  = var.api.stage_name
   throttle                    = var.api.throttle
 
+  endpoint = {
+    type             = var.api.endpoint_type
+    allowed_cidrs    = var.api.allowed_cidrs
+    vpc_endpoint_ids = concat(var.api.vpc_endpoint_ids, module.network.api_endpoint_ids)
+  }
+
   functions = {
     for name, function in module.function : name => {
       invoke_arn = function.invoke_arn

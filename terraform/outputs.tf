@@ -75,6 +75,16 @@ output "table_names" {
   }
 }
 
+output "vpc_endpoint_ids" {
+  description = "VPC endpoints of the functions by service; empty in public mode."
+  value       = module.network.endpoint_ids
+}
+
+output "vpc_id" {
+  description = "VPC that the functions run in; null in public mode."
+  value       = module.network.vpc_id
+}
+
 output "tier_usage_plan_ids" {
   description = "Usage plans by tier; empty with one plan per tenant."
   value       = { for tier, plan in module.tier_usage_plan : tier => plan.id }

@@ -18,18 +18,31 @@ variable "allowed_account_ids" {
 }
 
 variable "api" {
-  description = "The REST API: its stage, the seconds that a key's verdict is remembered, requests per second over all tenants, and whether to set the account's role for API Gateway's logs."
+  description = "The REST API: its stage, the seconds that a key's verdict is remembered, requests per second over all tenants, whether to set the account's role for API Gateway's logs, and how it is reached: REGIONAL or PRIVATE, from which CIDR blocks (none means all), and for PRIVATE through which VPC endpoints (none means one that is made in the network)."
   type = object({
+    allowed_cidrs               = optional(list(string), [])
     authorizer_cache_seconds    = optional(number, 60)
+    endpoint_type               = optional(string, "REGIONAL")
     manage_account_logging_role = optional(bool, false)
     stage_name                  = optional(string, "v1")
     throttle = optional(object({
       burst_limit = optional(number, 500)
       rate_limit  = optional(number, 250)
     }), {})
+    vpc_endpoint_ids = optional(list(string), [])
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = var.api.endpoint_type != "PRIVATE" || length(var.api.vpc_endpoint_ids) > 0 || var.network.mode == "private"
+    error_message = "api.endpoint_type: got PRIVATE without api.vpc_endpoint_ids in a public network; allowed: with either the ids of execute-api endpoints or network = { mode = \"private\" }."
+  }
+
+  validation {
+    condition     = var.api.endpoint_type != "PRIVATE" || length(concat(var.api.vpc_endpoint_ids, var.api.allowed_cidrs)) > 0 || var.network.existing == null
+    error_message = "api.allowed_cidrs: got none for a private API in an existing VPC; allowed: the CIDR blocks of its clients, whom the endpoint lets in."
+  }
 }
 
 variable "artifact_dir" {
@@ -51,6 +64,26 @@ variable "deletion_protection" {
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "endpoint_urls" {
+  description = "Addresses to call services at instead of their own, such as FIPS endpoints or VPC endpoints without private names, by service."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for service in keys(var.endpoint_urls) :
+      contains(["bedrock", "bedrock-runtime", "dynamodb", "kms", "s3", "sqs", "sts"], service)
+    ])
+    error_message = "endpoint_urls: got ${join(", ", keys(var.endpoint_urls))}; allowed: bedrock, bedrock-runtime, dynamodb, kms, s3, sqs, sts, which functions call."
+  }
+
+  validation {
+    condition     = alltrue([for url in values(var.endpoint_urls) : can(regex("^https://[a-z0-9.-]+(:[0-9]+)?$", url)) && !strcontains(url, "bedrock-mantle")])
+    error_message = "endpoint_urls: got ${join(", ", values(var.endpoint_urls))}; allowed: https://<host>, but not that of bedrock-mantle, whose calls are not metered."
+  }
 }
 
 variable "environment" {
@@ -155,6 +188,32 @@ variable "operator_roles" {
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$", arn))
     ])
     error_message = "operator_roles: got ${join(", ", flatten(var.operator_roles == null ? [] : values(var.operator_roles)))}; allowed: ARNs of IAM roles and users, neither whole accounts nor wildcards."
+  }
+}
+
+variable "network" {
+  description = "public: functions call AWS over its public endpoints, and nothing is made. private: they run in subnets that reach AWS through VPC endpoints only; in an own VPC of the given block and zones, or in an existing one. `interface_endpoints` picks those to make; null makes one for each service that functions call."
+  type = object({
+    mode               = optional(string, "public")
+    api_private_dns    = optional(bool, true)
+    availability_zones = optional(list(string))
+    existing = optional(object({
+      vpc_id          = string
+      subnet_ids      = list(string)
+      route_table_ids = optional(list(string), [])
+      prefix_list_ids = optional(list(string), [])
+      endpoint_cidrs  = optional(list(string), [])
+    }))
+    flow_log_traffic    = optional(string, "ALL")
+    interface_endpoints = optional(set(string))
+    vpc_cidr            = optional(string, "10.64.0.0/20")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(coalesce(var.network.interface_endpoints, []), local._interface_endpoints)) == 0
+    error_message = "network.interface_endpoints: got ${join(", ", coalesce(var.network.interface_endpoints, []))}; allowed: ${join(", ", local._interface_endpoints)}, which functions call. `execute-api` follows from api.endpoint_type."
   }
 }
 
