@@ -23,6 +23,21 @@ Response = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedResponse:
+    """An answer whose body is written while it is made.
+
+    `produce` gets a function that takes pieces of the body. It runs to its end even when the
+    client is gone, and tells of a failure after the first piece in the body itself. `keep_alive`
+    is sent when nothing came for a while; empty where the body has no room for it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    produce: Callable[[Callable[[bytes], None]], None]
+    keep_alive: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request behind the authorizer. Header names are lower case.
 

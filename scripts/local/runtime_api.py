@@ -1,0 +1,310 @@
+"""Lambda's Runtime API and the part of API Gateway that streams, for functions that need both.
+
+`RuntimeApi` keeps environments of one function: threads that run the same loop as in AWS
+(`tollgate.streaming`), each answering one invocation at a time. `invoke` hands an event to a free
+environment, or to a new one, and returns as soon as status and headers are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from scripts.local.lambda_runtime import (
+    MAX_PAYLOAD_BYTES,
+    TIMEOUT_SECONDS,
+    FunctionError,
+    PayloadTooLargeError,
+)
+from scripts.local.lifecycle import Startable
+from scripts.local.ministack import ACCOUNT_ID, REGION
+from tollgate import streaming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from scripts.local.lambda_runtime import Handler
+
+_PREFIX = "/2018-06-01/runtime"
+_PRELUDE_END = b"\x00" * 8
+_GONE = 410
+# Pieces between the function and a slow client, as API Gateway's own buffer is small.
+_WAITING_PIECES = 16
+
+
+@dataclass
+class Invocation:
+    """One event on its way through the function, and the answer as it comes.
+
+    `status` and `headers` are there once `invoke` has returned.
+    """
+
+    event: bytes
+    deadline: float
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    _pieces: queue.Queue[bytes | FunctionError | None] = field(
+        default_factory=lambda: queue.Queue(_WAITING_PIECES)
+    )
+    _begun: queue.Queue[FunctionError | None] = field(default_factory=queue.Queue)
+    _abandoned: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self) -> None:
+        """Wait for status and headers. Raises FunctionError when there will be none."""
+        try:
+            failure = self._begun.get(timeout=max(self.deadline - time.time(), 0))
+        except queue.Empty:
+            failure = FunctionError("timed out")
+        if failure is not None:
+            raise failure
+
+    def body(self) -> Iterator[bytes]:
+        """The pieces of the body. Raises FunctionError when the function breaks it off."""
+        while (piece := self._pieces.get()) is not None:
+            if isinstance(piece, FunctionError):
+                raise piece
+            yield piece
+
+    def abandon(self) -> None:
+        """Read no further: the client is gone."""
+        self._abandoned.set()
+
+    def begin(self, prelude: Mapping[str, Any]) -> None:
+        """Take status and headers from the function."""
+        self.status = int(prelude["statusCode"])
+        self.headers = prelude.get("headers") or {}
+        self._begun.put(None)
+
+    def take(self, piece: bytes | FunctionError | None) -> bool:
+        """Take a piece, a failure or the end from the function; False when nobody reads on."""
+        while not self._abandoned.is_set():
+            try:
+                self._pieces.put(piece, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def fail(self, failure: FunctionError) -> None:
+        """Take the failure of a function that has sent nothing."""
+        self._begun.put(failure)
+
+
+class RuntimeApi(Startable):
+    """The server and the environments of one function; use it as a context manager.
+
+    Args:
+        name: the function's short name, for example `converse`.
+        handler: its handler; None where the environments are processes of somebody else.
+        prefix: prefix of the function's name in AWS.
+        keep_alive_seconds: pause after which an answer's keep-alive is sent.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handler: Handler | None,
+        *,
+        prefix: str = "tollgate-local",
+        keep_alive_seconds: float = streaming.KEEP_ALIVE_SECONDS,
+    ) -> None:
+        self._name = name
+        self._handler = handler
+        self._function_name = f"{prefix}-{name}"
+        self._keep_alive_seconds = keep_alive_seconds
+        self._waiting: queue.Queue[Invocation | None] = queue.Queue()
+        self._running: dict[str, Invocation] = {}
+        self._lock = threading.Lock()
+        # Environments that wait, less events that wait for one.
+        self._free = 0
+        self.environments = 0
+        self._server = _Server(("127.0.0.1", 0), self)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+
+    @property
+    def address(self) -> str:
+        """Host and port, as AWS_LAMBDA_RUNTIME_API has them."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> None:
+        """Serve in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send the environments home and stop serving."""
+        self._waiting.put(None)
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def invoke(self, event: Mapping[str, object]) -> Invocation:
+        """Hand an event to an environment; returns once status and headers are there.
+
+        Raises:
+            PayloadTooLargeError: the event does not fit.
+            FunctionError: the function failed before it answered.
+        """
+        payload = json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise PayloadTooLargeError(f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")
+        invocation = Invocation(payload, time.time() + TIMEOUT_SECONDS[self._name])
+        with self._lock:
+            self._running[invocation.request_id] = invocation
+            all_are_busy = self._free <= 0
+            self._free -= 1
+        if all_are_busy and self._handler is not None:
+            self._add_environment(self._handler)
+        self._waiting.put(invocation)
+        invocation.wait()
+        return invocation
+
+    def next(self) -> Invocation | None:
+        """The next invocation for an environment; None when it is to end."""
+        with self._lock:
+            self._free += 1
+        invocation = self._waiting.get()
+        if invocation is None:
+            # For the next environment that asks.
+            self._waiting.put(None)
+        return invocation
+
+    def take(self, request_id: str) -> Invocation | None:
+        """The invocation that an environment answers now; an id is good for one answer."""
+        with self._lock:
+            return self._running.pop(request_id, None)
+
+    def arn(self) -> str:
+        """The function's ARN."""
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self._function_name}"
+
+    def _add_environment(self, handler: Handler) -> None:
+        self.environments += 1
+        runtime = streaming.Runtime(
+            self.address,
+            handler,
+            function_name=self._function_name,
+            memory_mb="512",
+            keep_alive_seconds=self._keep_alive_seconds,
+        )
+
+        def run() -> None:
+            # The server may stop while an environment still works.
+            with contextlib.suppress(OSError, HTTPException):
+                runtime.run()
+
+        threading.Thread(target=run, name=f"{self._name} environment", daemon=True).start()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], api: RuntimeApi) -> None:
+        self.api = api
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        # An environment that goes away in the middle is part of what is tested here.
+        pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the base class names it
+        """`invocation/next`."""
+        invocation = self.server.api.next()
+        if invocation is None:
+            self._reply(_GONE)
+            return
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(round(invocation.deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": self.server.api.arn(),
+        }
+        self._reply(200, invocation.event, headers)
+
+    def do_POST(self) -> None:  # noqa: N802 - the base class names it
+        """`invocation/<id>/response` and `invocation/<id>/error`."""
+        *_, request_id, kind = self.path.removeprefix(_PREFIX).split("/")
+        invocation = self.server.api.take(request_id)
+        if invocation is None:
+            self._reply(403)
+            return
+        if kind == "error":
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            invocation.fail(FunctionError(document["errorType"]))
+            self._reply(202)
+            return
+        if self.headers["Lambda-Runtime-Function-Response-Mode"] != "streaming":
+            invocation.fail(FunctionError("the function does not stream"))
+            self._reply(400)
+            return
+        if self._read_response(invocation):
+            self._reply(202)
+        else:
+            # As hard as a broken line: the function is to notice, and to go on all the same.
+            self.close_connection = True
+
+    def _read_response(self, invocation: Invocation) -> bool:
+        head = b""
+        while _PRELUDE_END not in head:
+            chunk = self._chunk()
+            if not chunk:
+                invocation.fail(FunctionError("the function sent no prelude"))
+                return True
+            head += chunk
+        prelude, _, rest = head.partition(_PRELUDE_END)
+        invocation.begin(json.loads(prelude))
+        piece = rest
+        while True:
+            if piece and not invocation.take(piece):
+                return False
+            piece = self._chunk()
+            if not piece:
+                break
+        trailers = self._trailers()
+        failure = trailers.get(streaming.ERROR_TYPE.lower())
+        if failure is not None:
+            invocation.take(FunctionError(failure))
+        return invocation.take(None)
+
+    def _chunk(self) -> bytes:
+        size = int(self.rfile.readline().strip() or b"0", 16)
+        data = self.rfile.read(size)
+        if size:
+            self.rfile.readline()
+        return data
+
+    def _trailers(self) -> dict[str, str]:
+        found = {}
+        while (line := self.rfile.readline().strip()) != b"":
+            name, _, value = line.decode().partition(":")
+            found[name.lower()] = value.strip()
+        return found
+
+    def _reply(
+        self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
