@@ -39,9 +39,10 @@ class Entry:
 
 
 def module_directories(repository: Path = REPOSITORY) -> list[Path]:
-    """The root module and every module with variables."""
+    """The root modules and every module with variables."""
     return [
         repository / "terraform",
+        repository / "terraform" / "tenants_only",
         *sorted(path.parent for path in repository.glob("modules/*/variables.tf")),
     ]
 

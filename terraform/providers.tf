@@ -4,9 +4,10 @@ provider "aws" {
 
   default_tags {
     tags = merge(var.tags, {
-      Environment = var.environment
-      ManagedBy   = "terraform"
-      Project     = "tollgate"
+      Environment     = var.environment
+      ManagedBy       = "terraform"
+      Project         = "tollgate"
+      "tollgate-unit" = var.prefix
     })
   }
 }

@@ -70,13 +70,21 @@ def test_everything_is_formatted() -> None:
 
 
 @pytest.mark.parametrize(
-    "directory", _cases("terraform/*.tf", "modules/*/*.tf", "modules/*/examples/*/*.tf")
+    "directory",
+    _cases(
+        "terraform/*.tf",
+        "terraform/tenants_only/*.tf",
+        "modules/*/*.tf",
+        "modules/*/examples/*/*.tf",
+    ),
 )
 def test_it_is_valid(directory: Path) -> None:
     _run(directory, "validate", "-no-color")
 
 
-@pytest.mark.parametrize("directory", _cases("terraform/*.tf", "modules/*/*.tf"))
+@pytest.mark.parametrize(
+    "directory", _cases("terraform/*.tf", "terraform/tenants_only/*.tf", "modules/*/*.tf")
+)
 def test_its_own_cases_pass(directory: Path) -> None:
     # `terraform test` succeeds when it finds nothing to run.
     assert list(directory.glob("tests/*.tftest.hcl"))

@@ -1,0 +1,14 @@
+output "key_parameter_names" {
+  description = "By tenant and `<app>/<key name>`: the SSM parameter with the key."
+  value       = { for tenant_id, tenant in module.tenant : tenant_id => tenant.parameter_names_by_key }
+}
+
+output "key_secret_names" {
+  description = "By tenant and `<app>/<key name>`: the Secrets Manager secret with the key."
+  value       = { for tenant_id, tenant in module.tenant : tenant_id => tenant.secret_names_by_key }
+}
+
+output "parent_prefix" {
+  description = "Prefix of the gateway that serves these tenants."
+  value       = local.prefix
+}
