@@ -36,6 +36,15 @@ locals {
     "arn:${local.partition}:bedrock:${var.region}:${local.account_id}:inference-profile/*",
   ]
 
+  # Inference profiles of the tenants' apps come and go with tenant files. Their tag tells those of
+  # this deployment from others in the account, so that no function's role changes with a tenant.
+  _app_profiles        = ["arn:${local.partition}:bedrock:${var.region}:${local.account_id}:application-inference-profile/*"]
+  _tagged_as_this_unit = { StringEquals = { "aws:ResourceTag/tollgate-unit" = [var.prefix] } }
+
+  # Tenants' own keys likewise: their alias tells them.
+  _tenant_keys        = ["arn:${local.partition}:kms:${var.region}:${local.account_id}:key/*"]
+  _aliased_for_tenant = { "ForAnyValue:StringLike" = { "kms:ResourceAliases" = ["alias/${var.prefix}/tenants/*"] } }
+
   # The other Bedrock endpoint is not metered here, and a policy for `bedrock:*` does not cover it.
   _deny_mantle = {
     sid       = "DenyMantle"
@@ -150,6 +159,17 @@ locals {
           resources = ["${module.streaming.payloads_bucket_arn}/*"]
         },
         {
+          sid       = "WithdrawJobs"
+          actions   = ["s3:DeleteObject"]
+          resources = ["${module.streaming.payloads_bucket_arn}/jobs/*"]
+        },
+        {
+          sid        = "UseTenantKeys"
+          actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+          resources  = local._tenant_keys
+          conditions = local._aliased_for_tenant
+        },
+        {
           sid       = "RepeatAnswers"
           actions   = ["s3:GetObject"]
           resources = ["${module.streaming.payloads_bucket_arn}/idempotency/*"]
@@ -163,6 +183,12 @@ locals {
           sid       = "CallModels"
           actions   = ["bedrock:InvokeModel"]
           resources = local._models
+        },
+        {
+          sid        = "CallAppProfiles"
+          actions    = ["bedrock:InvokeModel"]
+          resources  = local._app_profiles
+          conditions = local._tagged_as_this_unit
         },
         {
           sid       = "CountTokens"
@@ -219,14 +245,26 @@ locals {
           resources = [module.streaming.streams_table_arn]
         },
         {
-          sid       = "ReadPayloads"
-          actions   = ["s3:GetObject"]
+          sid       = "ReadAndDeleteRequests"
+          actions   = ["s3:DeleteObject", "s3:GetObject"]
           resources = ["${module.streaming.payloads_bucket_arn}/jobs/*"]
+        },
+        {
+          sid        = "UseTenantKeys"
+          actions    = ["kms:Decrypt", "kms:Encrypt"]
+          resources  = local._tenant_keys
+          conditions = local._aliased_for_tenant
         },
         {
           sid       = "CallModels"
           actions   = ["bedrock:InvokeModelWithResponseStream"]
           resources = local._models
+        },
+        {
+          sid        = "CallAppProfiles"
+          actions    = ["bedrock:InvokeModelWithResponseStream"]
+          resources  = local._app_profiles
+          conditions = local._tagged_as_this_unit
         },
         local._deny_mantle,
       ]

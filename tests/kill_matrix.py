@@ -34,7 +34,8 @@ from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.aws import from_values
-from tollgate.adapters.jobs import DynamoJobs
+from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts
+from tollgate.adapters.kms import KmsTexts
 from tollgate.clock import utc_now
 from tollgate.domain.ledger import account_tenant, is_tenant_account
 from tollgate.domain.tenants import Caller
@@ -60,7 +61,10 @@ _READS = (
     "ReceiveMessage",
 )
 _TENANT = "acme"
-_TIERS = "tiers = { pro = { budget = {}, limits = {}, max_tokens = {} } }\n"
+_SETTINGS = '''
+prefix = "tollgate-local"
+tiers  = { pro = { budget = {}, limits = {}, max_tokens = {} } }
+'''
 # `limited` has an account of its own, so that its calls hold and settle on two.
 _TENANT_FILE = """
 name        = "Acme"
@@ -209,7 +213,7 @@ class World:
     def _start(self, cleanup: ExitStack) -> None:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="tollgate-kills-")))
         (folder / "tenants").mkdir()
-        (folder / "env.tfvars").write_text(_TIERS)
+        (folder / "env.tfvars").write_text(_SETTINGS)
         (folder / "tenants" / f"{_TENANT}.tfvars").write_text(_TENANT_FILE)
         ministack = cleanup.enter_context(MiniStack())
         self._emulator = Emulator(ministack.endpoint_url)
@@ -415,8 +419,12 @@ class World:
                 yield f"{account_id} spent {account.month_spent}, its rows say {spent[owner]}"
 
     def _unfinished_jobs(self) -> Iterator[str]:
-        jobs = DynamoJobs(self.client("dynamodb"), self._environment["STREAMS_TABLE"])
-        reader = JobReader(jobs, lambda: utc_now() + timedelta(seconds=SECONDS_AHEAD))
+        database = self.client("dynamodb")
+        table = self._environment["STREAMS_TABLE"]
+        jobs = DynamoJobs(lambda _: database, table)
+        kms = self.client("kms")
+        texts = DynamoJobTexts(lambda _: database, table, KmsTexts(lambda _: kms))
+        reader = JobReader(jobs, texts, lambda: utc_now() + timedelta(seconds=SECONDS_AHEAD))
         for item in self._scan("STREAMS_TABLE"):
             if item["sk"] == "JOB":
                 _, tenant_id, job_id = item["pk"].split("#")

@@ -24,7 +24,9 @@ from scripts.local.lambda_runtime import Functions
 from scripts.local.stack import LocalStack
 from tests.contract import hcl
 from tests.fakes.usage_rows import usage_row
+from tollgate.adapters.jobs import SqsJobQueue
 from tollgate.adapters.usage import DynamoUsage
+from tollgate.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,6 +63,8 @@ def resource_name(reference: str) -> str:
             # What a local of ours names begins with an underscore; names in AWS have dashes.
             name = reference.partition(f"_{noun}_arn")[0].rpartition(".")[2]
             return name.removeprefix("_").replace("_", "-")
+    if ":kms:" in reference or reference == "${local._tenant_keys}":
+        return "tenant keys"
     return "models" if ":bedrock:" in reference else reference
 
 
@@ -69,7 +73,9 @@ def called_resource(parameters: Mapping[str, Any]) -> str:
     names = [parameters[key] for key in ("TableName", "Bucket", "QueueUrl") if key in parameters]
     for name in (*names, *parameters.get("RequestItems", ())):
         return str(name).rpartition("tollgate-local-")[2].partition("-0000")[0]
-    return "models" if "modelId" in parameters else "*"
+    if "modelId" in parameters:
+        return "models"
+    return "tenant keys" if "EncryptionContext" in parameters else "*"
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["logs off", "logs on"])
@@ -89,6 +95,9 @@ def calls(request: pytest.FixtureRequest) -> Iterator[tuple[bool, Grants]]:
             service = client.meta.service_model.service_name
             name = f"{service}:{operation}"
             made[function].add((ACTIONS.get(name, name), called_resource(parameters)))
+            if "SSEKMSKeyId" in parameters:
+                # S3 asks KMS in the caller's name.
+                made[function].add(("kms:GenerateDataKey", "tenant keys"))
         return make_call(client, operation, parameters)
 
     def name_function(functions: Functions, name: str, event: Mapping[str, object]) -> Any:  # noqa: ANN401
@@ -130,6 +139,7 @@ def exercise(stack: LocalStack) -> None:
     lose_a_job(stack, job)
     app.get(f"/v1/jobs/{job}?wait=0")
     repeat_requests(app)
+    withdraw_a_job(app)
     stack.aggregate()
 
 
@@ -140,6 +150,13 @@ def repeat_requests(app: Caller) -> None:
     assert app.chat("hello", **key).headers["x-tollgate-replayed"] == "true"
     key = {"Idempotency-Key": uuid4().hex}
     assert app.chat("[stub:error=ThrottlingException]", **key).status_code == 429
+
+
+def withdraw_a_job(app: Caller) -> None:
+    """A job whose message cannot be sent."""
+    down = UnavailableError("queue down", details={"dependency": "job queue"})
+    with patch.object(SqsJobQueue, "send", side_effect=down):
+        assert app.chat("hello", streaming="true").status_code == 503
 
 
 class Caller:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tollgate.domain.jobs import JOB_EXPIRED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from tollgate.domain.jobs import Job, JobStatus
+    from tollgate.domain.jobs import Job
 
 
 class FakeJobs:
@@ -20,7 +20,6 @@ class FakeJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, str], Job] = {}
-        self._chunks: dict[tuple[str, str], dict[int, str]] = {}
         self._lock = threading.Lock()
 
     def create(self, job: Job) -> None:
@@ -41,56 +40,59 @@ class FakeJobs:
             return claimed
 
     def abandon(self, tenant_id: str, job_id: str) -> bool:
-        return self._end(tenant_id, job_id, "failed", JOB_EXPIRED, ("queued",))
-
-    def append(
-        self,
-        tenant_id: str,
-        job_id: str,
-        index: int,
-        text: str,
-        expires_at: int,  # noqa: ARG002
-    ) -> None:
-        with self._lock:
-            self._chunks.setdefault((tenant_id, job_id), {})[index] = text
-
-    def finish(
-        self, tenant_id: str, job_id: str, status: JobStatus, result: Mapping[str, Any]
-    ) -> None:
-        self._end(tenant_id, job_id, status, result, ("queued", "running"))
-
-    def chunks(self, tenant_id: str, job_id: str, cursor: int) -> Sequence[str]:
-        with self._lock:
-            chunks = sorted(self._chunks.get((tenant_id, job_id), {}).items())
-        return [text for index, text in chunks if index >= cursor]
-
-    def _end(
-        self,
-        tenant_id: str,
-        job_id: str,
-        status: JobStatus,
-        result: Mapping[str, Any],
-        states: Sequence[str],
-    ) -> bool:
         with self._lock:
             job = self._jobs.get((tenant_id, job_id))
-            if job is None or job.status not in states:
+            if job is None or job.status != "queued":
                 return False
-            self._jobs[tenant_id, job_id] = replace(job, status=status, result=result)
+            self._jobs[tenant_id, job_id] = replace(job, status="failed", result=JOB_EXPIRED)
             return True
+
+    def finish(self, ended: Job) -> None:
+        key = ended.tenant_id, ended.job_id
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and job.status in ("queued", "running"):
+                self._jobs[key] = replace(
+                    job,
+                    status=ended.status,
+                    result=ended.result,
+                    available_until=ended.available_until,
+                )
+
+
+class FakeJobTexts:
+    """`tollgate.ports.JobTexts` in dicts; it seals nothing."""
+
+    def __init__(self) -> None:
+        self._chunks: dict[tuple[str, str], dict[int, str]] = {}
+        self._lock = threading.Lock()
+
+    def append(self, job: Job, index: int, text: str) -> None:
+        with self._lock:
+            self._chunks.setdefault((job.tenant_id, job.job_id), {})[index] = text
+
+    def chunks(self, job: Job, cursor: int) -> Sequence[str]:
+        with self._lock:
+            chunks = sorted(self._chunks.get((job.tenant_id, job.job_id), {}).items())
+        return [text for index, text in chunks if index >= cursor]
 
 
 class FakePayloads:
-    """`tollgate.ports.Payloads` in a dict."""
+    """`tollgate.ports.Payloads` in a dict; `kms_keys` are the tenants' own that were asked for."""
 
     def __init__(self) -> None:
         self.documents: dict[str, bytes] = {}
+        self.kms_keys: dict[str, str | None] = {}
 
-    def put(self, key: str, document: bytes) -> None:
+    def put(self, tenant_id: str, key: str, document: bytes, kms_key_arn: str | None) -> None:  # noqa: ARG002
         self.documents[key] = document
+        self.kms_keys[key] = kms_key_arn
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, tenant_id: str, key: str) -> bytes | None:  # noqa: ARG002
         return self.documents.get(key)
+
+    def delete(self, tenant_id: str, key: str) -> None:  # noqa: ARG002
+        self.documents.pop(key, None)
 
 
 class FakeQueue:

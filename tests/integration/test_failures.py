@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 README = Path(__file__).parents[2] / "functions" / "shared" / "README.md"
 MODEL = "amazon.nova-lite-v1:0"
+TENANT_WITH_KEY = "customer2"
 HANDLERS = (tollgate_authorize.handler, tollgate_invoke.handler, tollgate_stream.handler)
 API_GATEWAY_SECONDS = 29
 MOMENT_SECONDS = 10
@@ -153,10 +154,11 @@ class Scene:
     stack: LocalStack
     database: Any
     known_rows: frozenset[str] = frozenset()
+    tenant: str = "customer1"
 
     @property
     def key(self) -> str:
-        return self.stack.keys["customer1/websearch/primary"]
+        return self.stack.keys[f"{self.tenant}/websearch/primary"]
 
     def chat(self, prompt: str = "hello [stub:tokens=9]", **headers: str) -> str:
         """The answer as the table writes it: status, and the code of an error."""
@@ -166,7 +168,7 @@ class Scene:
         return requests.post(
             f"{self.stack.url}/invoke_model?model_id={MODEL}",
             json={"inputs": prompt, "parameters": {"maxTokens": 40}},
-            headers={"x-api-key": self.key, "team_id": "customer1", **headers},
+            headers={"x-api-key": self.key, "team_id": self.tenant, **headers},
             timeout=60,
         )
 
@@ -510,6 +512,38 @@ def _(scene: Scene) -> str:
         return scene.chat(streaming="true")
 
 
+@case("KMS", "tenant's key disabled at submission")
+def _(scene: Scene) -> str:
+    scene.tenant = TENANT_WITH_KEY
+    with faults(at_bucket("payloads", refused("KMS.DisabledException"), "PUT")):
+        return scene.chat(streaming="true")
+
+
+@case("KMS", "tenant's key disabled, request with an Idempotency-Key")
+def _(scene: Scene) -> str:
+    scene.tenant = TENANT_WITH_KEY
+    key = {"Idempotency-Key": uuid4().hex}
+    with faults(at_bucket("payloads", refused("KMS.DisabledException"), "PUT")):
+        first = scene.chat(**key)
+    return f"{first}, again: {scene.chat(**key)}"
+
+
+@case("KMS", "tenant's key disabled while the text arrives")
+def _(scene: Scene) -> str:
+    scene.tenant = TENANT_WITH_KEY
+    with faults(Fault("kms", ("TrentService.Encrypt ",), refused("DisabledException"))):
+        return scene.job(scene.start())
+
+
+@case("KMS", "down at a poll of a tenant with a key of its own")
+def _(scene: Scene) -> str:
+    scene.tenant = TENANT_WITH_KEY
+    job_id = scene.start()
+    assert scene.job(job_id) == "200"
+    with faults(Fault("kms", ("TrentService.Decrypt ",), unreachable)):
+        return said(scene.poll(job_id))
+
+
 @case("S3 lake", "down")
 def _(scene: Scene) -> str:
     assert scene.chat() == "200"
@@ -634,7 +668,7 @@ def test_a_hung_dependency_is_given_up_before_api_gateway_gives_the_caller_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for client in (aws.dynamodb(), aws.s3(), aws.sqs()):
+    for client in (aws.dynamodb(), aws.kms(), aws.s3(), aws.sqs()):
         config = client.meta.config
         tries = config.retries["total_max_attempts"]
         # The standard mode pauses for up to 1, 2, 4 ... seconds before it tries again.

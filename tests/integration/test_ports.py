@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.fakes.idempotency import FakeIdempotencyRecords
-from tests.fakes.jobs import FakeJobs, FakePayloads, FakeQueue
+from tests.fakes.jobs import FakeJobs, FakeJobTexts, FakePayloads, FakeQueue
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOW
@@ -21,9 +22,11 @@ from tests.unit.shared.test_tenants import DOCUMENT
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.idempotency import DynamoIdempotencyRecords
-from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
+from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts, S3Payloads, SqsJobQueue
+from tollgate.adapters.kms import KmsTexts
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.usage import DynamoUsage
+from tollgate.domain.custody import Custody
 from tollgate.domain.errors import UnavailableError
 from tollgate.domain.idempotency import IdempotencyRecord
 from tollgate.domain.ids import new_request_id
@@ -37,6 +40,7 @@ from tollgate.ports import (
     IdempotencyRecords,
     JobQueue,
     Jobs,
+    JobTexts,
     Payloads,
     Rejected,
     Tenants,
@@ -450,14 +454,15 @@ def jobs(request: pytest.FixtureRequest) -> Jobs:
         return FakeJobs()
     client: Client = request.getfixturevalue("aws_client")
     make_table: MakeTable = request.getfixturevalue("make_table")
-    return DynamoJobs(client("dynamodb"), make_table(tables.STREAMS))
+    dynamodb = client("dynamodb")
+    return DynamoJobs(lambda _: dynamodb, make_table(tables.STREAMS))
 
 
 NOW_SECONDS = int(NOW.timestamp())
 
 
-def job() -> Job:
-    return Job(
+def job(**changes: Any) -> Job:  # noqa: ANN401
+    made = Job(
         job_id=new_request_id(NOW),
         tenant_id="acme",
         app_id="web",
@@ -466,26 +471,30 @@ def job() -> Job:
         deadline=NOW_SECONDS + 10,
         available_until=NOW_SECONDS + 100,
         payload_key="jobs/acme/x.json",
+        custody=Custody(60, "arn:aws:kms:us-east-1:111122223333:key/k1"),
     )
+    return replace(made, **changes)
 
 
 def test_a_job_is_read_as_it_was_written(jobs: Jobs) -> None:
     made = job()
     jobs.create(made)
 
+    plain = job(custody=Custody())
+    jobs.create(plain)
+
     assert jobs.get("acme", made.job_id) == made
+    assert jobs.get("acme", plain.job_id) == plain
     assert jobs.get("acme", new_request_id(NOW)) is None
 
 
 def test_a_job_is_not_found_under_another_tenant(jobs: Jobs) -> None:
     made = job()
     jobs.create(made)
-    jobs.append("acme", made.job_id, 0, "text", NOW_SECONDS + 100)
 
     assert jobs.get("globex", made.job_id) is None
     assert jobs.claim("globex", made.job_id, NOW, NOW_SECONDS + 50) is None
     assert not jobs.abandon("globex", made.job_id)
-    assert jobs.chunks("globex", made.job_id, 0) == []
     assert jobs.get("acme", made.job_id) == made
 
 
@@ -522,31 +531,87 @@ def test_a_finished_job_stays_as_it_is(jobs: Jobs) -> None:
     jobs.create(made)
     result = {"stop_reason": "end_turn", "usage": {"inputTokens": 1}, "cost_usd": "0.1"}
 
-    jobs.finish("acme", made.job_id, "succeeded", result)
-    jobs.finish("acme", made.job_id, "failed", JOB_EXPIRED)
+    jobs.finish(made.ended("succeeded", result, NOW))
+    jobs.finish(made.ended("failed", JOB_EXPIRED, NOW + timedelta(seconds=1)))
 
     finished = jobs.get("acme", made.job_id)
     assert finished is not None
     assert (finished.status, finished.result) == ("succeeded", result)
+    assert finished.available_until == NOW_SECONDS + 60
 
 
-def test_chunks_come_in_order_from_the_cursor_on(jobs: Jobs) -> None:
-    made, other = job(), job()
+def make_key(kms: Any) -> str:  # noqa: ANN401
+    return str(kms.create_key()["KeyMetadata"]["Arn"])
+
+
+@dataclass
+class Texts:
+    """Texts of jobs, and the key that the jobs' tenant has."""
+
+    texts: JobTexts
+    key_arn: str | None
+
+    def job(self) -> Job:
+        return job(custody=Custody(60, self.key_arn))
+
+
+@pytest.fixture(params=["fake", "aws", "aws, own key"])
+def texts(request: pytest.FixtureRequest) -> Texts:
+    if request.param == "fake":
+        return Texts(FakeJobTexts(), None)
+    client: Client = request.getfixturevalue("aws_client")
+    make_table: MakeTable = request.getfixturevalue("make_table")
+    dynamodb, kms = client("dynamodb"), client("kms")
+    made = DynamoJobTexts(lambda _: dynamodb, make_table(tables.STREAMS), KmsTexts(lambda _: kms))
+    return Texts(made, make_key(kms) if "key" in request.param else None)
+
+
+def test_chunks_come_in_order_from_the_cursor_on(texts: Texts) -> None:
+    made, other = texts.job(), texts.job()
     for index in range(12):
-        jobs.append("acme", made.job_id, index, f"<{index}>", NOW_SECONDS + 100)
-    jobs.append("acme", other.job_id, 0, "other", NOW_SECONDS + 100)
+        texts.texts.append(made, index, f"<{index}>")
+    texts.texts.append(other, 0, "other")
 
-    assert jobs.chunks("acme", made.job_id, 0) == [f"<{index}>" for index in range(12)]
-    assert jobs.chunks("acme", made.job_id, 10) == ["<10>", "<11>"]
-    assert jobs.chunks("acme", made.job_id, 12) == []
+    assert texts.texts.chunks(made, 0) == [f"<{index}>" for index in range(12)]
+    assert texts.texts.chunks(made, 10) == ["<10>", "<11>"]
+    assert texts.texts.chunks(made, 12) == []
 
 
-def test_a_long_answer_is_read_whole(jobs: Jobs) -> None:
-    made = job()
+def test_texts_are_not_found_under_another_tenant(texts: Texts) -> None:
+    made = texts.job()
+    texts.texts.append(made, 0, "text")
+
+    assert texts.texts.chunks(replace(made, tenant_id="globex"), 0) == []
+
+
+def test_a_long_answer_is_read_whole(texts: Texts) -> None:
+    made = texts.job()
     for index in range(30):
-        jobs.append("acme", made.job_id, index, "x" * 50_000, NOW_SECONDS + 100)
+        # Of two bytes each, at odd places: no piece of 4096 bytes ends between two characters.
+        texts.texts.append(made, index, "x" + "é" * 25_000)
 
-    assert sum(map(len, jobs.chunks("acme", made.job_id, 0))) == 1_500_000
+    assert "".join(texts.texts.chunks(made, 0)) == ("x" + "é" * 25_000) * 30
+
+
+def test_texts_under_a_tenants_own_key_open_for_nothing_else(
+    aws_client: Client, make_table: MakeTable
+) -> None:
+    dynamodb, kms = aws_client("dynamodb"), aws_client("kms")
+    table = make_table(tables.STREAMS)
+    texts = DynamoJobTexts(lambda _: dynamodb, table, KmsTexts(lambda _: kms))
+    made = job(custody=Custody(60, make_key(kms)))
+    texts.append(made, 0, "secret")
+
+    (item,) = dynamodb.scan(TableName=table)["Items"]
+    assert b"secret" not in repr(item).encode()
+    assert item["expires_at"] == {"N": str(NOW_SECONDS + 100)}
+    assert texts.chunks(made, 0) == ["secret"]
+    for thief in (replace(made, tenant_id="globex"), job(custody=made.custody)):
+        stolen = {**item, "pk": {"S": f"JOB#{thief.tenant_id}#{thief.job_id}"}}
+        dynamodb.put_item(TableName=table, Item=stolen)
+        with pytest.raises(UnavailableError) as refused:
+            texts.chunks(thief, 0)
+        assert refused.value.details["dependency"] == "tenant's key"
 
 
 @pytest.fixture(params=["fake", "aws"])
@@ -555,14 +620,47 @@ def payloads(request: pytest.FixtureRequest) -> Payloads:
         return FakePayloads()
     s3 = request.getfixturevalue("aws_client")("s3")
     s3.create_bucket(Bucket="payloads-contract")
-    return S3Payloads(s3, "payloads-contract")
+    return S3Payloads(lambda _: s3, "payloads-contract")
 
 
 def test_a_payload_comes_back_and_an_unknown_one_does_not(payloads: Payloads) -> None:
-    payloads.put("jobs/a.json", b'{"a": 1}')
+    payloads.put("acme", "jobs/a.json", b'{"a": 1}', None)
 
-    assert payloads.get("jobs/a.json") == b'{"a": 1}'
-    assert payloads.get("jobs/b.json") is None
+    assert payloads.get("acme", "jobs/a.json") == b'{"a": 1}'
+    assert payloads.get("acme", "jobs/b.json") is None
+
+
+def test_a_deleted_payload_is_gone(payloads: Payloads) -> None:
+    payloads.put("acme", "jobs/c.json", b"{}", None)
+
+    payloads.delete("acme", "jobs/c.json")
+    payloads.delete("acme", "jobs/c.json")
+
+    assert payloads.get("acme", "jobs/c.json") is None
+
+
+def test_a_payload_lies_under_the_tenants_own_key_and_context(aws_client: Client) -> None:
+    s3 = aws_client("s3")
+    key_arn = make_key(aws_client("kms"))
+    s3.create_bucket(Bucket="payloads-keyed")
+    payloads = S3Payloads(lambda _: s3, "payloads-keyed")
+    sent: list[dict[str, Any]] = []
+    s3.meta.events.register(
+        "before-parameter-build.s3.PutObject", lambda params, **_: sent.append(dict(params))
+    )
+
+    payloads.put("acme", "jobs/a.json", b"{}", key_arn)
+    payloads.put("acme", "jobs/b.json", b"{}", None)
+
+    keyed, plain = sent
+    context = json.loads(base64.b64decode(keyed["SSEKMSEncryptionContext"]))
+    assert context == {"tenant": "acme"}
+    assert (keyed["ServerSideEncryption"], keyed["SSEKMSKeyId"]) == ("aws:kms", key_arn)
+    # A bucket key would put the bucket's context in the place of the tenant's.
+    assert keyed["BucketKeyEnabled"] is False
+    assert not {"ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"} & set(plain)
+    assert s3.head_object(Bucket="payloads-keyed", Key="jobs/a.json")["SSEKMSKeyId"] == key_arn
+    assert payloads.get("acme", "jobs/a.json") == b"{}"
 
 
 def test_a_queued_job_names_its_tenant_as_its_group(aws_client: Client) -> None:
@@ -588,7 +686,8 @@ def records(request: pytest.FixtureRequest) -> IdempotencyRecords:
         return FakeIdempotencyRecords()
     client: Client = request.getfixturevalue("aws_client")
     make_table: MakeTable = request.getfixturevalue("make_table")
-    return DynamoIdempotencyRecords(client("dynamodb"), make_table(tables.STREAMS))
+    dynamodb = client("dynamodb")
+    return DynamoIdempotencyRecords(lambda _: dynamodb, make_table(tables.STREAMS))
 
 
 def record(record_id: str = "r1", **changes: Any) -> IdempotencyRecord:  # noqa: ANN401
@@ -684,6 +783,10 @@ def test_one_of_many_claims_at_once_wins(records: IdempotencyRecords) -> None:
 def test_a_missing_table_is_a_dependency_that_cannot_be_reached(aws_client: Client) -> None:
     dynamodb = aws_client("dynamodb")
     gone = "no-such-table"
+    kms = aws_client("kms")
+    texts = DynamoJobTexts(lambda _: dynamodb, gone, KmsTexts(lambda _: kms))
+    payloads = S3Payloads(lambda _: aws_client("s3"), gone)
+    records = DynamoIdempotencyRecords(lambda _: dynamodb, gone)
 
     for attempt in (
         lambda: DynamoAccounts(dynamodb, gone).admit(scope(), hold(), WINDOWS),
@@ -692,12 +795,16 @@ def test_a_missing_table_is_a_dependency_that_cannot_be_reached(aws_client: Clie
         lambda: DynamoUsage(dynamodb, gone).put(usage_row()),
         lambda: DynamoTenants(dynamodb, gone).tenant("acme"),
         lambda: DynamoTenants(dynamodb, gone).policy("acme", NOW),
-        lambda: DynamoJobs(dynamodb, gone).create(job()),
-        lambda: DynamoJobs(dynamodb, gone).chunks("acme", "j", 0),
-        lambda: DynamoIdempotencyRecords(dynamodb, gone).claim(record(), NOW),
-        lambda: DynamoIdempotencyRecords(dynamodb, gone).finish(record()),
-        lambda: DynamoIdempotencyRecords(dynamodb, gone).release(record()),
-        lambda: S3Payloads(aws_client("s3"), gone).put("k", b""),
+        lambda: DynamoJobs(lambda _: dynamodb, gone).create(job()),
+        lambda: texts.append(job(custody=Custody()), 0, "text"),
+        lambda: texts.append(job(), 0, "text"),
+        lambda: texts.chunks(job(), 0),
+        lambda: records.claim(record(), NOW),
+        lambda: records.finish(record()),
+        lambda: records.release(record()),
+        lambda: payloads.put("acme", "k", b"", None),
+        lambda: payloads.get("acme", "k"),
+        lambda: payloads.delete("acme", "k"),
         lambda: SqsJobQueue(aws_client("sqs"), f"{gone}/queue").send("acme", "j"),
     ):
         with pytest.raises(UnavailableError) as error:

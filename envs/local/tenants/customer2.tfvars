@@ -4,6 +4,9 @@ cost_center = "CC-1002"
 tier        = "standard"
 models      = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*"]
 
+# Its payloads and the texts of its jobs lie under a key of its own.
+own_kms_key = true
+
 apps = {
   websearch = {
     keys = { primary = {} }

@@ -9,7 +9,13 @@ from tollgate.adapters import aws
 from tollgate.adapters.idempotency import DynamoIdempotencyRecords
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
 from tollgate.clock import utc_now
-from tollgate.composition import build_admission, build_calls, build_ledger, build_sessions
+from tollgate.composition import (
+    build_admission,
+    build_calls,
+    build_job_texts,
+    build_ledger,
+    build_sessions,
+)
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.idempotency import Idempotency
@@ -52,19 +58,25 @@ def build_service() -> InvokeService:
         silence_seconds=MODEL_SECONDS,
         logged=settings.invocation_logs_bucket is not None,
     )
-    jobs = DynamoJobs(dynamodb, settings.streams_table)
+    jobs = DynamoJobs(lambda _tenant_id: dynamodb, settings.streams_table)
+    texts = build_job_texts(dynamodb, sessions, settings.streams_table)
+    storage, brief_storage, brief_dynamodb = (
+        aws.s3(),
+        aws.s3(brief=True),
+        aws.dynamodb(brief=True),
+    )
     submitter = JobSubmitter(
         calls,
         jobs,
-        S3Payloads(aws.s3(), settings.payloads_bucket),
+        S3Payloads(lambda _tenant_id: storage, settings.payloads_bucket),
         SqsJobQueue(aws.sqs(), settings.jobs_queue_url),
     )
     idempotency = Idempotency(
-        DynamoIdempotencyRecords(aws.dynamodb(brief=True), settings.streams_table),
-        S3Payloads(aws.s3(brief=True), settings.payloads_bucket),
+        DynamoIdempotencyRecords(lambda _tenant_id: brief_dynamodb, settings.streams_table),
+        S3Payloads(lambda _tenant_id: brief_storage, settings.payloads_bucket),
         utc_now,
     )
-    return InvokeService(admission, calls, submitter, JobReader(jobs, utc_now), idempotency)
+    return InvokeService(admission, calls, submitter, JobReader(jobs, texts, utc_now), idempotency)
 
 
 @logger.inject_lambda_context

@@ -9,6 +9,7 @@ from tollgate.dialects import legacy
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.money import usd
 from tollgate.http import Request, Response, admission_notices, json_response
+from tollgate.idempotency import FirstAnswer
 from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class InvokeService:
             lease_seconds=SUBMIT_LEASE_SECONDS if starts_job else LEASE_SECONDS,
         )
 
-    def _answer(self, request: Request, call: ChatCall, request_id: str) -> Response:
+    def _answer(self, request: Request, call: ChatCall, request_id: str) -> FirstAnswer:
         admitted = self._admission.admit(
             request.caller,
             call,
@@ -65,7 +66,7 @@ class InvokeService:
             request_id=request_id,
         )
         answer = self._calls.chat(admitted)
-        return json_response(
+        response = json_response(
             request,
             legacy.answer_body(answer),
             request_id=answer.request_id,
@@ -73,8 +74,9 @@ class InvokeService:
             remaining=answer.remaining,
             notices=admission_notices(admitted),
         )
+        return FirstAnswer(response, admitted.custody)
 
-    def _start(self, request: Request, call: ChatCall, request_id: str) -> Response:
+    def _start(self, request: Request, call: ChatCall, request_id: str) -> FirstAnswer:
         admitted = self._admission.admit(
             request.caller,
             call,
@@ -83,12 +85,13 @@ class InvokeService:
             request_id=request_id,
         )
         job_id = self._submitter.submit(admitted)
-        return json_response(
+        response = json_response(
             request,
             legacy.started_body(job_id),
             request_id=job_id,
             notices=admission_notices(admitted),
         )
+        return FirstAnswer(response, admitted.custody)
 
     def _poll(self, request: Request, job_id: str) -> Response:
         cursor = request.number("cursor", default=0, maximum=MAX_CURSOR)

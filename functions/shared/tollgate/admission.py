@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.custody import Custody
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError, TollgateError
 from tollgate.domain.holds import (
     Bound,
@@ -141,7 +142,8 @@ class Admission:
         bound = prepared.bound(chat_input_tokens(call.body, card), max_tokens)
         lease, bound = self._place(prepared, bound, started_at)
         return AdmittedCall(
-            caller=caller,
+            # Its key may have been issued while the tenant was on another tier.
+            caller=replace(caller, tier=party.tenant.tier),
             lease=lease,
             started_at=started_at,
             request=_request(prepared, bound.max_tokens),
@@ -149,6 +151,7 @@ class Admission:
             tags=call_tags(party.tenant, party.app, ref),
             terms=terms,
             lowered_max_tokens=bound.max_tokens if bound.max_tokens < max_tokens else None,
+            custody=Custody.of(party.tenant),
         )
 
     def _priced(self, ref: ModelRef, terms: PriceTerms, at: datetime) -> tuple[ModelCard, Rates]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockRuntime
+from tollgate.adapters.jobs import DynamoJobTexts
+from tollgate.adapters.kms import KmsTexts
 from tollgate.adapters.sessions import SessionClients, TenantSessions
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.token_counts import BedrockTokenCounter
@@ -81,6 +83,14 @@ def build_calls(
 def build_sessions() -> TenantSessions:
     """Sessions of tenants' roles on AWS."""
     return TenantSessions(aws.sts, utc_now)
+
+
+def build_job_texts(
+    client: DynamoDBClient, sessions: TenantSessions, streams_table: str
+) -> DynamoJobTexts:
+    """Texts of jobs on AWS; KMS is connected to when a tenant with a key of its own comes."""
+    kms = SessionClients(aws.kms, sessions)
+    return DynamoJobTexts(lambda _: client, streams_table, KmsTexts(lambda _: kms(None)))
 
 
 def build_ledger(client: DynamoDBClient, *, accounts_table: str, usage_table: str) -> Ledger:

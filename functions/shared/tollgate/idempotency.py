@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from tollgate.domain.custody import Custody
     from tollgate.http import Request, Response
     from tollgate.ports import Clock, IdempotencyRecords, Payloads
 
@@ -41,6 +42,14 @@ _RETRY_AFTER_SECONDS = 5
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
 _PAUSE_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """The answer to a first request, and how its tenant's texts are kept."""
+
+    response: Response
+    custody: Custody
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +98,14 @@ class Idempotency:
     def once(
         self,
         request: Request,
-        respond: Callable[[str], Response],
+        respond: Callable[[str], FirstAnswer],
         *,
         headers: Sequence[str],
         lease_seconds: int,
     ) -> Response:
         """The answer of `respond`, or of the first request under the same key.
+
+        It is repeated for as long as the tenant's texts can be read.
 
         `respond` gets the id that its call has in the ledger. `headers` are those that decide
         about the answer. `lease_seconds` is how long a request whose process died keeps its key,
@@ -106,7 +117,7 @@ class Idempotency:
         """
         key = request.headers.get(HEADER)
         if key is None:
-            return respond(new_request_id(self._clock()))
+            return respond(new_request_id(self._clock())).response
         standing, ours = self._claim(_ask(request, key, headers, lease_seconds))
         if ours:
             return self._run(standing, respond, f"idempotency/{request.caller.tenant_id}")
@@ -151,10 +162,10 @@ class Idempotency:
             raise
 
     def _run(
-        self, record: IdempotencyRecord, respond: Callable[[str], Response], folder: str
+        self, record: IdempotencyRecord, respond: Callable[[str], FirstAnswer], folder: str
     ) -> Response:
         try:
-            response = respond(record.request_id)
+            answer = respond(record.request_id)
         except TollgateError as error:
             if error.may_be_billed:
                 self._finish(replace(record, status="unknown"))
@@ -164,22 +175,29 @@ class Idempotency:
         except Exception:
             self._finish(replace(record, status="unknown"))
             raise
-        self._store(record, response, f"{folder}/{record.request_id}.json")
-        return response
+        self._store(record, answer, f"{folder}/{record.request_id}.json")
+        return answer.response
 
-    def _store(self, record: IdempotencyRecord, response: Response, payload_key: str) -> None:
+    def _store(self, record: IdempotencyRecord, answer: FirstAnswer, payload_key: str) -> None:
         """Keep the answer. It is paid for, so it reaches its caller whatever happens here."""
         try:
-            self._payloads.put(payload_key, json.dumps(response, ensure_ascii=False).encode())
+            self._payloads.put(
+                record.tenant_id,
+                payload_key,
+                json.dumps(answer.response, ensure_ascii=False).encode(),
+                answer.custody.kms_key_arn,
+            )
         except UnavailableError as error:
             _log_failure("answer not stored", record, error)
             self._finish(replace(record, status="unknown"))
             return
-        expires_at = int(self._clock().timestamp()) + REPLAY_SECONDS
+        expires_at = int(self._clock().timestamp()) + answer.custody.seconds
         self._finish(replace(record, status="done", payload_key=payload_key, expires_at=expires_at))
 
     def _replay(self, record: IdempotencyRecord) -> Response:
-        document = None if record.payload_key is None else self._payloads.get(record.payload_key)
+        document = None
+        if record.payload_key is not None:
+            document = self._payloads.get(record.tenant_id, record.payload_key)
         if document is None:
             raise _unknown(replace(record, lease=record.expires_at), self._clock())
         logger.info("answer replayed", extra={"request_id": record.request_id})

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.custody import Custody
 from tollgate.domain.errors import GoneError, NotFoundError, TollgateError, UnavailableError
 from tollgate.domain.ids import is_request_id
 from tollgate.domain.jobs import (
@@ -17,8 +18,6 @@ from tollgate.domain.jobs import (
     CHUNK_SECONDS,
     JOB_EXPIRED,
     QUEUE_SECONDS,
-    RESULT_SECONDS,
-    RETENTION_SECONDS,
     RUN_SECONDS,
     Job,
     JobView,
@@ -30,7 +29,7 @@ from tollgate.domain.tenants import Budget, Caller, Limits
 from tollgate.ledger import Lease
 from tollgate.observability import logger
 from tollgate.pipeline import AdmittedCall, Answer, Calls
-from tollgate.ports import ChatRequest, Clock, JobQueue, Jobs, Payloads
+from tollgate.ports import ChatRequest, Clock, JobQueue, Jobs, JobTexts, Payloads
 from tollgate.pricing import PriceTerms
 
 if TYPE_CHECKING:
@@ -70,40 +69,47 @@ class JobSubmitter:
             status="queued",
             created_at=created,
             deadline=deadline,
-            available_until=deadline + RUN_SECONDS + RESULT_SECONDS,
+            available_until=deadline + RUN_SECONDS + call.custody.seconds,
             payload_key=f"jobs/{call.caller.tenant_id}/{job_id}.json",
+            custody=call.custody,
         )
         try:
-            self._payloads.put(job.payload_key, encode_call(call))
+            self._payloads.put(
+                job.tenant_id, job.payload_key, encode_call(call), call.custody.kms_key_arn
+            )
             self._jobs.create(job)
             self._queue.send(job.tenant_id, job_id)
         except UnavailableError as error:
-            self._withdraw(call, error)
+            self._withdraw(call, job, error)
             raise
         return job_id
 
-    def _withdraw(self, call: AdmittedCall, error: UnavailableError) -> None:
+    def _withdraw(self, call: AdmittedCall, job: Job, error: UnavailableError) -> None:
         # The message may be out although its answer was lost. A job that a producer has claimed
         # runs and settles itself; only one that nobody took can be settled here.
         try:
-            self._jobs.abandon(call.caller.tenant_id, call.request_id)
-            job = self._jobs.get(call.caller.tenant_id, call.request_id)
+            self._jobs.abandon(job.tenant_id, job.job_id)
+            standing = self._jobs.get(job.tenant_id, job.job_id)
         except UnavailableError:
             logger.error("job not withdrawn", extra={"request_id": call.request_id})
             error.may_be_billed = True
             return
-        if job is not None and job.claimed:
+        if standing is not None and standing.claimed:
             error.may_be_billed = True
             return
         self._calls.fail(call, error)
+        _delete_payload(self._payloads, job)
 
 
 class JobRunner:
     """Runs queued jobs into the streaming table."""
 
-    def __init__(self, calls: Calls, jobs: Jobs, payloads: Payloads, clock: Clock) -> None:
+    def __init__(
+        self, calls: Calls, jobs: Jobs, texts: JobTexts, payloads: Payloads, clock: Clock
+    ) -> None:
         self._calls = calls
         self._jobs = jobs
+        self._texts = texts
         self._payloads = payloads
         self._clock = clock
 
@@ -112,48 +118,62 @@ class JobRunner:
 
         UnavailableError means that a dependency failed; delivering the message again is safe.
         """
-        queued = self._jobs.get(tenant_id, job_id)
-        document = None if queued is None else self._payloads.get(queued.payload_key)
-        if queued is None or document is None:
-            logger.error("job without payload", extra={"request_id": job_id})
-            return
-        now = self._clock()
-        job = self._jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS)
-        if job is None:
+        claimed = self._claim(tenant_id, job_id)
+        if claimed is None:
             logger.info("job not claimed", extra={"request_id": job_id})
             return
+        job, document = claimed
         call = decode_call(document)
-        if not self._calls.extend(call, RUN_LEASE_SECONDS):
-            self._jobs.finish(tenant_id, job_id, "failed", JOB_EXPIRED)
-            return
-        self._run(job, call)
+        if self._calls.extend(call, RUN_LEASE_SECONDS):
+            ended = self._run(job, call)
+        else:
+            ended = job.ended("failed", JOB_EXPIRED, self._clock())
+        self._jobs.finish(ended)
+        _delete_payload(self._payloads, job)
 
-    def _run(self, job: Job, call: AdmittedCall) -> None:
-        writer = _ChunkWriter(self._jobs, job)
+    def _claim(self, tenant_id: str, job_id: str) -> tuple[Job, bytes] | None:
+        """The job as ours and its request; None where there is none to be run."""
+        job = self._jobs.get(tenant_id, job_id)
+        if job is None or job.status != "queued":
+            return None
+        document = self._payloads.get(tenant_id, job.payload_key)
+        if document is None:
+            logger.error("job without payload", extra={"request_id": job_id})
+            return None
+        now = self._clock()
+        ours = self._jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS)
+        return None if ours is None else (ours, document)
+
+    def _run(self, job: Job, call: AdmittedCall) -> Job:
+        writer = _ChunkWriter(self._texts, job)
         try:
             answer = self._calls.stream(call, writer.write)
             writer.flush()
         except TollgateError as error:
-            self._fail(job, writer, error)
-            return
-        self._jobs.finish(job.tenant_id, job.job_id, "succeeded", answer_result(answer))
+            self._write_rest(job, writer)
+            return job.ended("failed", error_result(error), self._clock())
+        return job.ended("succeeded", answer_result(answer), self._clock())
 
-    def _fail(self, job: Job, writer: _ChunkWriter, error: TollgateError) -> None:
+    def _write_rest(self, job: Job, writer: _ChunkWriter) -> None:
         try:
             writer.flush()
         except UnavailableError:
             # The job ends all the same: nobody is to wait for text that cannot be written.
             logger.error("text not written", extra={"request_id": job.job_id})
-        self._jobs.finish(job.tenant_id, job.job_id, "failed", error_result(error))
 
 
 class JobReader:
     """Serves polls."""
 
     def __init__(
-        self, jobs: Jobs, clock: Clock, sleep: Callable[[float], None] = time.sleep
+        self,
+        jobs: Jobs,
+        texts: JobTexts,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = jobs
+        self._texts = texts
         self._clock = clock
         self._sleep = sleep
 
@@ -167,7 +187,7 @@ class JobReader:
             now = self._clock()
             job = self._job(caller, job_id, now)
             finished = job.status in ("succeeded", "failed")
-            texts = self._jobs.chunks(caller.tenant_id, job_id, cursor)
+            texts = self._texts.chunks(job, cursor)
             if texts or finished or (now - started).total_seconds() >= wait:
                 return JobView(job, "".join(texts), cursor + len(texts))
             self._sleep(_POLL_SECONDS)
@@ -179,7 +199,7 @@ class JobReader:
         if job.is_expired(now):
             raise GoneError("the job's result has expired; start it again", code="job_expired")
         if job.is_lost(now):
-            self._jobs.finish(caller.tenant_id, job_id, "failed", JOB_EXPIRED)
+            self._jobs.finish(job.ended("failed", JOB_EXPIRED, now))
             return self._jobs.get(caller.tenant_id, job_id) or job
         return job
 
@@ -187,10 +207,9 @@ class JobReader:
 class _ChunkWriter:
     """Batches deltas into chunk items."""
 
-    def __init__(self, jobs: Jobs, job: Job) -> None:
-        self._jobs = jobs
+    def __init__(self, texts: JobTexts, job: Job) -> None:
+        self._texts = texts
         self._job = job
-        self._expires_at = job.available_until + RETENTION_SECONDS
         self._index = 0
         self._pending: list[str] = []
         self._size = 0
@@ -206,14 +225,21 @@ class _ChunkWriter:
     def flush(self) -> None:
         if not self._pending:
             return
-        text = "".join(self._pending)
-        self._jobs.append(
-            self._job.tenant_id, self._job.job_id, self._index, text, self._expires_at
-        )
+        self._texts.append(self._job, self._index, "".join(self._pending))
         self._index += 1
         self._pending.clear()
         self._size = 0
         self._flushed_at = time.monotonic()
+
+
+def _delete_payload(payloads: Payloads, job: Job) -> None:
+    """Delete a request that nobody runs any more; the bucket's lifecycle deletes what stays."""
+    try:
+        payloads.delete(job.tenant_id, job.payload_key)
+    except UnavailableError as error:
+        logger.warning(
+            "payload not deleted", extra={"request_id": job.job_id, "dependency": error.details}
+        )
 
 
 def answer_result(answer: Answer) -> dict[str, Any]:
@@ -294,4 +320,5 @@ def decode_call(document: bytes) -> AdmittedCall:
         tags=data["tags"],
         terms=PriceTerms(**data["terms"]),
         lowered_max_tokens=data["lowered_max_tokens"],
+        custody=Custody(**data["custody"]),
     )

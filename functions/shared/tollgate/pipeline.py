@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.custody import Custody
 from tollgate.domain.errors import StreamBrokenError, TollgateError, UnavailableError
 from tollgate.domain.holds import applicable_rates, chat_answers
 from tollgate.domain.models import profile_arn
@@ -50,7 +51,8 @@ class AdmittedCall:
     """A call whose worst case is held: everything needed to make and to settle it.
 
     It is settled under the `terms` it was admitted under. `lowered_max_tokens` is the `maxTokens`
-    that it was clamped to, None where it has what was asked for.
+    that it was clamped to, None where it has what was asked for. `custody` is how its texts are
+    kept.
     """
 
     caller: Caller
@@ -61,6 +63,7 @@ class AdmittedCall:
     tags: Mapping[str, str]
     terms: PriceTerms = LIST_PRICES
     lowered_max_tokens: int | None = None
+    custody: Custody = field(default_factory=Custody)
 
     @property
     def hold(self) -> Hold:

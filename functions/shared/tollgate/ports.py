@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tollgate.domain.idempotency import IdempotencyRecord
     from tollgate.domain.invocation_logs import LogSearch
-    from tollgate.domain.jobs import Job, JobStatus
+    from tollgate.domain.jobs import Job
     from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.prices import TokenUsage
     from tollgate.domain.sessions import Session
@@ -208,15 +208,17 @@ class Jobs(Protocol):
     def abandon(self, tenant_id: str, job_id: str) -> bool:
         """Fail a job that is still queued, so that no producer takes it; False if it was not."""
 
-    def append(self, tenant_id: str, job_id: str, index: int, text: str, expires_at: int) -> None:
-        """Write chunk number `index`."""
+    def finish(self, ended: Job) -> None:
+        """Write the end of a job unless it is finished."""
 
-    def finish(
-        self, tenant_id: str, job_id: str, status: JobStatus, result: Mapping[str, Any]
-    ) -> None:
-        """Write the end of a job that is not finished yet."""
 
-    def chunks(self, tenant_id: str, job_id: str, cursor: int) -> Sequence[str]:
+class JobTexts(Protocol):
+    """What jobs have answered so far, under the tenant's own key where it has one."""
+
+    def append(self, job: Job, index: int, text: str) -> None:
+        """Write chunk number `index`, to be read while the job can be."""
+
+    def chunks(self, job: Job, cursor: int) -> Sequence[str]:
         """The texts from chunk `cursor` on, in order, read consistently."""
 
 
@@ -236,11 +238,14 @@ class IdempotencyRecords(Protocol):
 class Payloads(Protocol):
     """Encrypted storage of job requests and of answers that may be repeated."""
 
-    def put(self, key: str, document: bytes) -> None:
-        """Store a document."""
+    def put(self, tenant_id: str, key: str, document: bytes, kms_key_arn: str | None) -> None:
+        """Store a document under the tenant's own key, else the deployment's."""
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, tenant_id: str, key: str) -> bytes | None:
         """Read a document; None when it does not exist."""
+
+    def delete(self, tenant_id: str, key: str) -> None:
+        """Delete a document if it exists."""
 
 
 class JobQueue(Protocol):

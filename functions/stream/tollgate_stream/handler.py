@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tollgate.adapters import aws
 from tollgate.adapters.jobs import DynamoJobs, S3Payloads
 from tollgate.clock import utc_now
-from tollgate.composition import build_calls, build_ledger, build_sessions
+from tollgate.composition import (
+    build_calls,
+    build_job_texts,
+    build_ledger,
+    build_sessions,
+)
 from tollgate.config import load
 from tollgate.http import answer
 from tollgate.jobs import JobReader, JobRunner
@@ -40,9 +45,13 @@ def build_service() -> StreamService:
         silence_seconds=MODEL_SECONDS,
         logged=settings.invocation_logs_bucket is not None,
     )
-    jobs = DynamoJobs(dynamodb, settings.streams_table)
-    payloads = S3Payloads(aws.s3(), settings.payloads_bucket)
-    return StreamService(JobRunner(calls, jobs, payloads, utc_now), JobReader(jobs, utc_now))
+    jobs = DynamoJobs(lambda _tenant_id: dynamodb, settings.streams_table)
+    texts = build_job_texts(dynamodb, sessions, settings.streams_table)
+    storage = aws.s3()
+    payloads = S3Payloads(lambda _tenant_id: storage, settings.payloads_bucket)
+    return StreamService(
+        JobRunner(calls, jobs, texts, payloads, utc_now), JobReader(jobs, texts, utc_now)
+    )
 
 
 @logger.inject_lambda_context

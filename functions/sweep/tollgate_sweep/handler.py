@@ -42,7 +42,7 @@ def build_service() -> SweepService:
     return SweepService(
         accounts=DynamoAccounts(dynamodb, settings.accounts_table),
         usage=DynamoUsage(dynamodb, settings.usage_table),
-        jobs=DynamoJobs(dynamodb, settings.streams_table),
+        jobs=DynamoJobs(lambda _tenant_id: dynamodb, settings.streams_table),
         rows=rows,
         logs=_invocation_logs(settings),
         log_grace=timedelta(minutes=int(settings.log_grace_minutes)),

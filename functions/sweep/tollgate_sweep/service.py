@@ -143,7 +143,7 @@ class SweepService:
         """Tell pollers that a producer died; one that lives ends its job itself."""
         job = orphan.job or self._jobs.get(orphan.tenant_id, orphan.hold.request_id)
         if job is not None and job.is_lost(now):
-            self._jobs.finish(job.tenant_id, job.job_id, "failed", EXPIRED_RESULT)
+            self._jobs.finish(job.ended("failed", EXPIRED_RESULT, now))
 
 
 def _expiry(hold: Hold) -> datetime:

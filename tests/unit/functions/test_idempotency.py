@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.world import NOVA_LITE, app, tenant
 from tests.unit.functions.test_invoke import AUTHORIZER, Gateway, body_of
+from tests.unit.shared.test_jobs import KEY_ARN
 from tollgate.domain.errors import (
     TollgateError,
     UnavailableError,
@@ -109,6 +110,21 @@ def test_an_answer_is_repeated_for_a_day() -> None:
     assert last["headers"]["x-tollgate-replayed"] == "true"
     assert "x-tollgate-replayed" not in fresh["headers"]
     assert len(gateway.usage.rows) == 2
+
+
+def test_an_answer_is_repeated_for_as_long_as_the_tenant_keeps_texts() -> None:
+    gateway = Gateway()
+    gateway.keep(retention_minutes=5, kms_key_arn=KEY_ARN)
+    post(gateway)
+    assert gateway.answers.kms_keys == {the_record(gateway).payload_key: KEY_ARN}
+
+    gateway.clock.advance(seconds=300)
+    last = post(gateway)
+    gateway.clock.advance(seconds=1)
+    fresh = post(gateway)
+
+    assert last["headers"]["x-tollgate-replayed"] == "true"
+    assert "x-tollgate-replayed" not in fresh["headers"]
 
 
 @pytest.mark.parametrize(

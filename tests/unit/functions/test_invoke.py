@@ -134,7 +134,7 @@ def test_the_job_route_tells_the_same() -> None:
         "id": job_id,
         "status": "succeeded",
         "text": "hello",
-        "cursor": 1 if len(gateway.jobs.chunks("acme", job_id, 0)) == 1 else 2,
+        "cursor": 1 if len(gateway.texts.chunks(gateway.stored_job(job_id), 0)) == 1 else 2,
         "stop_reason": "end_turn",
         "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15},
         "cost_usd": "0.00007",
@@ -255,7 +255,7 @@ def test_a_queued_job_whose_dependency_is_down_is_delivered_again() -> None:
     gateway = Gateway()
     job_id = body_of(gateway.post(streaming="true"))[0]["request_id"]
 
-    def down(_: str) -> None:
+    def down(_tenant_id: str, _key: str) -> None:
         raise UnavailableError("bucket down")
 
     gateway.payloads.get = down  # type: ignore[method-assign, assignment]

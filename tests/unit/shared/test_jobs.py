@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.jobs import FakeJobs, FakePayloads, FakeQueue
+from tests.fakes.jobs import FakeJobs, FakeJobTexts, FakePayloads, FakeQueue
 from tests.fakes.world import FakeRuntime, caller, tenant
 from tests.unit.shared.test_pipeline import World
+from tollgate.domain.custody import Custody
 from tollgate.domain.errors import (
     GoneError,
     NotFoundError,
@@ -20,7 +21,7 @@ from tollgate.domain.errors import (
     UpstreamThrottledError,
 )
 from tollgate.domain.ids import new_request_id
-from tollgate.domain.jobs import QUEUE_SECONDS, RESULT_SECONDS, RUN_SECONDS, Job
+from tollgate.domain.jobs import QUEUE_SECONDS, RUN_SECONDS, Job
 from tollgate.domain.tenants import Limits
 from tollgate.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
 from tollgate.ports import TextDelta
@@ -29,23 +30,38 @@ if TYPE_CHECKING:
     from tollgate.pipeline import AdmittedCall
 
 
+KEY_ARN = "arn:aws:kms:us-east-1:111122223333:key/k1"
+
+
 class JobWorld(World):
     """A pipeline with its jobs over fakes."""
 
     def __init__(self, runtime: FakeRuntime | None = None) -> None:
         super().__init__(tenant(limits=Limits(tokens_per_minute=10_000)), runtime)
         self.jobs = FakeJobs()
+        self.texts = FakeJobTexts()
         self.payloads = FakePayloads()
         self.queue = FakeQueue()
         self.wire()
 
     def wire(self) -> None:
         self.submitter = JobSubmitter(self.calls, self.jobs, self.payloads, self.queue)
-        self.runner = JobRunner(self.calls, self.jobs, self.payloads, self.clock)
-        self.reader = JobReader(self.jobs, self.clock, lambda s: self.clock.advance(seconds=s))
+        self.runner = JobRunner(self.calls, self.jobs, self.texts, self.payloads, self.clock)
+        self.reader = JobReader(
+            self.jobs, self.texts, self.clock, lambda s: self.clock.advance(seconds=s)
+        )
 
     def start(self) -> str:
         return self.submitter.submit(self.admit(streamed=True))
+
+    def keep(self, **custody: Any) -> None:  # noqa: ANN401
+        """Change how the tenant's texts are kept, before its first call."""
+        self.tenants.tenants["acme"] = replace(self.tenants.tenants["acme"], **custody)
+
+    def stored_job(self, job_id: str) -> Job:
+        job = self.jobs.get("acme", job_id)
+        assert job is not None
+        return job
 
 
 def test_a_call_travels_to_the_producer_unchanged() -> None:
@@ -153,7 +169,7 @@ def test_a_poll_returns_what_is_new_and_where_to_go_on() -> None:
     world = JobWorld()
     job_id = world.start()
     for index, text in enumerate(["a", "b", "c"]):
-        world.jobs.append("acme", job_id, index, text, 0)
+        world.texts.append(world.stored_job(job_id), index, text)
 
     first = world.reader.read(caller(), job_id, cursor=0, wait=0)
     assert (first.text, first.cursor) == ("abc", 3)
@@ -180,9 +196,9 @@ def test_a_poll_ends_as_soon_as_there_is_text() -> None:
     def sleep(seconds: float) -> None:
         world.clock.advance(seconds=seconds)
         if world.clock.now - before > timedelta(seconds=1):
-            world.jobs.append("acme", job_id, 0, "news", 0)
+            world.texts.append(world.stored_job(job_id), 0, "news")
 
-    reader = JobReader(world.jobs, world.clock, sleep)
+    reader = JobReader(world.jobs, world.texts, world.clock, sleep)
 
     assert reader.read(caller(), job_id, cursor=0, wait=20).text == "news"
     assert world.clock.now - before < timedelta(seconds=2)
@@ -222,10 +238,97 @@ def test_an_old_result_is_gone() -> None:
     world = JobWorld()
     job_id = world.start()
     world.runner.run("acme", job_id)
-    world.clock.advance(seconds=QUEUE_SECONDS + RUN_SECONDS + RESULT_SECONDS + 2)
+    world.clock.advance(days=1, seconds=-1)
+    world.reader.read(caller(), job_id, cursor=0, wait=0)
+    world.clock.advance(seconds=2)
 
     with pytest.raises(GoneError):
         world.reader.read(caller(), job_id, cursor=0, wait=0)
+
+
+def test_a_result_is_gone_when_the_tenant_wants_its_texts_gone() -> None:
+    world = JobWorld()
+    world.keep(retention_minutes=5)
+    job_id = world.start()
+    world.clock.advance(seconds=QUEUE_SECONDS - 1)
+    world.runner.run("acme", job_id)
+
+    world.clock.advance(seconds=299)
+    assert world.reader.read(caller(), job_id, cursor=0, wait=0).text == "hello"
+    world.clock.advance(seconds=2)
+    with pytest.raises(GoneError):
+        world.reader.read(caller(), job_id, cursor=0, wait=0)
+
+
+def test_a_lost_job_found_late_is_not_readable_for_longer() -> None:
+    world = JobWorld()
+    world.keep(retention_minutes=5)
+    job_id = world.start()
+    world.clock.advance(seconds=QUEUE_SECONDS)
+    now = world.clock.now
+    world.jobs.claim("acme", job_id, now, int(now.timestamp()) + RUN_SECONDS)
+    world.clock.advance(seconds=RUN_SECONDS + 299)
+    last = world.stored_job(job_id).available_until
+
+    assert world.reader.read(caller(), job_id, cursor=0, wait=0).job.status == "failed"
+    assert world.stored_job(job_id).available_until == last
+    world.clock.advance(seconds=2)
+    with pytest.raises(GoneError):
+        world.reader.read(caller(), job_id, cursor=0, wait=0)
+
+
+def test_the_tenants_own_key_travels_with_its_job() -> None:
+    world = JobWorld()
+    world.keep(kms_key_arn=KEY_ARN)
+    job_id = world.start()
+
+    job = world.stored_job(job_id)
+    assert job.custody == Custody(86_400, KEY_ARN)
+    assert world.payloads.kms_keys == {job.payload_key: KEY_ARN}
+    other = JobWorld()
+    other.start()
+    assert list(other.payloads.kms_keys.values()) == [None]
+
+
+def test_a_request_is_deleted_when_its_job_has_ended() -> None:
+    world = JobWorld()
+    for error in (None, UpstreamThrottledError("slow down")):
+        world.runtime.error = error
+        job_id = world.start()
+        assert len(world.payloads.documents) == 1
+
+        world.runner.run("acme", job_id)
+
+        assert world.payloads.documents == {}
+
+
+def test_a_request_whose_submission_failed_is_deleted() -> None:
+    world = JobWorld()
+    world.queue = BrokenQueue()
+    world.wire()
+
+    with pytest.raises(UnavailableError):
+        world.start()
+
+    assert world.payloads.documents == {}
+
+
+def test_a_request_that_cannot_be_deleted_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Undeletable(FakePayloads):
+        def delete(self, tenant_id: str, key: str) -> None:
+            raise UnavailableError("bucket down")
+
+    world = JobWorld()
+    world.payloads = Undeletable()
+    world.wire()
+    job_id = world.start()
+
+    world.runner.run("acme", job_id)
+
+    assert world.stored_job(job_id).status == "succeeded"
+    assert "payload not deleted" in caplog.text
 
 
 class BrokenQueue(FakeQueue):
@@ -234,7 +337,7 @@ class BrokenQueue(FakeQueue):
 
 
 class BrokenPayloads(FakePayloads):
-    def put(self, key: str, document: bytes) -> None:
+    def put(self, tenant_id: str, key: str, document: bytes, kms_key_arn: str | None) -> None:
         raise UnavailableError("bucket down")
 
 
@@ -280,7 +383,7 @@ def test_a_dependency_that_fails_before_the_claim_asks_for_redelivery() -> None:
     job_id = world.start()
 
     class Down(FakePayloads):
-        def get(self, key: str) -> bytes | None:
+        def get(self, tenant_id: str, key: str) -> bytes | None:
             raise UnavailableError("bucket down")
 
     world.payloads = Down()
@@ -300,7 +403,7 @@ def test_many_small_deltas_become_few_chunks() -> None:
 
     world.runner.run("acme", job_id)
 
-    chunks = world.jobs.chunks("acme", job_id, 0)
+    chunks = world.texts.chunks(world.stored_job(job_id), 0)
     assert "".join(chunks) == "word " * 500
     assert len(chunks) < 20
 

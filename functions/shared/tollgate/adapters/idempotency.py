@@ -10,7 +10,7 @@ from tollgate.adapters.aws import conditionally_reaching, from_values, to_values
 from tollgate.domain.idempotency import IdempotencyRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,8 +23,9 @@ _FREE = "attribute_not_exists(pk) OR expires_at < :now OR (#status <> :done AND 
 class DynamoIdempotencyRecords:
     """`tollgate.ports.IdempotencyRecords` on DynamoDB: `IDEMPOTENCY#<tenant>#<id>`, `KEY`."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
+    def __init__(self, client_of: Callable[[str], DynamoDBClient], table: str) -> None:
+        """`client_of` gives the client for a tenant's items."""
+        self._client_of = client_of
         self._table = table
 
     def claim(self, record: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
@@ -39,7 +40,7 @@ class DynamoIdempotencyRecords:
         }
         try:
             with conditionally_reaching(_DEPENDENCY):
-                self._client.put_item(
+                self._client_of(record.tenant_id).put_item(
                     TableName=self._table,
                     Item=to_values(item),
                     ConditionExpression=_FREE,
@@ -67,7 +68,7 @@ class DynamoIdempotencyRecords:
         }
         try:
             with conditionally_reaching(_DEPENDENCY):
-                self._client.update_item(
+                self._client_of(record.tenant_id).update_item(
                     TableName=self._table,
                     Key=to_values(_key(record)),
                     UpdateExpression=(
@@ -88,7 +89,7 @@ class DynamoIdempotencyRecords:
         """One conditional delete."""
         try:
             with conditionally_reaching(_DEPENDENCY):
-                self._client.delete_item(
+                self._client_of(record.tenant_id).delete_item(
                     TableName=self._table,
                     Key=to_values(_key(record)),
                     ConditionExpression="request_id = :ours AND #status = :running",

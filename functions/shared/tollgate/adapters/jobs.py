@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from botocore.exceptions import ClientError
 
 from tollgate.adapters.aws import conditionally_reaching, from_values, reaching, to_values
-from tollgate.domain.jobs import (
-    JOB_EXPIRED,
-    RETENTION_SECONDS,
-    Job,
-    JobStatus,
-    queue_message,
-)
+from tollgate.domain.custody import Custody
+from tollgate.domain.jobs import JOB_EXPIRED, MEMORY_SECONDS, Job, queue_message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from tollgate.adapters.kms import KmsTexts
+
 _DEPENDENCY = "streaming table"
+_BUCKET = "payload bucket"
 _JOB = "JOB"
 _UNFINISHED = {":queued": "queued", ":running": "running"}
 
 
 class DynamoJobs:
-    """`tollgate.ports.Jobs` on DynamoDB: `JOB#<tenant>#<id>`, items `JOB` and `CHUNK#<n>`.
+    """`tollgate.ports.Jobs` on DynamoDB: `JOB#<tenant>#<id>`, item `JOB`.
 
     The tenant stands first in the key, so that a policy on leading keys can tell tenants apart.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
+    def __init__(self, client_of: Callable[[str], DynamoDBClient], table: str) -> None:
+        """`client_of` gives the client for a tenant's items."""
+        self._client_of = client_of
         self._table = table
 
     def create(self, job: Job) -> None:
@@ -50,15 +51,17 @@ class DynamoJobs:
             "payload_key": job.payload_key,
             "claimed": job.claimed,
             "result": dict(job.result),
-            "expires_at": job.available_until + RETENTION_SECONDS,
+            "retention_seconds": job.custody.seconds,
+            "kms_key_arn": job.custody.kms_key_arn,
+            "expires_at": job.available_until + MEMORY_SECONDS,
         }
         with reaching(_DEPENDENCY):
-            self._client.put_item(TableName=self._table, Item=to_values(item))
+            self._client_of(job.tenant_id).put_item(TableName=self._table, Item=to_values(item))
 
     def get(self, tenant_id: str, job_id: str) -> Job | None:
         """One consistent read."""
         with reaching(_DEPENDENCY):
-            answer = self._client.get_item(
+            answer = self._client_of(tenant_id).get_item(
                 TableName=self._table,
                 Key=to_values(_key(tenant_id, job_id, _JOB)),
                 ConsistentRead=True,
@@ -70,7 +73,7 @@ class DynamoJobs:
         """queued → running, once, and only before the deadline."""
         try:
             with conditionally_reaching(_DEPENDENCY):
-                answer = self._client.update_item(
+                answer = self._client_of(tenant_id).update_item(
                     TableName=self._table,
                     Key=to_values(_key(tenant_id, job_id, _JOB)),
                     UpdateExpression="SET #status = :running, claimed = :true, deadline = :new",
@@ -93,89 +96,133 @@ class DynamoJobs:
 
     def abandon(self, tenant_id: str, job_id: str) -> bool:
         """queued → failed."""
-        return self._end(tenant_id, job_id, "failed", JOB_EXPIRED, unless_claimed=True)
+        changes = {"status": "failed", "result": dict(JOB_EXPIRED)}
+        return self._end(tenant_id, job_id, changes, unless_claimed=True)
 
-    def append(self, tenant_id: str, job_id: str, index: int, text: str, expires_at: int) -> None:
-        """Writes one CHUNK item."""
-        key = _key(tenant_id, job_id, _chunk(index))
-        item = {**key, "text": text, "expires_at": expires_at}
-        with reaching(_DEPENDENCY):
-            self._client.put_item(TableName=self._table, Item=to_values(item))
-
-    def finish(
-        self, tenant_id: str, job_id: str, status: JobStatus, result: Mapping[str, Any]
-    ) -> None:
+    def finish(self, ended: Job) -> None:
         """Ends a queued or running job; a finished one stays as it is."""
-        self._end(tenant_id, job_id, status, result, unless_claimed=False)
+        changes = {
+            "status": ended.status,
+            "result": dict(ended.result),
+            "available_until": ended.available_until,
+            "expires_at": ended.available_until + MEMORY_SECONDS,
+        }
+        self._end(ended.tenant_id, ended.job_id, changes, unless_claimed=False)
 
     def _end(
-        self,
-        tenant_id: str,
-        job_id: str,
-        status: JobStatus,
-        result: Mapping[str, Any],
-        *,
-        unless_claimed: bool,
+        self, tenant_id: str, job_id: str, changes: Mapping[str, Any], *, unless_claimed: bool
     ) -> bool:
         states = {":queued": "queued"} if unless_claimed else _UNFINISHED
         try:
             with conditionally_reaching(_DEPENDENCY):
-                self._client.update_item(
+                self._client_of(tenant_id).update_item(
                     TableName=self._table,
                     Key=to_values(_key(tenant_id, job_id, _JOB)),
-                    UpdateExpression="SET #status = :status, #result = :result",
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
                     ConditionExpression=f"#status IN ({', '.join(states)})",
-                    ExpressionAttributeNames={"#status": "status", "#result": "result"},
+                    ExpressionAttributeNames={f"#{name}": name for name in changes},
                     ExpressionAttributeValues=to_values(
-                        {":status": status, ":result": dict(result), **states}
+                        {**{f":{name}": value for name, value in changes.items()}, **states}
                     ),
                 )
         except ClientError:
             return False
         return True
 
-    def chunks(self, tenant_id: str, job_id: str, cursor: int) -> Sequence[str]:
+
+class DynamoJobTexts:
+    """`tollgate.ports.JobTexts` on DynamoDB: the items `CHUNK#<n>` beside a job's own.
+
+    A tenant with a key of its own has its texts sealed: DynamoDB takes one key for a whole table.
+    """
+
+    def __init__(
+        self, client_of: Callable[[str], DynamoDBClient], table: str, sealing: KmsTexts
+    ) -> None:
+        """`client_of` gives the client for a tenant's items."""
+        self._client_of = client_of
+        self._table = table
+        self._sealing = sealing
+
+    def append(self, job: Job, index: int, text: str) -> None:
+        """Writes one CHUNK item."""
+        item: dict[str, Any] = {
+            **_key(job.tenant_id, job.job_id, _chunk(index)),
+            "expires_at": job.available_until,
+        }
+        key_arn = job.custody.kms_key_arn
+        if key_arn is None:
+            item["text"] = text
+        else:
+            item["sealed"] = self._sealing.seal(key_arn, job.tenant_id, job.job_id, text)
+        with reaching(_DEPENDENCY):
+            self._client_of(job.tenant_id).put_item(TableName=self._table, Item=to_values(item))
+
+    def chunks(self, job: Job, cursor: int) -> Sequence[str]:
         """The chunk texts from `cursor` on."""
-        texts: list[str] = []
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=to_values(
-                {
-                    ":pk": _partition(tenant_id, job_id),
-                    ":first": _chunk(cursor),
-                    ":last": "CHUNK#~",
-                }
-            ),
-            ConsistentRead=True,
+        items: list[dict[str, Any]] = []
+        pages = (
+            self._client_of(job.tenant_id)
+            .get_paginator("query")
+            .paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues=to_values(
+                    {
+                        ":pk": _partition(job.tenant_id, job.job_id),
+                        ":first": _chunk(cursor),
+                        ":last": "CHUNK#~",
+                    }
+                ),
+                ConsistentRead=True,
+            )
         )
         with reaching(_DEPENDENCY):
             for page in pages:
-                texts += [from_values(item)["text"] for item in page["Items"]]
-        return texts
+                items += [from_values(item) for item in page["Items"]]
+        return [self._text(job, item) for item in items]
+
+    def _text(self, job: Job, item: Mapping[str, Any]) -> str:
+        key_arn = job.custody.kms_key_arn
+        if key_arn is None:
+            text: str = item["text"]
+            return text
+        pieces = [bytes(piece) for piece in item["sealed"]]
+        return self._sealing.open(key_arn, job.tenant_id, job.job_id, pieces)
 
 
 class S3Payloads:
-    """`tollgate.ports.Payloads` on S3; the bucket encrypts with the deployment's key."""
+    """`tollgate.ports.Payloads` on S3; the bucket encrypts with the deployment's key by default."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
-        self._client = client
+    def __init__(self, client_of: Callable[[str], S3Client], bucket: str) -> None:
+        """`client_of` gives the client for a tenant's documents."""
+        self._client_of = client_of
         self._bucket = bucket
 
-    def put(self, key: str, document: bytes) -> None:
+    def put(self, tenant_id: str, key: str, document: bytes, kms_key_arn: str | None) -> None:
         """Stores a document."""
-        with reaching("payload bucket"):
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=document, ContentType="application/json"
+        with reaching(_BUCKET):
+            self._client_of(tenant_id).put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=document,
+                ContentType="application/json",
+                **_encryption(tenant_id, kms_key_arn),
             )
 
-    def get(self, key: str) -> bytes | None:
-        """Reads a document."""
-        with reaching("payload bucket"):
+    def get(self, tenant_id: str, key: str) -> bytes | None:
+        """Reads a document; KMS checks the context that it was stored with."""
+        client = self._client_of(tenant_id)
+        with reaching(_BUCKET):
             try:
-                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            except self._client.exceptions.NoSuchKey:
+                return client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            except client.exceptions.NoSuchKey:
                 return None
+
+    def delete(self, tenant_id: str, key: str) -> None:
+        """Deletes a document."""
+        with reaching(_BUCKET):
+            self._client_of(tenant_id).delete_object(Bucket=self._bucket, Key=key)
 
 
 class SqsJobQueue:
@@ -193,6 +240,27 @@ class SqsJobQueue:
                 MessageBody=queue_message(tenant_id, job_id),
                 MessageGroupId=tenant_id,
             )
+
+
+class _Encryption(TypedDict, total=False):
+    ServerSideEncryption: Literal["aws:kms"]
+    SSEKMSKeyId: str
+    SSEKMSEncryptionContext: str
+    BucketKeyEnabled: bool
+
+
+def _encryption(tenant_id: str, kms_key_arn: str | None) -> _Encryption:
+    """What S3 is told of a tenant's own key."""
+    if kms_key_arn is None:
+        return {}
+    context = json.dumps({"tenant": tenant_id}).encode()
+    return {
+        "ServerSideEncryption": "aws:kms",
+        "SSEKMSKeyId": kms_key_arn,
+        "SSEKMSEncryptionContext": base64.b64encode(context).decode(),
+        # With a bucket key KMS would be asked under the bucket's context, not under this one.
+        "BucketKeyEnabled": False,
+    }
 
 
 def _partition(tenant_id: str, job_id: str) -> str:
@@ -219,4 +287,5 @@ def _job(tenant_id: str, job_id: str, item: Mapping[str, Any]) -> Job:
         payload_key=item["payload_key"],
         claimed=item["claimed"],
         result=item["result"],
+        custody=Custody(item["retention_seconds"], item["kms_key_arn"]),
     )

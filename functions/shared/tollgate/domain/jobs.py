@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from tollgate.domain.custody import Custody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +18,9 @@ JobStatus = Literal["queued", "running", "succeeded", "failed"]
 QUEUE_SECONDS = 900
 # What a claimed job may take: the producer's Lambda timeout and a margin.
 RUN_SECONDS = 930
-# How long a result can be polled, and how long DynamoDB keeps the items at least. The span
-# between the two is when a poll can tell "expired" from "unknown".
-RESULT_SECONDS = 3600
-RETENTION_SECONDS = 86_400
+# How long a job is still known when its text can be read no more: a poll can tell "expired" from
+# "unknown".
+MEMORY_SECONDS = 86_400
 
 # Text reaches the table in chunks of about this size or age, so that a poller sees it grow at
 # a bounded number of writes.
@@ -40,10 +41,12 @@ JOB_EXPIRED: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job. `deadline` and `available_until` are epoch seconds; `hold` is picodollars.
+    """One job. `deadline` and `available_until` are epoch seconds.
 
-    `claimed` says that a producer took it, so that its model call may have gone out. `result`
-    holds stop_reason, usage and cost_usd of a finished job, or its error.
+    `available_until` is the last moment its text can be read: the latest possible one while it
+    is not finished, `custody.seconds` after its end then. `claimed` says that a producer took it,
+    so that its model call may have gone out. `result` holds stop_reason, usage and cost_usd of a
+    finished job, or its error.
     """
 
     job_id: str
@@ -56,6 +59,12 @@ class Job:
     payload_key: str
     claimed: bool = False
     result: Mapping[str, Any] = field(default_factory=dict)
+    custody: Custody = field(default_factory=Custody)
+
+    def ended(self, status: JobStatus, result: Mapping[str, Any], now: datetime) -> Job:
+        """The job as it ends now."""
+        until = min(self.available_until, int(now.timestamp()) + self.custody.seconds)
+        return replace(self, status=status, result=result, available_until=until)
 
     def is_lost(self, now: datetime) -> bool:
         """Past its deadline and not finished: nobody works on it any more."""
