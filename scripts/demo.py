@@ -236,10 +236,13 @@ def download(stack: LocalStack, folder: Path) -> None:
             storage.download_file(bucket, entry["Key"], str(target))
 
 
-def ground_truth(calls: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], tuple[int, ...]]:
+def ground_truth(
+    calls: Sequence[Mapping[str, Any]], models_by_profile_arn: Mapping[str, str]
+) -> dict[tuple[str, str], tuple[int, ...]]:
     """What the provider's own log says, priced from the published table.
 
-    Shares no code with the gateway: tokens from the stub, prices per token from the CSV.
+    Shares no code with the gateway: tokens from the stub, prices per token from the CSV. Calls of
+    an app's inference profile are priced as the model behind it.
     Returns input tokens, output tokens, calls and picodollars by tenant and base model.
     """
     with PRICES.open() as file:
@@ -255,12 +258,13 @@ def ground_truth(calls: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], tu
     for call in calls:
         if call["status"] != "ok":
             continue
-        price_in, price_out = prices[call["modelId"]]
+        model_id = models_by_profile_arn.get(call["modelId"], call["modelId"])
+        price_in, price_out = prices[model_id]
         tokens_in, tokens_out = call["usage"]["inputTokens"], call["usage"]["outputTokens"]
         cost = (price_in * tokens_in + price_out * tokens_out) * PICO_PER_USD
         if cost != int(cost):
-            raise DemoError(f"{call['modelId']} costs a fraction of a picodollar: {cost}")
-        key = (call["requestMetadata"]["tenant"], call["modelId"].removeprefix("us."))
+            raise DemoError(f"{model_id} costs a fraction of a picodollar: {cost}")
+        key = (call["requestMetadata"]["tenant"], model_id.removeprefix("us."))
         total = totals.setdefault(key, Counter())
         total.update(input=tokens_in, output=tokens_out, calls=1, cost=int(cost))
     return {
@@ -269,7 +273,11 @@ def ground_truth(calls: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], tu
     }
 
 
-def check(rows: Sequence[report.ChargebackRow], calls: Sequence[Mapping[str, Any]]) -> None:
+def check(
+    rows: Sequence[report.ChargebackRow],
+    calls: Sequence[Mapping[str, Any]],
+    models_by_profile_arn: Mapping[str, str],
+) -> None:
     """The bill must be the provider's log, row by row, to the picodollar."""
     billed = {
         (row.team_id, row.model_id): (
@@ -280,7 +288,7 @@ def check(rows: Sequence[report.ChargebackRow], calls: Sequence[Mapping[str, Any
         )
         for row in rows
     }
-    truth = ground_truth(calls)
+    truth = ground_truth(calls, models_by_profile_arn)
     for key in sorted(billed.keys() | truth.keys()):
         if billed.get(key) != truth.get(key):
             raise DemoError(f"{key}: billed {billed.get(key)}, the provider's log {truth.get(key)}")
@@ -316,7 +324,7 @@ def run() -> None:
         with step("Aggregate usage and print the chargeback table"):
             rows = bill(stack, month)
         with step("Check the bill against the provider's own log"):
-            check(rows, stack.calls())
+            check(rows, stack.calls(), stack.deployment.models_by_profile_arn)
     finally:
         stack.stop()
 

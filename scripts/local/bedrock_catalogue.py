@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT
@@ -26,6 +27,9 @@ _GEO_REGIONS = {
     "in": ("ap-south-1", "ap-south-2"),
     "ca": ("ca-central-1", "ca-west-1"),
 }
+
+
+_NO_PROFILES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,31 @@ class Catalogue:
     """All models of one region, and the geographic and global profiles of every region.
 
     A real region offers the profiles of its own geography only; the stub offers them all, so that
-    every tenant file can be tried without moving.
+    every tenant file can be tried without moving. `application_profiles` are the account's own:
+    ARN to the foundation model or system profile behind it.
     """
 
-    def __init__(self, models: Mapping[str, Model], region: str = REGION) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        region: str = REGION,
+        application_profiles: Mapping[str, str] = _NO_PROFILES,
+    ) -> None:
         self._models = dict(models)
         self._region = region
+        self._application_profiles = dict(application_profiles)
         self._targets: dict[str, Target] = {}
         for model in self._models.values():
             for routing in model.tiers:
                 self._targets[profile_id(model.model_id, routing)] = Target(model, routing)
 
     @classmethod
-    def from_price_book(cls, path: Path = PRICE_BOOK, region: str = REGION) -> Catalogue:
+    def from_price_book(
+        cls,
+        path: Path = PRICE_BOOK,
+        region: str = REGION,
+        application_profiles: Mapping[str, str] = _NO_PROFILES,
+    ) -> Catalogue:
         """Read the catalogue from a price book file."""
         book: dict[str, Any] = json.loads(path.read_text("utf-8"))
         models = {
@@ -82,14 +98,15 @@ class Catalogue:
             for model_id, entry in book["models"].items()
             if entry["mode"] in SERVED_MODES
         }
-        return cls(models, region)
+        return cls(models, region, application_profiles)
 
     def has_model(self, model_id: str) -> bool:
         """Return whether this is a base model, callable without a profile or not."""
         return model_id in self._models
 
     def find(self, model_id: str) -> Target | None:
-        """Resolve a model id, profile id or ARN of either; None when there is no such thing."""
+        """Resolve a model id, profile id or ARN; None when there is no such thing."""
+        model_id = self._application_profiles.get(model_id, model_id)
         if model_id.startswith("arn:"):
             kind, _, model_id = model_id.split(":", 5)[-1].partition("/")
             if kind not in {"foundation-model", "inference-profile"}:

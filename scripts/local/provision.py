@@ -35,7 +35,7 @@ MAX_RECEIVES = 3
 BUCKETS = ("payloads", "lake", "athena")
 INVOCATION_LOGS_BUCKET = f"{PREFIX}-invocation-logs-{ACCOUNT_ID}"
 
-# As in modules/tenant: the usage plan is a fence wider than the limits that the ledger keeps.
+# As in modules/usage_plan: the plan is a fence wider than the limits that the ledger keeps.
 HTTP_REQUESTS_PER_MODEL_CALL = 10
 MAX_BURST = 5_000
 _KEY_BYTES = 20
@@ -46,12 +46,14 @@ class Deployment:
     """What was made.
 
     `environment` has the variables of all functions, `keys` the API keys by
-    `<tenant>/<app>/<key name>`, `usage_plans` the tenants' fences by API key.
+    `<tenant>/<app>/<key name>`, `usage_plans` the tenants' fences by API key,
+    `models_by_profile_arn` what is behind the apps' inference profiles.
     """
 
     environment: Mapping[str, str]
     keys: Mapping[str, str]
     usage_plans: Mapping[str, UsagePlan]
+    models_by_profile_arn: Mapping[str, str]
     queue_url: str
     queue_arn: str
     dead_queue_url: str
@@ -124,9 +126,12 @@ def provision(
     )
     keys: dict[str, str] = {}
     plans: dict[str, UsagePlan] = {}
+    profiles: dict[str, str] = {}
     for tenant in tenants.values():
         made = {name: secrets.token_hex(_KEY_BYTES) for name in tenant.keys}
-        _load_tenant(database, tenant, made, _made_for(emulator, tenant))
+        computed = _made_for(emulator, tenant)
+        _load_tenant(database, tenant, made, computed)
+        profiles |= _models(tenant, computed.profile_arns)
         keys |= {f"{tenant.tenant_id}/{name}": key for name, key in made.items()}
         plan = usage_plan(tenant.policy["limits"])
         plans |= dict.fromkeys(made.values(), plan)
@@ -139,6 +144,7 @@ def provision(
         },
         keys=keys,
         usage_plans=plans,
+        models_by_profile_arn=profiles,
         queue_url=queue_url,
         queue_arn=queue_arn,
         dead_queue_url=dead_url,
@@ -210,6 +216,14 @@ def _made_for(emulator: Emulator, tenant: tenant_files.Tenant) -> tenant_files.C
             for name in app["inference_profiles"]
         },
     )
+
+
+def _models(tenant: tenant_files.Tenant, arns: Mapping[str, str]) -> dict[str, str]:
+    return {
+        arns[f"{app_id}/{name}"]: profile["model"]
+        for app_id, app in tenant.policy["apps"].items()
+        for name, profile in app["inference_profiles"].items()
+    }
 
 
 def _profile_arn(*names: str) -> str:

@@ -20,6 +20,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 )
 
 from scripts.local.apigateway import UsagePlans
+from scripts.local.bedrock_catalogue import Catalogue
 from scripts.local.bedrock_stub import DEFAULT_DELTA_SECONDS, BedrockStub
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
@@ -154,6 +155,9 @@ class LocalStack(Startable):
         self.stub = cleanup.enter_context(
             BedrockStub(
                 log=self.stub_log,
+                catalogue=Catalogue.from_price_book(
+                    application_profiles=self.deployment.models_by_profile_arn
+                ),
                 delta_seconds=self._delta_seconds,
                 publish=self._deliver_invocation_logs(),
             )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_the_demo_ends_well_and_shows_every_step() -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-CALL = {
+CALL: dict[str, Any] = {
     "status": "ok",
     "modelId": "us.amazon.nova-pro-v1:0",
     "usage": {"inputTokens": 3, "outputTokens": 2},
@@ -50,7 +51,11 @@ ROW = ChargebackRow("acme", "amazon.nova-pro-v1:0", 3, 2, 1, 2_400_000, 6_400_00
 def test_a_bill_that_is_the_log_passes() -> None:
     failed = {**CALL, "status": "error"}
 
-    demo.check([ROW], [CALL, failed])
+    demo.check([ROW], [CALL, failed], {})
+
+
+def test_a_call_of_a_profile_is_billed_as_the_model_behind_it() -> None:
+    demo.check([ROW], [{**CALL, "modelId": "arn:x"}], {"arn:x": CALL["modelId"]})
 
 
 @pytest.mark.parametrize(
@@ -64,9 +69,9 @@ def test_a_bill_that_is_the_log_passes() -> None:
 )
 def test_a_bill_that_differs_by_anything_fails(row: ChargebackRow) -> None:
     with pytest.raises(demo.DemoError, match="the provider's log"):
-        demo.check([row], [CALL])
+        demo.check([row], [CALL], {})
 
 
 def test_a_call_that_was_not_billed_fails() -> None:
     with pytest.raises(demo.DemoError):
-        demo.check([], [CALL])
+        demo.check([], [CALL], {})

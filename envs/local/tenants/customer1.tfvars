@@ -7,26 +7,40 @@ models      = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.an
 apps = {
   websearch = {
     keys = { primary = {} }
-    tags = {
-      CreatedBy         = "Dev-Account"
-      ApplicationID     = "websearch"
-      TenantID          = "Customer-1"
-      CustomerAccountID = "123456789"
-      ModelProvider     = "Amazon"
-      ModelName         = "Nova Lite"
-      Environment       = "Dev"
+    tags = { ApplicationID = "websearch", TenantID = "Customer-1" }
+    inference_profiles = {
+      nova-lite = {
+        model       = "amazon.nova-lite-v1:0"
+        description = "Web search of Customer-1"
+        tags = {
+          CreatedBy         = "Dev-Account"
+          ApplicationID     = "websearch"
+          TenantID          = "Customer-1"
+          CustomerAccountID = "123456789"
+          ModelProvider     = "Amazon"
+          ModelName         = "Nova Lite"
+          Environment       = "Dev"
+        }
+      }
     }
   }
   codingbot = {
     keys = { primary = {} }
-    tags = {
-      CreatedBy         = "Dev-Account"
-      ApplicationID     = "codingbot"
-      TenantID          = "Customer-1"
-      CustomerAccountID = "123456789"
-      ModelProvider     = "Anthropic"
-      ModelName         = "Claude Haiku"
-      Environment       = "Dev"
+    tags = { ApplicationID = "codingbot", TenantID = "Customer-1" }
+    inference_profiles = {
+      claude-haiku = {
+        model       = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+        description = "Coding bot of Customer-1"
+        tags = {
+          CreatedBy         = "Dev-Account"
+          ApplicationID     = "codingbot"
+          TenantID          = "Customer-1"
+          CustomerAccountID = "123456789"
+          ModelProvider     = "Anthropic"
+          ModelName         = "Claude Haiku"
+          Environment       = "Dev"
+        }
+      }
     }
   }
 }

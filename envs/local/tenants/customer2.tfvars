@@ -10,28 +10,42 @@ own_kms_key = true
 apps = {
   websearch = {
     keys = { primary = {} }
-    tags = {
-      CreatedBy         = "Dev-Account"
-      ApplicationID     = "websearch"
-      TenantID          = "Customer-2"
-      CustomerAccountID = "987654321"
-      ModelProvider     = "Amazon"
-      ModelName         = "Nova Lite"
-      Environment       = "Dev"
+    tags = { ApplicationID = "websearch", TenantID = "Customer-2" }
+    inference_profiles = {
+      nova-lite = {
+        model       = "amazon.nova-lite-v1:0"
+        description = "Web search of Customer-2"
+        tags = {
+          CreatedBy         = "Dev-Account"
+          ApplicationID     = "websearch"
+          TenantID          = "Customer-2"
+          CustomerAccountID = "987654321"
+          ModelProvider     = "Amazon"
+          ModelName         = "Nova Lite"
+          Environment       = "Dev"
+        }
+      }
     }
   }
   codingbot = {
     # Small on purpose: the demo uses it up and shows the refusal.
     budget = { month_usd = "0.005" }
     keys   = { primary = {} }
-    tags = {
-      CreatedBy         = "Dev-Account"
-      ApplicationID     = "codingbot"
-      TenantID          = "Customer-2"
-      CustomerAccountID = "987654321"
-      ModelProvider     = "Anthropic"
-      ModelName         = "Claude Haiku"
-      Environment       = "Dev"
+    tags   = { ApplicationID = "codingbot", TenantID = "Customer-2" }
+    inference_profiles = {
+      claude-haiku = {
+        model       = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+        description = "Coding bot of Customer-2"
+        tags = {
+          CreatedBy         = "Dev-Account"
+          ApplicationID     = "codingbot"
+          TenantID          = "Customer-2"
+          CustomerAccountID = "987654321"
+          ModelProvider     = "Anthropic"
+          ModelName         = "Claude Haiku"
+          Environment       = "Dev"
+        }
+      }
     }
   }
 }

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
 NOVA = "amazon.nova-lite-v1:0"
+PROFILE = "arn:aws:bedrock:us-east-1:000000000000:application-inference-profile/a1b2c3"
 CHAT = frozenset({"default", "flex"})
 MODELS = {
     model.model_id: model
@@ -53,7 +54,9 @@ MODELS = {
 @pytest.fixture
 def stub(tmp_path: Path) -> Iterator[BedrockStub]:
     with BedrockStub(
-        log=tmp_path / "calls.jsonl", catalogue=Catalogue(MODELS), delta_seconds=0.0
+        log=tmp_path / "calls.jsonl",
+        catalogue=Catalogue(MODELS, application_profiles={PROFILE: f"us.{NOVA}"}),
+        delta_seconds=0.0,
     ) as server:
         yield server
 
@@ -443,14 +446,16 @@ def test_arns(stub: BedrockStub, runtime: BedrockRuntimeClient) -> None:
     for arn in (
         f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA}",
         f"arn:aws:bedrock:us-east-1:000000000000:inference-profile/us.{NOVA}",
+        PROFILE,
     ):
         assert runtime.converse(modelId=arn, messages=user("Hi"))["stopReason"] == "end_turn"
         assert stub.calls()[-1]["modelId"] == arn
-    with pytest.raises(runtime.exceptions.ResourceNotFoundException):
-        runtime.converse(
-            modelId="arn:aws:bedrock:us-east-1:000000000000:inference-profile/us.nothing",
-            messages=user("Hi"),
-        )
+    for arn in (
+        "arn:aws:bedrock:us-east-1:000000000000:inference-profile/us.nothing",
+        f"{PROFILE}d4",
+    ):
+        with pytest.raises(runtime.exceptions.ResourceNotFoundException):
+            runtime.converse(modelId=arn, messages=user("Hi"))
 
 
 def post(stub: BedrockStub, path: str, document: object, method: str = "POST") -> object:
