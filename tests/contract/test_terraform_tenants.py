@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts import tenants, terraform
-from tests.unit.scripts.tenant_cases import PREFIX, REFUSED, TIERS, UNREADABLE, VALID
+from tests.unit.scripts.tenant_cases import (
+    ENVIRONMENT_FIXTURES,
+    PREFIX,
+    REFUSED,
+    TENANT_FIXTURES,
+    TIERS,
+    UNREADABLE,
+    VALID,
+    Fixture,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +82,30 @@ def test_both_refuse_the_same_files_in_the_same_words(root: Path) -> None:
 
     assert _refusals(root) == list(raised.value.errors)
     assert len(raised.value.errors) == sum(len(case.messages) for case in cases)
+
+
+def test_both_refuse_the_file_that_breaks_a_rule_in_the_same_words(root: Path) -> None:
+    for fixture in TENANT_FIXTURES:
+        shutil.copy(fixture.path, root / "tenants")
+
+    assert _refusals(root) == sorted(
+        f"{fixture.path.name}: {message}"
+        for fixture in TENANT_FIXTURES
+        for message in fixture.refused
+    )
+
+
+@pytest.mark.parametrize("fixture", ENVIRONMENT_FIXTURES, ids=lambda fixture: fixture.rule)
+def test_both_refuse_the_environment_that_breaks_a_rule(fixture: Fixture, root: Path) -> None:
+    (root / "terraform.tfvars.json").unlink()
+    shutil.copy(fixture.path, root / "terraform.tfvars")
+
+    result = terraform.run(root, "plan", "-no-color", capture=True, check=False)
+
+    assert result.returncode == 1, result.stdout
+    # Terraform wraps what a variable's own validation says.
+    said = " ".join(result.stderr.split())
+    assert [message for message in fixture.refused if message in said] == list(fixture.refused)
 
 
 def test_both_refuse_what_is_not_a_variable_file(root: Path) -> None:

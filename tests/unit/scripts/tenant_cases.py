@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 PREFIX = "tollgate-dev"
@@ -109,6 +110,37 @@ _MODEL_ARN = (
 )
 _NOT_EMPTY = "an object with at least one entry"
 _LITERALS = "HCL attributes with literal values"
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tenants"
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A file that breaks one rule, which its first line names; then the messages it must cause."""
+
+    path: Path
+    rule: str
+    refused: tuple[str, ...]
+
+
+def fixtures(folder: Path) -> list[Fixture]:
+    """Read the fixtures of a folder: ``# rule: <name>``, then ``# refused: <message>`` lines."""
+    read = []
+    for path in sorted(folder.glob("*.tfvars")):
+        first, *others = path.read_text(encoding="utf-8").splitlines()
+        messages = [line for line in others if line.startswith("# refused: ")]
+        read.append(
+            Fixture(
+                path,
+                first.removeprefix("# rule: "),
+                tuple(message.removeprefix("# refused: ") for message in messages),
+            )
+        )
+    return read
+
+
+TENANT_FIXTURES = fixtures(FIXTURES)
+ENVIRONMENT_FIXTURES = fixtures(FIXTURES / "environments")
 
 REFUSED = [
     Refused("File_Name", text(), [f'file name: given "File_Name"; allowed: {_TENANT_ID}']),

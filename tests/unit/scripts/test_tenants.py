@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from scripts import tenants
-from scripts.tenant_rules import terraform_json
+from scripts.tenant_rules import SCHEMA, terraform_json
 from scripts.tenants import Computed, TenantFilesError
 from tests.unit.scripts.tenant_cases import (
+    ENVIRONMENT_FIXTURES,
     PREFIX,
     PROFILES,
     REFUSED,
+    TENANT_FIXTURES,
     TIERS,
     UNREADABLE,
     VALID,
+    Fixture,
     Refused,
     text,
 )
@@ -51,6 +55,33 @@ def test_a_broken_rule_names_file_key_given_and_allowed(case: Refused, tmp_path:
         tenants.load(tmp_path, TIERS, PREFIX)
 
     assert list(raised.value.errors) == case.expected()
+
+
+def test_every_rule_has_a_file_that_breaks_it() -> None:
+    rules = {*SCHEMA["rules"], *SCHEMA["relations"], "known_key"}
+    named = [fixture.rule for fixture in (*TENANT_FIXTURES, *ENVIRONMENT_FIXTURES)]
+
+    assert sorted(named) == sorted(rules)
+
+
+@pytest.mark.parametrize("fixture", TENANT_FIXTURES, ids=lambda fixture: fixture.rule)
+def test_a_tenant_file_that_breaks_one_rule_is_refused(fixture: Fixture, tmp_path: Path) -> None:
+    shutil.copy(fixture.path, tmp_path)
+
+    with pytest.raises(TenantFilesError) as raised:
+        tenants.load(tmp_path, TIERS, PREFIX)
+
+    assert raised.value.errors == tuple(f"{fixture.path.name}: {m}" for m in fixture.refused)
+
+
+@pytest.mark.parametrize("fixture", ENVIRONMENT_FIXTURES, ids=lambda fixture: fixture.rule)
+def test_an_environment_that_breaks_one_rule_is_refused(fixture: Fixture, tmp_path: Path) -> None:
+    shutil.copy(fixture.path, tmp_path / "env.tfvars")
+
+    with pytest.raises(TenantFilesError) as raised:
+        tenants.load_environment(tmp_path)
+
+    assert raised.value.errors == tuple(f"env.tfvars: {m}" for m in fixture.refused)
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
@@ -372,14 +403,15 @@ def test_documents_are_compact_sorted_and_escaped_like_terraforms() -> None:
     )
 
 
-def test_the_sample_tenants_carry_the_seven_tags() -> None:
+def test_the_sample_profiles_carry_the_seven_tags() -> None:
     sample = tenants.load_environment(REPOSITORY / "envs" / "local")
 
     assert sorted(sample) == ["customer1", "customer2"]
     for tenant in sample.values():
         assert sorted(tenant.policy["apps"]) == ["codingbot", "websearch"]
         for app in tenant.policy["apps"].values():
-            assert sorted(app["tags"]) == [
+            (profile,) = app["inference_profiles"].values()
+            assert sorted(profile["tags"]) == [
                 "ApplicationID",
                 "CreatedBy",
                 "CustomerAccountID",
