@@ -11,6 +11,7 @@ export TERRAFORM
 
 # What a target works on.
 ENV ?=
+TENANT ?=
 FUNCTIONS ?=
 ARGS ?=
 
@@ -97,6 +98,10 @@ fmt: setup-dev ## Format Python and Terraform code, and apply the linter's safe 
 .PHONY: typecheck
 typecheck: setup-dev ## Check the types of functions and scripts
 	@$(VENV_PYTHON) -m mypy
+
+.PHONY: new-tenant
+new-tenant: check-env setup-dev ## Write a commented tenant file; ENV=dev TENANT=acme
+	@$(VENV_PYTHON) -m scripts.new_tenant --env '$(ENV)' --tenant '$(TENANT)'
 
 .PHONY: validate-tenants
 validate-tenants: setup-dev ## Check every environment's tenant files

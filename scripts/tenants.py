@@ -75,6 +75,17 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What an environment says about all its tenants: tiers by name, and its unit's prefix.
+
+    The prefix is None where only the plan knows it.
+    """
+
+    tiers: Mapping[str, Any]
+    prefix: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A tenant's policy, merged with its tier, and its keys by ``<app>/<key name>``."""
 
@@ -93,19 +104,28 @@ def load_environment(folder: Path) -> dict[str, Tenant]:
     Raises TenantFilesError with every broken rule of every file.
     """
     errors: list[str] = []
-    settings = _read(folder / ENVIRONMENT_FILE, errors)
-    tiers = prefix = None
-    if settings is not None:
-        tiers = settings.get("tiers")
-        errors.extend(value_errors(ENVIRONMENT_FILE, "tiers", tiers, "object"))
-        prefix = _prefix(settings, errors)
+    settings = _settings(folder, errors)
     try:
-        tenants = load(folder / "tenants", tiers if isinstance(tiers, dict) else {}, prefix)
+        tenants = load(folder / "tenants", settings.tiers, settings.prefix)
     except TenantFilesError as error:
         errors.extend(error.errors)
     if errors:
         raise TenantFilesError(errors)
     return tenants
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read what ``env.tfvars`` says about all tenants. Raises TenantFilesError."""
+    errors: list[str] = []
+    settings = _settings(folder, errors)
+    if errors:
+        raise TenantFilesError(errors)
+    return settings
+
+
+def environments(root: Path) -> list[Path]:
+    """The folders of the environments below ``envs/``."""
+    return sorted(path.parent for path in root.glob(f"*/{ENVIRONMENT_FILE}"))
 
 
 def load(directory: Path, tiers: Mapping[str, Any], prefix: str | None) -> dict[str, Tenant]:
@@ -199,6 +219,15 @@ def _read(path: Path, errors: list[str]) -> dict[str, Any] | None:
         found = str(error)
     errors.append(f"{path.name}: file: given {found}; allowed: HCL attributes with literal values")
     return None
+
+
+def _settings(folder: Path, errors: list[str]) -> Settings:
+    content = _read(folder / ENVIRONMENT_FILE, errors)
+    if content is None:
+        return Settings(tiers={}, prefix=None)
+    tiers = content.get("tiers")
+    errors.extend(value_errors(ENVIRONMENT_FILE, "tiers", tiers, "object"))
+    return Settings(tiers if isinstance(tiers, dict) else {}, _prefix(content, errors))
 
 
 def _prefix(settings: Mapping[str, Any], errors: list[str]) -> str | None:
@@ -309,12 +338,6 @@ def _keys(content: Mapping[str, Any]) -> dict[str, Key]:
     return {key.key_id: key for key in sorted(keys, key=lambda key: key.key_id)}
 
 
-def _environments(root: Path, names: Sequence[str]) -> list[Path]:
-    if names:
-        return [root / name for name in names]
-    return sorted(path.parent for path in root.glob(f"*/{ENVIRONMENT_FILE}"))
-
-
 def _located(environment: str, error: str) -> str:
     folder = "" if error.startswith(f"{ENVIRONMENT_FILE}:") else "tenants/"
     return f"envs/{environment}/{folder}{error}"
@@ -328,7 +351,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = REPOSITORY / "envs
     validate.add_argument("environments", nargs="*", metavar="ENV", help="default: all of envs/")
     options = parser.parse_args(arguments)
     failed = False
-    for folder in _environments(root, options.environments):
+    named = [root / name for name in options.environments]
+    for folder in named or environments(root):
         try:
             tenants = load_environment(folder)
         except TenantFilesError as error:

@@ -1,0 +1,123 @@
+# Tenant $tenant_id of environment $environment. The file's name is the tenant's id: it is in the names of keys,
+# in policies and on bills, so it stays as it is; `name` below may change at any time.
+#
+# Fill in what is marked FILL IN; `make validate-tenants` says what is missing. "#" and one space begin a
+# comment; any other "#" holds back an option: take it away to set the option. The value shown is the
+# default, unless the comment calls it an example; null is what the tier says, or else none.
+
+# FILL IN: what people call the tenant.
+name = ""
+
+# FILL IN: "customer", "department", "project", "team" or "user"; reports group by it.
+kind = ""
+
+# FILL IN: who pays, as finance writes it.
+cost_center = ""
+
+# FILL IN: one of $tiers; their values are in envs/$environment/env.tfvars.
+tier = ""
+
+# FILL IN: the models that it may call, as ids or patterns: "amazon.nova-*", "us.anthropic.claude-*", "*".
+models = []
+
+# Patterns of models that it may not call whatever `models` says.
+#deny_models = []
+
+# "suspended" refuses every call; "offboarded" takes keys and inference profiles away and keeps the rest.
+#status = "active"
+
+# What reports may filter by.
+#tags = {}
+
+# --- Money -----------------------------------------------------------------------------------------
+
+# In USD; a "hard" budget (the default) refuses what does not fit, a "soft" one admits it and tells.
+#budget = { month_usd = null, day_usd = null, mode = null }
+
+# What the tenant is charged for each dollar of cost; without a tier's, "1".
+#markup = null
+
+# Percents of a budget at which somebody is told; without a tier's, [50, 80, 100].
+#alert_thresholds = null
+
+# Example: contract prices in USD per million tokens, by model, routing and service tier.
+#prices = { "amazon.nova-lite-v1:0" = { in_region = { default = { input = "0.05", output = "0.20" } } } }
+
+# Example: admit models that have no price, at this ceiling in USD per million tokens.
+#unpriced = { input = "20", output = "100" }
+
+# --- Limits ----------------------------------------------------------------------------------------
+
+# Unlimited where neither this file nor the tier says a number.
+#limits = {
+#  requests_per_minute = null
+#  requests_per_day    = null
+#  tokens_per_minute   = null
+#  concurrent_requests = null
+#}
+
+# What a call without maxTokens gets, and the most that one may ask for. `clamp` lowers maxTokens to what
+# the budget still covers; `count` "exact" counts input tokens before a call, "bytes" (default) bounds them.
+#max_tokens = { default = null, maximum = null, clamp = null, count = null }
+
+# Accounts that the limits are spread over; more than 1 for some hundred calls a second and more.
+#shards = 1
+
+# --- Where its calls run, and what protects its data -----------------------------------------------
+
+# "silo" calls models in the tenant's own AWS account.
+#isolation = "pool"
+
+# Example: the role in that account, which modules/tenant_role makes there. May be set before the move.
+#silo = {
+#  role_arn    = "arn:aws:iam::111122223333:role/tollgate/$prefix/$tenant_id"
+#  external_id = "$external_id"
+#}
+
+# Example: the guardrail of every call.
+#guardrail = { id = "a1b2c3d4e5f6", version = "1" }
+
+# How long the texts of jobs and of repeatable answers stay readable, 5 to 1440.
+#retention_minutes = 1440
+
+# Whether its texts are encrypted under a KMS key of its own.
+#own_kms_key = false
+
+# Example: models and profiles that are its own, priced as the model behind them.
+#model_arns = {
+#  "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/a1b2c3d4e5f6" = "amazon.nova-pro-v1:0"
+#}
+
+# --- Apps and their keys ---------------------------------------------------------------------------
+
+apps = {
+  # FILL IN: the app's id instead of "app"; one entry for each app.
+  app = {
+    keys = {
+      primary = {
+        # The last day (UTC) on which the key works, as "YYYY-MM-DD".
+        #expires = null
+        #status  = "active"
+      }
+    }
+
+    # "suspended" refuses every call of the app.
+    #status = "active"
+    #tags   = {}
+
+    # Within the tenant's; an app takes nothing from the tier.
+    #budget = { month_usd = null, day_usd = null, mode = null }
+    #limits = {
+    #  requests_per_minute = null
+    #  requests_per_day    = null
+    #  tokens_per_minute   = null
+    #  concurrent_requests = null
+    #}
+
+    # Example: calls of this model go through a profile with these tags, which AWS's own bill shows.
+    # One for each model; not with isolation = "silo".
+    #inference_profiles = {
+    #  nova-lite = { model = "amazon.nova-lite-v1:0", description = "Search", tags = { Stage = "trial" } }
+    #}
+  }
+}
