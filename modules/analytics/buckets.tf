@@ -1,5 +1,5 @@
 resource "aws_s3_bucket" "lake" {
-  # checkov:skip=CKV_AWS_18:Only the aggregate function and Athena read and write here; who did is in CloudTrail data events where an account enables them.
+  # checkov:skip=CKV_AWS_18:Whether requests are logged, and to which bucket, is the deployment's choice.
   # checkov:skip=CKV_AWS_144:The lake can be written again from the usage table; a second region is the account's choice.
   # checkov:skip=CKV2_AWS_62:Nothing waits for new files; readers query on their own schedule.
   bucket        = "${var.prefix}-lake-${var.account_id}"
@@ -104,27 +104,70 @@ resource "aws_s3_bucket_versioning" "lake" {
   }
 }
 
+resource "aws_s3_bucket_logging" "lake" {
+  count = var.access_log_bucket == null ? 0 : 1
+
+  bucket        = aws_s3_bucket.lake.id
+  target_bucket = var.access_log_bucket.name
+  target_prefix = "${aws_s3_bucket.lake.bucket}/"
+
+  # By date, so that Athena reads a day and not everything.
+  target_object_key_format {
+    partitioned_prefix {
+      partition_date_source = "EventTime"
+    }
+  }
+}
+
+locals {
+  # What ages, by the prefix of its keys. Nothing else does: reports need the list of tenants for as
+  # long as there is usage of theirs.
+  lake_days_by_prefix = {
+    daily   = { transition = var.report_transition_days, expiration = var.report_expiration_days }
+    errors  = { transition = null, expiration = var.error_expiration_days }
+    succeed = { transition = var.report_transition_days, expiration = var.report_expiration_days }
+    usage   = { transition = var.lake_transition_days, expiration = var.lake_expiration_days }
+  }
+}
+
 resource "aws_s3_bucket_lifecycle_configuration" "lake" {
   bucket = aws_s3_bucket.lake.id
 
+  dynamic "rule" {
+    for_each = local.lake_days_by_prefix
+
+    content {
+      id     = rule.key
+      status = "Enabled"
+
+      filter {
+        prefix = "${rule.key}/"
+      }
+
+      dynamic "transition" {
+        for_each = rule.value.transition[*]
+
+        content {
+          days          = transition.value
+          storage_class = "STANDARD_IA"
+        }
+      }
+
+      dynamic "expiration" {
+        for_each = rule.value.expiration[*]
+
+        content {
+          days = expiration.value
+        }
+      }
+    }
+  }
+
   rule {
-    id     = "age"
+    id     = "leftovers"
     status = "Enabled"
 
     filter {}
-
-    transition {
-      days          = var.lake_transition_days
-      storage_class = "STANDARD_IA"
-    }
-
-    dynamic "expiration" {
-      for_each = var.lake_expiration_days == null ? [] : [var.lake_expiration_days]
-
-      content {
-        days = expiration.value
-      }
-    }
 
     noncurrent_version_expiration {
       noncurrent_days = var.lake_noncurrent_days

@@ -1,3 +1,9 @@
+variable "access_log_bucket" {
+  description = "Bucket that S3 writes a record of each request to the lake to; null means none. An object, so that whether there is one is known before its name is."
+  type        = object({ name = string })
+  default     = null
+}
+
 variable "account_id" {
   description = "AWS account id of 12 digits; it makes bucket names unique."
   type        = string
@@ -21,6 +27,18 @@ variable "bytes_scanned_cutoff" {
   }
 }
 
+variable "error_expiration_days" {
+  description = "Days until the lists of what could not be aggregated are deleted."
+  type        = number
+  default     = 400
+  nullable    = false
+
+  validation {
+    condition     = var.error_expiration_days >= 1 && var.error_expiration_days <= 36500 && floor(var.error_expiration_days) == var.error_expiration_days
+    error_message = "error_expiration_days: given ${var.error_expiration_days}; allowed: a whole number from 1 to 36500."
+  }
+}
+
 variable "force_destroy" {
   description = "Whether destroying the module may delete buckets that still hold objects; true only for stacks that are thrown away."
   type        = bool
@@ -40,7 +58,7 @@ variable "kms_key_arn" {
 }
 
 variable "lake_expiration_days" {
-  description = "Days until usage and reports in the lake are deleted; null keeps them for ever, which billing records usually need."
+  description = "Days until usage in the lake is deleted; null keeps it for ever, which billing records usually need."
   type        = number
   default     = null
 
@@ -63,7 +81,7 @@ variable "lake_noncurrent_days" {
 }
 
 variable "lake_transition_days" {
-  description = "Days until objects of the lake move to the infrequent-access class; S3's least is 30."
+  description = "Days until usage in the lake moves to the infrequent-access class; S3's least is 30."
   type        = number
   default     = 90
   nullable    = false
@@ -82,6 +100,29 @@ variable "prefix" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
     error_message = "prefix: given \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen."
+  }
+}
+
+variable "report_expiration_days" {
+  description = "Days until daily summaries and reports in the lake are deleted; null keeps them for ever."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.report_expiration_days == null ? true : (var.report_expiration_days >= 91 && var.report_expiration_days <= 36500 && floor(var.report_expiration_days) == var.report_expiration_days)
+    error_message = "report_expiration_days: given ${var.report_expiration_days == null ? "null" : var.report_expiration_days}; allowed: null or a whole number from 91 to 36500."
+  }
+}
+
+variable "report_transition_days" {
+  description = "Days until daily summaries and reports move to the infrequent-access class; S3's least is 30."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.report_transition_days >= 30 && var.report_transition_days <= 3650 && floor(var.report_transition_days) == var.report_transition_days
+    error_message = "report_transition_days: given ${var.report_transition_days}; allowed: a whole number from 30 to 3650."
   }
 }
 

@@ -37,32 +37,84 @@ run "buckets" {
 
 run "records_are_kept_by_default" {
   assert {
-    condition     = length(aws_s3_bucket_lifecycle_configuration.lake.rule[0].expiration) == 0 && one(aws_s3_bucket_lifecycle_configuration.lake.rule[0].transition).days == 90
-    error_message = "Usage moves to a cheaper class and is never deleted, unless told otherwise."
+    condition = jsonencode({
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
+      one(rule.filter[*].prefix) => [one(rule.transition[*].days), one(rule.expiration[*].days)] if rule.id != "leftovers"
+      }) == jsonencode({
+      "daily/"   = [90, null]
+      "errors/"  = [null, 400]
+      "succeed/" = [90, null]
+      "usage/"   = [90, null]
+    })
+    error_message = "Usage and reports move to a cheaper class and are never deleted, unless told otherwise."
   }
 
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.athena.rule[0].expiration[0].days == 30
     error_message = "Query results expire."
   }
+
+  assert {
+    condition     = length(aws_s3_bucket_logging.lake) == 0
+    error_message = "Requests are logged only where a bucket for it is named."
+  }
 }
 
 run "retention_follows_the_inputs" {
   variables {
+    error_expiration_days  = 30
     lake_expiration_days   = 2557
     lake_noncurrent_days   = 7
     lake_transition_days   = 30
+    report_expiration_days = 3650
+    report_transition_days = 60
     results_retention_days = 1
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.lake.rule[0].expiration[0].days == 2557 && one(aws_s3_bucket_lifecycle_configuration.lake.rule[0].transition).days == 30 && aws_s3_bucket_lifecycle_configuration.lake.rule[0].noncurrent_version_expiration[0].noncurrent_days == 7
-    error_message = "The lake's retention follows the inputs."
+    condition = jsonencode({
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
+      one(rule.filter[*].prefix) => [one(rule.transition[*].days), one(rule.expiration[*].days)] if rule.id != "leftovers"
+      }) == jsonencode({
+      "daily/"   = [60, 3650]
+      "errors/"  = [null, 30]
+      "succeed/" = [60, 3650]
+      "usage/"   = [30, 2557]
+    })
+    error_message = "Each prefix of the lake follows its inputs."
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.noncurrent_version_expiration[0].noncurrent_days if rule.id == "leftovers"
+    ] == [7]
+    error_message = "Old versions of everything expire."
   }
 
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.athena.rule[0].expiration[0].days == 1
     error_message = "The results' retention follows the input."
+  }
+}
+
+run "the_list_of_tenants_never_ages" {
+  assert {
+    condition = !anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
+      startswith("tenants/acme.json", coalesce(one(rule.filter[*].prefix), "-")) || (rule.id == "leftovers" && length(concat(rule.expiration, tolist(rule.transition))) > 0)
+    ])
+    error_message = "No rule with an age matches the tenants."
+  }
+}
+
+run "access_log" {
+  variables {
+    access_log_bucket = { name = "tollgate-test-access-logs" }
+  }
+
+  assert {
+    condition     = aws_s3_bucket_logging.lake[0].target_bucket == "tollgate-test-access-logs" && aws_s3_bucket_logging.lake[0].target_prefix == "tollgate-test-lake-111122223333/"
+    error_message = "Requests to the lake are recorded under its name."
   }
 }
 
@@ -187,4 +239,16 @@ run "refuses_results_without_end" {
   }
 
   expect_failures = [var.results_retention_days]
+}
+
+run "refuses_reports_out_of_range" {
+  command = plan
+
+  variables {
+    error_expiration_days  = 0
+    report_expiration_days = 90
+    report_transition_days = 29
+  }
+
+  expect_failures = [var.error_expiration_days, var.report_expiration_days, var.report_transition_days]
 }
