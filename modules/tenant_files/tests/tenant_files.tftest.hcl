@@ -53,6 +53,137 @@ run "keys_are_named_by_app" {
   }
 }
 
+run "options_reach_the_policy" {
+  variables {
+    directory = "tests/tenants"
+  }
+
+  assert {
+    condition = output.tenants_by_id.full.policy.isolation == "silo" && output.tenants_by_id.full.policy.silo == {
+      role_arn    = "arn:aws:iam::444455556666:role/tollgate/tollgate-dev/full"
+      external_id = "full-1"
+    }
+    error_message = "A silo tenant names the role in its own account."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.full.policy.guardrail == { id = "a1b2c3d4e5f6", version = "1" } && output.tenants_by_id.full.policy.deny_models[0] == "*premier*"
+    error_message = "Guardrail and denied models are taken over."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.full.policy.markup == "1.20" && length(output.tenants_by_id.full.policy.alert_thresholds) == 0
+    error_message = "A markup is a text, and no thresholds are an answer, too."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.full.policy.retention_minutes == 5 && output.tenants_by_id.full.policy.own_kms_key
+    error_message = "Retention and an own key are taken over."
+  }
+
+  assert {
+    condition = output.tenants_by_id.plain.policy.apps.web.inference_profiles == {
+      lite = { model = "amazon.nova-lite-v1:0", description = "Search", tags = { Stage = "trial" } }
+    }
+    error_message = "An app's profiles are taken over."
+  }
+}
+
+run "options_have_defaults" {
+  variables {
+    directory = "tests/tenants"
+  }
+
+  assert {
+    condition     = output.tenants_by_id.plain.policy.isolation == "pool" && output.tenants_by_id.plain.policy.silo == null && output.tenants_by_id.plain.policy.guardrail == null
+    error_message = "A tenant lives in the pool, without a guardrail, unless its file says otherwise."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.plain.policy.markup == "1" && output.tenants_by_id.plain.policy.alert_thresholds == tolist([50, 80, 100])
+    error_message = "Cost is charged as it is, and told at half, four fifths and all of a budget."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.plain.policy.retention_minutes == 1440 && !output.tenants_by_id.plain.policy.own_kms_key && length(output.tenants_by_id.plain.policy.deny_models) == 0
+    error_message = "Texts stay for a day, under the deployment's key, and nothing is denied."
+  }
+}
+
+run "a_tiers_terms_come_before_the_defaults" {
+  variables {
+    directory = "tests/tenants"
+    tiers     = { pro = { markup = "1.5", alert_thresholds = [90] } }
+  }
+
+  assert {
+    condition     = output.tenants_by_id.plain.policy.markup == "1.5" && output.tenants_by_id.plain.policy.alert_thresholds == tolist([90])
+    error_message = "The tier fills in what the file leaves out."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.full.policy.markup == "1.20" && length(output.tenants_by_id.full.policy.alert_thresholds) == 0
+    error_message = "The file's own terms win."
+  }
+}
+
+run "an_offboarded_tenant_keeps_its_policy_only" {
+  variables {
+    directory = "tests/tenants"
+  }
+
+  assert {
+    condition     = output.tenants_by_id.gone.policy.status == "offboarded" && output.tenants_by_id.gone.policy.own_kms_key
+    error_message = "The policy stays, and with it the key that its data is under."
+  }
+
+  assert {
+    condition     = length(output.tenants_by_id.gone.keys) == 0 && length(output.tenants_by_id.gone.policy.apps.web.inference_profiles) == 0
+    error_message = "Keys and inference profiles go."
+  }
+}
+
+run "refuses_a_silo_of_another_unit" {
+  command = plan
+
+  variables {
+    directory = "tests/tenants"
+    prefix    = "tollgate-prod"
+  }
+
+  expect_failures = [output.tenants_by_id]
+}
+
+run "refuses_a_prefix_that_is_no_name" {
+  command = plan
+
+  variables {
+    prefix = "Tollgate_Dev"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "refuses_thresholds_that_go_down" {
+  command = plan
+
+  variables {
+    tiers = { pro = { alert_thresholds = [80, 50] } }
+  }
+
+  expect_failures = [output.tenants_by_id]
+}
+
+run "refuses_a_markup_that_is_no_factor" {
+  command = plan
+
+  variables {
+    tiers = { pro = { markup = "20%" } }
+  }
+
+  expect_failures = [output.tenants_by_id]
+}
+
 run "a_missing_folder_means_no_tenants" {
   variables {
     directory = "examples/basic/absent"
