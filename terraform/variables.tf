@@ -57,6 +57,11 @@ variable "athena_bytes_scanned_cutoff" {
   type        = number
   default     = 10737418240
   nullable    = false
+
+  validation {
+    condition     = var.athena_bytes_scanned_cutoff >= 10000000 && var.athena_bytes_scanned_cutoff <= 7696581394432 && floor(var.athena_bytes_scanned_cutoff) == var.athena_bytes_scanned_cutoff
+    error_message = "athena_bytes_scanned_cutoff: got ${var.athena_bytes_scanned_cutoff}; allowed: a whole number from 10000000 to 7696581394432."
+  }
 }
 
 variable "deletion_protection" {
@@ -165,6 +170,11 @@ variable "lake_expiration_days" {
   description = "Days that usage records are kept in the lake; null keeps them for ever."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.lake_expiration_days == null || try(var.lake_expiration_days >= 91 && var.lake_expiration_days <= 36500 && floor(var.lake_expiration_days) == var.lake_expiration_days, false)
+    error_message = "lake_expiration_days: got ${coalesce(var.lake_expiration_days, 0)}; allowed: a whole number from 91 to 36500, or null."
+  }
 }
 
 variable "log_retention_days" {
@@ -172,6 +182,11 @@ variable "log_retention_days" {
   type        = number
   default     = 365
   nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days: got ${var.log_retention_days}; allowed: a retention that CloudWatch Logs offers, such as 30, 90 or 365."
+  }
 }
 
 variable "operator_roles" {
@@ -222,6 +237,11 @@ variable "payload_retention_days" {
   type        = number
   default     = 2
   nullable    = false
+
+  validation {
+    condition     = var.payload_retention_days >= 1 && var.payload_retention_days <= 30 && floor(var.payload_retention_days) == var.payload_retention_days
+    error_message = "payload_retention_days: got ${var.payload_retention_days}; allowed: a whole number from 1 to 30."
+  }
 }
 
 variable "permissions_boundary_arn" {

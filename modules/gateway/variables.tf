@@ -84,6 +84,11 @@ variable "permissions_boundary_arn" {
   description = "ARN of the permissions boundary that the account demands on roles; null means none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::[0-9]{12}:policy/", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn: got \"${coalesce(var.permissions_boundary_arn, "null")}\"; allowed: the ARN of an IAM policy, or null."
+  }
 }
 
 variable "prefix" {

@@ -280,23 +280,24 @@ run "rejects_values_out_of_range" {
   command = plan
 
   variables {
-    architecture         = "mips"
-    artifact             = { path = "dist/invoke.tar", sha256 = "abc" }
-    description          = ""
-    environment          = { lower = "x" }
-    event_queue          = { arn = "jobs" }
-    handler              = "handler"
-    kms_key_arn          = "alias/tollgate"
-    log_retention_days   = 2
-    memory_mb            = 64
-    name                 = "Invoke"
-    name_prefix          = "T"
-    network              = { security_group_ids = [], subnet_ids = ["subnet-0a1"] }
-    reserved_concurrency = 0
-    runtime              = "python3.9"
-    schedule_expression  = "every minute"
-    timeout_seconds      = 901
-    tracing_mode         = "On"
+    architecture             = "mips"
+    artifact                 = { path = "dist/invoke.tar", sha256 = "abc" }
+    description              = ""
+    environment              = { lower = "x" }
+    event_queue              = { arn = "jobs" }
+    handler                  = "handler"
+    kms_key_arn              = "alias/tollgate"
+    log_retention_days       = 2
+    memory_mb                = 64
+    name                     = "Invoke"
+    name_prefix              = "T"
+    network                  = { security_group_ids = [], subnet_ids = ["subnet-0a1"] }
+    permissions_boundary_arn = "boundary"
+    reserved_concurrency     = 0
+    runtime                  = "python3.9"
+    schedule_expression      = "every minute"
+    timeout_seconds          = 901
+    tracing_mode             = "On"
     policy_statements = [
       { sid = "All-Of-It", effect = "Maybe", actions = ["dynamodb:*"], resources = ["*"] },
       { sid = "All-Of-It", actions = ["s3:GetObject"], resources = ["*"] },
@@ -316,6 +317,7 @@ run "rejects_values_out_of_range" {
     var.name,
     var.name_prefix,
     var.network,
+    var.permissions_boundary_arn,
     var.policy_statements,
     var.reserved_concurrency,
     var.runtime,

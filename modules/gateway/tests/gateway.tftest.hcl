@@ -347,6 +347,7 @@ run "rejects_values_out_of_range" {
     functions                = {}
     kms_key_arn              = "alias/tollgate"
     log_retention_days       = 2
+    permissions_boundary_arn = "boundary"
     prefix                   = "T"
     stage_name               = "v 1"
     throttle                 = { rate_limit = 0 }
@@ -359,6 +360,7 @@ run "rejects_values_out_of_range" {
     var.functions,
     var.kms_key_arn,
     var.log_retention_days,
+    var.permissions_boundary_arn,
     var.prefix,
     var.stage_name,
     var.throttle,

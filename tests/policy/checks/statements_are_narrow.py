@@ -16,10 +16,17 @@ from checkov.terraform.checks.resource.base_resource_check import BaseResourceCh
 WITHOUT_RESOURCE = {
     "bedrock:listfoundationmodels",
     "bedrock:listinferenceprofiles",
+    "cloudwatch:getmetricdata",
+    "cloudwatch:listmetrics",
     "cloudwatch:putmetricdata",
+    "ec2:assignprivateipaddresses",
     "ec2:createnetworkinterface",
     "ec2:deletenetworkinterface",
     "ec2:describenetworkinterfaces",
+    "ec2:describesubnets",
+    "ec2:unassignprivateipaddresses",
+    "logs:getqueryresults",
+    "logs:stopquery",
     "xray:puttelemetryrecords",
     "xray:puttracesegments",
 }

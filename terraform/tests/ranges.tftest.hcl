@@ -1,0 +1,48 @@
+mock_provider "aws" {
+  source = "../modules/_mocks/aws"
+}
+
+variables {
+  artifact_dir = "tests/fixtures/artifacts"
+  environment  = "test"
+  prefix       = "tollgate-test"
+  region       = "us-east-1"
+  tenants_dir  = "tests/fixtures/no_tenants"
+  tiers        = { pro = {} }
+}
+
+run "rejects_too_little" {
+  command = plan
+
+  variables {
+    athena_bytes_scanned_cutoff = 9999999
+    lake_expiration_days        = 90
+    log_retention_days          = 0
+    payload_retention_days      = 0
+  }
+
+  expect_failures = [
+    var.athena_bytes_scanned_cutoff,
+    var.lake_expiration_days,
+    var.log_retention_days,
+    var.payload_retention_days,
+  ]
+}
+
+run "rejects_too_much" {
+  command = plan
+
+  variables {
+    athena_bytes_scanned_cutoff = 7696581394433
+    lake_expiration_days        = 36501
+    log_retention_days          = 31
+    payload_retention_days      = 1.5
+  }
+
+  expect_failures = [
+    var.athena_bytes_scanned_cutoff,
+    var.lake_expiration_days,
+    var.log_retention_days,
+    var.payload_retention_days,
+  ]
+}
