@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PRICE_BOOK = ROOT / "functions" / "shared" / "tollgate" / "prices" / "bedrock.json"
-SERVED_MODES = frozenset({"chat", "embedding"})
+_OUTPUT_MODALITIES = {"chat": "TEXT", "embedding": "EMBEDDING", "image_generation": "IMAGE"}
+SERVED_MODES = frozenset(_OUTPUT_MODALITIES)
 DEFAULT_TIERS = frozenset({"default"})
 # Some of the regions that a real profile routes to.
 _GEO_REGIONS = {
@@ -148,15 +149,14 @@ class Catalogue:
         lifecycle: dict[str, object] = {"status": "ACTIVE"}
         if model.end_of_life is not None:
             lifecycle = {"status": "LEGACY", "endOfLifeTime": f"{model.end_of_life}T00:00:00Z"}
-        embedding = model.mode == "embedding"
         return {
             "modelArn": f"arn:aws:bedrock:{self._region}::foundation-model/{model.model_id}",
             "modelId": model.model_id,
             "modelName": title(name),
             "providerName": title(provider),
             "inputModalities": ["TEXT"],
-            "outputModalities": ["EMBEDDING" if embedding else "TEXT"],
-            "responseStreamingSupported": not embedding,
+            "outputModalities": [_OUTPUT_MODALITIES[model.mode]],
+            "responseStreamingSupported": model.mode == "chat",
             "customizationsSupported": [],
             "inferenceTypesSupported": sorted(kinds),
             "modelLifecycle": lifecycle,

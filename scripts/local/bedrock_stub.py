@@ -1,10 +1,10 @@
 """A stand-in for Amazon Bedrock: its HTTP API, a log of what it would bill, and faults on demand.
 
-Serves `converse`, `converse-stream` and `count-tokens` of the runtime and the two listings of the
-control plane, in the exact form that boto3 reads. Text and token counts are deterministic (see
-`bedrock_text`). Each call is one line of JSON in the log, written before the last byte of the
-response leaves: whatever a client was told, the log knows first. A failed call bills nothing; a
-call whose connection broke bills what had been generated.
+Serves `converse`, `converse-stream`, `invoke`, `invoke-with-response-stream` and `count-tokens` of
+the runtime and the two listings of the control plane, in the exact form that boto3 reads. Text and
+token counts are deterministic (see `bedrock_text`). Each call is one line of JSON in the log,
+written before the last byte of the response leaves: whatever a client was told, the log knows
+first. A failed call bills nothing; a call whose connection broke bills what had been generated.
 
 The last user message may direct its own call with words in brackets:
 
@@ -29,6 +29,7 @@ key is a direction. `DELETE /_stub/faults` forgets them. `GET /_stub/calls` retu
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import re
@@ -43,12 +44,19 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scripts.local import bedrock_text
+from scripts.local import bedrock_native, bedrock_text
 from scripts.local.bedrock_catalogue import Catalogue, Target
-from scripts.local.bedrock_requests import ServiceError, check_messages, resolve, validate
+from scripts.local.bedrock_requests import (
+    ServiceError,
+    check_messages,
+    invalid,
+    resolve,
+    validate,
+)
 from scripts.local.lifecycle import Startable
 from tollgate.dialects import eventstream
 
@@ -66,7 +74,12 @@ _DIRECTIONS = frozenset(
     ("tokens", "delay_ms", "delta_ms", "slow", "tier", "tool", "error", "cut")
     + ("cache_read", "cache_write_5m", "cache_write_1h")
 )
-_MODEL_PATH = re.compile(r"/model/([^/]+)/(converse|converse-stream|count-tokens)")
+_MODEL_PATH = re.compile(
+    r"/model/([^/]+)/(converse|converse-stream|count-tokens|invoke|invoke-with-response-stream)"
+)
+_STREAMS = ("converse-stream", "invoke-with-response-stream")
+# AI21's answers say what they count themselves.
+_WITHOUT_COUNT_HEADERS = "ai21."
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -154,6 +167,8 @@ class Call:
     request: Mapping[str, Any] = field(default_factory=dict)
     directions: Directions = field(default_factory=lambda: Directions({}))
     tier: str = "default"
+    input_tokens: int | None = None
+    units: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -168,7 +183,9 @@ class Call:
 
     def usage(self, output_tokens: int) -> dict[str, Any]:
         """Return the `usage` of a response; the cache's tokens come out of the input's."""
-        left = bedrock_text.request_tokens(self.request)
+        left = self.input_tokens
+        if left is None:
+            left = bedrock_text.request_tokens(self.request)
         taken: dict[str, int] = {}
         for name in ("cache_read", "cache_write_5m", "cache_write_1h"):
             taken[name] = min(self.directions.number(name) or 0, left)
@@ -229,6 +246,7 @@ class CallLog:
                 "http_status": int(outcome.http_status),
                 "error": outcome.error,
                 "usage": dict(outcome.usage or NO_USAGE),
+                "units": dict(call.units),
                 "service_tier": call.tier,
                 "stop_reason": outcome.stop_reason,
             }
@@ -487,6 +505,9 @@ class _Handler(BaseHTTPRequestHandler):
             if call.operation == "count-tokens":
                 self._count_tokens(call, _parsed(body))
                 return
+            if call.operation.startswith("invoke"):
+                self._native_call(call, body)
+                return
             target = self._accept(call, body)
             answer = _answer(call, target)
             if call.operation == "converse":
@@ -503,15 +524,104 @@ class _Handler(BaseHTTPRequestHandler):
         target = resolve(self.stub.catalogue, call.model_id)
         validate(call.request, target)
         call.tier = call.request.get("serviceTier", {}).get("type", "default")
-        values = dict(_DIRECTIVE.findall(bedrock_text.last_user_text(call.request)))
+        self._direct(call, bedrock_text.last_user_text(call.request))
+        return target
+
+    def _direct(self, call: Call, text: str) -> None:
+        """Read the directions of a call, wait as directed and fail as directed."""
+        values = dict(_DIRECTIVE.findall(text))
         call.directions = Directions({**values, **self.stub.faults.take(call)})
         call.tier = call.directions.values.get("tier", call.tier)
         self.stub.stopping.wait((call.directions.number("delay_ms") or 0) / 1000)
         if call.directions.error is not None:
             code, mid_stream = call.directions.error
-            if not (mid_stream and call.operation == "converse-stream"):
+            if not (mid_stream and call.operation in _STREAMS):
                 raise ServiceError(code, f"{code} asked for by the test")
-        return target
+
+    def _native_call(self, call: Call, body: bytes) -> None:
+        document = _parsed(body)
+        metadata = self.headers.get("X-Amzn-Bedrock-Request-Metadata")
+        call.request = {"requestMetadata": json.loads(metadata)} if metadata else {}
+        call.tier = self.headers.get("X-Amzn-Bedrock-Service-Tier", "default")
+        target = resolve(self.stub.catalogue, call.model_id)
+        if target.model.mode == "chat":
+            self._native_text(call, target, document)
+        elif call.operation in _STREAMS:
+            raise invalid("The model is unsupported for streaming")
+        elif target.model.mode == "embedding":
+            self._direct(call, json.dumps(document))
+            answer, call.input_tokens, images = bedrock_native.embed(
+                target.model.model_id, document
+            )
+            call.units = {"image": images} if images else {}
+            self._native_answer(call, target, answer, output_tokens=0)
+        else:
+            self._direct(call, json.dumps(document))
+            answer, units = bedrock_native.draw(target.model.model_id, document)
+            call.units = {f"image/{kind}": count for kind, count in units.items()}
+            call.input_tokens = 0
+            self._native_answer(call, target, answer, output_tokens=0)
+
+    def _native_text(self, call: Call, target: Target, document: Mapping[str, Any]) -> None:
+        prompt = bedrock_native.read_prompt(target.model.model_id, document)
+        family = bedrock_native.family_of(target.model.model_id)
+        call.input_tokens = prompt.input_tokens
+        self._direct(call, prompt.text)
+        pieces, reason = _pieces(
+            call,
+            prompt.text,
+            prompt.max_tokens or target.model.max_output_tokens,
+            prompt.stop_sequences,
+        )
+        said = bedrock_native.Said(pieces, reason, prompt.input_tokens)
+        if call.operation == "invoke":
+            answer = family.answer(said)
+            self._native_answer(call, target, answer, output_tokens=len(pieces), reason=reason)
+            return
+        groups = [
+            pieces[start : start + TOKENS_PER_DELTA]
+            for start in range(0, len(pieces), TOKENS_PER_DELTA)
+        ]
+        chunks = list(family.chunks(said, ["".join(group) for group in groups]))
+        metrics = _invocation_metrics(call, call.usage(len(pieces)))
+        chunks[-1] = {**chunks[-1], "amazon-bedrock-invocationMetrics": metrics}
+        tokens = [*[0] * family.lead, *map(len, groups), *[0] * len(chunks)]
+        frames = [
+            (_padded("chunk", {"bytes": _base64(chunk)}), count)
+            for chunk, count in zip(chunks, tokens, strict=False)
+        ]
+        self._stream_frames(call, frames, reason, last=None)
+
+    def _native_answer(
+        self,
+        call: Call,
+        target: Target,
+        answer: Mapping[str, Any],
+        *,
+        output_tokens: int,
+        reason: str | None = None,
+    ) -> None:
+        usage = call.usage(output_tokens)
+        cut = call.directions.cut is not None
+        outcome = Outcome("cut" if cut else "ok", usage=usage, stop_reason=reason)
+        self.stub.log.write(call, outcome)
+        if cut:
+            self._drop()
+            return
+        headers = {"X-Amzn-Bedrock-Invocation-Latency": str(call.latency_ms)}
+        if not target.model.model_id.startswith(_WITHOUT_COUNT_HEADERS):
+            headers |= {
+                "X-Amzn-Bedrock-Input-Token-Count": str(usage["inputTokens"]),
+                "X-Amzn-Bedrock-Output-Token-Count": str(usage["outputTokens"]),
+            }
+        if "cacheReadInputTokens" in usage:
+            headers |= {
+                "X-Amzn-Bedrock-Cache-Read-Input-Token-Count": str(usage["cacheReadInputTokens"]),
+                "X-Amzn-Bedrock-Cache-Write-Input-Token-Count": str(usage["cacheWriteInputTokens"]),
+            }
+        if "X-Amzn-Bedrock-Service-Tier" in self.headers or "tier" in call.directions.values:
+            headers["X-Amzn-Bedrock-Service-Tier"] = call.tier
+        self._json(answer, headers=headers)
 
     def _count_tokens(self, call: Call, request: Mapping[str, Any]) -> None:
         resolve(self.stub.catalogue, call.model_id, on_demand=False)
@@ -540,13 +650,29 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(response | _served_tier(call))
 
     def _stream(self, call: Call, answer: Answer) -> None:
+        def metadata(usage: Mapping[str, Any]) -> bytes:
+            facts = {"usage": usage, "metrics": {"latencyMs": call.latency_ms}}
+            return eventstream.event("metadata", facts | _served_tier(call))
+
+        self._stream_frames(call, list(_frames(answer)), answer.stop_reason, last=metadata)
+
+    def _stream_frames(
+        self,
+        call: Call,
+        frames: Sequence[tuple[bytes, int]],
+        stop_reason: str,
+        last: Callable[[Mapping[str, Any]], bytes] | None,
+    ) -> None:
+        """Send frames with the output tokens of each; `last` makes one more of the usage."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", eventstream.CONTENT_TYPE)
+        if last is None:
+            self.send_header("X-Amzn-Bedrock-Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         billed = 0
         try:
-            for frame, tokens in self._paced(call, answer):
+            for frame, tokens in self._paced(call, frames):
                 billed += tokens
                 self._chunk(frame)
         except ConnectionError:
@@ -563,16 +689,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._drop()
             return
         usage = call.usage(billed)
-        self.stub.log.write(call, Outcome("ok", usage=usage, stop_reason=answer.stop_reason))
-        metadata = {"usage": usage, "metrics": {"latencyMs": call.latency_ms}} | _served_tier(call)
-        self._last_chunk(eventstream.event("metadata", metadata))
+        self.stub.log.write(call, Outcome("ok", usage=usage, stop_reason=stop_reason))
+        self._last_chunk(b"" if last is None else last(usage))
 
     def _log_cut(self, call: Call, billed: int) -> None:
         usage = call.usage(billed)
         self.stub.log.write(call, Outcome("cut", usage=usage))
 
-    def _paced(self, call: Call, answer: Answer) -> Iterator[tuple[bytes, int]]:
-        """Yield each frame before the metadata with the output tokens it carries.
+    def _paced(
+        self, call: Call, frames: Sequence[tuple[bytes, int]]
+    ) -> Iterator[tuple[bytes, int]]:
+        """Yield the frames at the directed pace.
 
         Raises:
             _MidStreamError, _CutError: as directed.
@@ -582,7 +709,6 @@ class _Handler(BaseHTTPRequestHandler):
             pause = SLOW_DELTA_SECONDS
         if (directed := call.directions.number("delta_ms")) is not None:
             pause = directed / 1000
-        frames = list(_frames(answer))
         middle = len(frames) // 2
         for index, (frame, tokens) in enumerate(frames):
             if index == middle:
@@ -599,7 +725,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _last_chunk(self, payload: bytes) -> None:
         try:
-            self._chunk(payload)
+            if payload:
+                self._chunk(payload)
             self.wfile.write(b"0\r\n\r\n")
             self.wfile.flush()
         except ConnectionError:
@@ -614,7 +741,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def _json(
-        self, document: Mapping[str, Any], status: int = HTTPStatus.OK, error: str | None = None
+        self,
+        document: Mapping[str, Any],
+        status: int = HTTPStatus.OK,
+        error: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         payload = json.dumps(document).encode()
         self.send_response(status)
@@ -623,6 +754,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
         if error is not None:
             self.send_header("x-amzn-ErrorType", error)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(payload)
 
@@ -650,20 +783,55 @@ def _break_off(call: Call) -> None:
 
 def _answer(call: Call, target: Target) -> Answer:
     """Generate the answer within maxTokens, up to a stop sequence."""
-    seed = _DIRECTIVE.sub("", bedrock_text.last_user_text(call.request)).strip()
+    text = bedrock_text.last_user_text(call.request)
+    inference = call.request.get("inferenceConfig", {})
+    limit = inference.get("maxTokens") or target.model.max_output_tokens
+    stop_sequences = inference.get("stopSequences", ())
+    pieces, reason = _pieces(call, text, limit, stop_sequences)
+    tool = None if reason == "stop_sequence" else _tool_use(call, _seed(text))
+    answer = Answer(pieces, tool, "tool_use")
+    if tool is None:
+        return Answer(pieces, None, reason)
+    if limit is None or len(pieces) + answer.tool_tokens <= limit:
+        return answer
+    return Answer(pieces, None, "max_tokens")
+
+
+def _seed(text: str) -> str:
+    return _DIRECTIVE.sub("", text).strip()
+
+
+def _pieces(
+    call: Call, text: str, limit: int | None, stop_sequences: Sequence[str]
+) -> tuple[list[str], str]:
+    """Generate an answer to `text` within a limit, up to a stop sequence, and why it ends."""
+    seed = _seed(text)
     wanted = call.directions.number("tokens")
     if wanted is None:
         wanted = bedrock_text.default_length(seed)
-    inference = call.request.get("inferenceConfig", {})
-    limit = inference.get("maxTokens") or target.model.max_output_tokens or wanted
+    limit = limit or wanted
     pieces = bedrock_text.generate(seed, min(wanted, limit))
-    if stopped := _up_to_stop_sequence(pieces, inference.get("stopSequences", ())):
-        return Answer(stopped, None, "stop_sequence")
-    answer = Answer(pieces, _tool_use(call, seed), "tool_use")
-    if answer.tool is not None and len(pieces) + answer.tool_tokens <= limit:
-        return answer
-    cut = wanted > limit or answer.tool is not None
-    return Answer(pieces, None, "max_tokens" if cut else "end_turn")
+    if stopped := _up_to_stop_sequence(pieces, stop_sequences):
+        return stopped, "stop_sequence"
+    return pieces, "max_tokens" if wanted > limit else "end_turn"
+
+
+def _invocation_metrics(call: Call, usage: Mapping[str, Any]) -> dict[str, int]:
+    """What the last chunk of a native stream says of the call."""
+    metrics = {
+        "inputTokenCount": usage["inputTokens"],
+        "outputTokenCount": usage["outputTokens"],
+        "invocationLatency": call.latency_ms,
+        "firstByteLatency": 1,
+    }
+    if "cacheReadInputTokens" in usage:
+        metrics["cacheReadInputTokenCount"] = usage["cacheReadInputTokens"]
+        metrics["cacheWriteInputTokenCount"] = usage["cacheWriteInputTokens"]
+    return metrics
+
+
+def _base64(document: Mapping[str, Any]) -> str:
+    return base64.b64encode(json.dumps(document).encode()).decode()
 
 
 def _up_to_stop_sequence(pieces: Sequence[str], sequences: Sequence[str]) -> list[str] | None:

@@ -93,7 +93,7 @@ _FAMILIES = {
         _names("max_tokens", "top_p", "stop_sequences"),
     ),
     "anthropic.claude-instant": _CLAUDE_COMPLETION,
-    "anthropic.claude-v2": _CLAUDE_COMPLETION,
+    "anthropic.claude-v": _CLAUDE_COMPLETION,
     "cohere.command": _Family(_prompt, _names("max_tokens", "p", "stop_sequences")),
     "cohere.command-r": _Family(
         lambda prompt: {"message": prompt}, _names("max_tokens", "p", "stop_sequences")
