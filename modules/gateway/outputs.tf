@@ -8,6 +8,11 @@ output "execution_arn" {
   value       = aws_api_gateway_rest_api.this.execution_arn
 }
 
+output "execution_log_group_name" {
+  description = "Name of the log group with what went wrong in the API itself."
+  value       = aws_cloudwatch_log_group.execution.name
+}
+
 output "invoke_url" {
   description = "Base URL of the stage."
   value       = aws_api_gateway_stage.this.invoke_url
