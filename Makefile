@@ -149,6 +149,10 @@ drift: check-env setup-dev ## Compare AWS with the state of ENV; status 2 when t
 destroy: check-env setup-dev ## Destroy ENV, except for billing data; CONFIRM=<ENV>, FORCE=1 takes all
 	@$(VENV_PYTHON) -m scripts.deploy destroy --env $(ENV) $(ARGS)
 
+.PHONY: keys
+keys: check-env setup-dev ## Keys outside Terraform; ENV=dev ARGS="issue --tenant acme --app web --key primary"
+	@$(VENV_PYTHON) -m scripts.keys $(ARGS) --env $(ENV)
+
 .PHONY: clean
 clean: ## Remove build output and caches, but not the environments
 	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
