@@ -59,8 +59,9 @@ report: setup-dev ## Report from a lake folder; ARGS="chargeback --lake <folder>
 	@$(VENV_PYTHON) -m scripts.report $(ARGS)
 
 .PHONY: bench
-bench: setup-local ## Measure what a request costs: CPU, DynamoDB writes, throughput; ARGS=--quick
+bench: setup-local ## Measure what a request costs, and what many tenants cost; ARGS=--quick
 	@$(VENV_PYTHON) -m scripts.bench $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench_tenants $(ARGS)
 
 # --- Checks -----------------------------------------------------------------------------------
 
@@ -152,6 +153,14 @@ destroy: check-env setup-dev ## Destroy ENV, except for billing data; CONFIRM=<E
 .PHONY: keys
 keys: check-env setup-dev ## Keys outside Terraform; ENV=dev ARGS="issue --tenant acme --app web --key primary"
 	@$(VENV_PYTHON) -m scripts.keys $(ARGS) --env $(ENV)
+
+.PHONY: setup-sandbox
+setup-sandbox:
+	@$(PYTHON) -m scripts.setup cdktf
+
+.PHONY: sandbox
+sandbox: setup-sandbox package ## Compose a stack to throw away; ARGS="--name load --tenants 200"
+	@.tools/cdktf/bin/python envs/sandbox/app.py $(ARGS)
 
 .PHONY: clean
 clean: ## Remove build output and caches, but not the environments

@@ -82,7 +82,7 @@ class Stack:
             "AWS_ENDPOINT_URL": self.endpoint,
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Any) -> Any:
         """A boto3 client of this stack."""
         return boto3.client(
             service,
