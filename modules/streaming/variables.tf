@@ -35,9 +35,9 @@ variable "kms_key_arn" {
 }
 
 variable "payload_retention_days" {
-  description = "Days until a job's stored request or a stored answer expires; longer than any job lives and any answer is repeated."
+  description = "Days until S3 deletes what is left of a job's stored request or a stored answer, counted from the next midnight (UTC); no answer is repeated for more than one."
   type        = number
-  default     = 2
+  default     = 1
   nullable    = false
 
   validation {

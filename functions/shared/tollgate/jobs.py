@@ -19,6 +19,7 @@ from tollgate.domain.jobs import (
     JOB_EXPIRED,
     QUEUE_SECONDS,
     RUN_SECONDS,
+    SEALED_CHUNK_SECONDS,
     Job,
     JobView,
 )
@@ -210,6 +211,8 @@ class _ChunkWriter:
     def __init__(self, texts: JobTexts, job: Job) -> None:
         self._texts = texts
         self._job = job
+        sealed = job.custody.kms_key_arn is not None
+        self._most_seconds = SEALED_CHUNK_SECONDS if sealed else CHUNK_SECONDS
         self._index = 0
         self._pending: list[str] = []
         self._size = 0
@@ -219,7 +222,7 @@ class _ChunkWriter:
         self._pending.append(text)
         self._size += len(text.encode())
         age = time.monotonic() - self._flushed_at
-        if self._size >= CHUNK_BYTES or age >= CHUNK_SECONDS:
+        if self._size >= CHUNK_BYTES or age >= self._most_seconds:
             self.flush()
 
     def flush(self) -> None:

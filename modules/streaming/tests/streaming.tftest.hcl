@@ -42,8 +42,8 @@ run "bucket" {
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.payloads.rule[0].expiration[0].days == 2
-    error_message = "Payloads expire after two days by default."
+    condition     = aws_s3_bucket_lifecycle_configuration.payloads.rule[0].expiration[0].days == 1
+    error_message = "What is left of payloads expires after a day by default."
   }
 
   assert {
@@ -83,7 +83,7 @@ run "a_throwaway_stack_can_be_deleted" {
   variables {
     deletion_protection    = false
     force_destroy          = true
-    payload_retention_days = 1
+    payload_retention_days = 2
     point_in_time_recovery = false
   }
 
@@ -93,7 +93,7 @@ run "a_throwaway_stack_can_be_deleted" {
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.payloads.rule[0].expiration[0].days == 1
+    condition     = aws_s3_bucket_lifecycle_configuration.payloads.rule[0].expiration[0].days == 2
     error_message = "Retention follows the input."
   }
 }

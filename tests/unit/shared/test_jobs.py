@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -406,6 +407,26 @@ def test_many_small_deltas_become_few_chunks() -> None:
     chunks = world.texts.chunks(world.stored_job(job_id), 0)
     assert "".join(chunks) == "word " * 500
     assert len(chunks) < 20
+
+
+@pytest.mark.parametrize(("key_arn", "chunks"), [(None, 50), (KEY_ARN, 10)])
+def test_text_under_an_own_key_is_written_in_fewer_chunks(
+    key_arn: str | None, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = count(100, 0.1)
+    monkeypatch.setattr("tollgate.jobs.time.monotonic", lambda: next(ticks))
+    world = JobWorld()
+    world.keep(kms_key_arn=key_arn)
+    world.runtime.events = [TextDelta("word ")] * 100
+    job_id = world.start()
+
+    world.runner.run("acme", job_id)
+
+    written = world.texts.chunks(world.stored_job(job_id), 0)
+    assert "".join(written) == "word " * 100
+    # The first piece is written at once either way.
+    assert written[0] == "word "
+    assert chunks / 2 < len(written) <= chunks + 1
 
 
 def make_job(now: datetime) -> Job:

@@ -25,6 +25,9 @@ MEMORY_SECONDS = 86_400
 # Text reaches the table in chunks of about this size or age, so that a poller sees it grow at
 # a bounded number of writes.
 CHUNK_SECONDS = 0.15
+# Under a tenant's own key every chunk costs calls of KMS: one when it is written, and one at each
+# poll that reads it. Clients of the first seed system read from the beginning every time.
+SEALED_CHUNK_SECONDS = 1.0
 CHUNK_BYTES = 4096
 # The last chunk that a poll can ask for: chunk keys have six digits.
 MAX_CURSOR = 999_999
