@@ -40,15 +40,23 @@ RECORDS = (
     'module.metering.aws_dynamodb_table.this["accounts"]',
     'module.metering.aws_dynamodb_table.this["usage"]',
 )
-# What `destroy` keeps: billing data and what it is read with. A module is all that is in it.
-RETAINED = (*RECORDS, "aws_kms_alias.this", "module.analytics")
+# What `destroy` keeps: billing data and what it is read with, such as who the tenants were. A
+# module is all that is in it, and a name without an index is every instance.
+RETAINED = (
+    *RECORDS,
+    "aws_kms_alias.this",
+    "module.analytics",
+    "module.tenant.aws_s3_object.dimension",
+)
 _LOCK_TIMEOUT = "-lock-timeout=5m"
 _PRIVATE_UMASK = 0o077
 _DIFFERS = 2
 # Kinds that refuse to be destroyed, as long as the variables of _UNGUARDED do not say otherwise.
 _GUARDED_TYPES = ("aws_dynamodb_table.", "aws_s3_bucket.")
 _UNGUARDED = ("-var=deletion_protection=false", "-var=force_destroy=true")
-_INDEX = re.compile(r"\[[^\]]*\]$")
+_INDEX = re.compile(r'\["[^"]*"\]|\[\d+\]')
+# Data sources, and what only Terraform knows.
+_NOT_IN_AWS = re.compile(r"(^|\.)(data|terraform_data)\.")
 
 
 class DeployError(Exception):
@@ -160,7 +168,12 @@ def saved_plan(environment: Environment) -> dict[str, Any]:
 
 def is_among(address: str, kept: Iterable[str]) -> bool:
     """Whether a resource is one of these, or lies in a module that is."""
-    return any(address == name or address.startswith((f"{name}.", f"{name}[")) for name in kept)
+    spellings = (address, _INDEX.sub("", address))
+    return any(
+        spelling == name or spelling.startswith((f"{name}.", f"{name}["))
+        for name in kept
+        for spelling in spellings
+    )
 
 
 def _targets(addresses: Iterable[str]) -> list[str]:
@@ -168,25 +181,28 @@ def _targets(addresses: Iterable[str]) -> list[str]:
 
     A tenant has ten resources and there may be thousands of tenants, but a command line ends.
     """
-    everything = list(addresses)
-    mixed = {_component(address) for address in everything if is_among(address, RETAINED)}
+    going, staying = [], set[str]()
+    for address in addresses:
+        if is_among(address, RETAINED):
+            staying.update(_names(address))
+        else:
+            going.append(address)
     return sorted(
         {
-            address if _component(address) in mixed else _component(address)
-            for address in everything
-            if not is_among(address, RETAINED)
+            next((name for name in _names(address) if name not in staying), address)
+            for address in going
         }
     )
 
 
-def _component(address: str) -> str:
-    """The module call or the resource of the root that an address belongs to, without an index."""
-    first, second, *_ = address.split(".")
-    return _INDEX.sub("", f"{first}.{second}")
+def _names(address: str) -> tuple[str, str]:
+    """What an address is part of: a module call or resource of the root; a resource in a module."""
+    first, second, *_ = _INDEX.sub("", address).split(".")
+    return f"{first}.{second}", re.sub(r"\[[^\]]*\]$", "", address)
 
 
 def _is_guarded(address: str) -> bool:
-    resource = re.sub(r'module\.[^.\[]+(\["[^"]*"\])?\.', "", address)
+    resource = re.sub(r"module\.\w+\.", "", _INDEX.sub("", address))
     return resource.startswith(_GUARDED_TYPES)
 
 
@@ -196,7 +212,7 @@ def _refuse_losses(environment: Environment, saved: Path, kept: Iterable[str]) -
         for change in saved_plan(environment).get("resource_changes", [])
         if "delete" in change["change"]["actions"] and is_among(change["address"], kept)
     ]
-    if not environment.tenants_only and lost:
+    if lost:
         saved.unlink()
         raise DeployError(
             f"{environment.name}: the plan would lose billing data: {', '.join(sorted(lost))}; "
@@ -207,7 +223,7 @@ def _refuse_losses(environment: Environment, saved: Path, kept: Iterable[str]) -
 def _addresses(environment: Environment) -> list[str]:
     """The resources in the state; data sources and what only Terraform knows are not in AWS."""
     listed = _terraform(environment, "state", "list", capture=True).stdout.split("\n")
-    return [line for line in listed if line and not re.search(r"(^|\.)data\.", line)]
+    return [line for line in listed if line and not _NOT_IN_AWS.search(line)]
 
 
 def _initialise(environment: Environment) -> None:

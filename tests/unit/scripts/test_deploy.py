@@ -29,7 +29,12 @@ STATE = (
     USAGE,
     "module.streaming.aws_dynamodb_table.streams",
     "module.streaming.aws_s3_bucket.payloads",
+    "module.waf[0].aws_wafv2_web_acl.this",
+    "terraform_data.tenant_quotas",
+    'module.tenant["acme"].aws_api_gateway_api_key.this["web/old"]',
     'module.tenant["acme"].aws_api_gateway_api_key.this["web/primary"]',
+    'module.tenant["acme"].aws_s3_object.dimension',
+    'module.tenant["acme"].module.usage_plan[0].aws_api_gateway_usage_plan.this',
 )
 
 
@@ -270,13 +275,15 @@ def test_destroy_names_what_goes_and_leaves_billing_data(
         "-target=module.function",
         '-target=module.metering.aws_dynamodb_table.this["tenants"]',
         "-target=module.streaming",
-        "-target=module.tenant",
+        '-target=module.tenant["acme"].aws_api_gateway_api_key.this',
+        '-target=module.tenant["acme"].module.usage_plan[0].aws_api_gateway_usage_plan.this',
+        "-target=module.waf",
     }
     assert calls.calls[-1] == ("apply", "-input=false", "-lock-timeout=5m", str(saved("dev")))
     assert not saved("dev").exists()
     kept = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kept: ")]
     assert f"kept: {LAKE}" in kept
-    assert len(kept) == 6
+    assert len(kept) == 7
 
 
 def test_destroy_lifts_the_guards_of_what_goes_only(
@@ -321,7 +328,7 @@ def test_nothing_is_destroyed_twice(
     calls: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CONFIRM", "dev")
-    calls.state = ("data.aws_partition.this", LAKE, USAGE)
+    calls.state = ("data.aws_partition.this", "terraform_data.artifacts", LAKE, USAGE)
     assert deploy.main(["destroy", "--env", "dev"]) == 0
     assert "nothing to destroy; 2 resources of billing data are kept" in capsys.readouterr().out
     assert not calls.named("apply")
