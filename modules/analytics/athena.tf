@@ -28,3 +28,11 @@ resource "aws_athena_named_query" "chargeback" {
   workgroup   = aws_athena_workgroup.this.id
   query       = file("${path.module}/queries/chargeback.sql")
 }
+
+resource "aws_athena_named_query" "usage_by_kind" {
+  name        = "usage_by_kind"
+  description = "What each kind of tenant used this month; other facts about tenants can take the kind's place."
+  database    = aws_glue_catalog_database.this.name
+  workgroup   = aws_athena_workgroup.this.id
+  query       = file("${path.module}/queries/usage_by_kind.sql")
+}

@@ -44,6 +44,20 @@ locals {
     { name = "tags", type = "map<string,string>" },
   ]
 
+  # What modules/tenant writes about each tenant, a line of JSON in a file of its own.
+  tenant_columns = [
+    { name = "tenant_id", type = "string" },
+    { name = "name", type = "string" },
+    { name = "kind", type = "string" },
+    { name = "cost_center", type = "string" },
+    { name = "tier", type = "string" },
+    { name = "status", type = "string" },
+    { name = "isolation", type = "string" },
+    { name = "account_id", type = "string" },
+    { name = "markup", type = "string" },
+    { name = "tags", type = "map<string,string>" },
+  ]
+
   usage_location = "s3://${aws_s3_bucket.lake.bucket}/usage"
 }
 
@@ -96,6 +110,40 @@ resource "aws_glue_catalog_table" "usage" {
 
     dynamic "columns" {
       for_each = local.usage_columns
+
+      content {
+        name = columns.value.name
+        type = columns.value.type
+      }
+    }
+  }
+}
+
+resource "aws_glue_catalog_table" "tenants" {
+  name          = "tenants"
+  database_name = aws_glue_catalog_database.this.name
+  description   = "One row per tenant, as its file says today."
+  table_type    = "EXTERNAL_TABLE"
+
+  parameters = {
+    EXTERNAL       = "TRUE"
+    classification = "json"
+  }
+
+  storage_descriptor {
+    location      = "s3://${aws_s3_bucket.lake.bucket}/tenants/"
+    input_format  = "org.apache.hadoop.mapred.TextInputFormat"
+    output_format = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+
+    ser_de_info {
+      serialization_library = "org.openx.data.jsonserde.JsonSerDe"
+
+      # Names of tags keep their case.
+      parameters = { "case.insensitive" = "false" }
+    }
+
+    dynamic "columns" {
+      for_each = local.tenant_columns
 
       content {
         name = columns.value.name

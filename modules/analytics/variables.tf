@@ -2,6 +2,11 @@ variable "access_log_bucket" {
   description = "Bucket that S3 writes a record of each request to the lake to; null means none. An object, so that whether there is one is known before its name is."
   type        = object({ name = string })
   default     = null
+
+  validation {
+    condition     = var.access_log_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.access_log_bucket.name))
+    error_message = "access_log_bucket.name: given \"${try(var.access_log_bucket.name, "")}\"; allowed: the name of an S3 bucket."
+  }
 }
 
 variable "account_id" {

@@ -38,6 +38,11 @@ variable "archived_log_groups" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for name in values(var.archived_log_groups) : can(regex("^[A-Za-z0-9_./#-]{1,512}$", name))])
+    error_message = "archived_log_groups: got ${join(", ", values(var.archived_log_groups))}; allowed: names of log groups."
+  }
 }
 
 variable "data_events" {

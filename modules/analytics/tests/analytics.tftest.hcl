@@ -140,6 +140,23 @@ run "catalogue" {
   }
 }
 
+run "tenants" {
+  assert {
+    condition     = aws_glue_catalog_table.tenants.name == "tenants" && aws_glue_catalog_table.tenants.storage_descriptor[0].location == "s3://tollgate-test-lake-111122223333/tenants/" && length(aws_glue_catalog_table.tenants.partition_keys) == 0
+    error_message = "What is known about tenants lies beside their usage."
+  }
+
+  assert {
+    condition     = aws_glue_catalog_table.tenants.storage_descriptor[0].ser_de_info[0].parameters["case.insensitive"] == "false"
+    error_message = "Tags are found by their names as written."
+  }
+
+  assert {
+    condition     = aws_athena_named_query.usage_by_kind.name == "usage_by_kind" && strcontains(aws_athena_named_query.usage_by_kind.query, "LEFT JOIN tenants")
+    error_message = "Usage can be grouped by what is known about tenants."
+  }
+}
+
 run "workgroup" {
   variables {
     bytes_scanned_cutoff = 1073741824
@@ -245,10 +262,11 @@ run "refuses_reports_out_of_range" {
   command = plan
 
   variables {
+    access_log_bucket      = { name = "Logs" }
     error_expiration_days  = 0
     report_expiration_days = 90
     report_transition_days = 29
   }
 
-  expect_failures = [var.error_expiration_days, var.report_expiration_days, var.report_transition_days]
+  expect_failures = [var.access_log_bucket, var.error_expiration_days, var.report_expiration_days, var.report_transition_days]
 }

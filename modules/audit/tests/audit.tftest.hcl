@@ -231,6 +231,7 @@ run "refuses_values_out_of_range" {
   variables {
     access_logged_bucket_arns = { lake = "lake" }
     account_id                = "12345"
+    archived_log_groups       = { invoke = "the log" }
     data_events               = { table_arns = { tenants = "tenants" } }
     kms_key_arn               = "alias/tollgate"
     log_retention_days        = 2
@@ -244,6 +245,7 @@ run "refuses_values_out_of_range" {
   expect_failures = [
     var.access_logged_bucket_arns,
     var.account_id,
+    var.archived_log_groups,
     var.data_events,
     var.kms_key_arn,
     var.log_retention_days,
