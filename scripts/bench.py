@@ -50,6 +50,7 @@ from tollgate.adapters import tables  # noqa: E402
 from tollgate.adapters.accounts import DynamoAccounts  # noqa: E402
 from tollgate.adapters.usage import DynamoUsage  # noqa: E402
 from tollgate.admission import Admission  # noqa: E402
+from tollgate.calls import ChatCall  # noqa: E402
 from tollgate.clock import utc_now  # noqa: E402
 from tollgate.domain.ids import new_request_id  # noqa: E402
 from tollgate.domain.ledger import Hold, Scope, Windows, tenant_account_id  # noqa: E402
@@ -59,7 +60,7 @@ from tollgate.domain.tenants import Budget, Limits, Tenant  # noqa: E402
 from tollgate.ledger import Ledger  # noqa: E402
 from tollgate.metering import Attribution, Outcome, usage_row  # noqa: E402
 from tollgate.observability import logger  # noqa: E402
-from tollgate.pipeline import Calls, ChatCall  # noqa: E402
+from tollgate.pipeline import Calls  # noqa: E402
 from tollgate.policy import Policies  # noqa: E402
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Gateway:
 
     def request(self) -> None:
         """One whole request."""
-        self.calls.chat(self.admit())
+        self.calls.run(self.admit())
 
 
 class Transactions:

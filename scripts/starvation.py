@@ -29,6 +29,7 @@ if str(ROOT / "functions" / "shared") not in sys.path:
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage  # noqa: E402
 from tests.fakes.world import FakeClock, caller, tenant  # noqa: E402
 from tollgate.admission import Admission  # noqa: E402
+from tollgate.calls import ChatCall  # noqa: E402
 from tollgate.domain.errors import BudgetExceededError  # noqa: E402
 from tollgate.domain.ledger import tenant_account_id  # noqa: E402
 from tollgate.domain.models import resolve_model  # noqa: E402
@@ -37,9 +38,9 @@ from tollgate.domain.prices import PriceBook, TokenUsage, cost  # noqa: E402
 from tollgate.domain.tenants import Budget, Tenant  # noqa: E402
 from tollgate.ledger import Lease, Ledger  # noqa: E402
 from tollgate.observability import logger, metrics  # noqa: E402
-from tollgate.pipeline import AdmittedCall, Calls, ChatCall  # noqa: E402
+from tollgate.pipeline import AdmittedCall, Calls  # noqa: E402
 from tollgate.policy import Policies  # noqa: E402
-from tollgate.ports import ChatReply  # noqa: E402
+from tollgate.ports import ModelReply  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from tollgate.domain.ledger import Hold, Scope
     from tollgate.domain.sessions import Session
-    from tollgate.ports import ChatRequest, OutputDelta, StreamEnd, TextDelta
+    from tollgate.ports import ModelRequest, StreamPiece
 
 MODEL = "anthropic.claude-agent"
 # USD per million tokens: the usual proportions of a large model with a cache.
@@ -224,13 +225,13 @@ class _Model:
 
     usage: TokenUsage = field(default_factory=TokenUsage)
 
-    def chat(self, request: ChatRequest) -> ChatReply:
+    def call(self, request: ModelRequest) -> ModelReply:
         """One answer, cut at what the request allows."""
         allowed = request.body["inferenceConfig"]["maxTokens"]
         served = replace(self.usage, output=min(self.usage.output, allowed))
-        return ChatReply([{"text": ""}], "end_turn", served, "default")
+        return ModelReply({"output": {"message": {"content": []}}}, served, "end_turn")
 
-    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
+    def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
         """Nothing streams here."""
         raise NotImplementedError
 
@@ -328,7 +329,7 @@ class _Replay:
         del turn_id
         self._at(at)
         self._model.usage = usage
-        self.result.spent += self._calls.chat(call).cost.total
+        self.result.spent += self._calls.run(call).cost.total
         metrics.clear_metrics()
         self._watch()
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.fakes.replies import chat_reply, text_piece
 from tollgate.domain.prices import TokenUsage
 from tollgate.domain.tenants import App, Budget, Caller, Limits, Tenant
-from tollgate.ports import ChatReply, StreamEnd, TextDelta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tollgate.domain.errors import TollgateError
-    from tollgate.ports import ChatRequest, OutputDelta
+    from tollgate.ports import ModelReply, ModelRequest, StreamPiece
 
 NOW = datetime(2026, 11, 22, 10, 30, 15, 123000, tzinfo=UTC)
 NOVA_LITE = "amazon.nova-lite-v1:0"
@@ -37,28 +37,32 @@ class FakeRuntime:
     """`tollgate.ports.ModelRuntime` that answers from a script and keeps what it was sent."""
 
     def __init__(self, usage: TokenUsage | None = None) -> None:
-        self.requests: list[ChatRequest] = []
+        self.requests: list[ModelRequest] = []
         self.usage = usage or TokenUsage(input=10, output=5)
         self.content: Sequence[Mapping[str, Any]] = [{"text": "hello"}]
-        self.events: Sequence[TextDelta | OutputDelta] = (TextDelta("hel"), TextDelta("lo"))
+        self.events: Sequence[StreamPiece] = (text_piece("hel"), text_piece("lo"))
         self.service_tier = "default"
         self.error: TollgateError | None = None
         self.during_call: Callable[[], None] = lambda: None
+        self.reply: ModelReply | None = None
 
-    def chat(self, request: ChatRequest) -> ChatReply:
+    def call(self, request: ModelRequest) -> ModelReply:
         self.requests.append(request)
         self.during_call()
         if self.error is not None:
             raise self.error
-        return ChatReply(self.content, "end_turn", self.usage, self.service_tier)
+        return self._reply()
 
-    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
+    def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
         self.requests.append(request)
         yield from self.events
         self.during_call()
         if self.error is not None:
             raise self.error
-        yield StreamEnd("end_turn", self.usage, self.service_tier)
+        yield self._reply()
+
+    def _reply(self) -> ModelReply:
+        return self.reply or chat_reply(self.content, self.usage, service_tier=self.service_tier)
 
 
 def tenant(**changes: Any) -> Tenant:  # noqa: ANN401

@@ -21,7 +21,8 @@ from tollgate.domain.errors import (
     UpstreamThrottledError,
     UpstreamTimeoutError,
 )
-from tollgate.ports import ChatRequest, StreamEnd, TextDelta
+from tollgate.domain.native import text_of
+from tollgate.ports import ModelReply, ModelRequest, StreamPiece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,13 +57,17 @@ def runtime(stub: BedrockStub) -> BedrockRuntime:
     return runtime_at(stub.url)
 
 
-def request(text: str, model: str = NOVA, **body: object) -> ChatRequest:
+def request(text: str, model: str = NOVA, **body: object) -> ModelRequest:
     message = {"role": "user", "content": [{"text": text}]}
     inference = {"maxTokens": 200}
     metadata = {"tenant": "acme", "app": "web", "request_id": "r-1"}
-    return ChatRequest(
-        model, {"messages": [message], "inferenceConfig": inference, **body}, metadata
-    )
+    content = {"messages": [message], "inferenceConfig": inference, **body}
+    return ModelRequest("converse", model, content, metadata)
+
+
+def native(model: str, body: object, **settings: str) -> ModelRequest:
+    metadata = {"tenant": "acme", "app": "web", "request_id": "r-1"}
+    return ModelRequest("invoke_model", model, body, metadata, settings=settings)
 
 
 def last_call(stub: BedrockStub) -> dict[str, Any]:
@@ -72,11 +77,12 @@ def last_call(stub: BedrockStub) -> dict[str, Any]:
 def test_a_reply_has_the_usage_that_the_provider_logged(
     runtime: BedrockRuntime, stub: BedrockStub
 ) -> None:
-    reply = runtime.chat(request("hello there"))
+    reply = runtime.call(request("hello there"))
 
     logged = last_call(stub)
-    assert reply.content[0]["text"]
+    assert reply.document["output"]["message"]["content"][0]["text"]
     assert reply.stop_reason == logged["stop_reason"] == "end_turn"
+    assert reply.usage is not None
     assert reply.usage.input == logged["usage"]["inputTokens"]
     assert reply.usage.output == logged["usage"]["outputTokens"]
     assert reply.service_tier == "default"
@@ -86,23 +92,97 @@ def test_a_reply_has_the_usage_that_the_provider_logged(
 def test_cache_tokens_are_told_apart_by_their_lifetime(runtime: BedrockRuntime) -> None:
     text = "[stub:cache_read=3] [stub:cache_write_5m=4] [stub:cache_write_1h=5] " + "word " * 50
 
-    usage = runtime.chat(request(text)).usage
+    usage = runtime.call(request(text)).usage
 
+    assert usage is not None
     assert (usage.cache_read, usage.cache_write_5m, usage.cache_write_1h) == (3, 4, 5)
 
 
 def test_the_served_tier_is_read_from_the_answer(runtime: BedrockRuntime) -> None:
-    assert runtime.chat(request("[stub:tier=priority] hi")).service_tier == "priority"
+    assert runtime.call(request("[stub:tier=priority] hi")).service_tier == "priority"
 
 
 def test_a_stream_is_its_text_and_its_end(runtime: BedrockRuntime, stub: BedrockStub) -> None:
-    *deltas, end = runtime.chat_stream(request("[stub:tokens=40] hi"))
+    *pieces, end = runtime.stream(request("[stub:tokens=40] hi"))
 
-    assert len(deltas) > 3
-    assert all(isinstance(delta, TextDelta) for delta in deltas)
-    assert isinstance(end, StreamEnd)
+    assert len(pieces) > 3
+    assert isinstance(end, ModelReply)
+    text = "".join(piece.text for piece in pieces if isinstance(piece, StreamPiece))
+    assert end.document["output"]["message"]["content"] == [{"text": text}]
+    assert end.document["stopReason"] == "end_turn"
+    assert end.usage is not None
     assert end.usage.output == last_call(stub)["usage"]["outputTokens"] == 40
     assert end.stop_reason == "end_turn"
+
+
+PROMPT = "[stub:tokens=12][stub:cache_read=2] Tell me something about tokens and their price."
+BODIES: list[tuple[str, dict[str, Any]]] = [
+    ("amazon.titan-text-express-v1", {"inputText": PROMPT}),
+    (NOVA, {"messages": [{"role": "user", "content": [{"text": PROMPT}]}]}),
+    ("mistral.mistral-7b-instruct-v0:2", {"prompt": PROMPT}),
+    ("meta.llama3-8b-instruct-v1:0", {"prompt": PROMPT}),
+    ("cohere.command-text-v14", {"prompt": PROMPT}),
+    ("openai.gpt-oss-20b-1:0", {"messages": [{"role": "user", "content": PROMPT}]}),
+]
+
+
+@pytest.mark.parametrize(("model", "body"), BODIES, ids=[model for model, _ in BODIES])
+def test_a_native_reply_has_the_usage_that_the_provider_logged(
+    runtime: BedrockRuntime, stub: BedrockStub, model: str, body: dict[str, Any]
+) -> None:
+    reply = runtime.call(native(model, body))
+
+    logged = last_call(stub)
+    assert reply.usage is not None
+    assert (reply.usage.input, reply.usage.output) == (logged["usage"]["inputTokens"], 12)
+    assert reply.usage.cache_read == logged["usage"]["cacheReadInputTokens"] == 2
+    assert text_of(reply.document)
+    assert reply.headers["x-amzn-bedrock-output-token-count"] == "12"
+    assert logged["requestMetadata"]["request_id"] == "r-1"
+
+
+@pytest.mark.parametrize(("model", "body"), BODIES, ids=[model for model, _ in BODIES])
+def test_a_native_stream_is_its_text_and_its_end(
+    runtime: BedrockRuntime, stub: BedrockStub, model: str, body: dict[str, Any]
+) -> None:
+    *pieces, end = runtime.stream(native(model, body))
+
+    logged = last_call(stub)
+    assert isinstance(end, ModelReply)
+    assert end.usage is not None
+    assert (end.usage.input, end.usage.output) == (logged["usage"]["inputTokens"], 12)
+    text = "".join(piece.text for piece in pieces if isinstance(piece, StreamPiece))
+    assert text_of(end.document) == text != ""
+    assert end.stop_reason
+
+
+def test_counts_that_no_header_has_come_from_the_body(
+    runtime: BedrockRuntime, stub: BedrockStub
+) -> None:
+    body = {"messages": [{"role": "user", "content": "[stub:tokens=7] hi"}]}
+
+    reply = runtime.call(native("ai21.jamba-1-5-mini-v1:0", body))
+
+    assert reply.usage is not None
+    assert reply.usage.input == last_call(stub)["usage"]["inputTokens"]
+    assert reply.usage.output == 7
+
+
+def test_the_tier_of_a_native_call_travels_both_ways(runtime: BedrockRuntime) -> None:
+    body = {"inputText": "hi"}
+
+    reply = runtime.call(native("amazon.titan-text-express-v1", body, serviceTier="flex"))
+
+    assert reply.service_tier == "flex"
+
+
+def test_a_native_stream_that_breaks_may_be_billed(runtime: BedrockRuntime) -> None:
+    body = {"inputText": "[stub:tokens=60][stub:cut=mid-stream] hi"}
+
+    with pytest.raises(UpstreamFailedError) as raised:
+        list(runtime.stream(native("amazon.titan-text-express-v1", body)))
+
+    assert raised.value.may_be_billed
 
 
 @pytest.mark.parametrize(
@@ -123,7 +203,7 @@ def test_a_stream_is_its_text_and_its_end(runtime: BedrockRuntime, stub: Bedrock
 def test_each_refusal_has_its_error_and_costs_nothing(
     runtime: BedrockRuntime, code: str, error: type[TollgateError]
 ) -> None:
-    for call in (runtime.chat, lambda request: list(runtime.chat_stream(request))):
+    for call in (runtime.call, lambda request: list(runtime.stream(request))):
         with pytest.raises(TollgateError) as raised:
             call(request(f"[stub:error={code}] hi"))
 
@@ -133,22 +213,22 @@ def test_each_refusal_has_its_error_and_costs_nothing(
 
 def test_a_model_that_nobody_knows_is_a_bad_request(runtime: BedrockRuntime) -> None:
     with pytest.raises(InvalidRequestError, match="model identifier is invalid"):
-        runtime.chat(request("hi", model="amazon.nova-imaginary-v1:0"))
+        runtime.call(request("hi", model="amazon.nova-imaginary-v1:0"))
 
 
 def test_parameters_that_boto3_refuses_are_a_bad_request(runtime: BedrockRuntime) -> None:
     with pytest.raises(InvalidRequestError, match="does not fit the model API"):
-        runtime.chat(request("hi", toolConfig={"tools": "none"}))
+        runtime.call(request("hi", toolConfig={"tools": "none"}))
 
 
 @pytest.mark.parametrize(
     "directive", ["[stub:cut=mid-stream]", "[stub:cut=before-metadata]"], ids=["mid", "metadata"]
 )
 def test_a_stream_that_breaks_may_be_billed(runtime: BedrockRuntime, directive: str) -> None:
-    texts: list[TextDelta | StreamEnd] = []
+    pieces: list[StreamPiece | ModelReply] = []
 
     with pytest.raises(UpstreamFailedError) as raised:
-        texts.extend(runtime.chat_stream(request(f"[stub:tokens=60] {directive} hi")))
+        pieces.extend(runtime.stream(request(f"[stub:tokens=60] {directive} hi")))
 
     assert raised.value.may_be_billed
 
@@ -157,14 +237,14 @@ def test_an_exception_inside_a_stream_may_be_billed(runtime: BedrockRuntime) -> 
     text = "[stub:tokens=60] [stub:error=ModelStreamErrorException@mid-stream] hi"
 
     with pytest.raises(UpstreamFailedError) as raised:
-        list(runtime.chat_stream(request(text)))
+        list(runtime.stream(request(text)))
 
     assert raised.value.may_be_billed
 
 
 def test_a_connection_that_drops_may_be_billed(runtime: BedrockRuntime) -> None:
     with pytest.raises(UpstreamFailedError) as raised:
-        runtime.chat(request("[stub:cut=mid-stream] hi"))
+        runtime.call(request("[stub:cut=mid-stream] hi"))
 
     assert raised.value.may_be_billed
 
@@ -173,7 +253,7 @@ def test_an_answer_that_does_not_come_may_be_billed(stub: BedrockStub) -> None:
     impatient = runtime_at(stub.url, read_timeout=0.3)
 
     with pytest.raises(UpstreamTimeoutError) as raised:
-        impatient.chat(request("[stub:delay_ms=1500] hi"))
+        impatient.call(request("[stub:delay_ms=1500] hi"))
 
     assert raised.value.may_be_billed
 
@@ -184,7 +264,7 @@ def test_a_service_that_is_not_there_was_not_called() -> None:
         port = unused.getsockname()[1]
 
     with pytest.raises(UnavailableError) as raised:
-        runtime_at(f"http://127.0.0.1:{port}").chat(request("hi"))
+        runtime_at(f"http://127.0.0.1:{port}").call(request("hi"))
 
     assert not raised.value.may_be_billed
 

@@ -150,7 +150,7 @@ def test_the_books_balance_at_every_moment_while_calls_come_and_go(
     rows: list[int] = []
 
     def call() -> None:
-        rows.append(shop.calls.chat(shop.admit()).cost.total)
+        rows.append(shop.calls.run(shop.admit()).cost.total)
 
     outcomes = run(call, auditor)
 

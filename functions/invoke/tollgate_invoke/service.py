@@ -14,9 +14,10 @@ from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
 
 if TYPE_CHECKING:
     from tollgate.admission import Admission
+    from tollgate.calls import ChatCall
     from tollgate.domain.jobs import JobView
     from tollgate.idempotency import Idempotency
-    from tollgate.pipeline import Calls, ChatCall
+    from tollgate.pipeline import Calls
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
 LEASE_SECONDS = 360
@@ -65,7 +66,7 @@ class InvokeService:
             streamed=False,
             request_id=request_id,
         )
-        answer = self._calls.chat(admitted)
+        answer = self._calls.run(admitted)
         response = json_response(
             request,
             legacy.answer_body(answer),

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from tollgate.calls import Call, EndpointCall, Shape
 from tollgate.domain.custody import Custody
-from tollgate.domain.errors import ForbiddenError, InvalidRequestError, TollgateError
-from tollgate.domain.holds import (
-    Bound,
-    applicable_rates,
-    chat_answers,
-    chat_bound,
-    chat_input_tokens,
-    has_media,
-    least_max_tokens,
-    max_tokens_of,
-)
+from tollgate.domain.errors import ForbiddenError, NotFoundError, TollgateError
 from tollgate.domain.ids import new_request_id
+from tollgate.domain.jobs import RUN_SECONDS
 from tollgate.domain.ledger import Hold, Refusal, Scope, scopes_of
 from tollgate.domain.prices import ModelCard, PriceBook, Rates
 from tollgate.domain.sessions import Session, model_session
 from tollgate.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.observability import logger
-from tollgate.pipeline import AdmittedCall, ChatCall
-from tollgate.policy import Party, Policies, allowed_model, call_tags
-from tollgate.ports import ChatRequest, Clock, TokenCounter
+from tollgate.pipeline import AdmittedCall
+from tollgate.policy import Party, Policies, allowed_endpoint, allowed_model, call_tags
+from tollgate.ports import Clock, ModelRequest, TokenCounter
 from tollgate.pricing import PriceTerms, Pricing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tollgate.domain.endpoints import Endpoint
+    from tollgate.domain.holds import Bound
     from tollgate.domain.models import ModelRef
     from tollgate.domain.tenants import Caller
 
@@ -46,15 +41,34 @@ CROWDED_SECONDS = 300
 # lower than the one before, and a caller waits for all of them.
 _TRIES = 5
 
+_NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
+
+# The prices per token without which a call of a kind of model cannot be bounded; what is billed by
+# the unit is checked unit by unit.
+_NEEDED = {"chat": ("input", "output"), "embedding": ("input",)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a call is for, and at which prices."""
+
+    shape: Shape
+    ref: ModelRef
+    terms: PriceTerms
+    rates: Sequence[Rates]
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What stands about a call before its bound is known."""
+    """What stands about a call before its bound is known.
 
-    chat: ChatCall
+    `rates` are those of every service tier that may serve it.
+    """
+
+    shape: Shape
     party: Party
     ref: ModelRef
-    rates: Rates
+    rates: Sequence[Rates]
     hold: Hold
     scopes: Sequence[Scope]
     session: Session | None
@@ -62,19 +76,18 @@ class _Call:
     @property
     def is_countable(self) -> bool:
         """Whether the tenant wants exact counts and the input is all text."""
-        messages = self.chat.body.get("messages", ())
-        return self.party.tenant.count_tokens == "exact" and not has_media(messages)
+        return self.party.tenant.count_tokens == "exact" and self.shape.countable is not None
 
     def bound(self, input_tokens: int, max_tokens: int) -> Bound:
-        """The bound with this many input tokens."""
-        answers = chat_answers(self.chat.body)
-        return chat_bound(input_tokens, max_tokens, self.rates, answers)
+        """The bound with this many input tokens, on whichever tier costs most."""
+        bounds = [self.shape.bound(input_tokens, max_tokens, rates) for rates in self.rates]
+        return max(bounds, key=lambda bound: bound.usd)
 
 
 class Admission:
     """Decides whether a call may be made, and holds its worst case."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a decision rests on
         self,
         *,
         policies: Policies,
@@ -84,10 +97,12 @@ class Admission:
         clock: Clock,
         counter: TokenCounter | None = None,
         pool_role_arn: str | None = None,
+        endpoints: Mapping[str, Endpoint] = _NO_ENDPOINTS,
     ) -> None:
         """Without a `counter` input is bounded by its bytes, whatever the policy says.
 
         `pool_role_arn` is the role assumed for tenants without an account of their own, if any.
+        `endpoints` are SageMaker's, by the name that callers use.
         """
         self._policies = policies
         self._ledger = ledger
@@ -97,12 +112,21 @@ class Admission:
         self._clock = clock
         self._counter = counter
         self._pool_role_arn = pool_role_arn
+        self._endpoints = endpoints
         self._crowded_until: dict[str, datetime] = {}
+
+    def party(self, caller: Caller) -> Party:
+        """The caller's tenant and app. Raises ForbiddenError unless both are active."""
+        return self._policies.party(caller)
+
+    def is_endpoint(self, model: str) -> bool:
+        """Whether a model's name is that of a SageMaker endpoint."""
+        return model in self._endpoints
 
     def admit(
         self,
         caller: Caller,
-        call: ChatCall,
+        call: Call,
         *,
         lease_seconds: int,
         streamed: bool,
@@ -115,16 +139,14 @@ class Admission:
         """
         started_at = self._clock()
         party = self._policies.party(caller)
-        ref = allowed_model(party, call.model)
-        terms = PriceTerms.of(party.tenant, party.app)
-        card, rates = self._priced(ref, terms, started_at)
-        max_tokens = max_tokens_of(call.max_tokens, party.tenant, card)
+        target = self._target(party, call, started_at, lease_seconds)
+        shape, ref, terms = target.shape, target.ref, target.terms
         request_id = request_id or new_request_id(started_at)
         prepared = _Call(
-            chat=call,
+            shape=shape,
             party=party,
             ref=ref,
-            rates=applicable_rates(rates, card.model_id, call.body),
+            rates=target.rates,
             hold=Hold(
                 request_id=request_id,
                 usd=0,
@@ -139,41 +161,74 @@ class Admission:
             scopes=scopes_of(party.tenant, party.app),
             session=model_session(party.tenant, caller, self._pool_role_arn),
         )
-        bound = prepared.bound(chat_input_tokens(call.body, card), max_tokens)
+        bound = prepared.bound(shape.input_tokens, shape.max_tokens)
         lease, bound = self._place(prepared, bound, started_at)
+        is_lowered = bound.max_tokens < shape.max_tokens
         return AdmittedCall(
             # Its key may have been issued while the tenant was on another tier.
             caller=replace(caller, tier=party.tenant.tier),
             lease=lease,
             started_at=started_at,
             request=_request(prepared, bound.max_tokens),
+            most_output=bound.max_tokens * bound.answers,
             cost_center=party.tenant.cost_center,
-            tags=call_tags(party.tenant, party.app, ref),
+            tags={**call_tags(party.tenant, party.app, ref), **call.tags},
             terms=terms,
-            lowered_max_tokens=bound.max_tokens if bound.max_tokens < max_tokens else None,
+            units=dict(shape.units),
+            lowered_max_tokens=bound.max_tokens if is_lowered else None,
             custody=Custody.of(party.tenant),
         )
 
-    def _priced(self, ref: ModelRef, terms: PriceTerms, at: datetime) -> tuple[ModelCard, Rates]:
-        rates = self._pricing.rates(ref.requested, at, terms)
-        card = self._prices.with_overrides(terms.prices).card(ref.model_id)
-        if card is not None and card.mode != "chat":
-            raise InvalidRequestError(
-                f"{ref.profile_id} is a model for {card.mode}; this call needs one for chat",
-                code="wrong_operation",
-            )
-        if rates is None or rates.input is None or rates.output is None:
-            raise ForbiddenError(
-                f"{ref.profile_id} has no price in {self._region}, so its cost cannot be bounded; "
-                "use a model of GET /list_foundation_models or ask the platform team to price it",
-                code="model_not_priced",
-                details={
-                    "model_id": ref.profile_id,
-                    "price_version": self._pricing.version(terms),
-                },
-            )
+    def _target(self, party: Party, call: Call, at: datetime, lease_seconds: int) -> _Target:
+        if isinstance(call, EndpointCall):
+            return self._endpoint(party, call, at, lease_seconds)
+        ref = allowed_model(party, call.model)
+        terms = PriceTerms.of(party.tenant, party.app)
+        terms = replace(terms, is_guarded=party.tenant.guardrail is not None)
         # Under a ceiling even a model that the book does not know can be called.
-        return card or ModelCard(ref.model_id, "chat", None, None, None), rates
+        unknown = ModelCard(ref.model_id, "chat", None, None, None)
+        card = self._prices.with_overrides(terms.prices).card(ref.model_id) or unknown
+        shape = call.shaped(card, party.tenant)
+        # What asks for another tier may be served, and billed, as the default.
+        tiers = sorted({"default", shape.service_tier})
+        rates = [self._pricing.rates(ref.requested, at, terms, tier) for tier in tiers]
+        return _Target(shape, ref, terms, self._priced(ref, terms, card, rates))
+
+    def _endpoint(
+        self, party: Party, call: EndpointCall, at: datetime, lease_seconds: int
+    ) -> _Target:
+        endpoint = self._endpoints.get(call.model)
+        if endpoint is None:
+            raise NotFoundError(
+                "there is no such endpoint; GET /list_foundation_models lists the models",
+                code="model_not_found",
+            )
+        ref = allowed_endpoint(party, endpoint)
+        terms = PriceTerms(unpriced=party.tenant.unpriced, endpoint=endpoint.price)
+        shape = call.shaped(party.tenant, endpoint.price, min(lease_seconds, RUN_SECONDS))
+        rates = self._pricing.rates(call.model, at, terms)
+        card = ModelCard(call.model, "chat", None, None, None)
+        return _Target(shape, ref, terms, self._priced(ref, terms, card, [rates]))
+
+    def _priced(
+        self, ref: ModelRef, terms: PriceTerms, card: ModelCard, rates: Sequence[Rates | None]
+    ) -> Sequence[Rates]:
+        """The rates. Raises ForbiddenError where the cost of a call could not be bounded."""
+        needed = _NEEDED.get(card.mode, ())
+        priced = [
+            tier_rates
+            for tier_rates in rates
+            if tier_rates is not None
+            and all(getattr(tier_rates, name) is not None for name in needed)
+        ]
+        if len(priced) == len(rates):
+            return priced
+        raise ForbiddenError(
+            f"{ref.profile_id} has no price in {self._region}, so its cost cannot be bounded; "
+            "use a model of GET /list_foundation_models or ask the platform team to price it",
+            code="model_not_priced",
+            details={"model_id": ref.profile_id, "price_version": self._pricing.version(terms)},
+        )
 
     def _place(self, call: _Call, bound: Bound, now: datetime) -> tuple[Lease, Bound]:
         """Hold the call, at an exact count or with a lower maximum where that is what fits.
@@ -218,7 +273,8 @@ class Admission:
         """The bound with an exact input; None where nobody can count it, or that gains nothing."""
         if self._counter is None:
             return None
-        tokens = self._counter.count(call.ref.model_id, call.chat.body, call.session)
+        body = call.shape.countable or {}
+        tokens = self._counter.count(call.ref.model_id, body, call.session)
         if tokens is None or tokens >= bound.input_tokens:
             return None
         return call.bound(tokens, bound.max_tokens)
@@ -245,7 +301,7 @@ def _clamped(call: _Call, bound: Bound, refused: Refusal) -> Bound | None:
     if not (call.party.tenant.clamp_max_tokens and refused.is_budget):
         return None
     affordable = bound.affordable_max_tokens(refused.room)
-    if not least_max_tokens(call.chat.body) <= affordable < bound.max_tokens:
+    if not call.shape.least_max_tokens <= affordable < bound.max_tokens:
         return None
     logger.info(
         "maxTokens lowered",
@@ -260,27 +316,33 @@ def _clamped(call: _Call, bound: Bound, refused: Refusal) -> Bound | None:
 
 
 def _input_error(call: _Call, bound: Bound) -> TollgateError | None:
-    limit = call.rates.input_limit
-    if limit is None or call.rates.long_context is not None or bound.input_tokens <= limit:
+    limits = [
+        rates.input_limit
+        for rates in call.rates
+        if rates.input_limit is not None and rates.long_context is None
+    ]
+    if not limits or bound.input_tokens <= min(limits):
         return None
     return ForbiddenError(
-        f"{call.ref.profile_id} is priced up to {limit} input tokens; this request "
+        f"{call.ref.profile_id} is priced up to {min(limits)} input tokens; this request "
         f"may have {bound.input_tokens}; shorten it",
         code="model_not_priced",
-        details={"max_input_tokens": limit},
+        details={"max_input_tokens": min(limits)},
     )
 
 
-def _request(call: _Call, max_tokens: int) -> ChatRequest:
-    caller, body = call.party.caller, call.chat.body
-    inference: Mapping[str, Any] = {**body.get("inferenceConfig", {}), "maxTokens": max_tokens}
-    return ChatRequest(
+def _request(call: _Call, max_tokens: int) -> ModelRequest:
+    caller = call.party.caller
+    return ModelRequest(
+        operation=call.shape.operation,
         model_id=call.ref.upstream_id,
-        body={**body, "inferenceConfig": inference},
+        body=call.shape.sent(max_tokens),
         metadata={
             "tenant": caller.tenant_id,
             "app": caller.app_id,
             "request_id": call.hold.request_id,
         },
         session=call.session,
+        settings=dict(call.shape.settings),
+        component=call.shape.component,
     )

@@ -30,7 +30,7 @@ from tollgate.domain.tenants import Budget, Caller, Limits
 from tollgate.ledger import Lease
 from tollgate.observability import logger
 from tollgate.pipeline import AdmittedCall, Answer, Calls
-from tollgate.ports import ChatRequest, Clock, JobQueue, Jobs, JobTexts, Payloads
+from tollgate.ports import Clock, JobQueue, Jobs, JobTexts, ModelRequest, Payloads, StreamPiece
 from tollgate.pricing import PriceTerms
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class JobRunner:
     def _run(self, job: Job, call: AdmittedCall) -> Job:
         writer = _ChunkWriter(self._texts, job)
         try:
-            answer = self._calls.stream(call, writer.write)
+            answer = self._calls.stream(call, writer.take)
             writer.flush()
         except TollgateError as error:
             self._write_rest(job, writer)
@@ -217,6 +217,10 @@ class _ChunkWriter:
         self._pending: list[str] = []
         self._size = 0
         self._flushed_at = 0.0
+
+    def take(self, piece: StreamPiece) -> None:
+        if piece.text:
+            self.write(piece.text)
 
     def write(self, text: str) -> None:
         self._pending.append(text)
@@ -318,10 +322,12 @@ def decode_call(document: bytes) -> AdmittedCall:
             over_budget=lease["over_budget"],
         ),
         started_at=datetime.fromisoformat(data["started_at"]),
-        request=ChatRequest(**{**request, "session": session and Session(**session)}),
+        request=ModelRequest(**{**request, "session": session and Session(**session)}),
+        most_output=data["most_output"],
         cost_center=data["cost_center"],
         tags=data["tags"],
         terms=PriceTerms(**data["terms"]),
+        units=data["units"],
         lowered_max_tokens=data["lowered_max_tokens"],
         custody=Custody(**data["custody"]),
     )

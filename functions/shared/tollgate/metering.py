@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from tollgate.domain.ids import request_time
 from tollgate.domain.prices import Cost, TokenUsage
-from tollgate.domain.usage import Status, UsageRow, UsageSource
+from tollgate.domain.usage import Status, UsageRow, UsageSource, operation_of
 from tollgate.observability import logger, metrics
 from tollgate.pricing import model_ref
 
@@ -49,6 +49,7 @@ class Outcome:
     error_code: str | None = None
     stop_reason: str | None = None
     usage: TokenUsage = NO_USAGE
+    units: Mapping[str, int] = field(default_factory=dict)
     usage_source: UsageSource = "provider"
     cost: Cost = NO_COST
     service_tier: str = "default"
@@ -78,7 +79,7 @@ def usage_row(
         tier=attribution.tier,
         region=attribution.region,
         dialect=hold.dialect,
-        operation="converse_stream" if hold.streamed else "converse",
+        operation=operation_of(hold.dialect, streamed=hold.streamed),
         requested_model=hold.model,
         model_id=ref.model_id,
         routing=ref.routing,
@@ -98,7 +99,7 @@ def usage_row(
         cache_read_tokens=outcome.usage.cache_read,
         cache_write_5m_tokens=outcome.usage.cache_write_5m,
         cache_write_1h_tokens=outcome.usage.cache_write_1h,
-        images=0,
+        images=sum(n for unit, n in outcome.units.items() if unit.partition("/")[0] == "image"),
         usage_source=outcome.usage_source,
         priced=outcome.cost.priced,
         price_version=attribution.price_version,

@@ -2,66 +2,61 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.custody import Custody
+from tollgate.domain.endpoints import MACHINE_UNIT
 from tollgate.domain.errors import StreamBrokenError, TollgateError, UnavailableError
-from tollgate.domain.holds import applicable_rates, chat_answers
+from tollgate.domain.holds import applicable_rates
 from tollgate.domain.models import profile_arn
+from tollgate.domain.native import image_count
 from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage
-from tollgate.metering import Attribution, Outcome, held_cost, log_usage, usage_row
-from tollgate.observability import logger
-from tollgate.ports import (
-    ChatReply,
-    ChatRequest,
-    Clock,
-    ModelRuntime,
-    OutputDelta,
-    StreamEnd,
-    TextDelta,
+from tollgate.metering import (
+    NO_USAGE,
+    Attribution,
+    Outcome,
+    held_cost,
+    log_usage,
+    usage_row,
 )
+from tollgate.observability import logger
+from tollgate.ports import Clock, ModelReply, ModelRequest, ModelRuntime, StreamPiece
 from tollgate.pricing import LIST_PRICES, PriceTerms, Pricing, dearest_usage, model_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from tollgate.domain.ledger import Hold
     from tollgate.domain.tenants import Caller
-    from tollgate.domain.usage import Status
+    from tollgate.domain.usage import Status, UsageSource
     from tollgate.ledger import Lease, Ledger
-
-
-@dataclass(frozen=True, slots=True)
-class ChatCall:
-    """A chat request as a dialect parsed it.
-
-    `body` is a Converse request without modelId; `max_tokens` is what the caller asked for.
-    """
-
-    model: str
-    body: Mapping[str, Any]
-    max_tokens: int | None
-    dialect: str
 
 
 @dataclass(frozen=True, slots=True)
 class AdmittedCall:
     """A call whose worst case is held: everything needed to make and to settle it.
 
-    It is settled under the `terms` it was admitted under. `lowered_max_tokens` is the `maxTokens`
-    that it was clamped to, None where it has what was asked for. `custody` is how its texts are
-    kept.
+    It is settled under the `terms` it was admitted under. `most_output` is how many of the hold's
+    tokens may be output, `units` what the request is billed for beyond tokens.
+    `lowered_max_tokens` is the `maxTokens` that it was clamped to, None where it has what was
+    asked for. `custody` is how its texts are kept.
     """
 
     caller: Caller
     lease: Lease
     started_at: datetime
-    request: ChatRequest
+    request: ModelRequest
+    most_output: int
     cost_center: str
     tags: Mapping[str, str]
     terms: PriceTerms = LIST_PRICES
+    units: Mapping[str, int] = field(default_factory=dict)
     lowered_max_tokens: int | None = None
     custody: Custody = field(default_factory=Custody)
 
@@ -80,16 +75,46 @@ class AdmittedCall:
 class Answer:
     """A settled call.
 
-    `cost` is exact; `remaining` is what is left of the tightest budget in picodollars, None
-    without a budget or where settling is left to the sweep.
+    `document` is the model service's own answer, see `ModelReply`. `cost` is exact; `remaining` is
+    what is left of the tightest budget in picodollars, None without a budget or where settling is
+    left to the sweep.
     """
 
     request_id: str
-    content: Sequence[Mapping[str, Any]]
+    document: Any
     stop_reason: str | None
     usage: TokenUsage
     cost: Cost
     remaining: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Sequence[Mapping[str, Any]]:
+        """The content blocks of a chat."""
+        blocks: Sequence[Mapping[str, Any]] = self.document["output"]["message"]["content"]
+        return blocks
+
+
+class OpenCall:
+    """A streamed call that the model service has taken; it must be read to be settled."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        call: AdmittedCall,
+        pieces: Iterable[StreamPiece | ModelReply],
+    ) -> None:
+        self._calls = calls
+        self._call = call
+        self._pieces = pieces
+
+    def read(self, on_piece: Callable[[StreamPiece], None]) -> Answer:
+        """Hand each piece to `on_piece`, and settle the call.
+
+        Raises the upstream errors. When `on_piece` fails, the stream is still read to its end,
+        because the provider bills it to the end; the failure is raised once that is settled.
+        """
+        return self._calls.read(self._call, self._pieces, on_piece)
 
 
 class Calls:
@@ -113,26 +138,49 @@ class Calls:
         self._clock = clock
         self._logged = logged
 
-    def chat(self, call: AdmittedCall) -> Answer:
+    def run(self, call: AdmittedCall) -> Answer:
         """Make the call and settle it. Raises the upstream errors."""
+        began = self._clock()
         try:
-            reply = self._runtime.chat(call.request)
+            reply = self._runtime.call(call.request)
         except TollgateError as error:
             self.fail(call, error)
             raise
-        return self._succeed(call, reply, None)
+        return self._succeed(call, reply, began, None)
 
-    def stream(self, call: AdmittedCall, on_text: Callable[[str], None]) -> Answer:
-        """Make the call as a stream, hand its text to `on_text`, and settle it.
+    def stream(self, call: AdmittedCall, on_piece: Callable[[StreamPiece], None]) -> Answer:
+        """Make the call as a stream, hand its pieces to `on_piece`, and settle it; see `read`."""
+        return self.open(call).read(on_piece)
 
-        Raises the upstream errors. When `on_text` fails, the stream is still read to its end,
-        because the provider bills it to the end; the failure is raised once that is settled.
+    def open(self, call: AdmittedCall) -> OpenCall:
+        """Make the call as a stream, up to its first piece.
+
+        Raises what the model service refuses it for; then the call is settled.
         """
-        received = _Received(on_text)
+        pieces = self._runtime.stream(call.request)
         try:
-            for event in self._runtime.chat_stream(call.request):
-                received.take(event, self._clock)
-            if received.end is None:
+            first = next(pieces)
+        except StreamBrokenError as error:
+            self._break_off(call, error, _Received(lambda _: None))
+            raise
+        except TollgateError as error:
+            self.fail(call, error)
+            raise
+        return OpenCall(self, call, chain([first], pieces))
+
+    def read(
+        self,
+        call: AdmittedCall,
+        pieces: Iterable[StreamPiece | ModelReply],
+        on_piece: Callable[[StreamPiece], None],
+    ) -> Answer:
+        """Read an open call to its end; see `OpenCall.read`."""
+        began = self._clock()
+        received = _Received(on_piece)
+        try:
+            for piece in pieces:
+                received.take(piece, self._clock)
+            if received.reply is None:
                 raise StreamBrokenError("the model's stream had no end", may_be_billed=True)
         except StreamBrokenError as error:
             self._break_off(call, error, received)
@@ -140,7 +188,7 @@ class Calls:
         except TollgateError as error:
             self.fail(call, error)
             raise
-        answer = self._succeed(call, received.reply(received.end), received.first_token_at)
+        answer = self._succeed(call, received.reply, began, received.first_token_at)
         if received.undelivered is not None:
             raise received.undelivered
         return answer
@@ -164,9 +212,10 @@ class Calls:
         return self._ledger.extend(call.lease, int(self._clock().timestamp()) + lease_seconds)
 
     def _is_logged(self, call: AdmittedCall) -> bool:
-        """Whether the sweep can read how the call ended: an account logs its own calls only."""
+        """Whether the sweep can read how the call ended: Bedrock logs its account's own calls."""
         session = call.request.session
-        return self._logged and not (session is not None and session.is_silo)
+        is_elsewhere = session is not None and session.is_silo
+        return self._logged and not is_elsewhere and call.request.operation != "invoke_endpoint"
 
     def _break_off(self, call: AdmittedCall, error: StreamBrokenError, received: _Received) -> None:
         """Account for a stream whose usage never came: by the log, else by what was received."""
@@ -175,12 +224,12 @@ class Calls:
             self._hand_over(call, error)
             return
         usage = self._most_used(call, received.size)
-        charged = self._cost(call, usage, "default")
         outcome = replace(
             _failed("aborted", error),
             usage=usage,
+            units=call.units,
             usage_source="estimated",
-            cost=charged if charged.total <= call.hold.usd else held_cost(call.hold),
+            cost=self._estimated(call, usage, "default"),
             first_token_at=received.first_token_at,
         )
         self._settle(call, outcome)
@@ -188,14 +237,17 @@ class Calls:
     def _most_used(self, call: AdmittedCall, received_bytes: int) -> TokenUsage:
         """The bound of the input, and a token for every byte of output that came."""
         hold, body = call.hold, call.request.body
-        most_output: int = body["inferenceConfig"]["maxTokens"] * chat_answers(body)
         held_at = self._pricing.rates(hold.model, call.started_at, call.terms) or Rates()
         model_id = model_ref(hold.model, call.terms.model_arns).model_id
+        if isinstance(body, Mapping):
+            held_at = applicable_rates(held_at, model_id, body)
         return dearest_usage(
-            applicable_rates(held_at, model_id, body),
-            hold.tokens - most_output,
-            min(received_bytes, most_output),
+            held_at, hold.tokens - call.most_output, min(received_bytes, call.most_output)
         )
+
+    def _estimated(self, call: AdmittedCall, usage: TokenUsage, tier: str) -> Cost:
+        charged = self._cost(call, usage, tier, call.units)
+        return charged if charged.total <= call.hold.usd else held_cost(call.hold)
 
     def _hand_over(self, call: AdmittedCall, error: TollgateError) -> None:
         """Leave the call to the sweep, which reads its log: its hold expires now."""
@@ -209,29 +261,71 @@ class Calls:
             logger.exception("hold not handed over", extra={"request_id": call.request_id})
 
     def _succeed(
-        self, call: AdmittedCall, reply: ChatReply, first_token_at: datetime | None
+        self,
+        call: AdmittedCall,
+        reply: ModelReply,
+        began: datetime,
+        first_token_at: datetime | None,
     ) -> Answer:
-        charged = self._cost(call, reply.usage, reply.service_tier)
+        units = {**self._served_units(call, reply, began), **reply.units}
+        usage, source = self._usage(call, reply)
+        charged = (
+            self._cost(call, usage, reply.service_tier, units)
+            if source == "provider"
+            else self._estimated(call, usage, reply.service_tier)
+        )
         outcome = Outcome(
             status="ok",
             http_status=200,
             stop_reason=reply.stop_reason,
-            usage=reply.usage,
+            usage=usage,
+            units=units,
+            usage_source=source,
             cost=charged,
             service_tier=reply.service_tier,
             first_token_at=first_token_at,
         )
         return Answer(
             request_id=call.request_id,
-            content=reply.content,
+            document=reply.document,
             stop_reason=reply.stop_reason,
-            usage=reply.usage,
+            usage=usage,
             cost=charged,
             remaining=self._settle(call, outcome),
+            headers=reply.headers,
         )
 
-    def _cost(self, call: AdmittedCall, usage: TokenUsage, tier: str) -> Cost:
-        charged = self._pricing.charge(call.hold.model, call.started_at, call.terms, usage, tier)
+    def _usage(self, call: AdmittedCall, reply: ModelReply) -> tuple[TokenUsage, UsageSource]:
+        """What the provider counted; what it does not count is bounded by what it sent."""
+        if reply.usage is not None:
+            return reply.usage, "provider"
+        if call.units:
+            # Billed by the image, the request or the machine's time: no token costs anything.
+            return NO_USAGE, "provider"
+        size = len(json.dumps(reply.document, ensure_ascii=False).encode(errors="surrogatepass"))
+        return self._most_used(call, size), "estimated"
+
+    def _served_units(
+        self, call: AdmittedCall, reply: ModelReply, began: datetime
+    ) -> Mapping[str, int]:
+        """The units of the request, as far as they came: images made, milliseconds taken."""
+        elapsed = -(-(self._clock() - began) // timedelta(milliseconds=1))
+        served = {}
+        for unit, count in call.units.items():
+            if unit == MACHINE_UNIT:
+                served[unit] = min(count, elapsed)
+            elif unit.startswith("image/"):
+                served[unit] = min(count, image_count(reply.document))
+            else:
+                served[unit] = count
+        return served
+
+    def _cost(
+        self, call: AdmittedCall, usage: TokenUsage, tier: str, units: Mapping[str, int]
+    ) -> Cost:
+        charged = self._pricing.charge(
+            call.hold.model, call.started_at, call.terms, usage, tier, units
+        )
         # A job may run under a later price book than the one it was held under.
         return held_cost(call.hold, priced=False) if charged is None else charged
 
@@ -265,37 +359,28 @@ class Calls:
 class _Received:
     """What came of a stream so far."""
 
-    def __init__(self, on_text: Callable[[str], None]) -> None:
-        self._on_text = on_text
-        self._texts: list[str] = []
+    def __init__(self, on_piece: Callable[[StreamPiece], None]) -> None:
+        self._on_piece = on_piece
         self.size = 0
         self.first_token_at: datetime | None = None
-        self.end: StreamEnd | None = None
+        self.reply: ModelReply | None = None
         self.undelivered: Exception | None = None
 
-    def take(self, event: TextDelta | OutputDelta | StreamEnd, clock: Clock) -> None:
-        if isinstance(event, StreamEnd):
-            self.end = event
+    def take(self, piece: StreamPiece | ModelReply, clock: Clock) -> None:
+        if isinstance(piece, ModelReply):
+            self.reply = piece
             return
-        self.first_token_at = self.first_token_at or clock()
-        if isinstance(event, OutputDelta):
-            self.size += event.size
-            return
-        self.size += len(event.text.encode(errors="surrogatepass"))
-        self._texts.append(event.text)
+        if piece.size:
+            self.first_token_at = self.first_token_at or clock()
+        self.size += piece.size
         if self.undelivered is None:
-            self._deliver(event.text)
+            self._deliver(piece)
 
-    def _deliver(self, text: str) -> None:
+    def _deliver(self, piece: StreamPiece) -> None:
         try:
-            self._on_text(text)
+            self._on_piece(piece)
         except Exception as error:  # noqa: BLE001 - raised again once the call is settled
             self.undelivered = error
-
-    def reply(self, end: StreamEnd) -> ChatReply:
-        """The complete answer."""
-        text = "".join(self._texts)
-        return ChatReply([{"text": text}], end.stop_reason, end.usage, end.service_tier)
 
 
 def _failed(status: Status, error: TollgateError) -> Outcome:

@@ -12,6 +12,7 @@ from tollgate.domain.models import (
     UnsupportedModelId,
     app_model,
     called_profile,
+    is_allowed,
     is_denied,
     matches,
 )
@@ -19,6 +20,7 @@ from tollgate.domain.models import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tollgate.domain.endpoints import Endpoint
     from tollgate.domain.tenants import App, Caller, Tenant
     from tollgate.ports import Clock, Tenants
 
@@ -97,6 +99,20 @@ def allowed_model(party: Party, requested: str) -> ModelRef:
             f"allowed are {', '.join(tenant.models)}",
             code="model_not_allowed",
             details={"model_id": ref.profile_id, "allowed": list(tenant.models)},
+        )
+    return ref
+
+
+def allowed_endpoint(party: Party, endpoint: Endpoint) -> ModelRef:
+    """A SageMaker endpoint as a model. Raises where the tenant's lists do not permit it."""
+    tenant = party.tenant
+    ref = ModelRef(endpoint.name, endpoint.name, "in_region", None, endpoint.endpoint_name)
+    if not is_allowed(ref, tenant):
+        raise ForbiddenError(
+            f"tenant {tenant.tenant_id} may not call {endpoint.name}; "
+            f"allowed are {', '.join(tenant.models)}",
+            code="model_not_allowed",
+            details={"model_id": endpoint.name, "allowed": list(tenant.models)},
         )
     return ref
 

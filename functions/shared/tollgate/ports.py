@@ -5,8 +5,8 @@ Every method may raise `UnavailableError` when its dependency cannot be reached.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,62 +106,67 @@ class Usage(Protocol):
         """The row of a request, read consistently."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A Converse call, ready to send.
+Operation = Literal["converse", "invoke_model", "invoke_endpoint"]
 
-    `body` holds messages, system, inferenceConfig, toolConfig and additionalModelRequestFields
-    in the API's own shapes, media as bytes. `session` is whose role makes the call, None the
-    function's own.
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A call of the model service, ready to send.
+
+    `model_id` is what the service calls it by, for an endpoint its name. `body` is a Converse
+    request with media as bytes, a native body, or what an endpoint's container reads. `settings`
+    are what a native call says in headers: `guardrailIdentifier`, `guardrailVersion` and
+    `serviceTier`. `session` is whose role makes the call, None the function's own; `component` is
+    an endpoint's inference component.
     """
 
+    operation: Operation
     model_id: str
-    body: Mapping[str, Any]
+    body: Any
     metadata: Mapping[str, str]
     session: Session | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    component: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ChatReply:
-    """The answer of a Converse call. `content` are Converse content blocks."""
+class ModelReply:
+    """The answer of a call.
 
-    content: Sequence[Mapping[str, Any]]
-    stop_reason: str
-    usage: TokenUsage
-    service_tier: str
+    `document` is the service's own: a Converse response or a native body; of a native stream, an
+    object with its joined `text`. `usage` is None where the service does not tell. `units` counts
+    what is billed beyond tokens and is known from the answer alone. `headers` are those of the
+    service that callers read.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class TextDelta:
-    """A piece of streamed text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutputDelta:
-    """A piece of streamed output that is not text, such as a tool's input: its size in bytes."""
-
-    size: int
+    document: Any
+    usage: TokenUsage | None
+    stop_reason: str | None = None
+    service_tier: str = "default"
+    units: Mapping[str, int] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class StreamEnd:
-    """The last event of a complete stream."""
+class StreamPiece:
+    """One event of a stream as the service sent it, its text, and the bytes of all its output."""
 
-    stop_reason: str
-    usage: TokenUsage
-    service_tier: str
+    event: Mapping[str, Any]
+    text: str = ""
+    size: int = 0
 
 
 class ModelRuntime(Protocol):
     """The model service. Raises the upstream errors of `tollgate.domain.errors`."""
 
-    def chat(self, request: ChatRequest) -> ChatReply:
+    def call(self, request: ModelRequest) -> ModelReply:
         """One buffered call."""
 
-    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
-        """One streamed call. Ends with StreamEnd; StreamBrokenError where it ended without."""
+    def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
+        """One streamed call. Ends with its reply; StreamBrokenError where it ended without.
+
+        What the service refuses is raised before the first piece.
+        """
 
 
 class InvocationLogs(Protocol):

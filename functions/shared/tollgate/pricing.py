@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain import guardrails
+from tollgate.domain.endpoints import endpoint_rates
 from tollgate.domain.models import (
     ModelRef,
     UnsupportedModelId,
@@ -24,12 +29,16 @@ if TYPE_CHECKING:
 class PriceTerms:
     """The part of a tenant's policy that prices an app's calls; see `Tenant` for the fields.
 
-    `model_arns` has the app's own inference profiles too.
+    `model_arns` has the app's own inference profiles too. `endpoint` is the price of the SageMaker
+    endpoint that is called, None for a model. `is_guarded` tells that a guardrail's prices count
+    as well.
     """
 
     prices: Mapping[str, Any] = field(default_factory=dict)
     model_arns: Mapping[str, str] = field(default_factory=dict)
     unpriced: Mapping[str, str] | None = None
+    endpoint: Mapping[str, Any] | None = None
+    is_guarded: bool = False
 
     @classmethod
     def of(cls, tenant: Tenant, app: App | None) -> PriceTerms:
@@ -39,6 +48,7 @@ class PriceTerms:
 
 
 LIST_PRICES = PriceTerms()
+_NO_UNITS: Mapping[str, int] = MappingProxyType({})
 
 
 class Pricing:
@@ -50,33 +60,49 @@ class Pricing:
 
     def version(self, terms: PriceTerms) -> str:
         """The version that rows are stamped with: the book's, and the contract's if any."""
+        if terms.endpoint is not None:
+            text = json.dumps(terms.endpoint, sort_keys=True)
+            return f"endpoint+{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         return self._book.with_overrides(terms.prices).version
 
     def rates(
         self, model: str, at: datetime, terms: PriceTerms, tier: str = "default"
     ) -> Rates | None:
         """The prices of a model id on a service tier, else the operator's ceiling, else None."""
-        book = self._book.with_overrides(terms.prices)
-        listed = book.rates(
-            model_ref(model, terms.model_arns), region=self._region, at=at, tier=tier
-        )
+        listed = self._listed(model, at, terms, tier)
         return PriceBook.ceiling(terms.unpriced) if listed is None else listed
 
-    def charge(
-        self, model: str, at: datetime, terms: PriceTerms, usage: TokenUsage, tier: str
+    def charge(  # noqa: PLR0913 - a call is priced by all of these
+        self,
+        model: str,
+        at: datetime,
+        terms: PriceTerms,
+        usage: TokenUsage,
+        tier: str,
+        units: Mapping[str, int] = _NO_UNITS,
     ) -> Cost | None:
         """The exact cost of a call that `tier` served; None for a model without any price.
 
         A tier without a price is booked at the price that the call was held at, and flagged for
         re-pricing.
         """
+        served = self._listed(model, at, terms, tier)
+        if served is not None:
+            return cost(served, usage, units)
+        held_at = self.rates(model, at, terms)
+        return None if held_at is None else replace(cost(held_at, usage, units), priced=False)
+
+    def _listed(self, model: str, at: datetime, terms: PriceTerms, tier: str) -> Rates | None:
+        if terms.endpoint is not None:
+            return endpoint_rates(terms.endpoint)
         book = self._book.with_overrides(terms.prices)
         ref = model_ref(model, terms.model_arns)
-        served = book.rates(ref, region=self._region, at=at, tier=tier)
-        if served is not None:
-            return cost(served, usage)
-        held_at = self.rates(model, at, terms)
-        return None if held_at is None else replace(cost(held_at, usage), priced=False)
+        rates = book.rates(ref, region=self._region, at=at, tier=tier)
+        if rates is None or not terms.is_guarded:
+            return rates
+        guardrail = ModelRef(guardrails.MODEL_ID, guardrails.MODEL_ID, "in_region", None, "")
+        extra = book.rates(guardrail, region=self._region, at=at)
+        return None if extra is None else replace(rates, units={**rates.units, **extra.units})
 
 
 def model_ref(model: str, model_arns: Mapping[str, str]) -> ModelRef:

@@ -92,7 +92,7 @@ def test_a_settlement_that_stopped_half_way_is_finished_at_its_row() -> None:
     world = SweepWorld()
     admitted = world.admit()
     hold = admitted.lease.hold
-    answer = world.calls.chat(admitted)
+    answer = world.calls.run(admitted)
     # The row is there; the account still has the hold.
     account = world.accounts.get("tenant#acme")
     assert account is not None
@@ -217,7 +217,7 @@ def test_a_caller_that_outlives_its_lease_agrees_with_the_sweep() -> None:
 
     world.runtime.during_call = sweep_meanwhile
 
-    world.calls.chat(admitted)
+    world.calls.run(admitted)
 
     assert world.row.status == "orphaned"
     world.check_books()
@@ -278,7 +278,7 @@ def test_a_lost_answer_is_resolved_by_the_next_sweep() -> None:
     world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
     admitted = world.admit()
     with pytest.raises(UpstreamTimeoutError):
-        world.calls.chat(admitted)
+        world.calls.run(admitted)
     world.log(admitted.request_id)
     world.clock.advance(seconds=1)
 

@@ -12,6 +12,7 @@ from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.token_counts import FakeTokenCounter
 from tests.fakes.world import FakeClock, FakeRuntime, app, caller, tenant
 from tollgate.admission import CROWDED_SECONDS, LARGE_INPUT_BYTES, Admission
+from tollgate.calls import ChatCall
 from tollgate.domain.errors import (
     BudgetExceededError,
     ForbiddenError,
@@ -24,7 +25,7 @@ from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Silo, Tena
 from tollgate.http import admission_notices
 from tollgate.jobs import decode_call, encode_call
 from tollgate.ledger import Ledger
-from tollgate.pipeline import AdmittedCall, Calls, ChatCall
+from tollgate.pipeline import AdmittedCall, Calls
 from tollgate.policy import Policies
 from tollgate.pricing import PriceTerms
 
@@ -206,7 +207,7 @@ def test_an_exact_count_that_does_not_fit_either_is_refused_with_its_figures() -
 
 def test_a_crowded_tenant_is_counted_at_once_for_a_while() -> None:
     world = World(count_tokens="exact", budget=Budget(month=worst(by_bytes(800)) - 1))
-    world.calls.chat(world.admit(800))
+    world.calls.run(world.admit(800))
     world.policy(count_tokens="exact")
 
     assert world.admit(800).hold.usd == worst(by_count(800))
@@ -452,7 +453,7 @@ def test_contract_prices_are_held_and_booked() -> None:
     world.runtime.usage = TokenUsage(input=10, output=5)
 
     admitted = world.admit()
-    answer = world.calls.chat(admitted)
+    answer = world.calls.run(admitted)
 
     assert admitted.hold.usd == by_bytes(4) * 1_000_000 + 100 * 4_000_000
     assert answer.cost.total == 10 * 1_000_000 + 5 * 4_000_000
@@ -466,7 +467,7 @@ def test_a_call_is_settled_under_the_terms_it_was_admitted_under() -> None:
     world.policy(prices={})
 
     assert stored.terms == PriceTerms(prices=CONTRACT)
-    assert world.calls.chat(stored).cost.total == 10 * 1_000_000 + 5 * 4_000_000
+    assert world.calls.run(stored).cost.total == 10 * 1_000_000 + 5 * 4_000_000
 
 
 def test_a_lowered_maximum_travels_with_a_stored_call() -> None:
@@ -495,7 +496,7 @@ def test_a_tenants_own_arn_has_the_price_and_policy_of_its_model() -> None:
     world = World(models=("us.anthropic.*",), model_arns={PROFILE: f"us.{CLAUDE}"})
 
     admitted = world.admit(model=PROFILE)
-    world.calls.chat(admitted)
+    world.calls.run(admitted)
 
     assert admitted.request.model_id == PROFILE
     assert admitted.hold.usd == worst(by_bytes(4))
@@ -521,7 +522,7 @@ def test_a_call_through_the_apps_own_profile_is_booked_with_it() -> None:
     for requested in (f"us.{CLAUDE}", PROFILE):
         admitted = world.admit(model=requested)
         stored = decode_call(encode_call(admitted))
-        world.calls.chat(stored)
+        world.calls.run(stored)
 
         row = world.usage.rows[admitted.request_id]
         assert admitted.request.model_id == row.inference_profile_arn == PROFILE
@@ -554,7 +555,7 @@ def test_a_model_without_a_price_is_held_and_booked_at_the_ceiling() -> None:
     world = World(unpriced=CEILING)
 
     admitted = world.admit(model="anthropic.claude-unknown")
-    answer = world.calls.chat(admitted)
+    answer = world.calls.run(admitted)
 
     assert admitted.hold.usd == by_bytes(4) * 7_000_000 + 100 * 30_000_000
     assert answer.cost.total == 10 * 7_000_000 + 5 * 30_000_000
@@ -564,7 +565,7 @@ def test_a_model_without_a_price_is_held_and_booked_at_the_ceiling() -> None:
 def test_a_ceiling_does_not_price_what_has_a_price() -> None:
     world = World(unpriced=CEILING)
 
-    world.calls.chat(world.admit())
+    world.calls.run(world.admit())
 
     assert world.row.total_cost == 10 * INPUT + 5 * OUTPUT
     assert world.row.priced is True

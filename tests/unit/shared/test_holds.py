@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.world import tenant
+from tollgate.calls import NativeCall
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.holds import (
     DEFAULT_MAX_TOKENS,
@@ -25,15 +28,13 @@ from tollgate.domain.holds import (
     chat_input_tokens,
     embedding_bound,
     flat_bound,
+    guardrail_bound,
     guardrail_units,
-    guardrail_usd,
     has_media,
     image_units,
     least_max_tokens,
-    machine_usd,
     max_tokens_field,
     max_tokens_of,
-    native_call,
     native_input_tokens,
     rerank_searches,
     text_tokens,
@@ -44,9 +45,25 @@ from tollgate.domain.prices import LongContext, ModelCard, Rates, TokenUsage, co
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tollgate.domain.tenants import Tenant
+
 CARD = ModelCard("m.x", "chat", max_input_tokens=8000, max_output_tokens=1000, end_of_life=None)
 BARE = ModelCard("m.x", "chat", max_input_tokens=None, max_output_tokens=None, end_of_life=None)
 RATES = Rates(input=3, output=10, cache_read=1, cache_write_5m=4, cache_write_1h=6)
+
+
+def native_call(
+    model: str, body: Mapping[str, Any], policy: Tenant, card: ModelCard
+) -> SimpleNamespace:
+    """What is sent for a native body, and its bound."""
+    shape = NativeCall(model, body, "test").shaped(replace(card, model_id=model), policy)
+    return SimpleNamespace(
+        body=shape.sent(shape.max_tokens),
+        max_tokens=shape.max_tokens,
+        answers=shape.answers,
+        input_tokens=shape.input_tokens,
+        bound=lambda rates: shape.bound(shape.input_tokens, shape.max_tokens, rates),
+    )
 
 
 def chat(text: str) -> dict[str, Any]:
@@ -528,32 +545,32 @@ def test_searches_cover_the_chunks_of_any_tokenizer(query: str, documents: list[
 )
 def test_guardrail_units_are_rounded_up_for_each_text(texts: list[str], units: int) -> None:
     assert guardrail_units(texts) == units
-    assert guardrail_usd(texts, ["topic"], UNITS) == units * 150
 
 
 def test_guardrail_characters_are_counted_the_long_way() -> None:
     assert guardrail_units(["\U0001f600" * 501]) == 2
     assert guardrail_units(["\ud800"]) == 1
-    prices = Rates(units={"guardrail_topic": 150, "guardrail_word": 1})
-    assert guardrail_usd(["x" * 1500], ["topic", "word"], prices) == 2 * 151
-    with pytest.raises(InvalidRequestError, match="guardrail_word has no price"):
-        guardrail_usd(["x"], ["topic", "word"], UNITS)
+
+
+def test_a_guardrail_checks_what_goes_in_and_what_comes_out() -> None:
+    prices = Rates(
+        units={"guardrail_topic": 1500, "guardrail_word": 500, "guardrail_topic_free": 7}
+    )
+    body = {"messages": ["x" * 1500, {"image": {"source": "y"}}]}
+    bound = Bound(input_tokens=5, max_tokens=10, input_usd=100, output_rate=3, answers=2)
+
+    guarded = guardrail_bound(bound, body, prices)
+
+    # Two units of text and two strings of an image, the image itself, and one for each answer.
+    assert guarded.other_usd == (2 + 1 + 1 + 2) * 2000
+    # A token of an answer is at most 128 characters of a unit of a thousand.
+    assert guarded.output_rate == 3 + 256
+    assert (guarded.input_usd, guarded.max_tokens) == (100, 10)
 
 
 @given(st.lists(st.text(max_size=3000), max_size=5))
 def test_guardrail_units_are_never_fewer_than_those_of_the_whole(texts: list[str]) -> None:
     assert guardrail_units(texts) >= -(-sum(map(len, texts)) // 1000)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "hour", "machines", "usd"),
-    [(3600, 10, 1, 10), (1800, 10, 1, 5), (1, 10, 1, 1), (0, 10, 1, 0), (900, 10, 3, 8)],
-)
-def test_machine_time_is_a_share_of_the_hour(
-    seconds: int, hour: int, machines: int, usd: int
-) -> None:
-    assert machine_usd(seconds, hour, machines) == usd
-    assert machine_usd(seconds, hour) == machine_usd(seconds, hour, 1)
 
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"

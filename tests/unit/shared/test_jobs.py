@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.jobs import FakeJobs, FakeJobTexts, FakePayloads, FakeQueue
+from tests.fakes.replies import text_piece
 from tests.fakes.world import FakeRuntime, caller, tenant
 from tests.unit.shared.test_pipeline import World
 from tollgate.domain.custody import Custody
@@ -25,7 +26,6 @@ from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import QUEUE_SECONDS, RUN_SECONDS, Job
 from tollgate.domain.tenants import Limits
 from tollgate.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
-from tollgate.ports import TextDelta
 
 if TYPE_CHECKING:
     from tollgate.pipeline import AdmittedCall
@@ -399,7 +399,7 @@ def test_a_dependency_that_fails_before_the_claim_asks_for_redelivery() -> None:
 
 def test_many_small_deltas_become_few_chunks() -> None:
     world = JobWorld()
-    world.runtime.events = [TextDelta("word ")] * 500
+    world.runtime.events = [text_piece("word ")] * 500
     job_id = world.start()
 
     world.runner.run("acme", job_id)
@@ -417,7 +417,7 @@ def test_text_under_an_own_key_is_written_in_fewer_chunks(
     monkeypatch.setattr("tollgate.jobs.time.monotonic", lambda: next(ticks))
     world = JobWorld()
     world.keep(kms_key_arn=key_arn)
-    world.runtime.events = [TextDelta("word ")] * 100
+    world.runtime.events = [text_piece("word ")] * 100
     job_id = world.start()
 
     world.runner.run("acme", job_id)

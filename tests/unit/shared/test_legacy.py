@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tests.fakes.world import NOVA_LITE, caller
+from tollgate.calls import ChatCall
 from tollgate.dialects import legacy
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
 from tollgate.domain.prices import Cost, TokenUsage
 from tollgate.http import Request
-from tollgate.pipeline import Answer, ChatCall
+from tollgate.pipeline import Answer
 
 CHAT = {"messages_api": "true"}
 HELLO = [{"role": "user", "content": [{"text": "hello"}]}]
@@ -184,7 +185,8 @@ def test_a_body_that_is_no_json_is_named_without_quoting_it(text: bytes) -> None
 
 def answer(*content: dict[str, Any]) -> Answer:
     cost = Cost(1, 1, 0, 0, priced=True)
-    return Answer("r", content, "end_turn", TokenUsage(input=3, output=2), cost, None)
+    document = {"output": {"message": {"content": content}}}
+    return Answer("r", document, "end_turn", TokenUsage(input=3, output=2), cost, None)
 
 
 def test_an_answer_is_one_element_with_the_joined_text() -> None:

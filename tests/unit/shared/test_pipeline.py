@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
+from tests.fakes.replies import text_piece, tool_piece
 from tests.fakes.world import NOVA_LITE, FakeClock, FakeRuntime, app, caller, tenant
 from tollgate.admission import Admission
+from tollgate.calls import ChatCall
 from tollgate.domain.errors import (
     BudgetExceededError,
     ForbiddenError,
@@ -24,15 +26,14 @@ from tollgate.domain.money import usd
 from tollgate.domain.prices import PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, Limits, Tenant
 from tollgate.ledger import Ledger
-from tollgate.pipeline import AdmittedCall, Calls, ChatCall
+from tollgate.pipeline import AdmittedCall, Calls
 from tollgate.policy import CACHE_SECONDS, Policies
-from tollgate.ports import OutputDelta, TextDelta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tollgate.domain.usage import UsageRow
-    from tollgate.ports import ChatRequest
+    from tollgate.ports import ModelRequest, StreamPiece
 
 # 2 USD per million input tokens is 2,000,000 picodollars a token.
 BOOK = PriceBook(
@@ -148,7 +149,7 @@ def test_a_call_is_sent_with_its_bound_and_its_attribution() -> None:
     world = World()
 
     admitted = world.admit(body={**chat_call().body, "inferenceConfig": {"temperature": 0.5}})
-    world.calls.chat(admitted)
+    world.calls.run(admitted)
 
     (request,) = world.runtime.requests
     assert request.model_id == NOVA_LITE
@@ -163,7 +164,7 @@ def test_a_call_is_sent_with_its_bound_and_its_attribution() -> None:
 def test_a_call_costs_exactly_its_tokens() -> None:
     world = World(runtime=FakeRuntime(TokenUsage(input=7, output=3, cache_read=4)))
 
-    answer = world.calls.chat(world.admit())
+    answer = world.calls.run(world.admit())
 
     assert answer.cost.total == 7 * 2_000_000 + 3 * 10_000_000 + 4 * 500_000
     assert (world.row.input_cost, world.row.output_cost, world.row.cache_cost) == (
@@ -180,7 +181,7 @@ def test_the_row_says_who_what_and_when() -> None:
     admitted = world.admit()
     world.clock.advance(milliseconds=250)
 
-    world.calls.chat(admitted)
+    world.calls.run(admitted)
 
     row = world.row
     assert (row.tenant_id, row.app_id, row.key_id) == ("acme", "web", "web/primary")
@@ -204,7 +205,7 @@ def test_the_worst_case_is_held_while_the_call_runs() -> None:
 
     world.runtime.during_call = look
     admitted = world.admit()
-    answer = world.calls.chat(admitted)
+    answer = world.calls.run(admitted)
 
     assert seen == [admitted.lease.hold.usd]
     assert answer.remaining == usd("1") - answer.cost.total
@@ -273,7 +274,7 @@ def test_a_failed_call_costs_nothing_and_leaves_an_error_row() -> None:
     world.runtime.error = UpstreamThrottledError("slow down")
 
     with pytest.raises(UpstreamThrottledError):
-        world.calls.chat(world.admit())
+        world.calls.run(world.admit())
 
     assert (world.row.status, world.row.http_status) == ("error", 429)
     assert (world.row.error_code, world.row.total_cost) == ("upstream_throttled", 0)
@@ -286,7 +287,7 @@ def test_a_lost_answer_is_booked_at_its_hold_at_once() -> None:
     admitted = world.admit()
 
     with pytest.raises(UpstreamTimeoutError):
-        world.calls.chat(admitted)
+        world.calls.run(admitted)
 
     row = world.row
     assert (row.status, row.usage_source) == ("orphaned", "hold")
@@ -307,7 +308,7 @@ def test_with_invocation_logs_a_lost_answer_is_left_to_the_sweep(*, streamed: bo
         if streamed:
             calls.stream(admitted, lambda _: None)
         else:
-            calls.chat(admitted)
+            calls.run(admitted)
 
     assert world.usage.rows == {}
     account = world.accounts.get("tenant#acme")
@@ -327,7 +328,7 @@ def test_the_caller_gets_the_upstream_error_although_the_ledger_is_down() -> Non
     world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
 
     with pytest.raises(UpstreamTimeoutError):
-        world.calls_over(world.usage, logged=True).chat(world.admit())
+        world.calls_over(world.usage, logged=True).run(world.admit())
 
     assert world.open_holds == 1
 
@@ -336,7 +337,7 @@ def test_the_served_tier_sets_the_price() -> None:
     world = World()
     world.runtime.service_tier = "priority"
 
-    answer = world.calls.chat(world.admit())
+    answer = world.calls.run(world.admit())
 
     assert answer.cost.total == 10 * 4_000_000 + 5 * 20_000_000
     assert world.row.service_tier == "priority"
@@ -346,7 +347,7 @@ def test_a_served_tier_without_a_price_is_kept_and_flagged() -> None:
     world = World()
     world.runtime.service_tier = "flex"
 
-    answer = world.calls.chat(world.admit())
+    answer = world.calls.run(world.admit())
 
     assert answer.cost.total == 10 * 2_000_000 + 5 * 10_000_000
     assert world.row.priced is False
@@ -359,7 +360,7 @@ def test_a_paid_answer_reaches_the_caller_although_the_ledger_is_down() -> None:
 
     world = World()
 
-    answer = world.calls_over(Down()).chat(world.admit())
+    answer = world.calls_over(Down()).run(world.admit())
 
     assert answer.content == [{"text": "hello"}]
     assert answer.remaining is None
@@ -372,7 +373,7 @@ def test_a_stream_hands_out_its_text_and_is_metered() -> None:
     world.clock.advance(milliseconds=80)
     texts: list[str] = []
 
-    answer = world.calls.stream(admitted, texts.append)
+    answer = world.calls.stream(admitted, lambda piece: texts.append(piece.text))
 
     assert texts == ["hel", "lo"]
     assert answer.content == [{"text": "hello"}]
@@ -385,8 +386,8 @@ def test_a_stream_whose_consumer_fails_is_still_metered(failure: Exception) -> N
     world = World()
     calls: list[str] = []
 
-    def fail(text: str) -> None:
-        calls.append(text)
+    def fail(piece: StreamPiece) -> None:
+        calls.append(piece.text)
         raise failure
 
     with pytest.raises(type(failure)):
@@ -409,7 +410,7 @@ def broken_stream(world: World, *events: Any, **changes: Any) -> UsageRow:  # no
 def test_a_broken_stream_is_estimated_from_what_came_and_frees_its_slot() -> None:
     world = World(tenant(limits=Limits(concurrent_requests=1)))
 
-    row = broken_stream(world, TextDelta("h\u00e9l"), OutputDelta(7), max_tokens=100)
+    row = broken_stream(world, text_piece("h\u00e9l"), tool_piece("1234567"), max_tokens=100)
 
     assert (row.status, row.usage_source) == ("aborted", "estimated")
     assert (row.http_status, row.error_code) == (502, "upstream_stream_broken")
@@ -425,7 +426,7 @@ def test_a_broken_stream_is_estimated_from_what_came_and_frees_its_slot() -> Non
 
 
 def test_the_estimate_of_a_broken_stream_never_exceeds_its_hold() -> None:
-    row = broken_stream(World(), TextDelta("x" * 1000), max_tokens=100)
+    row = broken_stream(World(), text_piece("x" * 1000), max_tokens=100)
 
     assert row.output_tokens == 100
     assert row.total_cost == row.held
@@ -467,8 +468,8 @@ def test_input_of_a_model_that_caches_of_its_own_accord_is_charged_at_the_deares
 
 def test_a_stream_without_its_end_is_a_broken_one() -> None:
     class Endless(FakeRuntime):
-        def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta]:  # noqa: ARG002
-            yield TextDelta("hel")
+        def stream(self, request: ModelRequest) -> Iterator[StreamPiece]:  # noqa: ARG002
+            yield text_piece("hel")
 
     world = World(runtime=Endless())
 
@@ -493,7 +494,7 @@ def test_a_call_is_priced_on_the_terms_of_its_admission() -> None:
         request=replace(admitted.request, model_id=arn),
     )
 
-    answer = world.calls.chat(admitted)
+    answer = world.calls.run(admitted)
 
     assert answer.cost.total == 10 * 1_000_000 + 5 * 10_000_000
     assert (world.row.model_id, world.row.inference_profile_arn) == (NOVA_LITE, arn)
@@ -519,5 +520,5 @@ def test_concurrency_frees_up_when_a_call_ends() -> None:
     with pytest.raises(TollgateError) as refused:
         world.admit()
     assert refused.value.code == "concurrent_requests_exceeded"
-    world.calls.chat(first)
+    world.calls.run(first)
     world.admit()

@@ -321,7 +321,7 @@ def test_a_call_carries_its_session_to_the_model_and_to_the_producer() -> None:
     world = World(tenant(isolation="silo", silo=Silo(ROLE, "ext-1")))
 
     call = world.admit()
-    world.calls.chat(call)
+    world.calls.run(call)
 
     assert world.runtime.requests[0].session == SILO
     assert decode_call(encode_call(call)) == call
@@ -332,7 +332,7 @@ def test_a_role_that_refuses_ends_the_hold_at_no_cost() -> None:
     world.runtime.error = ForbiddenError("no", code="tenant_role_denied")
 
     with pytest.raises(ForbiddenError):
-        world.calls.chat(world.admit())
+        world.calls.run(world.admit())
 
     assert world.open_holds == 0
     assert (world.row.total_cost, world.row.error_code) == (0, "tenant_role_denied")
@@ -357,7 +357,7 @@ def test_a_silos_lost_call_is_booked_at_its_hold_because_its_logs_lie_elsewhere(
     call = world.admit()
 
     with pytest.raises(UnavailableError):
-        world.calls.chat(call)
+        world.calls.run(call)
 
     assert world.open_holds == 0
     assert (world.row.status, world.row.total_cost) == ("orphaned", call.hold.usd)

@@ -1,7 +1,8 @@
-"""Amazon Bedrock: Converse, ConverseStream and the model catalogue."""
+"""Amazon Bedrock: Converse and native calls, buffered and streamed, and the model catalogue."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import (
@@ -15,6 +16,8 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from tollgate.adapters.aws import reaching
+from tollgate.domain import guardrails, native
+from tollgate.domain.converse import Assembler, event_size, event_text
 from tollgate.domain.errors import (
     ForbiddenError,
     InvalidRequestError,
@@ -27,10 +30,10 @@ from tollgate.domain.errors import (
     UpstreamTimeoutError,
 )
 from tollgate.domain.prices import TokenUsage
-from tollgate.ports import ChatReply, ChatRequest, OutputDelta, StreamEnd, TextDelta
+from tollgate.ports import ModelReply, ModelRequest, StreamPiece
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -40,6 +43,13 @@ if TYPE_CHECKING:
 # How long a throttled or overloaded caller should wait: Bedrock itself names no time.
 _RETRY_SECONDS = 2
 _STREAM_FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
+_JSON = "application/json"
+_BEDROCK_HEADERS = "x-amzn-bedrock-"
+_INPUT_HEADER = "x-amzn-bedrock-input-token-count"
+_OUTPUT_HEADER = "x-amzn-bedrock-output-token-count"
+_CACHE_READ_HEADER = "x-amzn-bedrock-cache-read-input-token-count"
+_CACHE_WRITE_HEADER = "x-amzn-bedrock-cache-write-input-token-count"
+_TIER_HEADER = "x-amzn-bedrock-service-tier"
 
 
 class BedrockRuntime:
@@ -49,45 +59,39 @@ class BedrockRuntime:
         """`clients` answers the client that signs for a session, None for the function's own."""
         self._clients = clients
 
-    def chat(self, request: ChatRequest) -> ChatReply:
-        """Converse."""
+    def call(self, request: ModelRequest) -> ModelReply:
+        """Converse or InvokeModel."""
         client = self._clients(request.session)
         try:
-            answer: Mapping[str, Any] = client.converse(**_parameters(request))
-        except (ClientError, BotoCoreError) as error:
-            raise _upstream_error(error) from error
-        return ChatReply(
-            content=answer["output"]["message"]["content"],
-            stop_reason=answer["stopReason"],
-            usage=_usage(answer["usage"]),
-            service_tier=_tier(answer),
-        )
-
-    def chat_stream(self, request: ChatRequest) -> Iterator[TextDelta | OutputDelta | StreamEnd]:
-        """ConverseStream. A stream that breaks or stops short raises with `may_be_billed`."""
-        client = self._clients(request.session)
-        try:
-            events = client.converse_stream(**_parameters(request))["stream"]
-        except (ClientError, BotoCoreError) as error:
-            raise _upstream_error(error) from error
-        stop_reason = ""
-        try:
-            for event in events:
-                if "contentBlockDelta" in event:
-                    yield _delta(event["contentBlockDelta"]["delta"])
-                elif "contentBlockStart" in event:
-                    yield OutputDelta(_size(event["contentBlockStart"]["start"]))
-                elif "messageStop" in event:
-                    stop_reason = event["messageStop"]["stopReason"]
-                elif "metadata" in event:
-                    metadata: Mapping[str, Any] = event["metadata"]
-                    yield StreamEnd(stop_reason, _usage(metadata["usage"]), _tier(metadata))
-                    return
+            if request.operation == "converse":
+                return _converse_reply(client.converse(**_converse(request)))
+            answer = client.invoke_model(**_native(request))
+            data = answer["body"].read()
         except _STREAM_FAULTS as error:
-            raise _broken_stream() from error
+            raise upstream_error(error) from error
+        return _native_reply(data, answer["ResponseMetadata"]["HTTPHeaders"])
+
+    def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
+        """ConverseStream or InvokeModelWithResponseStream.
+
+        A stream that breaks or stops short raises with `may_be_billed`.
+        """
+        client = self._clients(request.session)
+        is_native = request.operation != "converse"
+        try:
+            events: Any = (
+                client.invoke_model_with_response_stream(**_native(request))["body"]
+                if is_native
+                else client.converse_stream(**_converse(request))["stream"]
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise upstream_error(error) from error
+        try:
+            yield from (_native_pieces if is_native else _converse_pieces)(events)
+        except _STREAM_FAULTS as error:
+            raise broken_stream() from error
         finally:
             events.close()
-        raise _broken_stream()
 
 
 class BedrockCatalogue:
@@ -110,12 +114,84 @@ class BedrockCatalogue:
             return [profile for page in pages for profile in page["inferenceProfileSummaries"]]
 
 
-def _parameters(request: ChatRequest) -> dict[str, Any]:
+def _converse(request: ModelRequest) -> dict[str, Any]:
+    return {
+        **request.body,
+        "modelId": request.model_id,
+        "requestMetadata": {**request.body.get("requestMetadata", {}), **request.metadata},
+    }
+
+
+def _native(request: ModelRequest) -> dict[str, Any]:
     return {
         "modelId": request.model_id,
-        "requestMetadata": dict(request.metadata),
-        **request.body,
+        "body": json.dumps(request.body, ensure_ascii=False).encode(errors="surrogatepass"),
+        "accept": _JSON,
+        "contentType": _JSON,
+        "requestMetadata": json.dumps(dict(request.metadata)),
+        **request.settings,
     }
+
+
+def _converse_reply(answer: Mapping[str, Any]) -> ModelReply:
+    document = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+    return ModelReply(
+        document=document,
+        usage=_usage(answer["usage"]),
+        stop_reason=answer["stopReason"],
+        service_tier=_tier(answer),
+        units=guardrails.units_in(answer.get("trace", {})),
+    )
+
+
+def _converse_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
+    assembler = Assembler()
+    for event in events:
+        assembler.take(event)
+        yield StreamPiece(event, event_text(event), event_size(event))
+        if assembler.is_complete:
+            yield _converse_reply(assembler.document())
+            return
+    raise broken_stream()
+
+
+def _native_reply(data: bytes, headers: Mapping[str, str]) -> ModelReply:
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise UpstreamFailedError(
+            "the model answered with something that is not JSON; the call may be charged",
+            may_be_billed=True,
+        ) from error
+    kept = {name: value for name, value in headers.items() if name.startswith(_BEDROCK_HEADERS)}
+    return ModelReply(
+        document=document,
+        usage=_header_usage(headers, document),
+        stop_reason=native.stop_reason_of(document),
+        service_tier=headers.get(_TIER_HEADER, "default"),
+        headers=kept,
+    )
+
+
+def _native_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
+    texts: list[str] = []
+    stop_reason: str | None = None
+    hour = 0
+    for event in events:
+        data: bytes = event["chunk"]["bytes"]
+        document = json.loads(data)
+        text = native.text_of(document)
+        texts.append(text)
+        stop_reason = native.stop_reason_of(document) or stop_reason
+        begun = native.usage_in(document.get("message", {}))
+        hour = max(hour, 0 if begun is None else begun.cache_write_1h)
+        # Whatever else a chunk says, a token of output is at least a byte of it.
+        yield StreamPiece(event, text, len(data))
+        metrics = document.get("amazon-bedrock-invocationMetrics")
+        if metrics is not None:
+            yield ModelReply({"text": "".join(texts)}, _metrics_usage(metrics, hour), stop_reason)
+            return
+    raise broken_stream()
 
 
 def _usage(usage: Mapping[str, Any]) -> TokenUsage:
@@ -132,37 +208,51 @@ def _usage(usage: Mapping[str, Any]) -> TokenUsage:
     )
 
 
+def _header_usage(headers: Mapping[str, str], document: Mapping[str, Any]) -> TokenUsage | None:
+    """Counts of a native answer: the service's headers, else the provider's own in the body."""
+    counted = native.usage_in(document)
+    given, made = headers.get(_INPUT_HEADER), headers.get(_OUTPUT_HEADER)
+    if given is None or made is None:
+        return counted
+    written = int(headers.get(_CACHE_WRITE_HEADER, 0))
+    # Only the body tells for how long the cache keeps what was written.
+    hour = 0 if counted is None else min(counted.cache_write_1h, written)
+    return TokenUsage(
+        input=int(given),
+        output=int(made),
+        cache_read=int(headers.get(_CACHE_READ_HEADER, 0)),
+        cache_write_5m=written - hour,
+        cache_write_1h=hour,
+    )
+
+
+def _metrics_usage(metrics: Mapping[str, Any], hour: int) -> TokenUsage:
+    """Counts of a native stream; `hour` of the cache writes are kept for an hour."""
+    written = metrics.get("cacheWriteInputTokenCount", 0)
+    return TokenUsage(
+        input=metrics["inputTokenCount"],
+        output=metrics["outputTokenCount"],
+        cache_read=metrics.get("cacheReadInputTokenCount", 0),
+        cache_write_5m=written - min(hour, written),
+        cache_write_1h=min(hour, written),
+    )
+
+
 def _tier(answer: Mapping[str, Any]) -> str:
     tier: str = answer.get("serviceTier", {}).get("type", "default")
     return tier
 
 
-def _delta(delta: Mapping[str, Any]) -> TextDelta | OutputDelta:
-    text = delta.get("text")
-    return OutputDelta(_size(delta)) if text is None else TextDelta(text)
-
-
-def _size(value: object) -> int:
-    """Bytes of all that a piece of output says: tool names and input, reasoning, signatures."""
-    if isinstance(value, str):
-        return len(value.encode(errors="surrogatepass"))
-    if isinstance(value, bytes):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(_size(item) for item in value.values())
-    if isinstance(value, list):
-        return sum(_size(item) for item in value)
-    return 0
-
-
-def _broken_stream() -> StreamBrokenError:
+def broken_stream() -> StreamBrokenError:
+    """The failure of a stream that ended before the service said what it used."""
     return StreamBrokenError(
         "the model's stream broke before it ended; the text so far is what there is",
         may_be_billed=True,
     )
 
 
-def _upstream_error(error: ClientError | BotoCoreError) -> TollgateError:
+def upstream_error(error: Exception) -> TollgateError:
+    """What an SDK's failure of a model call means to a caller."""
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         return _service_error(details.get("Code", ""), details.get("Message", ""))

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tollgate.calls import ChatCall
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
@@ -22,14 +23,13 @@ from tollgate.dialects.fields import (
 )
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.models import UnsupportedModelId, resolve_model
-from tollgate.pipeline import ChatCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tollgate.domain.prices import TokenUsage
 
-MESSAGES = "anthropic.messages"
+MESSAGES = "anthropic.chat"
 KEEP_ALIVE = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 _IMAGE_FORMATS = {

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from tollgate.calls import ChatCall
 from tollgate.dialects import eventstream
 from tollgate.dialects.fields import (
     as_count,
@@ -20,12 +21,11 @@ from tollgate.dialects.fields import (
     check_keys,
 )
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.pipeline import ChatCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONVERSE = "bedrock.converse"
+CONVERSE = "bedrock.chat"
 
 _CONVERSE_KEYS = (
     "additionalModelRequestFields",

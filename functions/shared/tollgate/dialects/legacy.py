@@ -9,15 +9,16 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
+from tollgate.calls import ChatCall
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
 from tollgate.http import Request, type_name
 from tollgate.jobs import usage_counts
-from tollgate.pipeline import Answer, ChatCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tollgate.domain.jobs import JobView
+    from tollgate.pipeline import Answer
 
 CHAT = "legacy.chat"
 PROMPT = "legacy.prompt"

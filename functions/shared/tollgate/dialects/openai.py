@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tollgate.calls import ChatCall
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
@@ -25,7 +26,6 @@ from tollgate.dialects.fields import (
 )
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.models import UnsupportedModelId, resolve_model
-from tollgate.pipeline import ChatCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

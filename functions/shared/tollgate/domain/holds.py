@@ -38,10 +38,11 @@ _MILLION_CONTEXT_TOKENS = 1_000_000
 
 # A guardrail charges text in units of this many characters, rounded up.
 GUARDRAIL_UNIT_CHARACTERS = 1000
+# The longest entry of the vocabularies that providers have published: a run of spaces.
+CHARACTERS_PER_TOKEN = 128
 # A reranker charges a search for this many chunks; a chunk has this many tokens, query included.
 RERANK_CHUNKS_PER_SEARCH = 100
 RERANK_CHUNK_TOKENS = 512
-_SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,20 +308,6 @@ _SPELLINGS = frozenset(
 _ANSWER_FIELDS = ("best_of", "candidate_count", "n", "numResults", "num_generations")
 
 
-@dataclass(frozen=True, slots=True)
-class NativeCall:
-    """A native InvokeModel body that carries its bound: `max_tokens` is set in `body`."""
-
-    body: Mapping[str, Any]
-    input_tokens: int
-    max_tokens: int
-    answers: int
-
-    def bound(self, rates: Rates) -> Bound:
-        """Bound of the call at these rates."""
-        return chat_bound(self.input_tokens, self.max_tokens, rates, self.answers)
-
-
 def max_tokens_field(model_id: str, body: Mapping[str, Any]) -> MaxTokensField:
     """Where the native body of a base model id keeps its maximum of tokens.
 
@@ -339,21 +326,9 @@ def max_tokens_field(model_id: str, body: Mapping[str, Any]) -> MaxTokensField:
     return _FIELDS[prefix]
 
 
-def native_call(
-    model_id: str, body: Mapping[str, Any], tenant: Tenant, card: ModelCard
-) -> NativeCall:
-    """The native call of a base model id with its maximum of tokens set, and its bound.
-
-    Raises InvalidRequestError like `max_tokens_of` and `max_tokens_field`.
-    """
-    field = max_tokens_field(model_id, body)
-    max_tokens = max_tokens_of(field.read(body), tenant, card)
-    return NativeCall(
-        body=field.write(body, max_tokens),
-        input_tokens=native_input_tokens(body, card),
-        max_tokens=max_tokens,
-        answers=_answers(body),
-    )
+def native_answers(body: Mapping[str, Any]) -> int:
+    """How many answers a native body makes the model generate, each up to its maximum."""
+    return _answers(body)
 
 
 def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
@@ -442,23 +417,27 @@ def guardrail_units(texts: Iterable[str]) -> int:
     )
 
 
-def guardrail_usd(texts: Iterable[str], policies: Iterable[str], rates: Rates) -> int:
-    """What checking `texts` can cost: every policy charges each of its units.
+def guardrail_bound(bound: Bound, body: Mapping[str, Any], rates: Rates) -> Bound:
+    """The bound of a call whose input and answers a guardrail checks as well.
 
-    `policies` are the guardrail's own, as its prices name them. Raises InvalidRequestError for
-    one that has no price.
+    Which policies a guardrail has is not known here, so that every one that has a price is taken
+    to charge each of its units. Each text of the body is a unit begun at most, and so is the whole
+    of an answer, whose tokens have at most `CHARACTERS_PER_TOKEN` characters.
     """
-    units = guardrail_units(texts)
-    return units_usd({f"guardrail_{policy}": units for policy in policies}, rates)
-
-
-def machine_usd(seconds: int, hour_usd: int, machines: int = 1) -> int:
-    """What `machines` cost for at most `seconds` at `hour_usd` picodollars an hour each.
-
-    The share of the hour is rounded up to a whole picodollar. `seconds` must be the timeout after
-    which the call is cut, as nothing else bounds its time.
-    """
-    return _rounded_up(seconds * hour_usd * machines, _SECONDS_PER_HOUR)
+    per_unit = sum(
+        price
+        for unit, price in rates.units.items()
+        if unit.startswith("guardrail_") and not unit.endswith("_free")
+    )
+    texts = list(_texts(body))
+    media = sum(1 for _ in _media(body))
+    given = (guardrail_units(texts) + media + bound.answers) * per_unit
+    per_token = _rounded_up(CHARACTERS_PER_TOKEN * per_unit, GUARDRAIL_UNIT_CHARACTERS)
+    return replace(
+        bound,
+        other_usd=bound.other_usd + given,
+        output_rate=bound.output_rate + per_token,
+    )
 
 
 # --- Shared -----------------------------------------------------------------------------------
@@ -496,6 +475,31 @@ def has_media(value: object) -> bool:
     if isinstance(value, list | tuple):
         return any(has_media(item) for item in value)
     return isinstance(value, bytes)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All strings of a request."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _media(value: object) -> Iterator[object]:
+    """All images and documents of a request."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in _MEDIA_KEYS:
+                yield item
+            else:
+                yield from _media(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _media(item)
 
 
 def _cache_marks(value: object) -> Iterator[Mapping[str, Any]]:

@@ -342,3 +342,87 @@ _USAGES: tuple[Callable[[Mapping[str, Any]], TokenUsage | None], ...] = (
     _cohere_usage,
     _jurassic_usage,
 )
+
+
+# --- Preamble, images -------------------------------------------------------------------------
+
+
+def with_preamble(model_id: str, body: Mapping[str, Any], preamble: str) -> dict[str, Any]:
+    """A native text body that says `preamble` before everything that the caller says.
+
+    Raises InvalidRequestError where the body has no place for it: no call may go without.
+    """
+    for place in ("inputText", "prompt"):
+        if isinstance(body.get(place), str):
+            return {**body, place: f"{preamble}\n\n{body[place].lstrip()}"}
+    if isinstance(body.get("message"), str):
+        own = body.get("preamble")
+        return {**body, "preamble": f"{preamble}\n\n{own}" if own else preamble}
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        raise InvalidRequestError(
+            f"the body for {model_id} has no place for the tenant's preamble; send messages",
+            code="wrong_operation",
+        )
+    if model_id.startswith(("anthropic.", "amazon.nova-")):
+        own = body.get("system") or []
+        said = [_system_block(model_id, own)] if isinstance(own, str) else list(own)
+        return {**body, "system": [_system_block(model_id, preamble), *said]}
+    return {**body, "messages": [{"role": "system", "content": preamble}, *messages]}
+
+
+def _system_block(model_id: str, text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text} if model_id.startswith("anthropic.") else {"text": text}
+
+
+def embedding_texts(body: Mapping[str, Any]) -> list[str]:
+    """The texts that an embedding body asks to embed."""
+    texts = body.get("texts")
+    if isinstance(texts, list):
+        return [text for text in texts if isinstance(text, str)]
+    text = body.get("inputText")
+    return [text] if isinstance(text, str) else []
+
+
+def embedding_images(body: Mapping[str, Any]) -> int:
+    """How many images an embedding body asks to embed."""
+    images = body.get("images")
+    count = len(images) if isinstance(images, list) else 0
+    return count + (body.get("inputImage") is not None)
+
+
+def image_request(model_id: str, body: Mapping[str, Any]) -> tuple[int, str, str]:
+    """How many images a body asks for, of which size and quality.
+
+    Raises InvalidRequestError where a figure that decides about the price is not usable.
+    """
+    if model_id.startswith("stability."):
+        size = f"{_side(body, 'width', 512)}x{_side(body, 'height', 512)}"
+        return 1, size if "text_prompts" in body else "1024x1024", "standard"
+    section = body.get("imageGenerationConfig") or {}
+    if not isinstance(section, dict):
+        raise InvalidRequestError("imageGenerationConfig allows an object only")
+    count = section.get("numberOfImages", 1)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InvalidRequestError("numberOfImages allows a whole number of 1 or more")
+    quality = section.get("quality", "standard")
+    if quality not in ("standard", "premium"):
+        raise InvalidRequestError("quality allows 'standard' or 'premium'")
+    size = f"{_side(section, 'width', 1024)}x{_side(section, 'height', 1024)}"
+    return count, size, quality
+
+
+def _side(section: Mapping[str, Any], name: str, default: int) -> int:
+    value = section.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequestError(f"{name} allows a whole number of 1 or more")
+    return value
+
+
+def image_count(document: Mapping[str, Any]) -> int:
+    """How many images an answer holds; those that a filter took out are not billed."""
+    for name in ("images", "artifacts"):
+        images = document.get(name)
+        if isinstance(images, list):
+            return len(images)
+    return 0

@@ -112,6 +112,8 @@ class Tenant:
     patterns that win over `models`. `silo` may be set while `isolation` is still pool: a migration
     in preparation. `retention_minutes` is how long texts of jobs and repeatable answers stay
     readable. `kms_key_arn` is the tenant's own key, None where the deployment's serves.
+    `system_preamble` is said to the model before everything that a caller says. `teams` are names
+    that a caller may give beside the tenant's id to say which part of it calls.
     `read_at` is when this process read the policy, in epoch milliseconds.
     """
 
@@ -140,6 +142,8 @@ class Tenant:
     guardrail: Guardrail | None = None
     retention_minutes: int = DEFAULT_RETENTION_MINUTES
     kms_key_arn: str | None = None
+    system_preamble: str | None = None
+    teams: tuple[str, ...] = ()
     read_at: int = 0
 
 
@@ -212,6 +216,8 @@ def parse_tenant(document: str) -> Tenant:
         guardrail=None if data.get("guardrail") is None else Guardrail(**data["guardrail"]),
         retention_minutes=data.get("retention_minutes", DEFAULT_RETENTION_MINUTES),
         kms_key_arn=data.get("kms_key_arn"),
+        system_preamble=data.get("system_preamble"),
+        teams=tuple(data.get("teams", ())),
     )
 
 

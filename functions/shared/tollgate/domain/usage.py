@@ -83,6 +83,25 @@ class UsageRow:
                 raise ValueError(f"{name} of usage row {self.request_id} has no time zone")
 
 
+# A dialect is named after who speaks it and what is done; chats are converse calls.
+_OPERATIONS = {
+    "chat": ("converse", "converse_stream"),
+    "endpoint": ("invoke_endpoint", "invoke_endpoint_with_response_stream"),
+}
+_NATIVE_OPERATIONS = ("invoke_model", "invoke_model_with_response_stream")
+
+
+def operation_of(dialect: str, *, streamed: bool) -> str:
+    """The model service's operation behind a call of a dialect."""
+    operations = _OPERATIONS.get(dialect.rpartition(".")[2], _NATIVE_OPERATIONS)
+    return operations[streamed]
+
+
+def is_endpoint_call(dialect: str) -> bool:
+    """Whether a dialect's calls go to SageMaker, of which Bedrock's logs know nothing."""
+    return dialect.endswith(".endpoint")
+
+
 GLUE_COLUMNS: list[tuple[str, str]] = [
     (column.name, column.metadata["glue_type"]) for column in fields(UsageRow)
 ]

@@ -1,0 +1,127 @@
+"""Streams of the Converse API: what an event says, and the answer that its events make."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Sizes and text of an event are in these members; the others carry numbers and words of the API.
+_OUTPUT = ("contentBlockStart", "contentBlockDelta")
+
+
+def event_text(event: Mapping[str, Any]) -> str:
+    """The text that an event adds to the answer; empty where it adds none."""
+    text = event.get("contentBlockDelta", {}).get("delta", {}).get("text")
+    return text if isinstance(text, str) else ""
+
+
+def event_size(event: Mapping[str, Any]) -> int:
+    """Bytes of all that an event says: text, tool names and input, reasoning, signatures."""
+    return sum(
+        output_size(event[name].get("delta", event[name].get("start")))
+        for name in _OUTPUT
+        if name in event
+    )
+
+
+def output_size(value: object) -> int:
+    """Bytes of the texts in a piece of output, in UTF-8."""
+    if isinstance(value, str):
+        return len(value.encode(errors="surrogatepass"))
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(output_size(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(output_size(item) for item in value)
+    return 0
+
+
+def joined_text(content: Sequence[Mapping[str, Any]]) -> str:
+    """The text blocks of an answer, joined by spaces as the first seed system did."""
+    return " ".join(block["text"] for block in content if "text" in block)
+
+
+class Assembler:
+    """Puts the events of one stream together into the response that Converse would give."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._stop: Mapping[str, Any] = {}
+        self._metadata: Mapping[str, Any] | None = None
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Add one event."""
+        if "contentBlockStart" in event:
+            start = event["contentBlockStart"]
+            self._block(start["contentBlockIndex"]).update(start["start"])
+        elif "contentBlockDelta" in event:
+            delta = event["contentBlockDelta"]
+            _add(self._block(delta["contentBlockIndex"]), delta["delta"])
+        elif "messageStop" in event:
+            self._stop = event["messageStop"]
+        elif "metadata" in event:
+            self._metadata = event["metadata"]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last event of a stream, with its usage, has come."""
+        return self._metadata is not None
+
+    def document(self) -> dict[str, Any]:
+        """The whole response so far, in the shape of Converse."""
+        content = [_finished(self._blocks[index]) for index in sorted(self._blocks)]
+        return {
+            "output": {"message": {"role": "assistant", "content": content}},
+            **self._stop,
+            **(self._metadata or {}),
+        }
+
+    def _block(self, index: int) -> dict[str, Any]:
+        return self._blocks.setdefault(index, {})
+
+
+def _add(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    """Add a delta to its block: a block is of the kind of its first delta."""
+    if "text" in delta:
+        block["text"] = block.get("text", "") + delta["text"]
+    elif "toolUse" in delta:
+        use = dict(block.get("toolUse", {}))
+        use["input"] = use.get("input", "") + delta["toolUse"]["input"]
+        block["toolUse"] = use
+    elif "reasoningContent" in delta:
+        _add_reasoning(block, delta["reasoningContent"])
+    elif "citation" in delta:
+        block.setdefault("citations", []).append(delta["citation"])
+
+
+def _add_reasoning(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    content = block.setdefault("reasoningContent", {})
+    if "redactedContent" in delta:
+        content["redactedContent"] = content.get("redactedContent", b"") + delta["redactedContent"]
+        return
+    text = content.setdefault("reasoningText", {"text": ""})
+    text["text"] += delta.get("text", "")
+    if "signature" in delta:
+        text["signature"] = text.get("signature", "") + delta["signature"]
+
+
+def _finished(block: Mapping[str, Any]) -> dict[str, Any]:
+    if "toolUse" in block:
+        use = block["toolUse"]
+        return {**block, "toolUse": {**use, "input": _parsed(use.get("input", ""))}}
+    if "citations" in block:
+        content = [{"text": block.get("text", "")}]
+        return {"citationsContent": {"content": content, "citations": block["citations"]}}
+    return dict(block)
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(text) if text else {}
+    except ValueError:
+        # Cut off by maxTokens: what there is of it, as Converse has nothing to parse either.
+        return text

@@ -1,0 +1,98 @@
+"""SageMaker endpoints that tenants call by a display name: where they are and what they cost."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.money import usd
+from tollgate.domain.prices import Rates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REQUEST_UNIT = "request"
+MACHINE_UNIT = "machine_ms"
+_TOKENS_PER_UNIT = 10**6
+_MS_PER_HOUR = 3_600_000
+_PRICES = (
+    frozenset(("per_1m_input", "per_1m_output")),
+    frozenset(("per_request",)),
+    frozenset(("instance_hour_usd",)),
+    frozenset(("instance_hour_usd", "instances")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint. `price` is as its operator wrote it, empty for an endpoint without a price."""
+
+    name: str
+    endpoint_name: str
+    price: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_endpoints(text: str) -> dict[str, Endpoint]:
+    """Endpoints by display name, from JSON or the Python literal of the first seed system.
+
+    A value is an endpoint's name, or an object with `endpoint` and `price`. Raises ValueError
+    saying what is wrong.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        try:
+            document = ast.literal_eval(text)
+        except (SyntaxError, ValueError) as error:
+            raise ValueError("the endpoints are neither JSON nor a Python literal") from error
+    if not isinstance(document, dict):
+        raise ValueError("the endpoints are not an object by display name")
+    return {name: _endpoint(name, value) for name, value in document.items()}
+
+
+def _endpoint(name: str, value: object) -> Endpoint:
+    if isinstance(value, str):
+        return Endpoint(name, value)
+    if not isinstance(value, dict) or not isinstance(value.get("endpoint"), str):
+        raise ValueError(f"endpoint {name!r}: allowed is its name, or an object with `endpoint`")
+    price = value.get("price") or {}
+    found = Endpoint(name, value["endpoint"], price)
+    endpoint_rates(price)
+    return found
+
+
+def endpoint_rates(price: Mapping[str, Any]) -> Rates | None:
+    """The rates that a price stands for; None without one.
+
+    Tokens have prices per million, a request has one price, and a machine's hour is booked by the
+    millisecond, rounded up to a whole picodollar. Raises ValueError for any other price.
+    """
+    if not price:
+        return None
+    if frozenset(price) not in _PRICES:
+        raise ValueError(
+            f"a price has {', '.join(sorted(price))}; allowed are per_1m_input with "
+            "per_1m_output, per_request, or instance_hour_usd with instances"
+        )
+    if "per_request" in price:
+        return Rates(input=0, output=0, units={REQUEST_UNIT: _amount(price["per_request"])})
+    if "instance_hour_usd" in price:
+        hour = _amount(price["instance_hour_usd"]) * int(price.get("instances", 1))
+        return Rates(input=0, output=0, units={MACHINE_UNIT: -(-hour // _MS_PER_HOUR)})
+    return Rates(input=_per_token(price["per_1m_input"]), output=_per_token(price["per_1m_output"]))
+
+
+def _amount(text: str) -> int:
+    amount = usd(text)
+    if amount < 0:
+        raise ValueError(f"{text!r} is below zero")
+    return amount
+
+
+def _per_token(text: str) -> int:
+    per_token, rest = divmod(_amount(text), _TOKENS_PER_UNIT)
+    if rest:
+        raise ValueError(f"{text!r} per 1M tokens is not a whole picodollar per token")
+    return per_token
