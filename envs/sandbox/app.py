@@ -60,6 +60,13 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class UsagePlans:
+    """The variable `usage_plans` of a unit: AWS allows too few for one per tenant."""
+
+    per: str = "tier"
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """The variables of terraform/ that a sandbox sets; the names are Terraform's."""
 
@@ -72,6 +79,7 @@ class Unit:
     tiers: Mapping[str, Mapping[str, Mapping[str, str | int]]] = field(
         default_factory=lambda: generated_tenants.TIERS
     )
+    usage_plans: UsagePlans = UsagePlans()
     # Nothing is kept: a sandbox must go without a trace.
     deletion_protection: bool = False
     force_destroy: bool = True
