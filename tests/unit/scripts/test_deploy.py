@@ -29,6 +29,9 @@ STATE = (
     USAGE,
     "module.streaming.aws_dynamodb_table.streams",
     "module.streaming.aws_s3_bucket.payloads",
+    "module.audit.aws_cloudtrail.this[0]",
+    "module.audit.aws_s3_bucket.audit[0]",
+    "module.audit.aws_s3_bucket_policy.audit[0]",
     "module.waf[0].aws_wafv2_web_acl.this",
     "terraform_data.tenant_quotas",
     'module.tenant["acme"].aws_api_gateway_api_key.this["web/old"]',
@@ -272,6 +275,7 @@ def test_destroy_names_what_goes_and_leaves_billing_data(
     (plan,) = calls.named("plan")
     assert {word for word in plan if word.startswith("-target=")} == {
         "-target=aws_ssm_parameter.output",
+        "-target=module.audit.aws_cloudtrail.this",
         "-target=module.function",
         '-target=module.metering.aws_dynamodb_table.this["tenants"]',
         "-target=module.streaming",
@@ -283,7 +287,7 @@ def test_destroy_names_what_goes_and_leaves_billing_data(
     assert not saved("dev").exists()
     kept = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kept: ")]
     assert f"kept: {LAKE}" in kept
-    assert len(kept) == 7
+    assert len(kept) == 9
 
 
 def test_destroy_lifts_the_guards_of_what_goes_only(
