@@ -63,7 +63,12 @@ _LOCK_TIMEOUT = "-lock-timeout=5m"
 _PRIVATE_UMASK = 0o077
 _DIFFERS = 2
 # Kinds that refuse to be destroyed, as long as the variables of _UNGUARDED do not say otherwise.
-_GUARDED_TYPES = ("aws_dynamodb_table.", "aws_s3_bucket.")
+_GUARDED_TYPES = (
+    "aws_athena_workgroup.",
+    "aws_dynamodb_table.",
+    "aws_s3_bucket.",
+    "aws_s3_bucket_policy.",
+)
 _UNGUARDED = ("-var=deletion_protection=false", "-var=force_destroy=true")
 _INDEX = re.compile(r'\["[^"]*"\]|\[\d+\]')
 # Data sources, and what only Terraform knows.

@@ -326,6 +326,8 @@ def test_a_forced_destroy_takes_everything(
     (lifted,) = calls.named("apply", "-auto-approve")
     assert f"-target={LAKE}" in lifted
     assert f"-target={USAGE}" in lifted
+    assert "-target=module.analytics.aws_athena_workgroup.this" in lifted
+    assert "-target=module.audit.aws_s3_bucket_policy.audit[0]" in lifted
 
 
 def test_nothing_is_destroyed_twice(
