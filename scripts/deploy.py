@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from scripts import adopt, environments, terraform
+from scripts.redact import redact
 
 if TYPE_CHECKING:
     import subprocess
@@ -275,6 +276,7 @@ def _terraform(
         *arguments,
         environment_name=environment.name,
         capture=capture,
+        shown=None if capture else redact,
         check=check,
     )
 

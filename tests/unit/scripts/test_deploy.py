@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scripts import adopt, deploy, environments, terraform
+from scripts.redact import redact
 
 LAKE = "module.analytics.aws_s3_bucket.lake"
 USAGE = 'module.metering.aws_dynamodb_table.this["usage"]'
@@ -55,8 +56,10 @@ class Recorder:
         self.status = 0
 
     def __call__(
-        self, cwd: Path, *arguments: str, environment_name: str | None = None, **_: Any
+        self, cwd: Path, *arguments: str, environment_name: str | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
+        # Whatever Terraform prints goes through here, or nowhere.
+        assert options["capture"] or options["shown"] is redact
         self.folders.add(cwd)
         self.calls.append(arguments)
         self.environments.add(environment_name)
