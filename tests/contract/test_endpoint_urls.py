@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 CLIENTS: dict[str, Callable[[], Any]] = {
     "bedrock": aws.bedrock,
-    "bedrock-runtime": aws.bedrock_runtime,
+    "bedrock-runtime": partial(aws.bedrock_runtime, silence_seconds=60),
     "dynamodb": aws.dynamodb,
     "kms": aws.kms,
     "s3": aws.s3,
