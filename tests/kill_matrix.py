@@ -61,10 +61,10 @@ _READS = (
     "ReceiveMessage",
 )
 _TENANT = "acme"
-_SETTINGS = '''
+_SETTINGS = """
 prefix = "tollgate-local"
 tiers  = { pro = { budget = {}, limits = {}, max_tokens = {} } }
-'''
+"""
 # `limited` has an account of its own, so that its calls hold and settle on two.
 _TENANT_FILE = """
 name        = "Acme"
