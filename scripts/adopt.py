@@ -28,7 +28,6 @@ _RESOURCE = re.compile(r'^resource "(\w+)" "(\w+)"', re.MULTILINE)
 _GONE = {
     "404",
     "EntityNotFoundException",
-    "InvalidRequestException",
     "NoSuchBucket",
     "NotFoundException",
     "ResourceNotFoundException",
@@ -122,7 +121,7 @@ class Leftovers:
         glue, athena = self._client("glue"), self._client("athena")
         database = self._prefix.replace("-", "_")
         found: dict[str, str] = {}
-        if _exists(lambda name: athena.get_work_group(WorkGroup=name), self._prefix):
+        if self._prefix in _work_groups(athena):
             found["module.analytics.aws_athena_workgroup.this"] = self._prefix
             for query in self._queries(athena):
                 found[f"module.analytics.aws_athena_named_query.{query['Name']}"] = query[
@@ -139,6 +138,16 @@ class Leftovers:
     def _queries(self, athena: Any) -> list[dict[str, str]]:  # noqa: ANN401 - see _client
         ids = athena.list_named_queries(WorkGroup=self._prefix)["NamedQueryIds"]
         return [athena.get_named_query(NamedQueryId=query)["NamedQuery"] for query in ids]
+
+
+def _work_groups(athena: Any) -> set[str]:  # noqa: ANN401 - see Leftovers._client
+    names: set[str] = set()
+    page: dict[str, Any] = {"NextToken": None}
+    while "NextToken" in page:
+        token = {"NextToken": page["NextToken"]} if page["NextToken"] else {}
+        page = athena.list_work_groups(**token)
+        names.update(group["Name"] for group in page["WorkGroups"])
+    return names
 
 
 def _exists(look: Any, name: str) -> bool:  # noqa: ANN401 - a call of any client

@@ -206,7 +206,7 @@ class Bench:
 
     def measure(self, count: int) -> Measured:
         """Check and plan ``count`` tenants."""
-        generated_tenants.write(self._tenants, count)
+        generated_tenants.write(self._tenants, "load", count)
         started = time.perf_counter()
         loaded = tenants.load(self._tenants, generated_tenants.TIERS, PREFIX)
         return Measured(

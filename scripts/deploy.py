@@ -4,9 +4,9 @@
 asks for ``CONFIRM=prod`` on top. The functions' zips must exist (``make package``).
 
 ``destroy`` takes everything away except for billing data (the usage and accounts tables, the lake
-with what queries it, the key they are encrypted with), which stays in AWS and in the state, so that
-the next apply goes on with it. It asks for ``CONFIRM=<environment>`` and shows what would go until
-it has it. ``FORCE=1`` takes the billing data too.
+with what queries it, the key they are encrypted with) and audit logs, which stay in AWS and in the
+state, so that the next apply goes on with them. It asks for ``CONFIRM=<environment>``, except for a
+sandbox, and shows what would go until it has it. ``FORCE=1`` takes these, too.
 
 ``drift`` compares AWS with the state and changes neither; its exit status is 2 when they differ.
 """
@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from scripts import adopt, environments, terraform
+from scripts.redact import redact
 
 if TYPE_CHECKING:
     import subprocess
@@ -40,19 +41,35 @@ RECORDS = (
     'module.metering.aws_dynamodb_table.this["accounts"]',
     'module.metering.aws_dynamodb_table.this["usage"]',
 )
-# What `destroy` keeps: billing data and what it is read with, such as who the tenants were. A
-# module is all that is in it, and a name without an index is every instance.
+_BUCKET_SETTINGS = (
+    "",
+    "_lifecycle_configuration",
+    "_ownership_controls",
+    "_policy",
+    "_public_access_block",
+    "_server_side_encryption_configuration",
+    "_versioning",
+)
+# What `destroy` keeps: billing data and what it is read with, such as who the tenants were; and the
+# buckets of the audit module, which say who destroyed the rest. A module or a type is all that is
+# in it, and a name without an index is every instance.
 RETAINED = (
     *RECORDS,
     "aws_kms_alias.this",
     "module.analytics",
+    *(f"module.audit.aws_s3_bucket{setting}" for setting in _BUCKET_SETTINGS),
     "module.tenant.aws_s3_object.dimension",
 )
 _LOCK_TIMEOUT = "-lock-timeout=5m"
 _PRIVATE_UMASK = 0o077
 _DIFFERS = 2
 # Kinds that refuse to be destroyed, as long as the variables of _UNGUARDED do not say otherwise.
-_GUARDED_TYPES = ("aws_dynamodb_table.", "aws_s3_bucket.")
+_GUARDED_TYPES = (
+    "aws_athena_workgroup.",
+    "aws_dynamodb_table.",
+    "aws_s3_bucket.",
+    "aws_s3_bucket_policy.",
+)
 _UNGUARDED = ("-var=deletion_protection=false", "-var=force_destroy=true")
 _INDEX = re.compile(r'\["[^"]*"\]|\[\d+\]')
 # Data sources, and what only Terraform knows.
@@ -259,6 +276,7 @@ def _terraform(
         *arguments,
         environment_name=environment.name,
         capture=capture,
+        shown=None if capture else redact,
         check=check,
     )
 

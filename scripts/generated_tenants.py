@@ -48,24 +48,25 @@ TIERS: Mapping[str, Mapping[str, Mapping[str, str | int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class GeneratedTenant:
-    """The tenant of one number; the same number always gives the same tenant."""
+    """The tenant of one name and number, which always give the same tenant."""
 
+    name: str
     number: int
 
     @property
     def tenant_id(self) -> str:
         """Its id, which is the name of its file."""
-        return f"load-{self.number:04d}"
+        return f"{self.name}-{self.number:04d}"
 
     def text(self) -> str:
         """Its tenant file."""
         attributes: dict[str, object] = {
-            "name": f"Load {self.number}",
+            "name": f"{self.name} {self.number}",
             "kind": _KINDS[self.number % len(_KINDS)],
             "cost_center": f"CC-{self.number:04d}",
             "tier": tuple(TIERS)[self.number % len(TIERS)],
             "models": ["amazon.nova-*", "us.amazon.nova-*"],
-            "tags": {"purpose": "load"},
+            "tags": {"sandbox": self.name},
             "apps": {app: self._app(app) for app in _APPS},
         }
         # An object of JSON is one of HCL, where a colon may stand for the equals sign.
@@ -80,22 +81,22 @@ class GeneratedTenant:
         return content
 
 
-def generate(count: int) -> Iterator[GeneratedTenant]:
-    """The tenants number 1 to ``count``.
+def generate(name: str, count: int) -> Iterator[GeneratedTenant]:
+    """The tenants number 1 to ``count`` of a name.
 
     Raises ValueError when there is no such number of tenants.
     """
     if not 1 <= count <= MOST_TENANTS:
         raise ValueError(f"tenants: got {count}; allowed: 1 to {MOST_TENANTS}")
-    return (GeneratedTenant(number) for number in range(1, count + 1))
+    return (GeneratedTenant(name, number) for number in range(1, count + 1))
 
 
-def write(folder: Path, count: int) -> None:
+def write(folder: Path, name: str, count: int) -> None:
     """Write the files of ``count`` tenants to ``folder``, and remove those of others there.
 
     Raises ValueError when there is no such number of tenants.
     """
-    tenants = list(generate(count))
+    tenants = list(generate(name, count))
     folder.mkdir(parents=True, exist_ok=True)
     for tenant in tenants:
         (folder / f"{tenant.tenant_id}.tfvars").write_text(tenant.text(), encoding="utf-8")

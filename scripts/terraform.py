@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROVIDER = "registry.terraform.io/hashicorp/aws"
@@ -168,9 +169,12 @@ def run(  # noqa: PLR0913 - the options of one subprocess call
     environment_name: str | None = None,
     variables: Mapping[str, str] | None = None,
     capture: bool = False,
+    shown: Callable[[Iterable[str]], Iterable[str]] | None = None,
     check: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """Run Terraform in ``cwd`` with ``variables`` on top of :func:`environment`.
+
+    ``shown`` makes of the lines that Terraform prints those that are to be seen.
 
     Raises TerraformError when Terraform is missing, when ``cwd`` is no folder, or when ``check``
     is set and the exit status is not zero (with the captured output, if any).
@@ -180,14 +184,14 @@ def run(  # noqa: PLR0913 - the options of one subprocess call
         raise TerraformError("terraform is not on PATH; install it or set TERRAFORM")
     if not cwd.is_dir():
         raise TerraformError(f"{cwd}: no such directory")
-    result = subprocess.run(
-        [program, *arguments],
-        cwd=cwd,
-        env={**environment(cwd, environment_name), **(variables or {})},
-        capture_output=capture,
-        text=True,
-        check=False,
-    )
+    command = [program, *arguments]
+    settings = {**environment(cwd, environment_name), **(variables or {})}
+    if shown is not None:
+        result = _show(command, cwd, settings, shown)
+    else:
+        result = subprocess.run(
+            command, cwd=cwd, env=settings, capture_output=capture, text=True, check=False
+        )
     if check and result.returncode != 0:
         output = f"\n{result.stdout}{result.stderr}" if capture else ""
         raise TerraformError(
@@ -195,6 +199,27 @@ def run(  # noqa: PLR0913 - the options of one subprocess call
             f"exit status {result.returncode}{output}"
         )
     return result
+
+
+def _show(
+    command: list[str],
+    cwd: Path,
+    settings: Mapping[str, str],
+    shown: Callable[[Iterable[str]], Iterable[str]],
+) -> subprocess.CompletedProcess[str]:
+    # Terraform gets an interrupt from the terminal, too, and then ends what it has begun; this
+    # process waits for it instead of leaving it behind with the state's lock.
+    previous = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with subprocess.Popen(
+            command, cwd=cwd, env=settings, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            for line in shown(process.stdout):
+                print(line, end="", flush=True)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return subprocess.CompletedProcess(command, process.returncode)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ resource "aws_kms_key" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat(local._trail_key_statements, [
       {
         # Hands the decision to IAM; without it nobody could ever change this policy again.
         Sid       = "Account"
@@ -28,7 +28,7 @@ resource "aws_kms_key" "this" {
           }
         }
       },
-    ]
+    ])
   })
 }
 

@@ -32,12 +32,18 @@ module "streaming" {
 module "analytics" {
   source = "../modules/analytics"
 
-  prefix               = var.prefix
-  account_id           = local.account_id
-  kms_key_arn          = aws_kms_key.this.arn
-  bytes_scanned_cutoff = var.athena_bytes_scanned_cutoff
-  force_destroy        = var.force_destroy
-  lake_expiration_days = var.lake_expiration_days
+  prefix                 = var.prefix
+  account_id             = local.account_id
+  kms_key_arn            = aws_kms_key.this.arn
+  bytes_scanned_cutoff   = var.athena_bytes_scanned_cutoff
+  error_expiration_days  = var.error_expiration_days
+  force_destroy          = var.force_destroy
+  lake_expiration_days   = var.lake_expiration_days
+  lake_transition_days   = var.lake_transition_days
+  report_expiration_days = var.report_expiration_days
+  report_transition_days = var.report_transition_days
+
+  access_log_bucket = var.audit.access_logs ? { name = module.audit.access_log_bucket_name } : null
 }
 
 module "gateway" {
@@ -57,6 +63,8 @@ module "gateway" {
     allowed_cidrs    = var.api.allowed_cidrs
     vpc_endpoint_ids = concat(var.api.vpc_endpoint_ids, module.network.api_endpoint_ids)
   }
+
+  web_acl = var.waf == null ? null : { arn = local._makes_web_acl ? module.web_acl[0].web_acl_arn : var.waf.web_acl_arn }
 
   functions = {
     for name, function in module.function : name => {

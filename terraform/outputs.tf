@@ -8,6 +8,16 @@ output "athena_workgroup_name" {
   value       = module.analytics.workgroup_name
 }
 
+output "audit_event_selectors" {
+  description = "Data events of this deployment, for the owner of the organisation's trail to add to its selectors."
+  value       = module.audit.event_selectors
+}
+
+output "audit_trail_arn" {
+  description = "ARN of the own trail; null with the organisation's."
+  value       = module.audit.trail_arn
+}
+
 output "bucket_names" {
   description = "Buckets by what they hold."
   value = {

@@ -64,6 +64,29 @@ variable "athena_bytes_scanned_cutoff" {
   }
 }
 
+variable "audit" {
+  description = "What is recorded about who did what. trail: own, or the organization's, whose owner adds the output audit_event_selectors. management_events: whether an own trail has them, too. access_logs: S3's access logs of the lake. log_archive: copies of all logs in S3. retention: days until records are deleted, and until they move to S3's infrequent-access class."
+  type = object({
+    access_logs       = optional(bool, false)
+    log_archive       = optional(bool, false)
+    management_events = optional(bool, true)
+    retention = optional(object({
+      access_log_days = optional(number, 365)
+      archive_days    = optional(number, 731)
+      trail_days      = optional(number, 2557)
+      transition_days = optional(number, 90)
+    }), {})
+    trail = optional(string, "organization")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["organization", "own"], var.audit.trail)
+    error_message = "audit.trail: got \"${var.audit.trail}\"; allowed: organization, own."
+  }
+}
+
 variable "deletion_protection" {
   description = "Whether tables refuse to be deleted; false only for stacks that are thrown away."
   type        = bool
@@ -99,6 +122,18 @@ variable "environment" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.environment))
     error_message = "environment: got \"${var.environment}\"; allowed: 1 to 20 of a-z, 0-9 and -, a letter first."
+  }
+}
+
+variable "error_expiration_days" {
+  description = "Days that the lists of what could not be aggregated are kept in the lake."
+  type        = number
+  default     = 400
+  nullable    = false
+
+  validation {
+    condition     = var.error_expiration_days >= 1 && var.error_expiration_days <= 36500 && floor(var.error_expiration_days) == var.error_expiration_days
+    error_message = "error_expiration_days: got ${var.error_expiration_days}; allowed: a whole number from 1 to 36500."
   }
 }
 
@@ -174,6 +209,18 @@ variable "lake_expiration_days" {
   validation {
     condition     = var.lake_expiration_days == null || try(var.lake_expiration_days >= 91 && var.lake_expiration_days <= 36500 && floor(var.lake_expiration_days) == var.lake_expiration_days, false)
     error_message = "lake_expiration_days: got ${coalesce(var.lake_expiration_days, 0)}; allowed: a whole number from 91 to 36500, or null."
+  }
+}
+
+variable "lake_transition_days" {
+  description = "Days until usage records in the lake move to S3's infrequent-access class."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.lake_transition_days >= 30 && var.lake_transition_days <= 3650 && floor(var.lake_transition_days) == var.lake_transition_days
+    error_message = "lake_transition_days: got ${var.lake_transition_days}; allowed: a whole number from 30 to 3650."
   }
 }
 
@@ -284,6 +331,29 @@ variable "region" {
   }
 }
 
+variable "report_expiration_days" {
+  description = "Days that daily summaries and reports are kept in the lake; null keeps them for ever."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.report_expiration_days == null || try(var.report_expiration_days >= 91 && var.report_expiration_days <= 36500 && floor(var.report_expiration_days) == var.report_expiration_days, false)
+    error_message = "report_expiration_days: got ${coalesce(var.report_expiration_days, 0)}; allowed: null or a whole number from 91 to 36500."
+  }
+}
+
+variable "report_transition_days" {
+  description = "Days until daily summaries and reports in the lake move to S3's infrequent-access class."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.report_transition_days >= 30 && var.report_transition_days <= 3650 && floor(var.report_transition_days) == var.report_transition_days
+    error_message = "report_transition_days: got ${var.report_transition_days}; allowed: a whole number from 30 to 3650."
+  }
+}
+
 variable "reserved_concurrency_by_function" {
   description = "Concurrent executions to reserve, by function; a function that is not named stays in the account's pool."
   type        = map(number)
@@ -370,5 +440,24 @@ variable "usage_plans" {
   validation {
     condition     = contains(["tenant", "tier"], var.usage_plans.per)
     error_message = "usage_plans.per: got \"${var.usage_plans.per}\"; allowed: \"tenant\" or \"tier\"."
+  }
+}
+
+variable "waf" {
+  description = "Web ACL in front of the API: an existing one, or an own one that blocks addresses with more than the given requests in 5 minutes; null means none."
+  type = object({
+    requests_per_5_minutes = optional(number, 5000)
+    web_acl_arn            = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.waf == null || try(var.waf.requests_per_5_minutes >= 10 && floor(var.waf.requests_per_5_minutes) == var.waf.requests_per_5_minutes, false)
+    error_message = "waf.requests_per_5_minutes: got ${try(var.waf.requests_per_5_minutes, "null")}; allowed: a whole number of 10 or more."
+  }
+
+  validation {
+    condition     = try(var.waf.web_acl_arn, null) == null || can(regex("^arn:[^:]+:wafv2:[^:]+:[0-9]{12}:regional/webacl/", var.waf.web_acl_arn))
+    error_message = "waf.web_acl_arn: got \"${try(coalesce(var.waf.web_acl_arn), "null")}\"; allowed: the ARN of a regional web ACL, or null for an own one."
   }
 }

@@ -11,6 +11,13 @@ api = {
   throttle                    = { rate_limit = 500, burst_limit = 1000 }
 }
 
+audit = {
+  # Changes of tenants and who reads usage. Where the organisation's trail records these, set
+  # trail = "organization" and give its owner the output audit_event_selectors.
+  access_logs = true
+  trail       = "own"
+}
+
 athena_bytes_scanned_cutoff = 107374182400
 deletion_protection         = true
 force_destroy               = false

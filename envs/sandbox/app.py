@@ -1,8 +1,9 @@
-"""Compose a stack that is thrown away: the whole gateway, with tenants made up by the number.
+"""Compose a stack that is thrown away, with tenants made up by the number.
 
-    make sandbox ARGS="--name load --tenants 200"
+    make sandbox ARGS="--name load --tenants 200"                      a gateway of its own
+    make sandbox ARGS="--name load --tenants 50 --onto tollgate-dev"   tenants of one that is there
 
-Writes the stack as Terraform's JSON to build/sandbox/stacks/sandbox-load. Everything in it comes
+Writes the stack as Terraform's JSON to build/sandbox/stacks/sandbox-<name>. Everything in it comes
 from the modules that the real environments use; this program owns no resource, so it can be
 deleted with its folder and nothing else changes.
 """
@@ -13,9 +14,9 @@ import argparse
 import os
 import re
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
@@ -34,19 +35,23 @@ from scripts import generated_tenants  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-UNIT = ROOT / "terraform"
 ARTIFACTS = ROOT / "dist"
 # Not in build/, which `make clean` removes: without its state a stack could not be destroyed.
 STATES = ROOT / "envs" / "sandbox"
 OUTPUT = ROOT / "build" / "sandbox"
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?")
+ENVIRONMENT = "sandbox"
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,22}[a-z0-9])?")
+PARENT = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
+REQUESTS_PER_SECOND = 250
 _TENANTS_FOLDER = "tenants"
-_OUTPUTS = ("api_url", "key_parameter_names", "table_names")
+_KMS_DELETION_WINDOW_DAYS = 7
+
+Tiers = dict[str, dict[str, dict[str, str | int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """Requests per second that the API lets through, over all tenants, and at once."""
+    """Requests per second that an API lets through, over all tenants, and at once."""
 
     rate_limit: int
     burst_limit: int
@@ -54,31 +59,62 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The variable `api` of a unit."""
+    """The variable `api` of a gateway."""
 
     throttle: Throttle
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class UsagePlans:
+    """The variable `usage_plans` of a gateway: AWS allows too few for one per tenant."""
+
+    per: str = "tier"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
     """The variables of terraform/ that a sandbox sets; the names are Terraform's."""
+
+    SOURCE: ClassVar[Path] = ROOT / "terraform"
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("api_url", "key_parameter_names", "table_names")
 
     prefix: str
     region: str
     artifact_dir: str
+    tenants_dir: str
+    tiers: Tiers
     api: Api
-    environment: str = "sandbox"
-    tenants_dir: str = _TENANTS_FOLDER
-    tiers: Mapping[str, Mapping[str, Mapping[str, str | int]]] = field(
-        default_factory=lambda: generated_tenants.TIERS
-    )
+    usage_plans: UsagePlans = UsagePlans()
+    environment: str = ENVIRONMENT
     # Nothing is kept: a sandbox must go without a trace.
     deletion_protection: bool = False
     force_destroy: bool = True
-    kms_deletion_window_days: int = 7
+    kms_deletion_window_days: int = _KMS_DELETION_WINDOW_DAYS
     log_retention_days: int = 7
     payload_retention_days: int = 1
     point_in_time_recovery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The variable `parent` of a stack with tenants only."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantsOnly:
+    """The variables of terraform/tenants_only that a sandbox sets."""
+
+    SOURCE: ClassVar[Path] = ROOT / "terraform" / "tenants_only"
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("key_parameter_names",)
+
+    parent: Parent
+    region: str
+    tenants_dir: str
+    tiers: Tiers
+    environment: str = ENVIRONMENT
+    kms_deletion_window_days: int = _KMS_DELETION_WINDOW_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +127,24 @@ class Sandbox:
     name: str
     region: str
     tenants: int
-    requests_per_second: int
+    onto: str | None = None
+    requests_per_second: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what Terraform or AWS would refuse later, or in a way that is hard to read."""
         if not NAME.fullmatch(self.name):
             raise ValueError(
-                f"name: got {self.name!r}; allowed: 1 to 24 of a-z, 0-9 and inner hyphens"
+                f"name: got {self.name!r}; allowed: 1 to 24 of a-z, 0-9 and inner hyphens, a "
+                "letter first"
+            )
+        if self.onto is not None and not PARENT.fullmatch(self.onto):
+            raise ValueError(f"onto: got {self.onto!r}; allowed: the prefix of a gateway")
+        if self.requests_per_second is None:
+            return
+        if self.onto is not None:
+            raise ValueError(
+                f"requests per second: got {self.requests_per_second} with --onto; allowed: "
+                "nothing, because the gateway that is there has its own throttle"
             )
         if self.requests_per_second < 1:
             raise ValueError(
@@ -106,38 +153,54 @@ class Sandbox:
 
     @property
     def prefix(self) -> str:
-        """Prefix of every name; no environment's prefix starts like this."""
+        """Name of the stack and prefix of a gateway's names; no environment's starts like this."""
         return f"sandbox-{self.name}"
 
-    def unit(self, folder: Path) -> Unit:
-        """The unit's variables for a stack that Terraform runs in ``folder``."""
-        rate = self.requests_per_second
-        return Unit(
+    def module(self, folder: Path) -> Gateway | TenantsOnly:
+        """The one module of the stack, for Terraform to run in ``folder``."""
+        tiers = _plain(generated_tenants.TIERS)
+        if self.onto is not None:
+            tenants_dir = os.path.relpath(folder / _TENANTS_FOLDER, TenantsOnly.SOURCE)
+            return TenantsOnly(
+                parent=Parent(self.onto), region=self.region, tenants_dir=tenants_dir, tiers=tiers
+            )
+        rate = self.requests_per_second or REQUESTS_PER_SECOND
+        return Gateway(
             prefix=self.prefix,
             region=self.region,
             artifact_dir=os.path.relpath(ARTIFACTS, folder),
+            tenants_dir=_TENANTS_FOLDER,
+            tiers=tiers,
             api=Api(Throttle(rate_limit=rate, burst_limit=2 * rate)),
         )
 
 
+def _plain(tiers: Mapping[str, Mapping[str, Mapping[str, str | int]]]) -> Tiers:
+    return {
+        name: {section: dict(values) for section, values in tier.items()}
+        for name, tier in tiers.items()
+    }
+
+
 class SandboxStack(TerraformStack):
-    """One unit with its state in a file, and the outputs that a load test needs."""
+    """One module of Terraform's, its state in a file, and the outputs that a load test needs."""
 
     def __init__(self, app: App, sandbox: Sandbox, folder: Path) -> None:
         """Add the stack to ``app``, to be run in ``folder``."""
         super().__init__(app, sandbox.prefix)
         state = STATES / f"{sandbox.prefix}.tfstate"
         LocalBackend(self, path=os.path.relpath(state, folder))
-        unit = TerraformHclModule(
+        composed = sandbox.module(folder)
+        module = TerraformHclModule(
             self,
-            "unit",
-            source=os.path.relpath(UNIT, folder),
-            # A copy of terraform/ alone would not find the modules beside it.
+            "gateway" if isinstance(composed, Gateway) else "tenants",
+            source=os.path.relpath(composed.SOURCE, folder),
+            # A copy of the folder alone would not find the modules beside it.
             skip_asset_creation_from_local_modules=True,
-            variables=asdict(sandbox.unit(folder)),
+            variables=asdict(composed),
         )
-        for name in _OUTPUTS:
-            TerraformOutput(self, name, value=unit.get(name))
+        for name in composed.OUTPUTS:
+            TerraformOutput(self, name, value=module.get(name))
 
 
 def synthesise(sandbox: Sandbox, output: Path) -> Path:
@@ -146,7 +209,7 @@ def synthesise(sandbox: Sandbox, output: Path) -> Path:
     Raises ValueError when there is no such number of tenants.
     """
     folder = output / "stacks" / sandbox.prefix
-    generated_tenants.write(folder / _TENANTS_FOLDER, sandbox.tenants)
+    generated_tenants.write(folder / _TENANTS_FOLDER, sandbox.name, sandbox.tenants)
     app = App(outdir=str(output))
     SandboxStack(app, sandbox, folder)
     app.synth()
@@ -160,10 +223,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--name", required=True, help="the prefix of all names is sandbox-<name>")
+    parser.add_argument("--name", required=True, help="names the stack and its tenants")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--tenants", type=int, default=3)
-    parser.add_argument("--requests-per-second", type=int, default=250)
+    parser.add_argument("--onto", metavar="PREFIX", help="a gateway that is there, in the region")
+    parser.add_argument(
+        "--requests-per-second",
+        type=int,
+        help=f"throttle of a gateway of its own; default: {REQUESTS_PER_SECOND}",
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="default: build/sandbox")
     options = parser.parse_args(arguments)
     try:
@@ -171,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name=options.name,
             region=options.region,
             tenants=options.tenants,
+            onto=options.onto,
             requests_per_second=options.requests_per_second,
         )
         folder = synthesise(sandbox, options.output.resolve())

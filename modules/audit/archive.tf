@@ -36,6 +36,14 @@ resource "aws_kinesis_firehose_delivery_stream" "archive" {
   }
 
   depends_on = [aws_iam_role_policy.archive]
+
+  lifecycle {
+    # Here and not on the variable, which the bucket depends on.
+    precondition {
+      condition     = length(var.archived_log_groups) > 0
+      error_message = "log_archive: got true without archived_log_groups; allowed: with at least one log group."
+    }
+  }
 }
 
 resource "aws_cloudwatch_log_group" "archive" {

@@ -86,11 +86,6 @@ variable "log_archive" {
   type        = bool
   default     = false
   nullable    = false
-
-  validation {
-    condition     = !var.log_archive || length(var.archived_log_groups) > 0
-    error_message = "log_archive: got true without archived_log_groups; allowed: with at least one log group."
-  }
 }
 
 variable "log_retention_days" {

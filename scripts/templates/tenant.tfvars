@@ -37,7 +37,7 @@ models = []
 # What the tenant is charged for each dollar of cost; without a tier's, "1".
 #markup = null
 
-# Percents of a budget at which somebody is told; without a tier's, [50, 80, 100].
+# Percents of a budget at which to tell somebody; without a tier's, [50, 80, 100]. Nothing reads it yet.
 #alert_thresholds = null
 
 # Example: contract prices in USD per million tokens, by model, routing and service tier.
@@ -74,7 +74,7 @@ models = []
 #  external_id = "$external_id"
 #}
 
-# Example: the guardrail of every call.
+# Example: the guardrail of its calls. Kept in the policy; calls do not use it yet.
 #guardrail = { id = "a1b2c3d4e5f6", version = "1" }
 
 # How long the texts of jobs and of repeatable answers stay readable, 5 to 1440.

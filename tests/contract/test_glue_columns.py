@@ -19,7 +19,7 @@ def usage_table() -> dict[str, Any]:
     (table,) = [
         body["aws_glue_catalog_table"]["usage"]
         for body in hcl.load("modules/analytics")["resource"]
-        if "aws_glue_catalog_table" in body
+        if "usage" in body.get("aws_glue_catalog_table", {})
     ]
     return dict(table)
 

@@ -93,7 +93,7 @@ def test_variables_are_declared_where_the_rules_look() -> None:
         file.relative_to(ROOT).as_posix()
         for folder in ("terraform", "modules")
         for file in (ROOT / folder).rglob("*.tf")
-        if not {".terraform", "examples"} & set(file.parts)
+        if not {".terraform", "examples", "tests"} & set(file.parts)
         and not file.name.startswith("variables")
         and re.search(r'^variable "', file.read_text("utf-8"), re.M)
     ]

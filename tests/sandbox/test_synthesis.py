@@ -62,6 +62,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def onto(stack: Path) -> Path:
+    """The folder of a stack with two tenants for a gateway that is there."""
+    output = stack.parents[1]
+    result = synthesise(output, "--name=more", "--tenants=2", "--onto=tollgate-dev")
+    assert result.returncode == 0, result.stderr
+    return output / "stacks" / "sandbox-more"
+
+
+@pytest.fixture(scope="module")
 def document(stack: Path) -> dict[str, Any]:
     """What cdktf wrote."""
     written: dict[str, Any] = json.loads((stack / "cdk.tf.json").read_text("utf-8"))
@@ -80,14 +89,17 @@ def validate(folder: Path) -> dict[str, Any]:
     return outcome
 
 
-def test_it_owns_no_resources(document: dict[str, Any]) -> None:
-    assert set(document) - {"//"} == {"module", "output", "terraform"}
-    assert set(document["module"]) == {"unit"}
-    assert set(document["terraform"]) == {"backend"}
+def test_it_owns_no_resources(document: dict[str, Any], onto: Path) -> None:
+    only = json.loads((onto / "cdk.tf.json").read_text("utf-8"))
+    for written, module in ((document, "gateway"), (only, "tenants")):
+        assert set(written) - {"//"} == {"module", "output", "terraform"}
+        assert set(written["module"]) == {module}
+        assert set(written["terraform"]) == {"backend"}
 
 
-def test_terraform_finds_it_valid(stack: Path) -> None:
-    outcome = validate(stack)
+@pytest.mark.parametrize("name", ["stack", "onto"])
+def test_terraform_finds_it_valid(request: pytest.FixtureRequest, name: str) -> None:
+    outcome = validate(request.getfixturevalue(name))
 
     assert outcome["valid"], outcome["diagnostics"]
     # The root's backend says where an environment's state lies; this stack has its own.
@@ -96,12 +108,12 @@ def test_terraform_finds_it_valid(stack: Path) -> None:
     }
 
 
-def test_terraform_finds_a_variable_that_a_unit_does_not_have(stack: Path, tmp_path: Path) -> None:
-    # As deep as the stack itself, so that its path to the unit leads there from here too.
+def test_terraform_finds_a_variable_that_there_is_not(stack: Path) -> None:
+    # As deep as the stack itself, so that its path to the module leads there from here too.
     broken = stack.parent / "broken"
     broken.mkdir()
     document = json.loads((stack / "cdk.tf.json").read_text("utf-8"))
-    document["module"]["unit"]["regoin"] = document["module"]["unit"]["region"]
+    document["module"]["gateway"]["regoin"] = document["module"]["gateway"]["region"]
     (broken / "cdk.tf.json").write_text(json.dumps(document), "utf-8")
 
     outcome = validate(broken)
@@ -111,11 +123,21 @@ def test_terraform_finds_a_variable_that_a_unit_does_not_have(stack: Path, tmp_p
 
 
 def test_its_tenant_files_are_valid(document: dict[str, Any], stack: Path) -> None:
-    unit = document["module"]["unit"]
+    gateway = document["module"]["gateway"]
 
-    loaded = tenants.load(stack / unit["tenants_dir"], unit["tiers"], unit["prefix"])
+    loaded = tenants.load(stack / gateway["tenants_dir"], gateway["tiers"], gateway["prefix"])
 
-    assert list(loaded) == ["load-0001", "load-0002", "load-0003"]
+    assert list(loaded) == ["test-0001", "test-0002", "test-0003"]
+
+
+def test_tenants_for_a_gateway_that_is_there_have_names_of_their_own(onto: Path) -> None:
+    module = json.loads((onto / "cdk.tf.json").read_text("utf-8"))["module"]["tenants"]
+    # Relative to the module, as terraform/tenants_only reads it.
+    folder = (onto / module["source"] / module["tenants_dir"]).resolve()
+
+    assert module["parent"] == {"unit": "tollgate-dev"}
+    assert folder == onto / "tenants"
+    assert list(tenants.load(folder, module["tiers"], "tollgate-dev")) == ["more-0001", "more-0002"]
 
 
 def test_no_environment_has_such_a_prefix(document: dict[str, Any]) -> None:
@@ -125,7 +147,7 @@ def test_no_environment_has_such_a_prefix(document: dict[str, Any]) -> None:
     ]
 
     assert prefixes
-    assert document["module"]["unit"]["prefix"] == "sandbox-test"
+    assert document["module"]["gateway"]["prefix"] == "sandbox-test"
     assert not any(prefix.startswith("sandbox-") for prefix in prefixes)
 
 
@@ -153,16 +175,18 @@ def test_a_second_run_changes_nothing_and_a_smaller_one_removes_tenants(tmp_path
     first = run(3)
     assert run(3) == first
     smaller = run(1)
-    assert smaller == {name: first[name] for name in ("cdk.tf.json", "tenants/load-0001.tfvars")}
+    assert smaller == {name: first[name] for name in ("cdk.tf.json", "tenants/again-0001.tfvars")}
 
 
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ("--name=Load", "name: got 'Load'; allowed: 1 to 24 of a-z, 0-9 and inner hyphens"),
+        ("--name=Load", "name: got 'Load'; allowed: 1 to 24 of a-z, 0-9 and inner hyphens, a"),
+        ("--name=1", "name: got '1'; allowed: 1 to 24 of"),
         (f"--name={'a' * 25}", "allowed: 1 to 24 of"),
         ("--tenants=0", "tenants: got 0; allowed: 1 to 9999"),
         ("--tenants=10000", "tenants: got 10000; allowed: 1 to 9999"),
+        ("--onto=*", "onto: got '*'; allowed: the prefix of a gateway"),
         ("--requests-per-second=0", "requests per second: got 0; allowed: 1 or more"),
     ],
 )
@@ -172,6 +196,13 @@ def test_what_is_out_of_range_is_refused(tmp_path: Path, argument: str, said: st
     assert result.returncode == 1
     assert said in result.stderr
     assert not (tmp_path / "stacks").exists()
+
+
+def test_the_throttle_of_a_gateway_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    result = synthesise(tmp_path, "--name=test", "--onto=tollgate-dev", "--requests-per-second=5")
+
+    assert result.returncode == 1
+    assert "requests per second: got 5 with --onto; allowed: nothing" in result.stderr
 
 
 def test_its_types_are_right() -> None:
@@ -193,7 +224,7 @@ def test_its_types_are_right() -> None:
 
 @pytest.mark.slow
 @pytest.mark.stack
-def test_a_plan_has_the_unit_with_its_tenants(tmp_path: Path) -> None:
+def test_a_plan_has_the_gateway_with_its_tenants(tmp_path: Path) -> None:
     if moto.UNAVAILABLE is not None:
         pytest.skip(moto.UNAVAILABLE)
     root = tmp_path / "copy"
@@ -211,10 +242,10 @@ def test_a_plan_has_the_unit_with_its_tenants(tmp_path: Path) -> None:
     shown = terraform.run(folder, "show", "-json", "saved.tfplan", capture=True).stdout
 
     planned = [change["address"] for change in json.loads(shown)["resource_changes"]]
-    assert all(address.startswith("module.unit.") for address in planned)
+    assert all(address.startswith("module.gateway.") for address in planned)
     assert {address.split('"')[1] for address in planned if ".module.tenant[" in address} == {
-        "load-0001",
-        "load-0002",
-        "load-0003",
+        "test-0001",
+        "test-0002",
+        "test-0003",
     }
-    assert 'module.unit.module.function["invoke"].aws_lambda_function.this' in planned
+    assert 'module.gateway.module.function["invoke"].aws_lambda_function.this' in planned

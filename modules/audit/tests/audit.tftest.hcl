@@ -212,17 +212,26 @@ run "refuses_a_trail_that_records_nothing" {
   expect_failures = [aws_cloudtrail.this]
 }
 
-run "refuses_logs_of_nothing" {
+run "refuses_access_logs_of_nothing" {
   command = plan
 
   variables {
     access_logs               = true
     access_logged_bucket_arns = {}
-    archived_log_groups       = {}
-    log_archive               = true
   }
 
-  expect_failures = [var.access_logs, var.log_archive]
+  expect_failures = [var.access_logs]
+}
+
+run "refuses_an_archive_of_nothing" {
+  command = plan
+
+  variables {
+    archived_log_groups = {}
+    log_archive         = true
+  }
+
+  expect_failures = [aws_kinesis_firehose_delivery_stream.archive]
 }
 
 run "refuses_values_out_of_range" {

@@ -24,7 +24,7 @@ def measured(count: int, **resources: int) -> Measured:
 @pytest.fixture
 def loaded(tmp_path: Path) -> dict[str, tenants.Tenant]:
     """Forty generated tenants, as the tenant files' rules read them."""
-    generated_tenants.write(tmp_path, 40)
+    generated_tenants.write(tmp_path, "load", 40)
     return tenants.load(tmp_path, generated_tenants.TIERS, "sandbox-test")
 
 
@@ -43,7 +43,7 @@ def test_generated_tenants_are_valid_and_differ(loaded: dict[str, tenants.Tenant
 
 
 def test_a_number_always_gives_the_same_tenant() -> None:
-    first, second = (list(generated_tenants.generate(20)) for _ in range(2))
+    first, second = (list(generated_tenants.generate("load", 20)) for _ in range(2))
     assert [tenant.text() for tenant in first] == [tenant.text() for tenant in second]
     assert len({tenant.text() for tenant in first}) == 20
 
@@ -51,7 +51,7 @@ def test_a_number_always_gives_the_same_tenant() -> None:
 @pytest.mark.parametrize("count", [0, -1, 10000])
 def test_a_number_without_tenants_is_refused(tmp_path: Path, count: int) -> None:
     with pytest.raises(ValueError, match=f"tenants: got {count}; allowed: 1 to 9999"):
-        generated_tenants.write(tmp_path / "none", count)
+        generated_tenants.write(tmp_path / "none", "load", count)
     assert not (tmp_path / "none").exists()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scripts import adopt, deploy, environments, terraform
+from scripts.redact import redact
 
 LAKE = "module.analytics.aws_s3_bucket.lake"
 USAGE = 'module.metering.aws_dynamodb_table.this["usage"]'
@@ -29,6 +30,9 @@ STATE = (
     USAGE,
     "module.streaming.aws_dynamodb_table.streams",
     "module.streaming.aws_s3_bucket.payloads",
+    "module.audit.aws_cloudtrail.this[0]",
+    "module.audit.aws_s3_bucket.audit[0]",
+    "module.audit.aws_s3_bucket_policy.audit[0]",
     "module.waf[0].aws_wafv2_web_acl.this",
     "terraform_data.tenant_quotas",
     'module.tenant["acme"].aws_api_gateway_api_key.this["web/old"]',
@@ -52,8 +56,10 @@ class Recorder:
         self.status = 0
 
     def __call__(
-        self, cwd: Path, *arguments: str, environment_name: str | None = None, **_: Any
+        self, cwd: Path, *arguments: str, environment_name: str | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
+        # Whatever Terraform prints goes through here, or nowhere.
+        assert options["capture"] or options["shown"] is redact
         self.folders.add(cwd)
         self.calls.append(arguments)
         self.environments.add(environment_name)
@@ -272,6 +278,7 @@ def test_destroy_names_what_goes_and_leaves_billing_data(
     (plan,) = calls.named("plan")
     assert {word for word in plan if word.startswith("-target=")} == {
         "-target=aws_ssm_parameter.output",
+        "-target=module.audit.aws_cloudtrail.this",
         "-target=module.function",
         '-target=module.metering.aws_dynamodb_table.this["tenants"]',
         "-target=module.streaming",
@@ -283,7 +290,7 @@ def test_destroy_names_what_goes_and_leaves_billing_data(
     assert not saved("dev").exists()
     kept = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kept: ")]
     assert f"kept: {LAKE}" in kept
-    assert len(kept) == 7
+    assert len(kept) == 9
 
 
 def test_destroy_lifts_the_guards_of_what_goes_only(
@@ -322,6 +329,8 @@ def test_a_forced_destroy_takes_everything(
     (lifted,) = calls.named("apply", "-auto-approve")
     assert f"-target={LAKE}" in lifted
     assert f"-target={USAGE}" in lifted
+    assert "-target=module.analytics.aws_athena_workgroup.this" in lifted
+    assert "-target=module.audit.aws_s3_bucket_policy.audit[0]" in lifted
 
 
 def test_nothing_is_destroyed_twice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from scripts import terraform
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable, Iterator
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +169,33 @@ class TestRun:
     def test_a_failure_can_be_looked_at(self, tmp_path: Path) -> None:
         status = terraform.run(tmp_path, "fail", capture=True, check=False).returncode
         assert status == 3
+
+    def test_lines_can_be_changed_before_they_are_seen(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        def hide(lines: Iterable[str]) -> Iterator[str]:
+            return (line.replace("secret", "***") for line in lines)
+
+        terraform.run(tmp_path, "plan", "secret", shown=hide)
+        with pytest.raises(terraform.TerraformError, match="exit status 3"):
+            terraform.run(tmp_path, "fail", "secret", shown=hide)
+        assert capfd.readouterr().out == f"{tmp_path}|plan ***||1\n{tmp_path}|fail ***||1\n"
+
+    def test_an_interrupt_is_left_to_terraform(self, stand_in: Path, tmp_path: Path) -> None:
+        stand_in.write_text(
+            "#!/bin/sh\ntrap 'echo ended; exit 0' INT\nkill -INT $PPID\nkill -INT $$\nsleep 9\n"
+        )
+        seen: list[str] = []
+
+        def note(lines: Iterable[str]) -> Iterator[str]:
+            for line in lines:
+                seen.append(line)
+                yield line
+
+        before = signal.getsignal(signal.SIGINT)
+        assert terraform.run(tmp_path, "apply", shown=note).returncode == 0
+        assert seen == ["ended\n"]
+        assert signal.getsignal(signal.SIGINT) is before
 
     def test_the_directory_must_exist(self, tmp_path: Path) -> None:
         with pytest.raises(terraform.TerraformError, match="no such directory"):

@@ -1,0 +1,127 @@
+"""What Terraform writes about tenants, the Glue table over it and the query that joins it agree."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from tests.contract import hcl
+from tollgate.domain.usage import GLUE_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+QUERY = (ROOT / "modules" / "analytics" / "queries" / "usage_by_kind.sql").read_text("utf-8")
+PICO = 10**12
+# tenant, day, status, operation, tokens in and out, picodollars
+USAGE = (
+    ("acme", "2026-11-01", "ok", "Converse", 10, 5, 2 * PICO + 1),
+    ("acme", "2026-11-30", "ok", "Converse", 1, 1, PICO),
+    ("acme", "2026-11-30", "ok", "reprice", 0, 0, 3),
+    ("acme", "2026-12-01", "ok", "Converse", 900, 900, 900 * PICO),
+    ("globex", "2026-11-15", "error", "Converse", 0, 0, 0),
+    ("globex", "2026-11-15", "ok", "Converse", 100, 50, 5 * PICO),
+    ("hooli", "2026-11-15", "ok", "Converse", 7, 7, PICO // 2),
+    ("initech", "2026-11-15", "aborted", "Converse", 3, 0, PICO // 4),
+)
+TENANTS = {
+    "acme": {"kind": "team", "tags": {"Division": "retail"}},
+    "globex": {"kind": "customer", "tags": {}},
+    "hooli": {"kind": "team", "tags": {"Division": "web", "division": "other"}},
+    "umbrella": {"kind": "user", "tags": {}},
+}
+
+
+def tenant_columns() -> list[str]:
+    columns = hcl.locals_of("modules/analytics")["tenant_columns"]
+    return [column["name"] for column in columns]
+
+
+def test_the_table_has_what_terraform_writes() -> None:
+    source = (ROOT / "modules" / "tenant" / "items.tf").read_text("utf-8")
+    [body] = re.findall(r'content = "\$\{jsonencode\(\{\n(.*?)\n\s*\}\)\}\\n"', source, re.DOTALL)
+    assert re.findall(r"^\s+(\w+)\s+=", body, re.MULTILINE) == tenant_columns()
+
+
+def test_the_query_uses_columns_of_the_two_tables_only() -> None:
+    query = sqlglot.parse_one(QUERY, read="athena")
+    columns = list(query.find_all(exp.Column))
+    outputs = {alias.alias for alias in query.find_all(exp.Alias)}
+    usage = {name for name, _ in GLUE_COLUMNS} | {"dt", "hour"}
+
+    assert {c.name for c in columns if c.table == "tenants"} <= set(tenant_columns())
+    assert {c.name for c in columns if c.table == "usage"} <= usage
+    # A bare name must be in one table only, or Athena refuses the query.
+    bare = {c.name for c in columns if not c.table} - outputs
+    assert bare <= usage - set(tenant_columns())
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Both tables: usage as rows, tenants as the files that Terraform writes."""
+    folder = tmp_path / "tenants"
+    folder.mkdir()
+    for tenant_id, facts in TENANTS.items():
+        line = json.dumps({**dict.fromkeys(tenant_columns(), "-"), **facts, "tenant_id": tenant_id})
+        (folder / f"{tenant_id}.json").write_text(line + "\n")
+    with duckdb.connect(":memory:") as database:
+        database.execute(
+            "CREATE TABLE usage (tenant_id VARCHAR, dt DATE, status VARCHAR, operation VARCHAR, "
+            "input_tokens BIGINT, output_tokens BIGINT, total_cost BIGINT, "
+            "cache_read_tokens BIGINT DEFAULT 0, cache_write_5m_tokens BIGINT DEFAULT 0, "
+            "cache_write_1h_tokens BIGINT DEFAULT 0, priced BOOLEAN DEFAULT true)"
+        )
+        database.executemany(
+            "INSERT INTO usage (tenant_id, dt, status, operation, input_tokens, output_tokens, "
+            "total_cost) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            USAGE,
+        )
+        columns = {
+            name: "MAP(VARCHAR, VARCHAR)" if name == "tags" else "VARCHAR"
+            for name in tenant_columns()
+        }
+        database.read_json(
+            f"{folder}/*.json", format="newline_delimited", columns=columns
+        ).create_view("tenants")
+        yield database
+
+
+def run(database: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """Run a query of Athena's for November 2026."""
+    [translated] = sqlglot.transpile(
+        query.replace("current_date", "DATE '2026-11-10'"), read="athena", write="duckdb"
+    )
+    return database.execute(translated).fetchall()
+
+
+def test_usage_is_told_by_kind(lake: duckdb.DuckDBPyConnection) -> None:
+    rows = run(lake, QUERY)
+
+    assert [row[:5] for row in rows] == [
+        ("customer", 1, 100, 50, 1),
+        ("team", 2, 18, 13, 3),
+        ("unknown", 1, 3, 0, 1),
+    ]
+    assert [row[5] for row in rows] == [
+        Decimal(5),
+        Decimal("3.500000000004"),
+        Decimal("0.25"),
+    ]
+
+
+def test_usage_is_told_by_any_other_fact_that_the_query_names(
+    lake: duckdb.DuckDBPyConnection,
+) -> None:
+    # DuckDB's element_at gives a list where Athena's gives the value.
+    by_tag = QUERY.replace("tenants.kind", "tenants.tags['Division']")
+
+    assert [row[:2] for row in run(lake, by_tag)] == [("retail", 1), ("unknown", 2), ("web", 1)]
