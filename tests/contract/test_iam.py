@@ -7,7 +7,6 @@ bucket or queue it goes to; the record must equal the statements in terraform/fu
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections import defaultdict
@@ -22,8 +21,9 @@ import requests
 from botocore.client import BaseClient
 
 from scripts.local.lambda_runtime import Functions
-from scripts.local.stack import ENVIRONMENTS, POOL_SESSION_ROLE_ARN, LocalStack
+from scripts.local.stack import POOL_SESSION_ROLE_ARN, LocalStack
 from tests.contract import hcl
+from tests.fakes.environments import with_silo
 from tests.fakes.usage_rows import usage_row
 from tollgate.adapters.jobs import SqsJobQueue
 from tollgate.adapters.usage import DynamoUsage
@@ -44,17 +44,6 @@ EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribut
 
 # Whose credentials a call was made with, where they were not the function's.
 SESSION, SILO = "session", "silo"
-SILO_ROLE_ARN = "arn:aws:iam::222233334444:role/tollgate/tollgate-local/silo"
-SILO_TENANT = f"""
-name        = "Silo"
-kind        = "customer"
-cost_center = "CC-1"
-tier        = "pro"
-models      = ["*"]
-isolation   = "silo"
-silo        = {{ role_arn = "{SILO_ROLE_ARN}", external_id = "x-1" }}
-apps        = {{ web = {{ keys = {{ primary = {{}} }} }} }}
-"""
 
 Grants = dict[str, set[tuple[str, str]]]
 
@@ -109,9 +98,7 @@ def calls(
 
     Before them: whether Bedrock's invocation logs and pool sessions were on.
     """
-    environment = tmp_path_factory.mktemp("environments") / "local"
-    shutil.copytree(ENVIRONMENTS / "local", environment)
-    (environment / "tenants" / "silo.tfvars").write_text(SILO_TENANT)
+    environment = with_silo(tmp_path_factory.mktemp("environments"))
     # By access key id.
     sessions: dict[str, str] = {}
     made: Grants = defaultdict(set)
@@ -180,7 +167,7 @@ def exercise(stack: LocalStack) -> None:
     app.get(f"/v1/jobs/{job}?wait=0")
     repeat_requests(app)
     withdraw_a_job(app)
-    silo = Caller(stack, "silo", "web")
+    silo = Caller(stack, "silo", "websearch")
     assert silo.chat("hello").status_code == 200
     silo.wait_for(silo.start("hello"))
     stack.aggregate()
