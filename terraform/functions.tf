@@ -143,58 +143,11 @@ locals {
         },
         local._record_usage,
         {
-          sid = "SubmitJobsAndKeepKeys"
-          actions = [
-            "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:Query",
-            "dynamodb:UpdateItem",
-          ]
-          resources = [module.streaming.streams_table_arn]
-        },
-        {
-          sid       = "StorePayloads"
-          actions   = ["s3:PutObject"]
-          resources = ["${module.streaming.payloads_bucket_arn}/*"]
-        },
-        {
-          sid       = "WithdrawJobs"
-          actions   = ["s3:DeleteObject"]
-          resources = ["${module.streaming.payloads_bucket_arn}/jobs/*"]
-        },
-        {
-          sid        = "UseTenantKeys"
-          actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
-          resources  = local._tenant_keys
-          conditions = local._aliased_for_tenant
-        },
-        {
-          sid       = "RepeatAnswers"
-          actions   = ["s3:GetObject"]
-          resources = ["${module.streaming.payloads_bucket_arn}/idempotency/*"]
-        },
-        {
           sid       = "QueueJobs"
           actions   = ["sqs:SendMessage"]
           resources = [module.streaming.jobs_queue_arn]
         },
-        {
-          sid       = "CallModels"
-          actions   = ["bedrock:InvokeModel"]
-          resources = local._models
-        },
-        {
-          sid        = "CallAppProfiles"
-          actions    = ["bedrock:InvokeModel"]
-          resources  = local._app_profiles
-          conditions = local._tagged_as_this_unit
-        },
-        {
-          sid       = "CountTokens"
-          actions   = ["bedrock:CountTokens"]
-          resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
-        },
+        local._assume_tenant_roles,
         local._deny_mantle,
       ]
     }
@@ -239,33 +192,7 @@ locals {
           resources = [module.metering.accounts_table_arn]
         },
         local._record_usage,
-        {
-          sid       = "RunJobs"
-          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-          resources = [module.streaming.streams_table_arn]
-        },
-        {
-          sid       = "ReadAndDeleteRequests"
-          actions   = ["s3:DeleteObject", "s3:GetObject"]
-          resources = ["${module.streaming.payloads_bucket_arn}/jobs/*"]
-        },
-        {
-          sid        = "UseTenantKeys"
-          actions    = ["kms:Decrypt", "kms:Encrypt"]
-          resources  = local._tenant_keys
-          conditions = local._aliased_for_tenant
-        },
-        {
-          sid       = "CallModels"
-          actions   = ["bedrock:InvokeModelWithResponseStream"]
-          resources = local._models
-        },
-        {
-          sid        = "CallAppProfiles"
-          actions    = ["bedrock:InvokeModelWithResponseStream"]
-          resources  = local._app_profiles
-          conditions = local._tagged_as_this_unit
-        },
+        local._assume_tenant_roles,
         local._deny_mantle,
       ]
     }
@@ -355,6 +282,7 @@ locals {
     for name, function in local.functions : name => merge(
       function.environment,
       { for key, value in try(local._with_invocation_logs[name].environment, {}) : key => value if var.invocation_logs != null },
+      { for key, value in try(local._with_pool_sessions[name].environment, {}) : key => value if var.pool_sessions },
       # The SDK looks for a service's address under this name.
       { for service, url in var.endpoint_urls : "AWS_ENDPOINT_URL_${upper(replace(service, "-", "_"))}" => url },
     )
@@ -363,6 +291,8 @@ locals {
   _statements = {
     for name, function in local.functions : name => concat(
       function.statements,
+      # Not `try`: of statements whose resources are not known yet, it would not know the actions.
+      flatten([for caller, statements in local._on_tenants_behalf : statements if caller == name && !var.pool_sessions]),
       [for statement in try(local._with_invocation_logs[name].statements, []) : statement if var.invocation_logs != null],
       [for statement in local._decrypt_invocation_logs : statement if name == "sweep"],
     )

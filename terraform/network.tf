@@ -1,10 +1,10 @@
 # Where the functions run and how the API is reached. Public mode, the default, makes nothing.
 #
 # An endpoint is there for each service that a function calls: which those are, and the actions that
-# the endpoint lets through, is read from the functions' own statements.
+# the endpoint lets through, is read from the functions' own statements and those of their sessions.
 locals {
   _called_actions = distinct(flatten([
-    for statements in values(local._statements) : [
+    for statements in concat(values(local._statements), values(local._on_tenants_behalf)) : [
       for statement in statements : statement.actions if try(statement.effect, "Allow") == "Allow"
     ]
   ]))

@@ -31,14 +31,23 @@ locals {
 
   # The roles that call a tenant's own models for it, and how.
   _caller_roles = {
-    invoke = {
-      role_name = module.function["invoke"].role_name
-      actions   = ["bedrock:InvokeModel"]
-    }
-    stream = {
-      role_name = module.function["stream"].role_name
-      actions   = ["bedrock:InvokeModelWithResponseStream"]
-    }
+    for name, role in {
+      invoke = {
+        role_name       = module.function["invoke"].role_name
+        actions         = ["bedrock:InvokeModel"]
+        is_session_role = false
+      }
+      stream = {
+        role_name       = module.function["stream"].role_name
+        actions         = ["bedrock:InvokeModelWithResponseStream"]
+        is_session_role = false
+      }
+      session = {
+        role_name       = try(aws_iam_role.pool_session[0].name, "")
+        actions         = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+        is_session_role = true
+      }
+    } : name => role if role.is_session_role == var.pool_sessions
   }
 }
 

@@ -309,6 +309,13 @@ variable "point_in_time_recovery" {
   nullable    = false
 }
 
+variable "pool_sessions" {
+  description = "Whether the functions act for a tenant in a session of its own, tagged with tenant and app: AWS then keeps its items, objects and keys from other tenants' sessions, and attributes model costs to it. A process asks STS once an hour per tenant and app."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "prefix" {
   description = "Prefix of every name, unique per deployment in the account and region."
   type        = string

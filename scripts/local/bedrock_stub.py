@@ -2,9 +2,10 @@
 
 Serves `converse`, `converse-stream`, `invoke`, `invoke-with-response-stream` and `count-tokens` of
 the runtime and the two listings of the control plane, in the exact form that boto3 reads. Text and
-token counts are deterministic (see `bedrock_text`). Each call is one line of JSON in the log,
-written before the last byte of the response leaves: whatever a client was told, the log knows
-first. A failed call bills nothing; a call whose connection broke bills what had been generated.
+token counts are deterministic (see `bedrock_text`). Each call is one line of JSON in the log, with
+the access key id that signed it, written before the last byte of the response leaves: whatever a
+client was told, the log knows first. A failed call bills nothing; a call whose connection broke
+bills what had been generated.
 
 The last user message may direct its own call with words in brackets:
 
@@ -80,6 +81,7 @@ _MODEL_PATH = re.compile(
 _STREAMS = ("converse-stream", "invoke-with-response-stream")
 # AI21's answers say what they count themselves.
 _WITHOUT_COUNT_HEADERS = "ai21."
+_SIGNATURE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/")
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -163,6 +165,7 @@ class Call:
 
     operation: str
     model_id: str
+    access_key_id: str = ""
     started: float = field(default_factory=time.time)
     request: Mapping[str, Any] = field(default_factory=dict)
     directions: Directions = field(default_factory=lambda: Directions({}))
@@ -241,6 +244,7 @@ class CallLog:
                 "ended_at": _timestamp(time.time()),
                 "operation": call.operation,
                 "modelId": call.model_id,
+                "accessKeyId": call.access_key_id,
                 "requestMetadata": dict(call.metadata),
                 "status": outcome.status,
                 "http_status": int(outcome.http_status),
@@ -454,7 +458,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if method == "POST" and (match := _MODEL_PATH.fullmatch(target.path)):
             with self.stub.under_way:
-                self._model_call(Call(match.group(2), unquote(match.group(1))), body)
+                self._model_call(self._call(match.group(2), unquote(match.group(1))), body)
             return
         routes: dict[tuple[str, str], Callable[[], None]] = {
             ("GET", "/foundation-models"): lambda: self._json(
@@ -472,6 +476,10 @@ class _Handler(BaseHTTPRequestHandler):
             action()
         else:
             self._error(ServiceError("UnknownOperationException", f"no {method} {target.path}"))
+
+    def _call(self, operation: str, model_id: str) -> Call:
+        signature = _SIGNATURE.match(self.headers.get("Authorization") or "")
+        return Call(operation, model_id, access_key_id=signature[1] if signature else "")
 
     def _body(self) -> bytes | None:
         length = int(self.headers.get("Content-Length") or 0)

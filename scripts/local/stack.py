@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 FUNCTIONS = ("authorize", "invoke", "stream", "models", "aggregate", "sweep")
 ENVIRONMENTS = ROOT / "envs"
 STUB_LOG = "bedrock-calls.jsonl"
+POOL_SESSION_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/tollgate/{PREFIX}/{PREFIX}-pool-session"
 
 
 class LocalStack(Startable):
@@ -59,9 +60,10 @@ class LocalStack(Startable):
         visibility_seconds: how long a job's message stays away after a failed try.
         job_concurrency: most jobs that run at once.
         invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
+        pool_sessions: whether functions act for tenants in sessions of a role.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per setting
         self,
         environment: Path = ENVIRONMENTS / "local",
         *,
@@ -71,6 +73,7 @@ class LocalStack(Startable):
         visibility_seconds: int = VISIBILITY_SECONDS,
         job_concurrency: int = 32,
         invocation_logs: bool = False,
+        pool_sessions: bool = False,
     ) -> None:
         self._environment = environment
         self._port = port
@@ -79,6 +82,7 @@ class LocalStack(Startable):
         self._visibility_seconds = visibility_seconds
         self._job_concurrency = job_concurrency
         self._invocation_logs = invocation_logs
+        self._pool_sessions = pool_sessions
         self._cleanup = ExitStack()
         self.stub_log: Path
         self.stub: BedrockStub
@@ -165,6 +169,7 @@ class LocalStack(Startable):
         variables = {
             **emulator.aws_environment,
             **self.deployment.environment,
+            **({"POOL_SESSION_ROLE_ARN": POOL_SESSION_ROLE_ARN} if self._pool_sessions else {}),
             "AWS_ENDPOINT_URL_BEDROCK": self.stub.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.stub.url,
         }

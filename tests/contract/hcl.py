@@ -39,13 +39,41 @@ def locals_of(folder: str) -> dict[str, Any]:
     return {name: value for block in load(folder)["locals"] for name, value in block.items()}
 
 
-def functions(*, invocation_logs: bool = False) -> dict[str, Any]:
+def functions(*, invocation_logs: bool = False, pool_sessions: bool = False) -> dict[str, Any]:
     """The root's function definitions, references to other locals put in place.
 
     With `invocation_logs`, what functions get where Bedrock's invocation logs are on is theirs.
+    With `pool_sessions`, what they do on a tenant's behalf is not.
     """
     values = locals_of("terraform")
+    found: dict[str, Any] = _resolve(values["functions"], values)
+    additions = [
+        *([values["_with_invocation_logs"]] if invocation_logs else ()),
+        values["_with_pool_sessions"] if pool_sessions else _behalf(values),
+    ]
+    for addition in additions:
+        for name, more in _resolve(addition, values).items():
+            function = found[name]
+            found[name] = {
+                **function,
+                "environment": {**function["environment"], **more.get("environment", {})},
+                "statements": [*function["statements"], *more.get("statements", ())],
+            }
+    return found
 
+
+def session_statements() -> list[dict[str, Any]]:
+    """What the role of pool sessions may do."""
+    values = locals_of("terraform")
+    found: list[dict[str, Any]] = _resolve(values["_pool_session_statements"], values)
+    return found
+
+
+def _behalf(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"statements": s} for name, s in values["_on_tenants_behalf"].items()}
+
+
+def _resolve(value: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401
     def resolve(value: Any) -> Any:  # noqa: ANN401
         if isinstance(value, str) and (name := _LOCAL.fullmatch(value)):
             # Text stays a reference: tests go by its name.
@@ -57,12 +85,4 @@ def functions(*, invocation_logs: bool = False) -> dict[str, Any]:
             return {key: resolve(item) for key, item in value.items()}
         return value
 
-    found: dict[str, Any] = resolve(values["functions"])
-    for name, more in resolve(values["_with_invocation_logs"]).items() if invocation_logs else ():
-        function = found[name]
-        found[name] = {
-            **function,
-            "environment": {**function["environment"], **more["environment"]},
-            "statements": [*function["statements"], *more["statements"]],
-        }
-    return found
+    return resolve(value)

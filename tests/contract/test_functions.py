@@ -45,9 +45,9 @@ def test_the_environment_is_the_settings(name: str) -> None:
 
     wanted = {f.name.upper() for f in fields(settings) if f.default is MISSING} - RESERVED
     assert set(FUNCTIONS[name]["environment"]) == wanted
-    # Settings that may be absent are those of the invocation logs.
-    logged = hcl.functions(invocation_logs=True)[name]["environment"]
-    assert set(logged) == {field.name.upper() for field in fields(settings)} - RESERVED
+    # Settings that may be absent are those of the invocation logs and of pool sessions.
+    whole = hcl.functions(invocation_logs=True, pool_sessions=True)[name]["environment"]
+    assert set(whole) == {field.name.upper() for field in fields(settings)} - RESERVED
 
 
 @every_function

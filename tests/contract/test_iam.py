@@ -21,8 +21,9 @@ import requests
 from botocore.client import BaseClient
 
 from scripts.local.lambda_runtime import Functions
-from scripts.local.stack import LocalStack
+from scripts.local.stack import POOL_SESSION_ROLE_ARN, LocalStack
 from tests.contract import hcl
+from tests.fakes.environments import with_silo
 from tests.fakes.usage_rows import usage_row
 from tollgate.adapters.jobs import SqsJobQueue
 from tollgate.adapters.usage import DynamoUsage
@@ -41,15 +42,22 @@ ACTIONS = {
 # What the Lambda service does with the function's role, not its code.
 EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
+# Whose credentials a call was made with, where they were not the function's.
+SESSION, SILO = "session", "silo"
+
 Grants = dict[str, set[tuple[str, str]]]
 
 
-def granted(*, invocation_logs: bool) -> Grants:
-    """(action, resource name) pairs by function, as Terraform grants them."""
+def granted(*, invocation_logs: bool, pool_sessions: bool) -> Grants:
+    """(action, resource name) pairs by function, as Terraform grants them; so by `session`."""
     found: Grants = defaultdict(set)
-    for name, function in hcl.functions(invocation_logs=invocation_logs).items():
-        for statement in function["statements"]:
-            if statement.get("effect") == "Deny":
+    functions = hcl.functions(invocation_logs=invocation_logs, pool_sessions=pool_sessions)
+    statements = {name: function["statements"] for name, function in functions.items()}
+    statements[SESSION] = hcl.session_statements() if pool_sessions else []
+    for name, allowed in statements.items():
+        for statement in allowed:
+            # What AWS itself does with the deployment's key is no call of the code.
+            if statement.get("effect") == "Deny" or statement["sid"] == "UseKey":
                 continue
             for action in set(statement["actions"]) - EVENT_SOURCE:
                 found[name] |= {(action, r) for r in map(resource_name, statement["resources"])}
@@ -65,7 +73,9 @@ def resource_name(reference: str) -> str:
             return name.removeprefix("_").replace("_", "-")
     if ":kms:" in reference or reference == "${local._tenant_keys}":
         return "tenant keys"
-    return "models" if ":bedrock:" in reference else reference
+    if ":iam:" in reference:
+        return "tenant roles"
+    return "models" if ":bedrock:" in reference or "_app_profiles" in reference else reference
 
 
 def called_resource(parameters: Mapping[str, Any]) -> str:
@@ -75,15 +85,22 @@ def called_resource(parameters: Mapping[str, Any]) -> str:
         return str(name).rpartition("tollgate-local-")[2].partition("-0000")[0]
     if "modelId" in parameters:
         return "models"
+    if "RoleArn" in parameters:
+        return "tenant roles"
     return "tenant keys" if "EncryptionContext" in parameters else "*"
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["logs off", "logs on"])
-def calls(request: pytest.FixtureRequest) -> Iterator[tuple[bool, Grants]]:
-    """(action, resource name) pairs by function, as the code made them.
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "logs and pool sessions"])
+def calls(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[bool, Grants]]:
+    """(action, resource name) pairs by whose credentials they were made with.
 
-    Before them: whether Bedrock's invocation logs were on.
+    Before them: whether Bedrock's invocation logs and pool sessions were on.
     """
+    environment = with_silo(tmp_path_factory.mktemp("environments"))
+    # By access key id.
+    sessions: dict[str, str] = {}
     made: Grants = defaultdict(set)
     current: ContextVar[str | None] = ContextVar("function", default=None)
     make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
@@ -94,11 +111,19 @@ def calls(request: pytest.FixtureRequest) -> Iterator[tuple[bool, Grants]]:
         if function is not None:
             service = client.meta.service_model.service_name
             name = f"{service}:{operation}"
-            made[function].add((ACTIONS.get(name, name), called_resource(parameters)))
+            credentials = client._request_signer._credentials  # noqa: SLF001 - who signs
+            caller = sessions.get(credentials.access_key, function)
+            made[caller].add((ACTIONS.get(name, name), called_resource(parameters)))
             if "SSEKMSKeyId" in parameters:
                 # S3 asks KMS in the caller's name.
-                made[function].add(("kms:GenerateDataKey", "tenant keys"))
-        return make_call(client, operation, parameters)
+                made[caller].add(("kms:GenerateDataKey", "tenant keys"))
+            if "Tags" in parameters:
+                made[caller].add(("sts:TagSession", "tenant roles"))
+        answer = make_call(client, operation, parameters)
+        if operation == "AssumeRole":
+            kind = SESSION if parameters["RoleArn"] == POOL_SESSION_ROLE_ARN else SILO
+            sessions[answer["Credentials"]["AccessKeyId"]] = kind
+        return answer
 
     def name_function(functions: Functions, name: str, event: Mapping[str, object]) -> Any:  # noqa: ANN401
         token = current.set(name)
@@ -110,7 +135,9 @@ def calls(request: pytest.FixtureRequest) -> Iterator[tuple[bool, Grants]]:
     with (
         patch.object(BaseClient, "_make_api_call", record),
         patch.object(Functions, "invoke", name_function),
-        LocalStack(invocation_logs=request.param) as stack,
+        LocalStack(
+            environment, invocation_logs=request.param, pool_sessions=request.param
+        ) as stack,
     ):
         exercise(stack)
         yield request.param, made
@@ -132,14 +159,17 @@ def exercise(stack: LocalStack) -> None:
     app.chat("[stub:cut=mid-stream]")
     app.wait_for(app.start("[stub:cut=mid-stream]"))
     stack.sweep()
-    sweep_under_way(stack, lambda: app.chat("[stub:delay_ms=1500]"))
-    sweep_under_way(stack, lambda: app.wait_for(app.start("[stub:delay_ms=1500]")))
+    sweep_under_way(stack, lambda: app.chat("[stub:delay_ms=3000]"))
+    sweep_under_way(stack, lambda: app.wait_for(app.start("[stub:delay_ms=3000]")))
     lose_a_job(stack, job)
     app.poll(job)
     lose_a_job(stack, job)
     app.get(f"/v1/jobs/{job}?wait=0")
     repeat_requests(app)
     withdraw_a_job(app)
+    silo = Caller(stack, "silo", "websearch")
+    assert silo.chat("hello").status_code == 200
+    silo.wait_for(silo.start("hello"))
     stack.aggregate()
 
 
@@ -277,10 +307,19 @@ def lose_a_job(stack: LocalStack, job: str) -> None:
 
 
 @pytest.mark.stack
-@pytest.mark.parametrize("function", sorted(hcl.functions()))
-def test_a_function_may_do_what_its_code_does(calls: tuple[bool, Grants], function: str) -> None:
-    logs, made = calls
-    assert made[function] == granted(invocation_logs=logs)[function]
+@pytest.mark.parametrize("caller", [*sorted(hcl.functions()), SESSION])
+def test_a_role_may_do_what_its_code_does(calls: tuple[bool, Grants], caller: str) -> None:
+    everything, made = calls
+    assert made[caller] == granted(invocation_logs=everything, pool_sessions=everything)[caller]
+
+
+@pytest.mark.stack
+def test_a_silos_role_calls_models_and_nothing_else(calls: tuple[bool, Grants]) -> None:
+    _, made = calls
+    assert made[SILO] == {
+        ("bedrock:InvokeModel", "models"),
+        ("bedrock:InvokeModelWithResponseStream", "models"),
+    }
 
 
 def test_what_tenants_bring_is_told_by_its_alias_or_tag() -> None:

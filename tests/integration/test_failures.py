@@ -29,6 +29,7 @@ import tollgate_invoke.handler
 import tollgate_stream.handler
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS, FunctionError
 from scripts.local.stack import LocalStack
+from tests.fakes.environments import with_silo
 from tollgate.adapters import aws
 from tollgate.adapters.aws import from_values
 from tollgate.clock import utc_now
@@ -74,8 +75,11 @@ def refused(code: str, status: int = 400) -> Any:
 
     def how(request: AWSPreparedRequest, _: Callable[[], AWSResponse]) -> AWSResponse:
         document = json.dumps({"__type": code, "message": "injected"}).encode()
-        if "X-Amz-Target" not in request.headers:  # S3 speaks XML
-            document = f"<Error><Code>{code}</Code><Message>injected</Message></Error>".encode()
+        if "X-Amz-Target" not in request.headers:  # S3 and STS speak XML
+            error = f"<Error><Code>{code}</Code><Message>injected</Message></Error>"
+            if "Action=" in str(request.body):
+                error = f"<ErrorResponse>{error}</ErrorResponse>"
+            document = error.encode()
         raw = SimpleNamespace(stream=lambda: iter([document]), read=lambda: document)
         return AWSResponse(request.url, status, {}, raw)
 
@@ -132,8 +136,9 @@ def description(request: AWSPreparedRequest) -> str:
     """What a fault's words are looked for in: operation or method, URL and body."""
     target = request.headers.get("X-Amz-Target", b"")
     operation = target.decode() if isinstance(target, bytes) else target
-    body = request.body if isinstance(request.body, bytes) else b""
-    return f"{operation} {request.method} {request.url} {body.decode('utf-8', 'replace')}"
+    body = request.body if isinstance(request.body, bytes | str) else ""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    return f"{operation} {request.method} {request.url} {text}"
 
 
 def in_table(table: str, how: Any, *words: str, times: int | None = None) -> Fault:
@@ -271,14 +276,15 @@ def said(response: requests.Response) -> str:
 
 CASES: dict[tuple[str, str], Callable[[Scene], str]] = {}
 LOGGED: set[tuple[str, str]] = set()
+POOLED: set[tuple[str, str]] = set()
 
 
 def case(
-    dependency: str, fault: str, *, logs: bool = False
+    dependency: str, fault: str, *, logs: bool = False, pool: bool = False
 ) -> Callable[[Callable[[Scene], str]], None]:
     """Registers the test of a line of the table; it returns the caller's answer.
 
-    `logs` says whether Bedrock's invocation logs are on.
+    `logs` says whether Bedrock's invocation logs are on, `pool` whether there are pool sessions.
     """
 
     def register(run: Callable[[Scene], str]) -> None:
@@ -286,6 +292,8 @@ def case(
         CASES[dependency, fault] = run
         if logs:
             LOGGED.add((dependency, fault))
+        if pool:
+            POOLED.add((dependency, fault))
 
     return register
 
@@ -554,10 +562,37 @@ def _(scene: Scene) -> str:
     return "—"
 
 
-@case("STS", "not used yet")
-def _(_: Scene) -> str:
-    assert "sts" not in re.findall(r'client\(\s*"([a-z-]+)"', Path(aws.__file__).read_text("utf-8"))
-    return "—"
+@case("STS", "down, tenant with an account of its own")
+def _(scene: Scene) -> str:
+    scene.tenant = "silo"
+    with faults(Fault("sts", ("AssumeRole",), unreachable)):
+        return scene.chat()
+
+
+@case("STS", "down at the producer, tenant with an account of its own")
+def _(scene: Scene) -> str:
+    scene.tenant = "silo"
+    with faults(Fault("sts", ("AssumeRole",), unreachable)):
+        return scene.job(scene.start())
+
+
+@case("STS", "the tenant's account refuses its role")
+def _(scene: Scene) -> str:
+    scene.tenant = "silo"
+    with faults(Fault("sts", ("AssumeRole", "silo"), refused("AccessDenied", 403))):
+        return scene.chat()
+
+
+@case("STS", "down, pool sessions", pool=True)
+def _(scene: Scene) -> str:
+    with faults(Fault("sts", ("AssumeRole",), unreachable)):
+        return scene.chat()
+
+
+@case("STS", "down at submission, pool sessions", pool=True)
+def _(scene: Scene) -> str:
+    with faults(Fault("sts", ("AssumeRole",), unreachable)):
+        return scene.chat(streaming="true")
 
 
 # --- The table --------------------------------------------------------------------------------
@@ -602,8 +637,8 @@ def test_every_line_has_a_test_and_every_test_a_line() -> None:
     assert set(CASES) == set(policy())
 
 
-def lines(*, logs: bool) -> Any:
-    chosen = [line for line in CASES if (line in LOGGED) == logs]
+def lines(*, logs: bool = False, pool: bool = False) -> Any:
+    chosen = [line for line in CASES if (line in LOGGED, line in POOLED) == (logs, pool)]
     names = [re.sub(r"[^A-Za-z0-9]+", "-", " ".join(line)) for line in chosen]
     return pytest.mark.parametrize(("dependency", "fault"), chosen, ids=names)
 
@@ -611,15 +646,16 @@ def lines(*, logs: bool) -> Any:
 @pytest.mark.stack
 @pytest.mark.xdist_group("failures")
 class TestWithoutInvocationLogs:
-    """Two classes, because one process runs one local stack at a time."""
+    """A class per stack, because one process runs one local stack at a time."""
 
     @pytest.fixture(scope="class")
     @classmethod
-    def stack(cls) -> Iterator[LocalStack]:
-        with LocalStack(visibility_seconds=1, delta_seconds=0.001) as running:
+    def stack(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+        environment = with_silo(tmp_path_factory.mktemp("environments"))
+        with LocalStack(environment, visibility_seconds=1, delta_seconds=0.001) as running:
             yield running
 
-    @lines(logs=False)
+    @lines()
     def test_a_failure_has_its_lines_outcome(
         self, scene: Scene, dependency: str, fault: str
     ) -> None:
@@ -636,6 +672,22 @@ class TestWithInvocationLogs:
             yield running
 
     @lines(logs=True)
+    def test_a_failure_has_its_lines_outcome(
+        self, scene: Scene, dependency: str, fault: str
+    ) -> None:
+        check(scene, dependency, fault)
+
+
+@pytest.mark.stack
+@pytest.mark.xdist_group("failures-pool")
+class TestWithPoolSessions:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stack(cls) -> Iterator[LocalStack]:
+        with LocalStack(visibility_seconds=1, delta_seconds=0.001, pool_sessions=True) as running:
+            yield running
+
+    @lines(pool=True)
     def test_a_failure_has_its_lines_outcome(
         self, scene: Scene, dependency: str, fault: str
     ) -> None:
@@ -668,7 +720,7 @@ def test_a_hung_dependency_is_given_up_before_api_gateway_gives_the_caller_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for client in (aws.dynamodb(), aws.kms(), aws.s3(), aws.sqs()):
+    for client in (aws.dynamodb(), aws.kms(), aws.s3(), aws.sqs(), aws.sts()):
         config = client.meta.config
         tries = config.retries["total_max_attempts"]
         # The standard mode pauses for up to 1, 2, 4 ... seconds before it tries again.

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stack import moto
+from tests.fakes import inference_profiles
+from tests.stack import inventories, moto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+OPTIONS = (
+    '-var=operator_roles={operator_principals=["arn:aws:iam::123456789012:role/platform"],'
+    'tenant_admin_principals=["arn:aws:iam::123456789012:role/teams"]}',
+)
 
 
 @pytest.fixture(scope="session")
@@ -17,11 +23,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[moto.Stack]:
     """The root module with envs/dev, applied; moto runs for as long as the session."""
     folder = tmp_path_factory.mktemp("stack")
     moto.copy_code(folder)
-    with moto.serve(tmp_path_factory.mktemp("moto") / "moto.log") as endpoint:
-        applied = moto.Stack(folder, endpoint)
-        for result in (
-            applied.terraform("init", "-no-color"),
-            applied.planned("apply", "-auto-approve"),
-        ):
-            assert result.returncode == 0, result.stdout + result.stderr
+    with (
+        moto.serve(tmp_path_factory.mktemp("moto") / "moto.log") as endpoint,
+        inference_profiles.serve(moto.ACCOUNT_ID, moto.REGION) as bedrock,
+    ):
+        applied = moto.Stack(folder, endpoint, options=OPTIONS, endpoints={"bedrock": bedrock})
+        applied.set_up()
         yield applied
+
+
+@pytest.fixture(scope="session")
+def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[inventories.Planner]:
+    """Plans shapes; nothing of them is applied."""
+    folder = tmp_path_factory.mktemp("inventories")
+    moto.copy_code(folder / "code")
+    with moto.serve(folder / "moto.log") as endpoint:
+        yield inventories.Planner(folder / "code", endpoint)

@@ -10,12 +10,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ REPOSITORY = terraform.REPOSITORY
 OVERRIDES = Path(__file__).parent / "overrides"
 ENVIRONMENT = "dev"
 REGION = "us-east-1"
+# What moto takes every caller for.
+ACCOUNT_ID = "123456789012"
 FUNCTIONS = ("aggregate", "authorize", "invoke", "models", "stream", "sweep")
 
 _START_SECONDS = 60
@@ -42,20 +45,28 @@ _PARALLELISM = 60
 
 @dataclass(frozen=True)
 class Stack:
-    """A copy of the repository's Terraform code, bound to one moto server."""
+    """A copy of the repository's Terraform code, bound to one moto server.
+
+    `options` go to every command that takes variables, after those of the environment.
+    """
 
     folder: Path
     endpoint: str
+    environment: str = ENVIRONMENT
+    root: str = "terraform"
+    options: tuple[str, ...] = ()
+    # Services that another server than moto stands in for.
+    endpoints: dict[str, str] = field(default_factory=dict)
 
     def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Terraform in the root; returns the process with its output captured."""
         program = terraform.executable()
         assert program is not None
-        root = self.folder / "terraform"
+        root = self.folder / self.root
         return subprocess.run(
             [program, *arguments],
             cwd=root,
-            env={**terraform.environment(root, ENVIRONMENT), **self.variables()},
+            env={**terraform.environment(root, self.environment), **self.variables()},
             capture_output=True,
             text=True,
             check=False,
@@ -68,10 +79,16 @@ class Stack:
             command,
             "-no-color",
             f"-parallelism={_PARALLELISM}",
-            f"-var-file=../envs/{ENVIRONMENT}/env.tfvars",
-            f"-var=environment={ENVIRONMENT}",
+            f"-var-file={self.environment_folder / 'env.tfvars'}",
+            f"-var=environment={self.environment}",
+            *self.options,
             *arguments,
         )
+
+    @property
+    def environment_folder(self) -> Path:
+        """The copy of the environment's folder."""
+        return self.folder / "envs" / self.environment
 
     def variables(self) -> dict[str, str]:
         """Where AWS is, for Terraform and for boto3, with credentials that work nowhere else."""
@@ -80,23 +97,48 @@ class Stack:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
+            **{f"AWS_ENDPOINT_URL_{name.upper()}": url for name, url in self.endpoints.items()},
         }
 
     def client(self, service: Any) -> Any:
         """A boto3 client of this stack."""
         return boto3.client(
             service,
-            endpoint_url=self.endpoint,
+            endpoint_url=self.endpoints.get(service, self.endpoint),
             region_name=REGION,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
 
+    def plan(self, *arguments: str, apply: bool = False) -> dict[str, Any]:
+        """A plan as Terraform's JSON, and applied if that is asked for.
+
+        It trusts the state: whether AWS still is as the state says is for other commands to see.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            file = str(Path(folder) / "saved.tfplan")
+            self._succeed(self.planned("plan", "-refresh=false", f"-out={file}", *arguments))
+            shown = self._succeed(self.terraform("show", "-json", file))
+            if apply:
+                parallel = f"-parallelism={_PARALLELISM}"
+                self._succeed(self.terraform("apply", "-no-color", parallel, file))
+        document: dict[str, Any] = json.loads(shown)
+        return document
+
+    def set_up(self) -> None:
+        """Initialise the root and apply it."""
+        self._succeed(self.terraform("init", "-no-color"))
+        self._succeed(self.planned("apply", "-auto-approve"))
+
+    @staticmethod
+    def _succeed(result: subprocess.CompletedProcess[str]) -> str:
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
     def outputs(self) -> dict[str, Any]:
         """The root's outputs by name."""
-        result = self.terraform("output", "-json")
-        assert result.returncode == 0, result.stderr
-        return {name: output["value"] for name, output in json.loads(result.stdout).items()}
+        found = json.loads(self._succeed(self.terraform("output", "-json")))
+        return {name: output["value"] for name, output in found.items()}
 
 
 def _free_port() -> int:

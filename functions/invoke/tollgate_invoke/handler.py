@@ -6,13 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
-from tollgate.adapters.idempotency import DynamoIdempotencyRecords
-from tollgate.adapters.jobs import DynamoJobs, S3Payloads, SqsJobQueue
+from tollgate.adapters.jobs import SqsJobQueue
 from tollgate.clock import utc_now
 from tollgate.composition import (
+    TenantStorage,
     build_admission,
     build_calls,
-    build_job_texts,
     build_ledger,
     build_sessions,
 )
@@ -49,7 +48,7 @@ def build_service() -> InvokeService:
         sessions,
         region=settings.aws_region,
         tenants_table=settings.tenants_table,
-        pool_role_arn=None,
+        pool_role_arn=settings.pool_session_role_arn,
     )
     calls = build_calls(
         ledger,
@@ -58,25 +57,21 @@ def build_service() -> InvokeService:
         silence_seconds=MODEL_SECONDS,
         logged=settings.invocation_logs_bucket is not None,
     )
-    jobs = DynamoJobs(lambda _tenant_id: dynamodb, settings.streams_table)
-    texts = build_job_texts(dynamodb, sessions, settings.streams_table)
-    storage, brief_storage, brief_dynamodb = (
-        aws.s3(),
-        aws.s3(brief=True),
-        aws.dynamodb(brief=True),
-    )
+    storage = TenantStorage(dynamodb, sessions, settings.pool_session_role_arn)
+    jobs = storage.jobs(settings.streams_table)
     submitter = JobSubmitter(
         calls,
         jobs,
-        S3Payloads(lambda _tenant_id: storage, settings.payloads_bucket),
+        storage.payloads(settings.payloads_bucket),
         SqsJobQueue(aws.sqs(), settings.jobs_queue_url),
     )
     idempotency = Idempotency(
-        DynamoIdempotencyRecords(lambda _tenant_id: brief_dynamodb, settings.streams_table),
-        S3Payloads(lambda _tenant_id: brief_storage, settings.payloads_bucket),
+        storage.idempotency_records(settings.streams_table),
+        storage.payloads(settings.payloads_bucket, brief=True),
         utc_now,
     )
-    return InvokeService(admission, calls, submitter, JobReader(jobs, texts, utc_now), idempotency)
+    reader = JobReader(jobs, storage.texts(settings.streams_table), utc_now)
+    return InvokeService(admission, calls, submitter, reader, idempotency)
 
 
 @logger.inject_lambda_context

@@ -10,6 +10,7 @@ class Settings:
     """Names of what Terraform made, and the region the function runs in.
 
     The bucket of Bedrock's invocation logs is there where they are on: `sweep` reads it.
+    The role of pool sessions is there where functions act for tenants in sessions.
     """
 
     aws_region: str
@@ -20,3 +21,4 @@ class Settings:
     payloads_bucket: str
     jobs_queue_url: str
     invocation_logs_bucket: str | None = None
+    pool_session_role_arn: str | None = None

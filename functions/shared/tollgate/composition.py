@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockRuntime
-from tollgate.adapters.jobs import DynamoJobTexts
+from tollgate.adapters.idempotency import DynamoIdempotencyRecords
+from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts, S3Payloads
 from tollgate.adapters.kms import KmsTexts
 from tollgate.adapters.sessions import SessionClients, TenantSessions
 from tollgate.adapters.tenants import DynamoTenants
@@ -17,13 +18,19 @@ from tollgate.adapters.usage import DynamoUsage
 from tollgate.admission import Admission
 from tollgate.clock import utc_now
 from tollgate.domain.prices import load_default
+from tollgate.domain.sessions import data_session
 from tollgate.ledger import Ledger
 from tollgate.pipeline import Calls
 from tollgate.policy import Policies
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from tollgate.adapters.aws import Credentials
+
+Client = TypeVar("Client")
 
 # A count stands in front of a model call; one that takes longer is done without.
 _COUNT_SECONDS = 2
@@ -85,12 +92,44 @@ def build_sessions() -> TenantSessions:
     return TenantSessions(aws.sts, utc_now)
 
 
-def build_job_texts(
-    client: DynamoDBClient, sessions: TenantSessions, streams_table: str
-) -> DynamoJobTexts:
-    """Texts of jobs on AWS; KMS is connected to when a tenant with a key of its own comes."""
-    kms = SessionClients(aws.kms, sessions)
-    return DynamoJobTexts(lambda _: client, streams_table, KmsTexts(lambda _: kms(None)))
+class TenantStorage:
+    """The clients that tenants' jobs, payloads and keys are used with.
+
+    They sign as the function, or with pool sessions as a session of the tenant's.
+    """
+
+    def __init__(
+        self, dynamodb: DynamoDBClient, sessions: TenantSessions, pool_role_arn: str | None
+    ) -> None:
+        """`dynamodb` is the function's own client."""
+        self._dynamodb = dynamodb
+        self._sessions = sessions
+        self._pool_role_arn = pool_role_arn
+
+    def jobs(self, table: str) -> DynamoJobs:
+        """The streaming table's jobs."""
+        return DynamoJobs(self._tables(), table)
+
+    def texts(self, table: str) -> DynamoJobTexts:
+        """The streaming table's texts. A tenant with a key of its own is the first to need KMS."""
+        return DynamoJobTexts(self._tables(), table, KmsTexts(self._of_tenant(aws.kms)))
+
+    def payloads(self, bucket: str, *, brief: bool = False) -> S3Payloads:
+        """The payload bucket; a brief one gives up within seconds."""
+        return S3Payloads(self._of_tenant(partial(aws.s3, brief=brief)), bucket)
+
+    def idempotency_records(self, table: str) -> DynamoIdempotencyRecords:
+        """The streaming table's idempotency records, which give up within seconds."""
+        return DynamoIdempotencyRecords(self._of_tenant(partial(aws.dynamodb, brief=True)), table)
+
+    def _tables(self) -> Callable[[str], DynamoDBClient]:
+        return self._of_tenant(aws.dynamodb, self._dynamodb)
+
+    def _of_tenant(
+        self, build: Callable[[Credentials | None], Client], own: Client | None = None
+    ) -> Callable[[str], Client]:
+        clients = SessionClients(build, self._sessions, own)
+        return lambda tenant_id: clients(data_session(tenant_id, self._pool_role_arn))
 
 
 def build_ledger(client: DynamoDBClient, *, accounts_table: str, usage_table: str) -> Ledger:

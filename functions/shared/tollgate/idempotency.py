@@ -195,9 +195,8 @@ class Idempotency:
         self._finish(replace(record, status="done", payload_key=payload_key, expires_at=expires_at))
 
     def _replay(self, record: IdempotencyRecord) -> Response:
-        document = None
-        if record.payload_key is not None:
-            document = self._payloads.get(record.tenant_id, record.payload_key)
+        key = record.payload_key
+        document = None if key is None else self._payloads.get(record.tenant_id, key)
         if document is None:
             raise _unknown(replace(record, lease=record.expires_at), self._clock())
         logger.info("answer replayed", extra={"request_id": record.request_id})

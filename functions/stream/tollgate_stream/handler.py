@@ -6,11 +6,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
-from tollgate.adapters.jobs import DynamoJobs, S3Payloads
 from tollgate.clock import utc_now
 from tollgate.composition import (
+    TenantStorage,
     build_calls,
-    build_job_texts,
     build_ledger,
     build_sessions,
 )
@@ -45,10 +44,10 @@ def build_service() -> StreamService:
         silence_seconds=MODEL_SECONDS,
         logged=settings.invocation_logs_bucket is not None,
     )
-    jobs = DynamoJobs(lambda _tenant_id: dynamodb, settings.streams_table)
-    texts = build_job_texts(dynamodb, sessions, settings.streams_table)
-    storage = aws.s3()
-    payloads = S3Payloads(lambda _tenant_id: storage, settings.payloads_bucket)
+    storage = TenantStorage(dynamodb, sessions, settings.pool_session_role_arn)
+    jobs = storage.jobs(settings.streams_table)
+    texts = storage.texts(settings.streams_table)
+    payloads = storage.payloads(settings.payloads_bucket)
     return StreamService(
         JobRunner(calls, jobs, texts, payloads, utc_now), JobReader(jobs, texts, utc_now)
     )

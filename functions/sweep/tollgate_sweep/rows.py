@@ -61,6 +61,14 @@ class Rows:
         self._pricing = pricing
         self._region = region
 
+    def is_logged(self, orphan: Orphan) -> bool:
+        """Whether its model call, if made, is in this account's invocation logs.
+
+        A tenant's own account has logs of its own; its calls may be from before it came or went.
+        """
+        tenant = self._tenants.tenant(orphan.tenant_id)
+        return tenant is None or tenant.silo is None
+
     def at_no_cost(self, orphan: Orphan, outcome: Outcome, now: datetime) -> UsageRow:
         """A row of a call that was never made."""
         return self._row(orphan, self._tenants.tenant(orphan.tenant_id), outcome, now)

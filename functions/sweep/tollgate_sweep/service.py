@@ -117,11 +117,11 @@ class SweepService:
                 ended["resolved"] += 1
             elif now <= deadlines[orphan.hold.request_id]:
                 ended["waiting"] += 1
-            elif search.complete:
+            elif search.complete and self._rows.is_logged(orphan):
                 self._book(orphan, self._rows.at_no_cost(orphan, NEVER_CALLED, now), now)
                 ended["released"] += 1
             else:
-                # What is missing from incomplete logs may have been billed all the same.
+                # What is missing from incomplete or foreign logs may have been billed all the same.
                 self._book(orphan, self._rows.at_hold(orphan, now), now)
                 ended["orphaned"] += 1
         return ended

@@ -15,7 +15,7 @@ from tests.unit.shared.test_pipeline import BOOK
 from tollgate.domain.errors import StreamBrokenError, UnavailableError, UpstreamTimeoutError
 from tollgate.domain.invocation_logs import LoggedCall
 from tollgate.domain.prices import TokenUsage
-from tollgate.domain.tenants import Budget, InferenceProfile
+from tollgate.domain.tenants import Budget, InferenceProfile, Silo
 from tollgate.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
@@ -257,6 +257,18 @@ def test_a_call_waits_for_its_log_and_is_then_taken_as_never_made() -> None:
     assert world.row.total_cost == 0
     assert world.open_holds == 0
     world.check_books()
+
+
+@pytest.mark.parametrize("isolation", ["pool", "silo"])
+def test_what_another_accounts_logs_may_have_is_booked_at_its_hold(isolation: str) -> None:
+    silo = Silo("arn:aws:iam::111122223333:role/tollgate/t/acme", "x-1")
+    world = SweepWorld(logged=True)
+    world.tenants.tenants["acme"] = tenant(isolation=isolation, silo=silo)
+    world.admit()
+    world.clock.advance(hours=2)
+
+    assert world.sweep.sweep() == counts(orphaned=1)
+    assert (world.row.usage_source, world.row.total_cost) == ("hold", world.row.held)
 
 
 def test_what_incomplete_logs_lack_is_booked_at_its_hold() -> None:

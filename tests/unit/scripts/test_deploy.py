@@ -53,7 +53,7 @@ class Recorder:
         self.umask = 0
         self.state = STATE
         self.deleted: list[str] = []
-        self.status = 0
+        self.drifted: list[str] = []
 
     def __call__(
         self, cwd: Path, *arguments: str, environment_name: str | None = None, **options: Any
@@ -70,7 +70,7 @@ class Recorder:
                 self.umask = os.umask(0o022)
                 os.umask(self.umask)
                 Path(argument.removeprefix("-out=")).write_text("a plan", encoding="utf-8")
-        return subprocess.CompletedProcess(arguments, self.status, self._answer(arguments), "")
+        return subprocess.CompletedProcess(arguments, 0, self._answer(arguments), "")
 
     def _answer(self, arguments: tuple[str, ...]) -> str:
         if arguments[:2] == ("state", "list"):
@@ -80,7 +80,8 @@ class Recorder:
                 {"address": address, "change": {"actions": ["delete", "create"]}}
                 for address in self.deleted
             ]
-            return json.dumps({"resource_changes": changes})
+            drift = [{"address": address} for address in self.drifted]
+            return json.dumps({"resource_changes": changes, "resource_drift": drift})
         return ""
 
     def named(self, *words: str) -> list[tuple[str, ...]]:
@@ -216,7 +217,9 @@ def test_apply_takes_the_saved_plan_only(calls: Recorder) -> None:
     deploy.main(["plan", "--env", "dev"])
     calls.calls.clear()
     assert deploy.main(["apply", "--env", "dev"]) == 0
-    assert calls.calls == [("apply", "-input=false", "-lock-timeout=5m", str(saved("dev")))]
+    applied, settled = calls.calls
+    assert applied == ("apply", "-input=false", "-lock-timeout=5m", str(saved("dev")))
+    assert {"apply", "-refresh-only", "-auto-approve"} <= set(settled)
 
 
 def test_apply_refuses_without_a_plan(calls: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -343,12 +346,22 @@ def test_nothing_is_destroyed_twice(
     assert not calls.named("apply")
 
 
-@pytest.mark.parametrize(("status", "expected"), [(0, 0), (2, 2), (1, 1)])
-def test_drift_tells_by_its_status(calls: Recorder, status: int, expected: int) -> None:
-    calls.status = status
-    assert deploy.main(["drift", "--env", "dev"]) == expected
-    assert calls.named("plan", "-refresh-only", "-detailed-exitcode")
+@pytest.mark.parametrize(("drifted", "status"), [([], 0), ([USAGE], 2)])
+def test_drift_tells_by_its_status(
+    calls: Recorder, capsys: pytest.CaptureFixture[str], drifted: list[str], status: int
+) -> None:
+    deploy.main(["plan", "--env", "dev"])
+    calls.drifted = drifted
+    assert deploy.main(["drift", "--env", "dev"]) == status
+    assert calls.named("plan", "-refresh-only")
     assert not calls.named("apply")
+    assert [path.name for path in saved("dev").parent.iterdir()] == [deploy.PLAN_FILE]
+    assert (f"differs from the state: {USAGE}." in capsys.readouterr().err) == bool(drifted)
+
+
+def test_drift_that_cannot_be_told_is_an_error(calls: Recorder) -> None:
+    calls.fails_at = "plan"
+    assert deploy.main(["drift", "--env", "dev"]) == 1
 
 
 @pytest.mark.parametrize("action", ["plan", "destroy"])

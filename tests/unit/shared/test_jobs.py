@@ -303,6 +303,17 @@ def test_a_request_is_deleted_when_its_job_has_ended() -> None:
         assert world.payloads.documents == {}
 
 
+def test_a_job_whose_request_is_gone_is_not_claimed(caplog: pytest.LogCaptureFixture) -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.payloads.documents.clear()
+
+    world.runner.run("acme", job_id)
+
+    assert world.stored_job(job_id).status == "queued"
+    assert "job without payload" in caplog.text
+
+
 def test_a_request_whose_submission_failed_is_deleted() -> None:
     world = JobWorld()
     world.queue = BrokenQueue()

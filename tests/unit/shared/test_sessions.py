@@ -24,7 +24,7 @@ from tollgate.adapters.sessions import (
     TenantSessions,
 )
 from tollgate.domain.errors import ForbiddenError, UnavailableError
-from tollgate.domain.sessions import Session, model_session
+from tollgate.domain.sessions import Session, data_session, model_session
 from tollgate.domain.tenants import Silo
 from tollgate.jobs import decode_call, encode_call
 
@@ -219,6 +219,14 @@ def test_a_role_that_refuses_is_a_clear_403() -> None:
     assert ROLE not in raised.value.message
 
 
+def test_a_pools_role_that_refuses_is_the_gateways_own_failure() -> None:
+    sts = Sts()
+    sts.service.error = denied()
+
+    with pytest.raises(UnavailableError):
+        sts.key(POOL)
+
+
 @pytest.mark.parametrize(
     "error", [denied("Throttling"), EndpointConnectionError(endpoint_url="https://sts")]
 )
@@ -308,6 +316,11 @@ def test_a_pool_tenant_calls_with_the_pools_role_where_there_is_one() -> None:
     for pool in (tenant(), prepared):
         assert model_session(pool, caller(), None) is None
         assert model_session(pool, caller(), POOL_ROLE) == POOL
+
+
+def test_a_tenants_data_are_the_tenants_and_no_apps() -> None:
+    assert data_session("acme", POOL_ROLE) == Session(POOL_ROLE, "acme")
+    assert data_session("acme", None) is None
 
 
 def test_a_silo_without_a_role_calls_nobody() -> None:

@@ -66,14 +66,14 @@ class _Keys(TypedDict):
 _making = threading.Lock()
 
 
-def dynamodb(*, brief: bool = False, credentials: Credentials | None = None) -> DynamoDBClient:
+def dynamodb(credentials: Credentials | None = None, *, brief: bool = False) -> DynamoDBClient:
     """DynamoDB client; a brief one gives up within seconds."""
     config = _BRIEF_CONFIG if brief else _DATA_CONFIG
     with _making:
         return boto3.client("dynamodb", config=config, **_keys(credentials))
 
 
-def s3(*, brief: bool = False, credentials: Credentials | None = None) -> S3Client:
+def s3(credentials: Credentials | None = None, *, brief: bool = False) -> S3Client:
     """S3 client; a brief one gives up within seconds."""
     config = _BRIEF_CONFIG if brief else _DATA_CONFIG
     with _making:

@@ -62,7 +62,8 @@ class TenantSessions:
     def credentials(self, session: Session) -> Credentials:
         """Credentials that are good for five minutes at least.
 
-        Raises ForbiddenError where STS refuses the role, UnavailableError where it cannot say.
+        Raises ForbiddenError where STS refuses a silo's role, which its account decides about;
+        UnavailableError for any other failure.
         """
         entry = self._entry(session)
         with entry.lock:
@@ -110,12 +111,17 @@ class TenantSessions:
                     **optional,
                 )
             except ClientError as error:
-                if error.response["Error"]["Code"] != "AccessDenied":
-                    raise
+                code = error.response["Error"]["Code"]
                 logger.error(
                     "role not assumed",
-                    extra={"tenant_id": session.tenant_id, "role_arn": session.role_arn},
+                    extra={
+                        "tenant_id": session.tenant_id,
+                        "role_arn": session.role_arn,
+                        "error_code": code,
+                    },
                 )
+                if code != "AccessDenied" or not session.is_silo:
+                    raise
                 raise role_denied(session.tenant_id) from error
         given = answer["Credentials"]
         made = Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
@@ -132,13 +138,19 @@ class SessionClients(Generic[Client]):
     """The clients of one service: the function's own, and one per session used lately."""
 
     def __init__(
-        self, build: Callable[[Credentials | None], Client], sessions: TenantSessions
+        self,
+        build: Callable[[Credentials | None], Client],
+        sessions: TenantSessions,
+        own: Client | None = None,
     ) -> None:
-        """`build` makes a client that signs with these credentials, or with the function's."""
+        """`build` makes a client that signs with these credentials, or with the function's.
+
+        `own` is the function's own client where there is one already.
+        """
         self._build = build
         self._sessions = sessions
         self._lock = threading.Lock()
-        self._own: Client | None = None
+        self._own = own
         self._clients: OrderedDict[Session, tuple[Credentials, Client]] = OrderedDict()
 
     def __call__(self, session: Session | None) -> Client:

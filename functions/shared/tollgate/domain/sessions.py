@@ -46,6 +46,14 @@ def model_session(tenant: Tenant, caller: Caller, pool_role_arn: str | None) -> 
     return Session(pool_role_arn, tenant.tenant_id, caller.app_id)
 
 
+def data_session(tenant_id: str, pool_role_arn: str | None) -> Session | None:
+    """The session that a tenant's jobs, payloads and keys are used with; None as above.
+
+    They lie in the gateway's account whatever the tenant's isolation, and are no app's own.
+    """
+    return None if pool_role_arn is None else Session(pool_role_arn, tenant_id)
+
+
 def role_denied(tenant_id: str) -> ForbiddenError:
     """The refusal of a call whose role cannot be assumed."""
     return ForbiddenError(

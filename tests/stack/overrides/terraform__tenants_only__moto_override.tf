@@ -1,0 +1,4 @@
+# State in a file instead of a bucket.
+terraform {
+  backend "local" {}
+}
