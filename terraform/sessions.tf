@@ -36,9 +36,12 @@ locals {
         resources = [module.streaming.streams_table_arn]
       },
       {
-        sid       = "StorePayloads"
-        actions   = ["s3:PutObject"]
-        resources = ["${module.streaming.payloads_bucket_arn}/*"]
+        sid     = "StorePayloads"
+        actions = ["s3:PutObject"]
+        resources = [
+          "${module.streaming.payloads_bucket_arn}/idempotency/*",
+          "${module.streaming.payloads_bucket_arn}/jobs/*",
+        ]
       },
       {
         sid       = "WithdrawJobs"

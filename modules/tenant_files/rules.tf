@@ -213,13 +213,13 @@ locals {
     anytrue([for index, percent in entry.percents : try(percent <= entry.percents[index - 1], false)])
   ]
 
-  silo_files = [for node in local.tenant_nodes : node.file if try(jsondecode(node.text).isolation == "silo", false)]
+  is_silo_by_file = { for node in local.tenant_nodes : node.file => try(jsondecode(node.text).isolation == "silo", false) }
 
   silo_errors = concat(
     [
       for child in local.children_0 :
       "${child.file}: silo: given nothing; allowed: ${local.schema.relations.silo_of_isolation}"
-      if child.path == "silo" && child.text == "null" && contains(local.silo_files, child.file)
+      if child.path == "silo" && child.text == "null" && lookup(local.is_silo_by_file, child.file, false)
     ],
     [
       for child in local.children_1 :
@@ -230,7 +230,7 @@ locals {
     [
       for child in local.children_2 :
       "${child.file}: ${child.path}: given ${child.text}; allowed: ${local.schema.relations.profiles_of_pool}"
-      if child.spec.shape == "inference_profiles" && startswith(child.text, "{") && child.text != "{}" && contains(local.silo_files, child.file)
+      if child.spec.shape == "inference_profiles" && startswith(child.text, "{") && child.text != "{}" && lookup(local.is_silo_by_file, child.file, false)
     ],
   )
 

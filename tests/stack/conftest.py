@@ -12,7 +12,10 @@ from tests.stack import inventories, moto
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Sessions are switched on, because a plan can show the roles without them, but not the other way
+# round: of a role that does not exist yet, a plan does not know the ARN.
 OPTIONS = (
+    "-var=pool_sessions=true",
     '-var=operator_roles={operator_principals=["arn:aws:iam::123456789012:role/platform"],'
     'tenant_admin_principals=["arn:aws:iam::123456789012:role/teams"]}',
 )

@@ -161,9 +161,12 @@ class Unit:
             {
                 **({"kms:ResourceAliases": aliases} if aliases else {}),
                 **{f"kms:EncryptionContext:{k}": v for k, v in encryption_context.items()},
-                "kms:ViaService": f"s3.{self.region}.amazonaws.com",
+                **self._through("s3"),
             },
         )
+
+    def _through(self, service: str) -> dict[str, Value]:
+        return {"kms:ViaService": f"{service}.{self.region}.amazonaws.com"}
 
     def tenant_key(self, tenant_id: str, **encryption_context: str) -> Resource:
         """A tenant's own key."""
@@ -202,7 +205,7 @@ class Unit:
             "bucket lake": self.bucket("lake"),
             "bucket payloads": self.bucket("payloads"),
             "function invoke": self.function("invoke"),
-            "key of the unit": Resource(unit_key_arn),
+            "key of the unit": Resource(unit_key_arn, self._through("s3")),
             "key of somebody else": self.key("alias/somebody-else"),
             "key of a tenant of another unit": unit.tenant_key(tenant_id, tenant=tenant_id),
             "object in another unit's lake": unit.object("lake", "usage/x"),
