@@ -90,8 +90,7 @@ module "tenant" {
 # What AWS would refuse in the middle of an apply is refused here, before anything changes. The
 # counts are this deployment's: others in the account and region take from the same quotas.
 locals {
-  # AWS raises neither of the two.
-  _api_key_quota          = 10000
+  # AWS does not raise it.
   _role_policies_capacity = 10240
   # Kept for a role's own policy, so that the tenants' share is known before anything exists.
   _own_role_policy_reserve = 6144
@@ -122,8 +121,8 @@ locals {
 resource "terraform_data" "tenant_quotas" {
   lifecycle {
     precondition {
-      condition     = local._api_key_count <= local._api_key_quota
-      error_message = "tenants: got ${local._api_key_count} API keys; allowed: ${local._api_key_quota} in an account and region, which AWS does not raise. Take another account or region for more."
+      condition     = local._api_key_count <= var.api_key_quota
+      error_message = "tenants: got ${local._api_key_count} API keys; allowed: ${var.api_key_quota} (api_key_quota); AWS allows 10000 in an account and region and does not raise it. Take another account or region for more."
     }
 
     precondition {

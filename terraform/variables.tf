@@ -45,6 +45,18 @@ variable "api" {
   }
 }
 
+variable "api_key_quota" {
+  description = "API keys that a plan may ask for at most. AWS allows 10,000 in an account and region and does not raise it; deployments that share them share it out."
+  type        = number
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.api_key_quota >= 0 && var.api_key_quota <= 10000 && floor(var.api_key_quota) == var.api_key_quota
+    error_message = "api_key_quota: got ${var.api_key_quota}; allowed: a whole number from 0 to 10000."
+  }
+}
+
 variable "artifact_dir" {
   description = "Folder with manifest.json and one zip per function, relative to this one; `make package` fills the default."
   type        = string

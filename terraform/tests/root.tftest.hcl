@@ -360,6 +360,18 @@ run "inference_profiles_within_the_quota" {
   }
 }
 
+run "rejects_more_keys_than_aws_allows" {
+  command = plan
+
+  variables {
+    api_key_quota = 2
+    # Whoever makes them, keys take from the quota.
+    key_store = "external"
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
+}
+
 run "rejects_two_profiles_of_one_name" {
   command = plan
 
@@ -405,6 +417,7 @@ run "rejects_values_out_of_range" {
 
   variables {
     allowed_account_ids              = ["1234"]
+    api_key_quota                    = 10001
     environment                      = "Test"
     inference_profile_quota          = -1
     key_store                        = "vault"
@@ -420,6 +433,7 @@ run "rejects_values_out_of_range" {
 
   expect_failures = [
     var.allowed_account_ids,
+    var.api_key_quota,
     var.environment,
     var.inference_profile_quota,
     var.key_store,
