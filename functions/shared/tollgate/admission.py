@@ -223,8 +223,9 @@ class Admission:
         ]
         if len(priced) == len(rates):
             return priced
+        what = "no price on that service tier" if priced else f"no price in {self._region}"
         raise ForbiddenError(
-            f"{ref.profile_id} has no price in {self._region}, so its cost cannot be bounded; "
+            f"{ref.profile_id} has {what}, so its cost cannot be bounded; "
             "use a model of GET /list_foundation_models or ask the platform team to price it",
             code="model_not_priced",
             details={"model_id": ref.profile_id, "price_version": self._pricing.version(terms)},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tollgate.domain.ids import request_time
 from tollgate.domain.models import UnsupportedModelId, app_model
 from tollgate.domain.prices import Rates
+from tollgate.domain.usage import is_endpoint_call
 from tollgate.metering import Attribution, Outcome, held_cost, usage_row
 from tollgate.policy import call_tags
 from tollgate.pricing import (
@@ -65,7 +66,10 @@ class Rows:
         """Whether its model call, if made, is in this account's invocation logs.
 
         A tenant's own account has logs of its own; its calls may be from before it came or went.
+        SageMaker's endpoints have none.
         """
+        if is_endpoint_call(orphan.hold.dialect):
+            return False
         tenant = self._tenants.tenant(orphan.tenant_id)
         return tenant is None or tenant.silo is None
 
@@ -80,16 +84,20 @@ class Rows:
         return self._row(orphan, self._tenants.tenant(orphan.tenant_id), outcome, now)
 
     def as_logged(self, orphan: Orphan, call: LoggedCall, now: datetime) -> UsageRow:
-        """A row of what the model service logged; at the hold where it logged no figures."""
-        if call.usage is None:
-            return self.at_hold(orphan, now)
+        """A row of what the model service logged; at the hold where it logged not all figures.
+
+        It logs tokens only, not what a guardrail charged or how many images were made.
+        """
         hold, usage = orphan.hold, call.usage
         tenant = self._tenants.tenant(orphan.tenant_id)
         terms = _terms(tenant, _app(tenant, hold))
         started_at = request_time(hold.request_id)
+        rates = self._pricing.rates(hold.model, started_at, terms, call.service_tier) or Rates()
+        is_guarded = tenant is not None and tenant.guardrail is not None
+        if usage is None or rates.units or is_guarded:
+            return self.at_hold(orphan, now)
         if not call.split_known:
-            rates = self._pricing.rates(hold.model, started_at, terms, call.service_tier)
-            usage = with_dearest_cache_writes(rates or Rates(), usage)
+            usage = with_dearest_cache_writes(rates, usage)
         charged = self._pricing.charge(hold.model, started_at, terms, usage, call.service_tier)
         ended = _ended(orphan.job)
         if call.error_code is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tollgate.domain.jobs import JOB_EXPIRED as EXPIRED_RESULT
 from tollgate.domain.ledger import Hold, account_tenant, is_tenant_account
+from tollgate.domain.usage import runs_as_job
 from tollgate.metering import log_usage
 from tollgate.observability import logger
 from tollgate_sweep.rows import JOB_EXPIRED, NEVER_CALLED, Orphan, Rows
@@ -92,7 +93,7 @@ class SweepService:
             for account_id in orphan.account_ids:
                 self._accounts.settle(account_id, hold, 0, None)
             return "released"
-        if hold.streamed:
+        if runs_as_job(hold.dialect, streamed=hold.streamed):
             self._jobs.abandon(orphan.tenant_id, hold.request_id)
             orphan.job = self._jobs.get(orphan.tenant_id, hold.request_id)
             if orphan.job is None or not orphan.job.claimed:
@@ -134,7 +135,7 @@ class SweepService:
         self._settle(orphan, standing, now)
 
     def _settle(self, orphan: Orphan, row: UsageRow, now: datetime) -> None:
-        if orphan.hold.streamed:
+        if runs_as_job(orphan.hold.dialect, streamed=orphan.hold.streamed):
             self._fail_lost_job(orphan, now)
         for account_id in orphan.account_ids:
             self._accounts.settle(account_id, orphan.hold, row.total_cost, None)

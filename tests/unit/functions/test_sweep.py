@@ -15,7 +15,7 @@ from tests.unit.shared.test_pipeline import BOOK
 from tollgate.domain.errors import StreamBrokenError, UnavailableError, UpstreamTimeoutError
 from tollgate.domain.invocation_logs import LoggedCall
 from tollgate.domain.prices import TokenUsage
-from tollgate.domain.tenants import Budget, InferenceProfile, Silo
+from tollgate.domain.tenants import Budget, Guardrail, InferenceProfile, Silo
 from tollgate.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
@@ -439,3 +439,34 @@ def test_a_lost_call_whose_app_is_gone_is_booked_all_the_same() -> None:
 
     assert (world.row.inference_profile_arn, world.row.model_id) == (None, NOVA_LITE)
     assert world.row.tags == {"owner": "search"}
+
+
+def test_a_stream_on_the_open_connection_is_no_job() -> None:
+    world = SweepWorld()
+    held = world.admit(streamed=True, dialect="openai.chat").lease.hold
+    world.clock.advance(seconds=301)
+
+    # Nobody polls it, so that there is no job; the call may have been made all the same.
+    assert world.sweep.sweep() == counts(orphaned=1)
+    assert world.row.total_cost == held.usd
+    world.check_books()
+
+
+def test_a_lost_endpoint_call_is_booked_at_its_hold_whatever_the_logs_say() -> None:
+    world = SweepWorld(logged=True)
+    held = world.admit(dialect="legacy.endpoint").lease.hold
+    world.clock.advance(hours=3)
+
+    assert world.sweep.sweep() == counts(orphaned=1)
+    assert world.row.total_cost == held.usd
+
+
+def test_a_guarded_call_is_booked_at_its_hold_as_logs_have_tokens_only() -> None:
+    world = SweepWorld(logged=True)
+    held = world.admit().lease.hold
+    world.tenants.tenants["acme"] = tenant(guardrail=Guardrail("gr-1", "1"))
+    world.log(held.request_id)
+    world.clock.advance(seconds=301)
+
+    assert world.sweep.sweep() == counts(resolved=1)
+    assert world.row.total_cost == held.usd

@@ -97,6 +97,15 @@ def operation_of(dialect: str, *, streamed: bool) -> str:
     return operations[streamed]
 
 
+# Who speaks these gets streamed answers by polling a job; all others on the open connection.
+_POLLING = ("legacy", "jobs")
+
+
+def runs_as_job(dialect: str, *, streamed: bool) -> bool:
+    """Whether a call of a dialect is run by a job, not by the function that admitted it."""
+    return streamed and dialect.partition(".")[0] in _POLLING
+
+
 def is_endpoint_call(dialect: str) -> bool:
     """Whether a dialect's calls go to SageMaker, of which Bedrock's logs know nothing."""
     return dialect.endswith(".endpoint")
