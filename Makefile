@@ -143,7 +143,7 @@ apply: check-env setup-dev ## Apply the saved plan of ENV
 	@$(VENV_PYTHON) -m scripts.deploy apply --env $(ENV) $(ARGS)
 
 .PHONY: drift
-drift: check-env setup-dev ## Compare AWS with the state of ENV; status 2 when they differ
+drift: check-env setup-dev ## Compare AWS with the state of ENV; fails when they differ
 	@$(VENV_PYTHON) -m scripts.deploy drift --env $(ENV) $(ARGS)
 
 .PHONY: destroy

@@ -115,6 +115,11 @@ run "with_pool_sessions" {
   }
 
   assert {
+    condition     = length(aws_iam_role_policy.pool_session[0].policy) < local._own_role_policy_reserve
+    error_message = "The role's own policy leaves the tenants their share of what IAM allows."
+  }
+
+  assert {
     condition     = contains(local._called_actions, "s3:DeleteObject") && contains(local._called_actions, "kms:Encrypt") && contains(local._called_actions, "sts:AssumeRole")
     error_message = "The network's endpoints let the sessions' actions through."
   }
