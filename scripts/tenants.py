@@ -291,6 +291,8 @@ def _policy(tenant_id: str, content: Mapping[str, Any], tier: Mapping[str, Any])
             list(DEFAULT_ALERT_THRESHOLDS),
         ),
         "guardrail": content.get("guardrail"),
+        "system_preamble": content.get("system_preamble"),
+        "teams": content.get("teams") or [],
         "retention_minutes": content.get("retention_minutes") or DEFAULT_RETENTION_MINUTES,
         "own_kms_key": content.get("own_kms_key") or False,
         "model_arns": content.get("model_arns") or {},

@@ -154,6 +154,8 @@ variable "policy" {
       id      = string
       version = string
     })
+    system_preamble   = string
+    teams             = list(string)
     alert_thresholds  = list(number)
     retention_minutes = number
     own_kms_key       = bool

@@ -20,6 +20,9 @@ tier = ""
 # FILL IN: the models that it may call, as ids or patterns: "amazon.nova-*", "us.anthropic.claude-*", "*".
 models = []
 
+# Example: what every model is told before all that a caller says. No caller can see, change or precede it.
+#system_preamble = "You answer questions about Acme's products. Name the document that each answer rests on."
+
 # Patterns of models that it may not call whatever `models` says.
 #deny_models = []
 
@@ -28,6 +31,9 @@ models = []
 
 # What reports may filter by.
 #tags = {}
+
+# Names that clients may send as team_id beside the tenant's id; usage rows have them as the tag "team".
+#teams = []
 
 # --- Money -----------------------------------------------------------------------------------------
 
@@ -74,7 +80,7 @@ models = []
 #  external_id = "$external_id"
 #}
 
-# Example: the guardrail of its calls. Kept in the policy; calls do not use it yet.
+# Example: the guardrail that checks its calls; what it charges is part of their cost.
 #guardrail = { id = "a1b2c3d4e5f6", version = "1" }
 
 # How long the texts of jobs and of repeatable answers stay readable, 5 to 1440.

@@ -28,6 +28,8 @@ variables {
     tags              = { Division = "retail" }
     markup            = "1.20"
     guardrail         = null
+    system_preamble   = null
+    teams             = []
     alert_thresholds  = [50, 80, 100]
     retention_minutes = 1440
     own_kms_key       = false

@@ -72,6 +72,11 @@ run "options_reach_the_policy" {
   }
 
   assert {
+    condition     = output.tenants_by_id.full.policy.system_preamble == "Answer in German.\nCite documents." && join(",", output.tenants_by_id.full.policy.teams) == "search,support"
+    error_message = "Preamble and teams are taken over."
+  }
+
+  assert {
     condition     = output.tenants_by_id.full.policy.markup == "1.20" && length(output.tenants_by_id.full.policy.alert_thresholds) == 0
     error_message = "A markup is a text, and no thresholds are an answer, too."
   }
@@ -97,6 +102,11 @@ run "options_have_defaults" {
   assert {
     condition     = output.tenants_by_id.plain.policy.isolation == "pool" && output.tenants_by_id.plain.policy.silo == null && output.tenants_by_id.plain.policy.guardrail == null
     error_message = "A tenant lives in the pool, without a guardrail, unless its file says otherwise."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.plain.policy.system_preamble == null && length(output.tenants_by_id.plain.policy.teams) == 0
+    error_message = "Nothing is said before a caller, and nobody but the tenant has a name."
   }
 
   assert {

@@ -94,7 +94,11 @@ _TENANT_ID = (
 _TENANT_KEYS = (
     "alert_thresholds, apps, budget, cost_center, deny_models, guardrail, isolation, kind, limits, "
     "markup, max_tokens, model_arns, models, name, own_kms_key, prices, retention_minutes, shards, "
-    "silo, status, tags, tier, unpriced"
+    "silo, status, system_preamble, tags, teams, tier, unpriced"
+)
+_PREAMBLE = (
+    "allowed: text of 1 to 4000 characters, line breaks and tabs among them, that does not start "
+    "with a space or a line break"
 )
 _LIMIT_KEYS = "concurrent_requests, requests_per_day, requests_per_minute, tokens_per_minute"
 _SHARDS = "a whole number from 1 to 64"
@@ -195,6 +199,28 @@ REFUSED = [
         "unknown-key-key",
         app("keys = { primary = { value = 5 } }"),
         ["apps.web.keys.primary.value: given an unknown key; allowed: expires, status"],
+    ),
+    Refused(
+        "preamble-empty", text(system_preamble='""'), [f'system_preamble: given ""; {_PREAMBLE}']
+    ),
+    Refused(
+        "preamble-too-long",
+        text(system_preamble=f'"{"a" * 4001}"'),
+        [f'system_preamble: given "{"a" * 4001}"; {_PREAMBLE}'],
+    ),
+    Refused(
+        "preamble-list", text(system_preamble="[]"), [f"system_preamble: given []; {_PREAMBLE}"]
+    ),
+    Refused(
+        "teams-text", text(teams='"search"'), ['teams: given "search"; allowed: a list such as [ ]']
+    ),
+    Refused(
+        "team-name",
+        text(teams='["search", "Support", 5]'),
+        [
+            f'teams[1]: given "Support"; allowed: {_TENANT_ID}',
+            f"teams[2]: given 5; allowed: {_TENANT_ID}",
+        ],
     ),
     Refused("name-number", text(name="5"), [f"name: given 5; allowed: {_NAME}"]),
     Refused("name-blank", text(name='" "'), [f'name: given " "; allowed: {_NAME}']),
@@ -569,6 +595,8 @@ VALID = {
         alert_thresholds="null",
         retention_minutes="null",
         own_kms_key="null",
+        system_preamble="null",
+        teams="null",
         apps="{ web = { inference_profiles = null } }",
     ),
     "silo": text(
@@ -581,6 +609,12 @@ VALID = {
         own_kms_key="true",
         apps="{ web = { inference_profiles = {} } }",
     ),
+    "context": text(
+        system_preamble='"Answer <briefly> & \\"well\\".\\n\\tCite documents: äöü."',
+        teams='["search", "support-2"]',
+    ),
+    "longest-preamble": text(system_preamble=f'"{"é" * 4000}"'),
+    "shortest-preamble": text(system_preamble='"!"', teams="[]"),
     "prepared-for-silo": text(silo=SILO, apps=PROFILES),
     "offboarded": text(
         status='"offboarded"',

@@ -63,7 +63,10 @@ def test_options_show_their_defaults_or_say_that_they_are_examples(root: Path) -
     path.write_text(_with_every_option(text))
     full = _only_tenant(root)
 
-    examples = ("prices", "unpriced", "silo", "guardrail", "model_arns", "inference_profiles")
+    examples = (
+        *("prices", "unpriced", "silo", "guardrail", "system_preamble", "model_arns"),
+        "inference_profiles",
+    )
     changed = {name for name in plain.policy if plain.policy[name] != full.policy[name]}
     assert changed == {*examples[:-1], "apps"}
     (before,), (after,) = plain.policy["apps"].values(), full.policy["apps"].values()

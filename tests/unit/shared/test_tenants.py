@@ -50,6 +50,8 @@ DOCUMENT: dict[str, Any] = {
     "deny_models": [],
     "markup": "1",
     "guardrail": None,
+    "system_preamble": None,
+    "teams": [],
     "alert_thresholds": [50, 80, 100],
     "retention_minutes": 1440,
     "own_kms_key": False,
@@ -76,7 +78,7 @@ DOCUMENT: dict[str, Any] = {
 LATER_FIELDS = (
     *("shards", "model_arns", "prices", "unpriced"),
     *("isolation", "silo", "deny_models", "markup", "guardrail", "alert_thresholds"),
-    *("retention_minutes", "own_kms_key", "kms_key_arn"),
+    *("retention_minutes", "own_kms_key", "kms_key_arn", "system_preamble", "teams"),
 )
 
 
