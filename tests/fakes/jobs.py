@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tollgate.domain.jobs import Job
+    from tollgate.domain.jobs import Job, JobPart
 
 
 class FakeJobs:
@@ -64,16 +64,16 @@ class FakeJobTexts:
     """`tollgate.ports.JobTexts` in dicts; it seals nothing."""
 
     def __init__(self) -> None:
-        self._chunks: dict[tuple[str, str], dict[int, str]] = {}
+        self._chunks: dict[tuple[str, str, str], dict[int, str]] = {}
         self._lock = threading.Lock()
 
-    def append(self, job: Job, index: int, text: str) -> None:
+    def append(self, job: Job, index: int, text: str, part: JobPart = "text") -> None:
         with self._lock:
-            self._chunks.setdefault((job.tenant_id, job.job_id), {})[index] = text
+            self._chunks.setdefault((job.tenant_id, job.job_id, part), {})[index] = text
 
-    def chunks(self, job: Job, cursor: int) -> Sequence[str]:
+    def chunks(self, job: Job, cursor: int, part: JobPart = "text") -> Sequence[str]:
         with self._lock:
-            chunks = sorted(self._chunks.get((job.tenant_id, job.job_id), {}).items())
+            chunks = sorted(self._chunks.get((job.tenant_id, job.job_id, part), {}).items())
         return [text for index, text in chunks if index >= cursor]
 
 

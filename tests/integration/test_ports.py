@@ -577,6 +577,16 @@ def test_chunks_come_in_order_from_the_cursor_on(texts: Texts) -> None:
     assert texts.texts.chunks(made, 12) == []
 
 
+def test_the_content_of_an_answer_is_kept_apart_from_its_text(texts: Texts) -> None:
+    made = texts.job()
+    for part, text in (("text", "said"), ("content", "[blocks"), ("content", "]")):
+        index = len(texts.texts.chunks(made, 0, part))  # type: ignore[arg-type]
+        texts.texts.append(made, index, text, part)  # type: ignore[arg-type]
+
+    assert texts.texts.chunks(made, 0) == ["said"]
+    assert texts.texts.chunks(made, 0, "content") == ["[blocks", "]"]
+
+
 def test_texts_are_not_found_under_another_tenant(texts: Texts) -> None:
     made = texts.job()
     texts.texts.append(made, 0, "text")

@@ -10,12 +10,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.converse import json_blocks
 from tollgate.domain.custody import Custody
 from tollgate.domain.errors import GoneError, NotFoundError, TollgateError, UnavailableError
 from tollgate.domain.ids import is_request_id
 from tollgate.domain.jobs import (
     CHUNK_BYTES,
     CHUNK_SECONDS,
+    CONTENT_BYTES,
     JOB_EXPIRED,
     QUEUE_SECONDS,
     RUN_SECONDS,
@@ -34,7 +36,7 @@ from tollgate.ports import Clock, JobQueue, Jobs, JobTexts, ModelRequest, Payloa
 from tollgate.pricing import PriceTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from tollgate.domain.prices import TokenUsage
 
@@ -150,10 +152,22 @@ class JobRunner:
         try:
             answer = self._calls.stream(call, writer.take)
             writer.flush()
+            content = _tool_content(call, answer)
+            self._keep(job, content)
         except TollgateError as error:
             self._write_rest(job, writer)
             return job.ended("failed", error_result(error), self._clock())
-        return job.ended("succeeded", answer_result(answer), self._clock())
+        result = answer_result(answer)
+        if content is not None:
+            result["has_content"] = True
+        return job.ended("succeeded", result, self._clock())
+
+    def _keep(self, job: Job, content: Sequence[Mapping[str, Any]] | None) -> None:
+        """Write the blocks of an answer that is more than text."""
+        document = "" if content is None else json.dumps(content)
+        for index, start in enumerate(range(0, len(document), CONTENT_BYTES)):
+            piece = document[start : start + CONTENT_BYTES]
+            self._texts.append(job, index, piece, part="content")
 
     def _write_rest(self, job: Job, writer: _ChunkWriter) -> None:
         try:
@@ -190,8 +204,14 @@ class JobReader:
             finished = job.status in ("succeeded", "failed")
             texts = self._texts.chunks(job, cursor)
             if texts or finished or (now - started).total_seconds() >= wait:
-                return JobView(job, "".join(texts), cursor + len(texts))
+                return JobView(job, "".join(texts), cursor + len(texts), self._content(job))
             self._sleep(_POLL_SECONDS)
+
+    def _content(self, job: Job) -> Sequence[Mapping[str, Any]] | None:
+        if not job.result.get("has_content"):
+            return None
+        blocks: list[dict[str, Any]] = json.loads("".join(self._texts.chunks(job, 0, "content")))
+        return blocks
 
     def _job(self, caller: Caller, job_id: str, now: datetime) -> Job:
         job = self._jobs.get(caller.tenant_id, job_id) if is_request_id(job_id) else None
@@ -247,6 +267,14 @@ def _delete_payload(payloads: Payloads, job: Job) -> None:
         logger.warning(
             "payload not deleted", extra={"request_id": job.job_id, "dependency": error.details}
         )
+
+
+def _tool_content(call: AdmittedCall, answer: Answer) -> Sequence[Mapping[str, Any]] | None:
+    """The blocks of a chat's answer as JSON where it asks for tools; None where text is all."""
+    if call.request.operation != "converse":
+        return None
+    blocks = json_blocks(answer.content)
+    return blocks if any("toolUse" in block for block in blocks) else None
 
 
 def answer_result(answer: Answer) -> dict[str, Any]:

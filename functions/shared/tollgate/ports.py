@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tollgate.domain.idempotency import IdempotencyRecord
     from tollgate.domain.invocation_logs import LogSearch
-    from tollgate.domain.jobs import Job
+    from tollgate.domain.jobs import Job, JobPart
     from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.prices import TokenUsage
     from tollgate.domain.sessions import Session
@@ -188,6 +188,22 @@ class TokenCounter(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class CountRequest:
+    """Input to count: what CountTokens takes for a base model id."""
+
+    model_id: str
+    given: Mapping[str, Any]
+    session: Session | None = None
+
+
+class InputCounter(Protocol):
+    """Counts input for who asks to know. Raises the upstream errors."""
+
+    def input_tokens(self, request: CountRequest) -> int:
+        """The input tokens that the request is charged for."""
+
+
 class ModelCatalogue(Protocol):
     """What the model service offers in this region."""
 
@@ -220,11 +236,11 @@ class Jobs(Protocol):
 class JobTexts(Protocol):
     """What jobs have answered so far, under the tenant's own key where it has one."""
 
-    def append(self, job: Job, index: int, text: str) -> None:
-        """Write chunk number `index`, to be read while the job can be."""
+    def append(self, job: Job, index: int, text: str, part: JobPart = "text") -> None:
+        """Write chunk number `index` of a part, to be read while the job can be."""
 
-    def chunks(self, job: Job, cursor: int) -> Sequence[str]:
-        """The texts from chunk `cursor` on, in order, read consistently."""
+    def chunks(self, job: Job, cursor: int, part: JobPart = "text") -> Sequence[str]:
+        """The texts of a part from chunk `cursor` on, in order, read consistently."""
 
 
 class IdempotencyRecords(Protocol):

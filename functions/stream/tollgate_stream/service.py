@@ -53,8 +53,10 @@ class StreamService:
             "status": view.job.status,
             "text": view.text,
             "cursor": view.cursor,
-            **view.job.result,
+            **view.result,
         }
+        if view.content is not None:
+            body["content"] = view.content
         error = view.job.result.get("error")
         if error is not None:
             body["error"] = {

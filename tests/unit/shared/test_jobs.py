@@ -23,7 +23,7 @@ from tollgate.domain.errors import (
     UpstreamThrottledError,
 )
 from tollgate.domain.ids import new_request_id
-from tollgate.domain.jobs import QUEUE_SECONDS, RUN_SECONDS, Job
+from tollgate.domain.jobs import CONTENT_BYTES, QUEUE_SECONDS, RUN_SECONDS, Job, JobPart
 from tollgate.domain.tenants import Limits
 from tollgate.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
 
@@ -98,6 +98,52 @@ def test_running_streams_the_text_and_settles() -> None:
     assert view.job.result["cost_usd"] == "0.00007"
     assert world.open_holds == 0
     assert world.row.streamed
+
+
+def test_a_job_that_asks_for_tools_keeps_every_block_of_its_answer() -> None:
+    world = JobWorld()
+    use = {"toolUse": {"toolUseId": "t1", "name": "look", "input": {"text": "é" * CONTENT_BYTES}}}
+    thought = {"reasoningContent": {"redactedContent": b"\x00"}}
+    world.runtime.content = [thought, {"text": "hello"}, use]
+    job_id = world.start()
+
+    world.runner.run("acme", job_id)
+
+    view = world.reader.read(caller(), job_id, cursor=5, wait=0)
+    assert (view.job.status, view.text) == ("succeeded", "")
+    shown = {"reasoningContent": {"redactedContent": "AA=="}}
+    assert view.content == [shown, {"text": "hello"}, use]
+    assert view.result.keys() == {"stop_reason", "usage", "cost_usd"}
+    pieces = world.texts.chunks(world.stored_job(job_id), 0, "content")
+    assert len(pieces) > 1
+    assert all(len(piece.encode()) <= CONTENT_BYTES for piece in pieces)
+
+
+def test_a_job_whose_blocks_cannot_be_kept_fails_but_is_paid() -> None:
+    world = JobWorld()
+    world.runtime.content = [{"toolUse": {"toolUseId": "t1", "name": "look", "input": {}}}]
+    job_id = world.start()
+    append = world.texts.append
+
+    def refuse(job: Job, index: int, text: str, part: JobPart = "text") -> None:
+        if part == "content":
+            raise UnavailableError("table down")
+        append(job, index, text, part)
+
+    world.texts.append = refuse  # type: ignore[method-assign]
+    world.runner.run("acme", job_id)
+
+    view = world.reader.read(caller(), job_id, cursor=0, wait=0)
+    assert (view.job.status, view.content) == ("failed", None)
+    assert world.row.status == "ok"
+
+
+def test_a_job_of_text_alone_has_no_blocks() -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.runner.run("acme", job_id)
+
+    assert world.reader.read(caller(), job_id, cursor=0, wait=0).content is None
 
 
 def test_a_message_delivered_again_never_calls_the_model_again() -> None:

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from tollgate.adapters.kms import KmsTexts
+    from tollgate.domain.jobs import JobPart
 
 _DEPENDENCY = "streaming table"
 _BUCKET = "payload bucket"
 _JOB = "JOB"
+_SERIES: Mapping[JobPart, str] = {"text": "CHUNK", "content": "CONTENT"}
 _UNFINISHED = {":queued": "queued", ":running": "running"}
 
 
@@ -131,7 +133,7 @@ class DynamoJobs:
 
 
 class DynamoJobTexts:
-    """`tollgate.ports.JobTexts` on DynamoDB: the items `CHUNK#<n>` beside a job's own.
+    """`tollgate.ports.JobTexts` on DynamoDB: `CHUNK#<n>` and `CONTENT#<n>` beside a job's own item.
 
     A tenant with a key of its own has its texts sealed: DynamoDB takes one key for a whole table.
     """
@@ -144,10 +146,10 @@ class DynamoJobTexts:
         self._table = table
         self._sealing = sealing
 
-    def append(self, job: Job, index: int, text: str) -> None:
-        """Writes one CHUNK item."""
+    def append(self, job: Job, index: int, text: str, part: JobPart = "text") -> None:
+        """Writes one item."""
         item: dict[str, Any] = {
-            **_key(job.tenant_id, job.job_id, _chunk(index)),
+            **_key(job.tenant_id, job.job_id, _chunk(part, index)),
             "expires_at": job.available_until,
         }
         key_arn = job.custody.kms_key_arn
@@ -158,8 +160,8 @@ class DynamoJobTexts:
         with reaching(_DEPENDENCY):
             self._client_of(job.tenant_id).put_item(TableName=self._table, Item=to_values(item))
 
-    def chunks(self, job: Job, cursor: int) -> Sequence[str]:
-        """The chunk texts from `cursor` on."""
+    def chunks(self, job: Job, cursor: int, part: JobPart = "text") -> Sequence[str]:
+        """The texts from `cursor` on."""
         items: list[dict[str, Any]] = []
         pages = (
             self._client_of(job.tenant_id)
@@ -170,8 +172,8 @@ class DynamoJobTexts:
                 ExpressionAttributeValues=to_values(
                     {
                         ":pk": _partition(job.tenant_id, job.job_id),
-                        ":first": _chunk(cursor),
-                        ":last": "CHUNK#~",
+                        ":first": _chunk(part, cursor),
+                        ":last": f"{_SERIES[part]}#~",
                     }
                 ),
                 ConsistentRead=True,
@@ -271,8 +273,8 @@ def _key(tenant_id: str, job_id: str, sk: str) -> dict[str, str]:
     return {"pk": _partition(tenant_id, job_id), "sk": sk}
 
 
-def _chunk(index: int) -> str:
-    return f"CHUNK#{index:06d}"
+def _chunk(part: JobPart, index: int) -> str:
+    return f"{_SERIES[part]}#{index:06d}"
 
 
 def _job(tenant_id: str, job_id: str, item: Mapping[str, Any]) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,21 @@ def output_size(value: object) -> int:
 def joined_text(content: Sequence[Mapping[str, Any]]) -> str:
     """The text blocks of an answer, joined by spaces as the first seed system did."""
     return " ".join(block["text"] for block in content if "text" in block)
+
+
+def json_blocks(content: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Content blocks as JSON: what is bytes becomes base64, as the API itself writes it."""
+    return [_plain(block) for block in content]
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 class Assembler:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from tollgate.domain.custody import Custody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 JobStatus = Literal["queued", "running", "succeeded", "failed"]
+# The two series of texts that a job keeps: what it says as it goes on, and, where tools are to be
+# used, all blocks of its answer as JSON at its end.
+JobPart = Literal["text", "content"]
 
 # A job that no producer claims within this time fails; it is also the lease of its hold.
 QUEUE_SECONDS = 900
@@ -29,6 +32,8 @@ CHUNK_SECONDS = 0.15
 # poll that reads it. Clients of the first seed system read from the beginning every time.
 SEALED_CHUNK_SECONDS = 1.0
 CHUNK_BYTES = 4096
+# Far below what an item can hold, and sixteen pieces for a tenant's own key.
+CONTENT_BYTES = 65_536
 # The last chunk that a poll can ask for: chunk keys have six digits.
 MAX_CURSOR = 999_999
 
@@ -49,7 +54,7 @@ class Job:
     `available_until` is the last moment its text can be read: the latest possible one while it
     is not finished, `custody.seconds` after its end then. `claimed` says that a producer took it,
     so that its model call may have gone out. `result` holds stop_reason, usage and cost_usd of a
-    finished job, or its error.
+    finished job, or its error; and whether it `has_content` beside its text.
     """
 
     job_id: str
@@ -91,8 +96,17 @@ def parse_queue_message(body: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """What a poll sees: the job and the text chunks from the asked cursor on."""
+    """What a poll sees: the job and the text chunks from the asked cursor on.
+
+    `content` are all blocks of the answer where tools are to be used, as JSON; None otherwise.
+    """
 
     job: Job
     text: str
     cursor: int
+    content: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """What a caller is told of the end."""
+        return {name: value for name, value in self.job.result.items() if name != "has_content"}
