@@ -37,10 +37,17 @@ locals {
   }
 }
 
-resource "aws_s3_bucket_public_access_block" "this" {
-  for_each = local.bucket_by_name
+# Each bucket by name: checkov cannot follow a `for_each` from a bucket to what blocks the public.
+resource "aws_s3_bucket_public_access_block" "lake" {
+  bucket                  = aws_s3_bucket.lake.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
 
-  bucket                  = each.value.id
+resource "aws_s3_bucket_public_access_block" "athena" {
+  bucket                  = aws_s3_bucket.athena.id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -93,7 +100,7 @@ resource "aws_s3_bucket_policy" "this" {
   policy = local.bucket_policy_by_name[each.key]
 
   # S3 answers a policy put beside a public access block put with a conflict.
-  depends_on = [aws_s3_bucket_public_access_block.this]
+  depends_on = [aws_s3_bucket_public_access_block.athena, aws_s3_bucket_public_access_block.lake]
 }
 
 resource "aws_s3_bucket_versioning" "lake" {

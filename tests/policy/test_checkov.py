@@ -33,8 +33,14 @@ _TARGETS = (
     "module.analytics.aws_s3_bucket.lake",
     "module.streaming.aws_s3_bucket.payloads",
 )
-# An account that demands a boundary: the plan shows whether every role takes it.
-_BOUNDARY = "-var=permissions_boundary_arn=arn:aws:iam::123456789012:policy/boundary"
+# An account that demands a boundary shows whether every role takes it, and everything that makes
+# roles is switched on.
+_OPTIONS = (
+    "-var=permissions_boundary_arn=arn:aws:iam::123456789012:policy/boundary",
+    "-var=pool_sessions=true",
+    '-var=operator_roles={operator_principals=["arn:aws:iam::123456789012:role/platform"],'
+    'tenant_admin_principals=["arn:aws:iam::123456789012:role/teams"]}',
+)
 
 pytestmark = [
     pytest.mark.policy,
@@ -94,7 +100,7 @@ def plan_file(code: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for result in (
             stack.terraform("init", "-no-color"),
             stack.planned("apply", "-auto-approve", *(f"-target={name}" for name in _TARGETS)),
-            stack.planned("plan", "-out=policy.tfplan", _BOUNDARY),
+            stack.planned("plan", "-out=policy.tfplan", *_OPTIONS),
         ):
             assert result.returncode == 0, result.stdout + result.stderr
         shown = stack.terraform("show", "-json", "policy.tfplan")

@@ -1,6 +1,6 @@
 """Every variable says what it is, and refuses what it cannot take with a message that helps.
 
-Fixtures: folders under fixtures/variables, one that passes and one for each rule that fails.
+Fixtures: folders under variables, one that passes and one for each rule that fails.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from tests.contract.hcl import plain
 
 ROOT = Path(__file__).resolve().parents[2]
-FIXTURES = Path(__file__).parent / "fixtures" / "variables"
+FIXTURES = Path(__file__).parent / "variables"
 # Types without a value that could be wrong.
 _ANY_VALUE_IS_FINE = {"bool", "${bool}"}
 

@@ -20,7 +20,7 @@ run "buckets" {
   }
 
   assert {
-    condition     = toset(keys(aws_s3_bucket_public_access_block.this)) == toset(["athena", "lake"]) && alltrue([for block in aws_s3_bucket_public_access_block.this : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets])
+    condition     = alltrue([for block in [aws_s3_bucket_public_access_block.athena, aws_s3_bucket_public_access_block.lake] : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets])
     error_message = "Nothing can be made public."
   }
 
