@@ -153,16 +153,22 @@ locals {
     }
 
     models = {
-      description     = "Lists the models that a tenant may call"
+      description     = "Tells a tenant what it may call and what it has used"
       memory_mb       = 256
       timeout_seconds = 30
       event_queue     = null
       schedule        = null
       environment = {
-        TENANTS_TABLE = module.metering.tenants_table_name
+        ACCOUNTS_TABLE = module.metering.accounts_table_name
+        TENANTS_TABLE  = module.metering.tenants_table_name
       }
       statements = [
         local._read_policies,
+        {
+          sid       = "ReadAccounts"
+          actions   = ["dynamodb:GetItem"]
+          resources = [module.metering.accounts_table_arn]
+        },
         {
           sid     = "ListModels"
           actions = ["bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles"]

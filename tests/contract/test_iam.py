@@ -147,6 +147,7 @@ def exercise(stack: LocalStack) -> None:
     """Every path of every function that calls AWS."""
     app = Caller(stack, "customer2", "codingbot")
     app.get("/list_foundation_models")
+    app.get("/v1/usage")
     app.chat("hello")
     count_exactly(stack, "customer1")
     Caller(stack, "customer1", "codingbot").chat("hello")

@@ -1,1 +1,1 @@
-"""`GET /list_foundation_models`: what a tenant may call."""
+"""What a tenant may call, and what it has used."""

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
+from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockCatalogue
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.clock import utc_now
@@ -16,28 +17,44 @@ from tollgate.observability import logger
 from tollgate.policy import Policies
 from tollgate_models.service import ModelsService
 from tollgate_models.settings import Settings
+from tollgate_models.usage import UsageService
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tollgate.http import Response
+    from tollgate.http import Request, Response
 
 
 @cache
-def build_service() -> ModelsService:
-    """Composes the function once per process."""
+def build_routes() -> Mapping[str, Callable[[Request], Response]]:
+    """Composes the function once per process: its services by the routes that they serve."""
     settings = load(Settings)
-    tenants = DynamoTenants(aws.dynamodb(), settings.tenants_table)
-    return ModelsService(
-        policies=Policies(tenants, utc_now),
+    dynamodb = aws.dynamodb()
+    policies = Policies(DynamoTenants(dynamodb, settings.tenants_table), utc_now)
+    models = ModelsService(
+        policies=policies,
         catalogue=BedrockCatalogue(aws.bedrock()),
         prices=load_default(),
         region=settings.aws_region,
         clock=utc_now,
+        endpoints={},
     )
+    usage = UsageService(
+        policies=policies,
+        accounts=DynamoAccounts(dynamodb, settings.accounts_table),
+        clock=utc_now,
+    )
+    return {
+        "GET /list_foundation_models": models.list,
+        "GET /v1/models": models.list_models,
+        "GET /v1/models/{model}": models.model,
+        "GET /v1/usage": usage.show,
+    }
 
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
     """One request."""
-    return answer(event, build_service().list)
+    return answer(event, lambda request: build_routes()[request.route](request))

@@ -1,18 +1,23 @@
-"""Lists the models that a tenant may call: offered here, allowed and priced."""
+"""Lists what a tenant may call: offered here, allowed and priced."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from tollgate.domain.models import UnsupportedModelId, is_allowed, resolve_model
+from tollgate.domain.errors import ForbiddenError, NotFoundError
+from tollgate.domain.models import UnsupportedModelId, app_model_arns, is_allowed, resolve_model
 from tollgate.http import Request, Response, json_response
+from tollgate.policy import allowed_endpoint
+from tollgate.pricing import PriceTerms, Pricing
 
 if TYPE_CHECKING:
-    from tollgate.domain.prices import PriceBook
-    from tollgate.domain.tenants import InferenceProfile, Tenant
-    from tollgate.policy import Policies
+    from tollgate.domain.endpoints import Endpoint
+    from tollgate.domain.prices import PriceBook, Rates
+    from tollgate.domain.tenants import App
+    from tollgate.policy import Party, Policies
     from tollgate.ports import Clock, ModelCatalogue
 
 # The catalogue changes a few times a month; a tenant's view of it stays as fresh as its policy.
@@ -24,7 +29,7 @@ Summary = Mapping[str, Any]
 class ModelsService:
     """The catalogue through the eyes of one tenant."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a list rests on
         self,
         *,
         policies: Policies,
@@ -32,24 +37,50 @@ class ModelsService:
         prices: PriceBook,
         region: str,
         clock: Clock,
+        endpoints: Mapping[str, Endpoint],
     ) -> None:
         self._policies = policies
         self._catalogue = catalogue
         self._prices = prices
-        self._region = region
+        self._pricing = Pricing(prices, region)
         self._clock = clock
+        self._endpoints = endpoints
         self._cache: tuple[datetime, Sequence[Summary]] | None = None
 
     def list(self, request: Request) -> Response:
         """The models in the shape of the first seed system."""
+        return json_response(request, [{"modelSummaries": self._callable(request)}])
+
+    def list_models(self, request: Request) -> Response:
+        """The models in OpenAI's shape."""
+        models = [_model(summary) for summary in self._callable(request)]
+        return json_response(request, {"object": "list", "data": models})
+
+    def model(self, request: Request) -> Response:
+        """One model in OpenAI's shape.
+
+        Raises NotFoundError, which says the same of what there is not and of what is not allowed.
+        """
+        # An id may be an ARN, which clients encode; no id has a percent sign.
+        model_id = unquote(request.path["model"])
+        for summary in self._callable(request):
+            if summary["modelId"] == model_id:
+                return json_response(request, _model(summary))
+        raise NotFoundError(
+            "there is no such model for this key; GET /v1/models lists what there is",
+            code="model_not_found",
+        )
+
+    def _callable(self, request: Request) -> Sequence[Summary]:
         party = self._policies.party(request.caller)
+        terms = PriceTerms.of(party.tenant, party.app)
         allowed = {
-            summary["modelId"]: dict(summary)
+            summary["modelId"]: summary
             for summary in self._summaries()
-            if self._is_callable(party.tenant, summary["modelId"])
+            if self._is_callable(party, summary["modelId"], terms)
         }
-        own = _own_summaries(party.app.inference_profiles.values(), allowed)
-        return json_response(request, [{"modelSummaries": [*allowed.values(), *own]}])
+        own = _own_summaries(party, allowed)
+        return [*allowed.values(), *own, *self._endpoint_summaries(party)]
 
     def _summaries(self) -> Sequence[Summary]:
         now = self._clock()
@@ -61,30 +92,67 @@ class ModelsService:
             self._cache = (now, [*models.values(), *profiles])
         return self._cache[1]
 
-    def _is_callable(self, tenant: Tenant, model_id: str) -> bool:
+    def _is_callable(self, party: Party, model_id: str, terms: PriceTerms) -> bool:
         try:
             ref = resolve_model(model_id)
         except UnsupportedModelId:
             return False
-        if not is_allowed(ref, tenant):
+        if not is_allowed(ref, party.tenant):
             return False
-        rates = self._prices.rates(ref, region=self._region, at=self._clock())
-        return rates is not None and rates.input is not None
+        card = self._prices.with_overrides(terms.prices).card(ref.model_id)
+        rates = self._pricing.rates(model_id, self._clock(), terms)
+        return rates is not None and _bounds("chat" if card is None else card.mode, rates)
 
-
-def _own_summaries(
-    profiles: Iterable[InferenceProfile], allowed: Mapping[str, Summary]
-) -> Iterator[Summary]:
-    """The app's own inference profiles as summaries of what they were made from."""
-    for profile in profiles:
-        base = allowed.get(profile.model)
-        if base is not None:
+    def _endpoint_summaries(self, party: Party) -> Iterator[Summary]:
+        for endpoint in self._endpoints.values():
+            if not endpoint.price and party.tenant.unpriced is None:
+                continue
+            try:
+                allowed_endpoint(party, endpoint)
+            except ForbiddenError:
+                continue
             yield {
-                **base,
-                "modelId": profile.arn,
-                "modelArn": profile.arn,
-                "modelName": profile.name,
+                "modelId": endpoint.name,
+                "modelName": endpoint.name,
+                "providerName": "SageMaker",
+                "inputModalities": ["TEXT"],
+                "outputModalities": ["TEXT"],
             }
+
+
+def _bounds(mode: str, rates: Rates) -> bool:
+    """Whether rates bound the cost of what a kind of model does."""
+    needed = {
+        "chat": rates.input is not None and rates.output is not None,
+        "embedding": rates.input is not None,
+        "image_generation": bool(rates.units),
+    }
+    return needed.get(mode, False)
+
+
+def _model(summary: Summary) -> dict[str, Any]:
+    started = summary.get("modelLifecycle", {}).get("startOfLifeTime")
+    return {
+        "id": summary["modelId"],
+        "object": "model",
+        "created": int(started.timestamp()) if isinstance(started, datetime) else 0,
+        "owned_by": summary.get("providerName", "unknown"),
+    }
+
+
+def _own_summaries(party: Party, allowed: Mapping[str, Summary]) -> Iterator[Summary]:
+    """The ARNs that the app may call, as summaries of the models behind them."""
+    names = _profile_names(party.app)
+    for arn, model_id in app_model_arns(party.tenant, party.app).items():
+        base = allowed.get(model_id)
+        if base is not None:
+            name = names.get(arn, base["modelName"])
+            yield {**base, "modelId": arn, "modelArn": arn, "modelName": name}
+
+
+def _profile_names(app: App) -> Mapping[str, str]:
+    profiles: Iterable[Any] = app.inference_profiles.values()
+    return {profile.arn: profile.name for profile in profiles}
 
 
 def _profile_summaries(

@@ -10,4 +10,5 @@ class Settings:
     """Names of what Terraform made, and the region the function runs in."""
 
     aws_region: str
+    accounts_table: str
     tenants_table: str

@@ -12,7 +12,8 @@ import pytest
 from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import NOVA_LITE, FakeClock, app, caller, tenant
 from tests.unit.shared.test_pipeline import BOOK
-from tollgate.domain.errors import ForbiddenError
+from tollgate.domain.endpoints import Endpoint
+from tollgate.domain.errors import ForbiddenError, NotFoundError
 from tollgate.domain.prices import PriceBook
 from tollgate.domain.tenants import InferenceProfile
 from tollgate.http import Request
@@ -74,6 +75,7 @@ def service(
     *models: str,
     prices: PriceBook | None = None,
     clock: FakeClock | None = None,
+    endpoints: tuple[Endpoint, ...] = (),
     **policy: Any,  # noqa: ANN401
 ) -> tuple[ModelsService, FakeCatalogue]:
     clock = clock or FakeClock()
@@ -85,6 +87,7 @@ def service(
         prices=prices or book(),
         region="us-east-1",
         clock=clock,
+        endpoints={endpoint.name: endpoint for endpoint in endpoints},
     )
     return made, catalogue
 
@@ -170,6 +173,98 @@ def test_a_suspended_tenant_gets_no_list() -> None:
         prices=book(),
         region="us-east-1",
         clock=clock,
+        endpoints={},
     )
     with pytest.raises(ForbiddenError):
         made.list(REQUEST)
+
+
+ENDPOINT_PRICE = {"per_request": "0.002"}
+
+
+def test_models_are_listed_in_openais_shape() -> None:
+    response = service("*")[0].list_models(REQUEST)
+
+    assert json.loads(response["body"]) == {
+        "object": "list",
+        "data": [
+            {"id": model_id, "object": "model", "created": 1733184000, "owned_by": "Amazon"}
+            for model_id in (NOVA_LITE, f"us.{NOVA_LITE}")
+        ],
+    }
+
+
+def test_one_model_is_found_under_its_encoded_id() -> None:
+    arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/own"
+    profile = InferenceProfile("own", NOVA_LITE, arn, {})
+    made, _ = service("*", apps={"web": app(inference_profiles={"own": profile})})
+    encoded = replace(REQUEST, path={"model": arn.replace(":", "%3A").replace("/", "%2F")})
+
+    assert json.loads(made.model(encoded)["body"])["id"] == arn
+
+
+@pytest.mark.parametrize("model", ["us.amazon.nova-lite-v1:0", "no.such-model", "??"])
+def test_what_is_not_allowed_is_as_unknown_as_what_is_not_there(model: str) -> None:
+    made, _ = service("amazon.*")
+
+    with pytest.raises(NotFoundError) as caught:
+        made.model(replace(REQUEST, path={"model": model}))
+    assert caught.value.code == "model_not_found"
+    assert model not in caught.value.message
+
+
+def test_the_tenants_own_arns_are_listed() -> None:
+    arn = "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/abc"
+    made, _ = service("amazon.*", model_arns={arn: NOVA_LITE, f"{arn}2": "meta.gone-v1:0"})
+
+    assert listed(made) == [NOVA_LITE, arn]
+
+
+def test_endpoints_are_listed_where_allowed_and_priced() -> None:
+    endpoints = (
+        Endpoint("llama", "ep-1", ENDPOINT_PRICE),
+        Endpoint("mistral", "ep-2", ENDPOINT_PRICE),
+        Endpoint("llama-free", "ep-3"),
+    )
+
+    assert listed(service("llama*", endpoints=endpoints)[0]) == ["llama"]
+    ceiling = {"input": "5", "output": "5"}
+    unpriced, _ = service("llama*", endpoints=endpoints, unpriced=ceiling)
+    assert listed(unpriced) == ["llama", "llama-free"]
+
+
+def test_a_ceiling_makes_a_model_without_a_price_callable() -> None:
+    made, _ = service("*", unpriced={"input": "5", "output": "5"})
+
+    assert UNPRICED["modelId"] in listed(made)
+
+
+def test_a_contract_price_makes_a_model_callable() -> None:
+    model_id = str(UNPRICED["modelId"])
+    rates = {"in_region": {"default": {"input": "1", "output": "2"}}}
+    clock = FakeClock()
+    made = ModelsService(
+        policies=Policies(FakeTenants(tenant(models=("*",), prices={model_id: rates})), clock),
+        catalogue=FakeCatalogue(),
+        prices=book(),
+        region="us-east-1",
+        clock=clock,
+        endpoints={},
+    )
+
+    assert model_id in listed(made)
+
+
+def test_what_has_no_price_for_its_output_is_not_listed() -> None:
+    period = {"from": "2026-01-01", "to": None, "rates": {"in_region": {"default": {"input": "2"}}}}
+    prices = PriceBook(
+        {
+            "schema_version": 1,
+            "currency": "USD",
+            "unit": "1M tokens",
+            "version": "v",
+            "models": {NOVA_LITE: {"mode": "chat", "effective": [period]}},
+        }
+    )
+
+    assert listed(service("*", prices=prices)[0]) == []

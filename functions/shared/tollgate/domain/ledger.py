@@ -236,6 +236,14 @@ def roll_over(account: Account, windows: Windows) -> Account:
     return replace(rolled, rev=account.rev + 1)
 
 
+def window_ends(account: Account) -> tuple[datetime, datetime, datetime]:
+    """When the account's month, day and minute end."""
+    day = datetime.strptime(account.day, "%Y-%m-%d").replace(tzinfo=UTC)
+    minute = datetime.strptime(account.minute, "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
+    next_month = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return next_month, day + timedelta(days=1), minute + timedelta(minutes=1)
+
+
 def refusal(account: Account, scope: Scope, hold: Hold) -> Refusal | None:
     """Why this hold does not fit the account, or None when it does.
 
@@ -251,11 +259,7 @@ def _figures(account: Account, scope: Scope, hold: Hold) -> list[Refusal]:
     """What stands against each limit that can refuse, in the order in which they are told."""
     budget = scope.budget if scope.budget.is_hard else Budget()
     limits = scope.limits
-    day_start = datetime.strptime(account.day, "%Y-%m-%d").replace(tzinfo=UTC)
-    minute_start = datetime.strptime(account.minute, "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
-    next_month = (day_start.replace(day=1) + timedelta(days=32)).replace(day=1)
-    next_day = day_start + timedelta(days=1)
-    next_minute = minute_start + timedelta(minutes=1)
+    next_month, next_day, next_minute = window_ends(account)
     held, in_flight, tokens = account.held, len(account.holds), hold.tokens
     minute_requests, minute_tokens = account.minute_requests, account.minute_tokens
     rows: tuple[tuple[str, int | None, int, int, int, datetime | None], ...] = (
@@ -364,29 +368,40 @@ def next_layout(
     return replace(made, shards=scope.shards, budget=scope.budget, at=scope.policy_at)
 
 
-def _sum(account_id: str, accounts: Sequence[Account], windows: Windows) -> Account:
+def together(account_id: str, accounts: Sequence[Account], windows: Windows) -> Account:
+    """Several accounts as one, in the latest of their windows and these."""
     latest = Windows(
         max(windows.month, *(account.month for account in accounts)),
         max(windows.day, *(account.day for account in accounts)),
         max(windows.minute, *(account.minute for account in accounts)),
     )
     rolled = [roll_over(account, latest) for account in accounts]
-    month = sum(account.month_committed for account in rolled)
-    day = sum(account.day_committed for account in rolled)
     return Account(
         account_id,
         latest.month,
         latest.day,
         latest.minute,
-        month_committed=month,
-        month_spent=month,
-        month_carried=month,
-        day_committed=day,
-        day_spent=day,
-        day_carried=day,
+        month_committed=sum(account.month_committed for account in rolled),
+        month_spent=sum(account.month_spent for account in rolled),
+        day_committed=sum(account.day_committed for account in rolled),
+        day_spent=sum(account.day_spent for account in rolled),
         day_requests=sum(account.day_requests for account in rolled),
         minute_requests=sum(account.minute_requests for account in rolled),
         minute_tokens=sum(account.minute_tokens for account in rolled),
+        holds={rid: hold for account in rolled for rid, hold in account.holds.items()},
+    )
+
+
+def _sum(account_id: str, accounts: Sequence[Account], windows: Windows) -> Account:
+    sums = together(account_id, accounts, windows)
+    month, day = sums.month_committed, sums.day_committed
+    return replace(
+        sums,
+        month_spent=month,
+        month_carried=month,
+        day_spent=day,
+        day_carried=day,
+        holds={},
     )
 
 
