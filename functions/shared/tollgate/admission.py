@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tollgate.calls import Call, EndpointCall, Shape
+from tollgate.calls import Call, ChatCall, EndpointCall, NativeCall, Shape
 from tollgate.domain.custody import Custody
 from tollgate.domain.errors import ForbiddenError, NotFoundError, TollgateError
 from tollgate.domain.ids import new_request_id
@@ -19,7 +19,7 @@ from tollgate.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.observability import logger
 from tollgate.pipeline import AdmittedCall
 from tollgate.policy import Party, Policies, allowed_endpoint, allowed_model, call_tags
-from tollgate.ports import Clock, ModelRequest, TokenCounter
+from tollgate.ports import Clock, CountRequest, ModelRequest, TokenCounter
 from tollgate.pricing import PriceTerms, Pricing
 
 if TYPE_CHECKING:
@@ -179,15 +179,30 @@ class Admission:
             custody=Custody.of(party.tenant),
         )
 
+    def count_request(self, caller: Caller, call: ChatCall | NativeCall) -> CountRequest:
+        """The count of a call's input, the tenant's own context included; nothing is held for it.
+
+        Raises the 4xx errors of `tollgate.domain.errors`.
+        """
+        party = self._policies.party(caller)
+        ref = allowed_model(party, call.model)
+        card = self._card(ref, PriceTerms.of(party.tenant, party.app))
+        shape = call.shaped(card, party.tenant)
+        session = model_session(party.tenant, caller, self._pool_role_arn)
+        return CountRequest(ref.model_id, shape.counted, session)
+
+    def _card(self, ref: ModelRef, terms: PriceTerms) -> ModelCard:
+        # Under a ceiling even a model that the book does not know can be called.
+        unknown = ModelCard(ref.model_id, "chat", None, None, None)
+        return self._prices.with_overrides(terms.prices).card(ref.model_id) or unknown
+
     def _target(self, party: Party, call: Call, at: datetime, lease_seconds: int) -> _Target:
         if isinstance(call, EndpointCall):
             return self._endpoint(party, call, at, lease_seconds)
         ref = allowed_model(party, call.model)
         terms = PriceTerms.of(party.tenant, party.app)
         terms = replace(terms, is_guarded=party.tenant.guardrail is not None)
-        # Under a ceiling even a model that the book does not know can be called.
-        unknown = ModelCard(ref.model_id, "chat", None, None, None)
-        card = self._prices.with_overrides(terms.prices).card(ref.model_id) or unknown
+        card = self._card(ref, terms)
         shape = call.shaped(card, party.tenant)
         # What asks for another tier may be served, and billed, as the default.
         tiers = sorted({"default", shape.service_tier})

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from tollgate.ports import Operation
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+# The parts of a Converse request that CountTokens takes.
+COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 _MODES = {"chat": "text", "embedding": "embeddings", "image_generation": "images"}
 _TIERS = ("default", "flex", "priority")
 # What containers call the maximum of tokens that they generate.
@@ -81,6 +83,11 @@ class Shape(ABC):
     def countable(self) -> Mapping[str, Any] | None:
         """The Converse body whose tokens can be counted; None where it has more than text."""
         return None
+
+    @property
+    def counted(self) -> Mapping[str, Any]:
+        """What CountTokens takes. Raises InvalidRequestError for what is not counted in tokens."""
+        raise InvalidRequestError("tokens are counted for chat models only", code="wrong_operation")
 
     @abstractmethod
     def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:
@@ -144,6 +151,10 @@ class _Chat(Shape):
     @property
     def countable(self) -> Mapping[str, Any] | None:
         return None if has_media(self.body.get("messages", ())) else self.body
+
+    @property
+    def counted(self) -> Mapping[str, Any]:
+        return {"converse": {name: self.body[name] for name in COUNTED if name in self.body}}
 
     def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:
         rates = applicable_rates(rates, self._card.model_id, self.body)
@@ -232,6 +243,11 @@ class _Text(_Native):
     def least_max_tokens(self) -> int:
         # What a native body says about thinking stands where Converse's additional fields have it.
         return least_max_tokens({"additionalModelRequestFields": self.body})
+
+    @property
+    def counted(self) -> Mapping[str, Any]:
+        body = _json(self.sent(self.max_tokens)).encode(errors="surrogatepass")
+        return {"invokeModel": {"body": body}}
 
     def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:
         rates = applicable_rates(rates, self._card.model_id, self.body)

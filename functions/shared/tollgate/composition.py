@@ -13,7 +13,7 @@ from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts, S3Payloads
 from tollgate.adapters.kms import KmsTexts
 from tollgate.adapters.sessions import SessionClients, TenantSessions
 from tollgate.adapters.tenants import DynamoTenants
-from tollgate.adapters.token_counts import BedrockTokenCounter
+from tollgate.adapters.token_counts import BedrockInputCounter, BedrockTokenCounter
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.admission import Admission
 from tollgate.clock import utc_now
@@ -34,6 +34,8 @@ Client = TypeVar("Client")
 
 # A count stands in front of a model call; one that takes longer is done without.
 _COUNT_SECONDS = 2
+# One that somebody waits for may take the time of a small call.
+_ASKED_COUNT_SECONDS = 15
 
 
 def build_admission(
@@ -85,6 +87,12 @@ def build_calls(
         clock=utc_now,
         logged=logged,
     )
+
+
+def build_input_counter(sessions: TenantSessions) -> BedrockInputCounter:
+    """Counts for callers on AWS."""
+    build = partial(aws.bedrock_runtime, silence_seconds=_ASKED_COUNT_SECONDS)
+    return BedrockInputCounter(SessionClients(build, sessions))
 
 
 def build_sessions() -> TenantSessions:

@@ -123,15 +123,17 @@ def json_response(
 
     `notices` are headers about how it was admitted, see `admission_notices`.
     """
-    headers = {
-        "x-request-id": request_id or request.request_id,
-        "x-tenant-id": request.caller.tenant_id,
-    }
+    headers = identity_headers(request, request_id or request.request_id)
     if cost is not None:
         headers["x-tollgate-cost-usd"] = format_usd(cost)
     if remaining is not None:
         headers["x-tollgate-remaining-usd"] = format_usd(remaining)
-    return _response(status, body, {**headers, **notices})
+    return json_answer(status, body, {**headers, **notices})
+
+
+def identity_headers(request: Request, request_id: str) -> dict[str, str]:
+    """Headers that every answer carries: whose it is, and the id of its call."""
+    return {"x-request-id": request_id, "x-tenant-id": request.caller.tenant_id}
 
 
 def admission_notices(call: AdmittedCall) -> dict[str, str]:
@@ -146,9 +148,6 @@ def admission_notices(call: AdmittedCall) -> dict[str, str]:
 
 def error_response(error: TollgateError, request_id: str) -> Response:
     """The answer of a refused or failed request."""
-    headers = {"x-request-id": request_id}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
     body: dict[str, Any] = {
         "message": error.message,
         "code": error.code,
@@ -156,16 +155,26 @@ def error_response(error: TollgateError, request_id: str) -> Response:
     }
     if error.details:
         body["details"] = error.details
-    return _response(error.http_status, body, headers)
+    return json_answer(error.http_status, body, failure_headers(error, request_id))
 
 
-def _internal_error(request_id: str) -> Response:
-    """The answer when the gateway itself is at fault; the traceback goes to the log alone."""
+def failure_headers(error: TollgateError, request_id: str) -> dict[str, str]:
+    """Headers of a refused or failed request.
+
+    SDKs send a call again after a failure; one that may be billed must not be made twice.
+    """
+    headers = {"x-request-id": request_id}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.may_be_billed:
+        headers["x-should-retry"] = "false"
+    return headers
+
+
+def internal_error(request_id: str) -> TollgateError:
+    """The error when the gateway itself is at fault; the traceback goes to the log alone."""
     logger.exception("unexpected failure", extra={"request_id": request_id})
-    return error_response(
-        TollgateError("the gateway failed; try again, and report the request id if it persists"),
-        request_id,
-    )
+    return TollgateError("the gateway failed; try again, and report the request id if it persists")
 
 
 def answer(event: dict[str, Any], handle: Callable[[Request], Response]) -> Response:
@@ -186,10 +195,11 @@ def _answer(
     except TollgateError as error:
         return error_response(error, error.request_id or request_id)
     except Exception:  # noqa: BLE001  the boundary: a traceback belongs in the log alone
-        return _internal_error(request_id)
+        return error_response(internal_error(request_id), request_id)
 
 
-def _response(status: int, body: object, headers: Mapping[str, str]) -> Response:
+def json_answer(status: int, body: object, headers: Mapping[str, str]) -> Response:
+    """A proxy response with a JSON body."""
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json", **headers},

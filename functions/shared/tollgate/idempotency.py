@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tollgate.domain.errors import (
     ConflictError,
@@ -24,15 +26,18 @@ from tollgate.domain.idempotency import (
     record_id,
 )
 from tollgate.domain.ids import new_request_id
+from tollgate.http import StreamedResponse
 from tollgate.observability import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from tollgate.domain.custody import Custody
     from tollgate.http import Request, Response
     from tollgate.ports import Clock, IdempotencyRecords, Payloads
+
+Result = TypeVar("Result")
 
 HEADER = "idempotency-key"
 REPLAYED = "x-tollgate-replayed"
@@ -50,6 +55,28 @@ class FirstAnswer:
 
     response: Response
     custody: Custody
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStream:
+    """The streamed answer to a first request, whose status is 200.
+
+    `produce` writes the body and returns the failure that the body tells of, None where it is
+    whole.
+    """
+
+    headers: Mapping[str, str]
+    produce: Callable[[Callable[[bytes], None]], TollgateError | None]
+    custody: Custody
+    keep_alive: bytes = b""
+
+    def response(self, produce: Callable[[Callable[[bytes], None]], object]) -> StreamedResponse:
+        """The answer with the body of `produce`."""
+
+        def write_all(write: Callable[[bytes], None]) -> None:
+            produce(write)
+
+        return StreamedResponse(200, self.headers, write_all, self.keep_alive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +146,34 @@ class Idempotency:
         if key is None:
             return respond(new_request_id(self._clock())).response
         standing, ours = self._claim(_ask(request, key, headers, lease_seconds))
-        if ours:
-            return self._run(standing, respond, f"idempotency/{request.caller.tenant_id}")
-        return self._replay(standing)
+        if not ours:
+            return self._replay(standing)
+        first = self._attempt(standing, respond)
+        self._store(standing, first)
+        return first.response
+
+    def once_streamed(
+        self,
+        request: Request,
+        respond: Callable[[str], FirstStream],
+        *,
+        headers: Sequence[str],
+        lease_seconds: int,
+    ) -> StreamedResponse | Response:
+        """The same for an answer that is streamed: what was written is kept, and repeated at once.
+
+        An answer whose body tells of a failure is not repeated. Its key is free again where that
+        cost nothing.
+        """
+        key = request.headers.get(HEADER)
+        if key is None:
+            first = respond(new_request_id(self._clock()))
+            return first.response(first.produce)
+        standing, ours = self._claim(_ask(request, key, headers, lease_seconds))
+        if not ours:
+            return self._replay(standing)
+        first = self._attempt(standing, respond)
+        return first.response(partial(self._produce, standing, first))
 
     def _claim(self, ask: _Ask) -> tuple[IdempotencyRecord, bool]:
         """Our own record, or the one of a request that was answered; and whether it is ours."""
@@ -161,25 +213,46 @@ class Idempotency:
             self._release(ours)
             raise
 
-    def _run(
-        self, record: IdempotencyRecord, respond: Callable[[str], FirstAnswer], folder: str
-    ) -> Response:
+    def _attempt(self, record: IdempotencyRecord, respond: Callable[[str], Result]) -> Result:
         try:
-            answer = respond(record.request_id)
+            return respond(record.request_id)
         except TollgateError as error:
-            if error.may_be_billed:
-                self._finish(replace(record, status="unknown"))
-            else:
-                self._release(record)
+            self._fail(record, error)
             raise
         except Exception:
             self._finish(replace(record, status="unknown"))
             raise
-        self._store(record, answer, f"{folder}/{record.request_id}.json")
-        return answer.response
 
-    def _store(self, record: IdempotencyRecord, answer: FirstAnswer, payload_key: str) -> None:
+    def _produce(
+        self, record: IdempotencyRecord, first: FirstStream, write: Callable[[bytes], None]
+    ) -> None:
+        pieces: list[bytes] = []
+
+        def keep(piece: bytes) -> None:
+            pieces.append(piece)
+            write(piece)
+
+        failure = self._attempt(record, lambda _: first.produce(keep))
+        if failure is not None:
+            self._fail(record, failure)
+            return
+        response = {
+            "statusCode": 200,
+            "headers": dict(first.headers),
+            "body": base64.b64encode(b"".join(pieces)).decode(),
+            "isBase64Encoded": True,
+        }
+        self._store(record, FirstAnswer(response, first.custody))
+
+    def _fail(self, record: IdempotencyRecord, error: TollgateError) -> None:
+        if error.may_be_billed:
+            self._finish(replace(record, status="unknown"))
+        else:
+            self._release(record)
+
+    def _store(self, record: IdempotencyRecord, answer: FirstAnswer) -> None:
         """Keep the answer. It is paid for, so it reaches its caller whatever happens here."""
+        payload_key = f"idempotency/{record.tenant_id}/{record.request_id}.json"
         try:
             self._payloads.put(
                 record.tenant_id,
@@ -226,10 +299,12 @@ def _ask(request: Request, key: str, headers: Sequence[str], lease_seconds: int)
             f"allowed are 1 to {MAX_KEY_LENGTH} printable ASCII characters"
         )
     identity = (request.caller.tenant_id, request.caller.app_id, key)
-    parts = {
+    parts: dict[str, object] = {
         "route": request.route,
         "query": dict(request.query),
         "headers": {name: request.headers.get(name) for name in headers},
+        # Only where there are any: keys of routes without them keep their hashes.
+        **({"path": dict(request.path)} if request.path else {}),
     }
     return _Ask(
         tenant_id=request.caller.tenant_id,

@@ -251,12 +251,17 @@ def _streamed(response: StreamedResponse | Mapping[str, Any]) -> StreamedRespons
     if isinstance(response, StreamedResponse):
         return response
     text: str = response["body"]
-    body = base64.b64decode(text) if response.get("isBase64Encoded") else text.encode()
+    body = base64.b64decode(text) if response.get("isBase64Encoded") else _utf8(text)
     return StreamedResponse(
         status=response["statusCode"],
         headers=response["headers"],
         produce=lambda write: write(body),
     )
+
+
+def _utf8(text: str) -> bytes:
+    # A model's text may hold half a surrogate pair; the answer is paid for all the same.
+    return text.encode(errors="surrogatepass")
 
 
 def main() -> int:

@@ -147,7 +147,7 @@ def test_a_stream_is_what_boto3_parses() -> None:
         "metrics": {"latencyMs": 4},
     }
     body = b"".join(bedrock.stream_event(event) for event in events)
-    body += bedrock.stream_metadata(metadata, {"cost_usd": "0.1"})
+    body += bedrock.last_event({"metadata": metadata}, {"cost_usd": "0.1"})
 
     parsed = answered(
         "converse_stream", headers={"Content-Type": eventstream.CONTENT_TYPE}, body=body

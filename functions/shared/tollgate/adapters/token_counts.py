@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tollgate.adapters.bedrock import upstream_error
+from tollgate.calls import COUNTED
 from tollgate.domain.errors import TollgateError
 from tollgate.observability import logger
 
@@ -17,13 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
     from tollgate.domain.sessions import Session
-    from tollgate.ports import Clock
+    from tollgate.ports import Clock, CountRequest
 
 # How long a model that does not count is not asked again.
 UNCOUNTED_TIME = timedelta(hours=1)
-
-# The parts of a Converse request that CountTokens takes.
-_COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 
 
 class BedrockTokenCounter:
@@ -44,7 +43,7 @@ class BedrockTokenCounter:
         now = self._clock()
         if self._uncounted_until.get(model_id, now) > now:
             return None
-        converse: Any = {name: body[name] for name in _COUNTED if name in body}
+        converse: Any = {name: body[name] for name in COUNTED if name in body}
         try:
             client = self._clients(session)
             answer = client.count_tokens(modelId=model_id, input={"converse": converse})
@@ -61,6 +60,25 @@ class BedrockTokenCounter:
             )
             return None
         return answer["inputTokens"]
+
+
+class BedrockInputCounter:
+    """`tollgate.ports.InputCounter` on Bedrock."""
+
+    def __init__(self, clients: Callable[[Session | None], BedrockRuntimeClient]) -> None:
+        """`clients` answers the client that signs for a session, None for the function's own."""
+        self._clients = clients
+
+    def input_tokens(self, request: CountRequest) -> int:
+        """CountTokens, which costs nothing."""
+        given: Any = request.given
+        client = self._clients(request.session)
+        try:
+            return client.count_tokens(modelId=request.model_id, input=given)["inputTokens"]
+        except (BotoCoreError, ClientError) as error:
+            failure = upstream_error(error)
+            failure.may_be_billed = False
+            raise failure from error
 
 
 def _is_about_the_model(code: str, message: str) -> bool:

@@ -27,11 +27,22 @@ from tollgate.domain.models import UnsupportedModelId, resolve_model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tollgate.domain.errors import TollgateError
     from tollgate.domain.prices import TokenUsage
 
 MESSAGES = "anthropic.chat"
 KEEP_ALIVE = b'event: ping\ndata: {"type": "ping"}\n\n'
 
+_ERROR_TYPES = {
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+_SERVER_ERROR = 500
 _IMAGE_FORMATS = {
     "image/png": "png",
     "image/jpeg": "jpeg",
@@ -396,6 +407,22 @@ def _tool_spec(tool: Mapping[str, Any], place: str) -> dict[str, Any]:
     if tool.get("description"):
         spec["description"] = as_text(tool["description"], f"{place}.description")
     return {"toolSpec": spec}
+
+
+# --- Errors -----------------------------------------------------------------------------------
+
+
+def error_body(error: TollgateError, request_id: str) -> dict[str, Any]:
+    """An error as Anthropic's clients read it; code and figures stand beside what they know."""
+    fallback = "api_error" if error.http_status >= _SERVER_ERROR else "invalid_request_error"
+    described: dict[str, Any] = {
+        "type": _ERROR_TYPES.get(error.http_status, fallback),
+        "message": error.message,
+        "code": error.code,
+    }
+    if error.details:
+        described["details"] = error.details
+    return {"type": "error", "error": described, "request_id": request_id}
 
 
 # --- Answers ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from tollgate.calls import ChatCall
+from tollgate.calls import ChatCall, NativeCall
 from tollgate.dialects import eventstream
 from tollgate.dialects.fields import (
     as_count,
@@ -20,12 +20,46 @@ from tollgate.dialects.fields import (
     base64_bytes,
     check_keys,
 )
-from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.errors import (
+    InvalidRequestError,
+    StreamBrokenError,
+    TollgateError,
+    UnavailableError,
+    UpstreamThrottledError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONVERSE = "bedrock.chat"
+INVOKE = "bedrock.native"
+_JSON = "application/json"
+
+_EXCEPTIONS = {
+    400: "ValidationException",
+    402: "ServiceQuotaExceededException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    409: "ConflictException",
+    413: "ValidationException",
+    422: "ValidationException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+}
+# Bedrock's own words for failures of a model. The SDKs send a call again after 502 and 504, and one
+# that may be billed must not be made twice.
+_STATUSES = {502: 500, 504: 408}
+_MODEL_ERROR = 424
+_BAD_GATEWAY = 502
+_STREAM_EXCEPTIONS: tuple[tuple[type[TollgateError], str], ...] = (
+    (StreamBrokenError, "modelStreamErrorException"),
+    (UpstreamThrottledError, "throttlingException"),
+    (InvalidRequestError, "validationException"),
+    (UnavailableError, "serviceUnavailableException"),
+)
 
 _CONVERSE_KEYS = (
     "additionalModelRequestFields",
@@ -100,9 +134,10 @@ def stream_event(event: Mapping[str, Any]) -> bytes:
     return eventstream.event(kind, _encoded(payload))
 
 
-def stream_metadata(metadata: Mapping[str, Any], receipt: Mapping[str, Any]) -> bytes:
-    """The last event of ConverseStream with what the call cost; the SDK passes over the receipt."""
-    return eventstream.event("metadata", {**_encoded(metadata), "tollgate": dict(receipt)})
+def last_event(event: Mapping[str, Any], receipt: Mapping[str, Any]) -> bytes:
+    """The last event's frame with what the call cost; the SDKs pass over the receipt."""
+    ((kind, payload),) = event.items()
+    return eventstream.event(kind, {**_encoded(payload), "tollgate": dict(receipt)})
 
 
 def _decoded(value: object, place: str) -> Any:  # noqa: ANN401 - JSON
@@ -143,3 +178,67 @@ def parse_native(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError("the body is not valid JSON") from error
     return as_object(document, "the body")
+
+
+def native_call(model: str, headers: Mapping[str, str], body: bytes) -> NativeCall:
+    """An InvokeModel request, whose settings are headers (names in lower case).
+
+    Raises InvalidRequestError naming what is wrong.
+    """
+    for name in ("accept", "content-type"):
+        given = headers.get(name, _JSON).partition(";")[0].strip().lower()
+        if given not in (_JSON, "*/*"):
+            raise InvalidRequestError(f"the header {name} allows {_JSON} only")
+    if "x-amzn-bedrock-guardrailidentifier" in headers:
+        raise InvalidRequestError(
+            "guardrailIdentifier is not allowed: guardrails are set by the tenant's policy"
+        )
+    if headers.get("x-amzn-bedrock-performanceconfig-latency", "standard") != "standard":
+        raise InvalidRequestError(
+            "performanceConfigLatency has no published price; allowed is 'standard'",
+            code="unbounded_request",
+        )
+    return NativeCall(
+        model=model,
+        body=parse_native(body),
+        dialect=INVOKE,
+        service_tier=headers.get("x-amzn-bedrock-service-tier", "default"),
+    )
+
+
+def native_notes(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What of an InvokeModel request's headers is ignored."""
+    is_marked = "x-amzn-bedrock-request-metadata" in headers
+    return ("requestMetadata is ignored",) if is_marked else ()
+
+
+def status_of(error: TollgateError) -> int:
+    """The HTTP status of an error, as Bedrock has it for its kind."""
+    if error.http_status == _BAD_GATEWAY and error.may_be_billed:
+        return _MODEL_ERROR
+    return _STATUSES.get(error.http_status, error.http_status)
+
+
+def exception_of(error: TollgateError) -> str:
+    """The name of an error, which the SDKs tell errors by."""
+    return _EXCEPTIONS.get(status_of(error), "InternalServerException")
+
+
+def error_body(error: TollgateError, request_id: str) -> dict[str, Any]:
+    """An error as the SDKs read it; code, figures and id stand beside what they know."""
+    body: dict[str, Any] = {
+        "message": error.message,
+        "__type": exception_of(error),
+        "code": error.code,
+        "request_id": request_id,
+    }
+    return {**body, "details": error.details} if error.details else body
+
+
+def stream_error(error: TollgateError) -> bytes:
+    """A failure after the first byte: the status is out, so the client reads it in a frame."""
+    name = next(
+        (name for kind, name in _STREAM_EXCEPTIONS if isinstance(error, kind)),
+        "internalServerException",
+    )
+    return eventstream.exception(name, error.message)

@@ -6,11 +6,13 @@ without it, and refused where it would not.
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tollgate.calls import ChatCall
+from tollgate.calls import ChatCall, NativeCall
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
@@ -30,9 +32,22 @@ from tollgate.domain.models import UnsupportedModelId, resolve_model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tollgate.domain.errors import TollgateError
     from tollgate.domain.prices import TokenUsage
 
 CHAT = "openai.chat"
+EMBEDDINGS = "openai.embeddings"
+# A comment, which readers of server-sent events pass over.
+KEEP_ALIVE = b": still working\n\n"
+
+_ERROR_TYPES = {
+    402: "insufficient_quota",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    429: "rate_limit_error",
+}
+_SERVER_ERROR = 500
 
 _IMAGE_FORMATS = {
     "image/png": "png",
@@ -421,10 +436,7 @@ def _reasoning(model: str, effort: object) -> dict[str, Any]:
         return {}
     if effort not in _EFFORTS:
         raise wrong_choice("reasoning_effort", effort, ("none", *_EFFORTS))
-    try:
-        family = resolve_model(model).model_id
-    except UnsupportedModelId:
-        family = ""
+    family = _family(model)
     if family.startswith("openai."):
         return {"reasoning_effort": effort}
     if family.startswith("amazon.nova-2"):
@@ -435,6 +447,165 @@ def _reasoning(model: str, effort: object) -> dict[str, Any]:
         "reasoning_effort is not supported by this model; allowed are models of openai, "
         "anthropic and amazon.nova-2, or leave it out"
     )
+
+
+# --- Embeddings -------------------------------------------------------------------------------
+
+_MAX_TEXTS = 2048
+# What one call of a Cohere model takes.
+_COHERE_TEXTS = 96
+_ENCODINGS = ("float", "base64")
+_INPUT_TYPES = ("search_document", "search_query", "classification", "clustering")
+_EMBEDDINGS_READ = ("dimensions", "encoding_format", "input", "input_type", "model")
+_EMBEDDINGS_IGNORED = ("user",)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsRequest:
+    """A parsed request: the calls that together embed its texts in order, and what was ignored."""
+
+    model: str
+    calls: tuple[NativeCall, ...]
+    is_base64: bool
+    notes: tuple[str, ...]
+
+
+def parse_embeddings(body: Mapping[str, Any]) -> EmbeddingsRequest:
+    """An Embeddings request. Raises InvalidRequestError naming what is wrong.
+
+    `input_type`, which OpenAI does not have, says to a Cohere model what the vectors are for.
+    """
+    given = {name: value for name, value in body.items() if value is not None}
+    check_keys(given, (*_EMBEDDINGS_READ, *_EMBEDDINGS_IGNORED), "the body")
+    model = as_text(given.get("model"), "model")
+    texts = _embedded_texts(given.get("input"))
+    encoding = given.get("encoding_format", "float")
+    if encoding not in _ENCODINGS:
+        raise wrong_choice("encoding_format", encoding, _ENCODINGS)
+    return EmbeddingsRequest(
+        model=model,
+        calls=tuple(
+            NativeCall(model=model, body=native, dialect=EMBEDDINGS, kind="embeddings")
+            for native in _embedding_bodies(model, texts, given)
+        ),
+        is_base64=encoding == "base64",
+        notes=tuple(f"{name} is ignored" for name in _EMBEDDINGS_IGNORED if name in given),
+    )
+
+
+def _embedded_texts(given: object) -> list[str]:
+    texts = [given] if isinstance(given, str) else as_filled_list(given, "input")
+    if len(texts) > _MAX_TEXTS:
+        raise InvalidRequestError(f"input has {len(texts)} entries; allowed are {_MAX_TEXTS}")
+    for index, text in enumerate(texts):
+        if isinstance(text, int | list):
+            raise InvalidRequestError(
+                f"input[{index}] is a token or an array of tokens, which only OpenAI's own models "
+                "can read; allowed are strings (langchain: check_embedding_ctx_length=False)"
+            )
+        if not as_text(text, f"input[{index}]"):
+            raise InvalidRequestError(f"input[{index}] is empty; allowed is text")
+    return texts
+
+
+def _embedding_bodies(
+    model: str, texts: Sequence[str], given: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    family = _family(model)
+    size = as_count(given["dimensions"], "dimensions") if "dimensions" in given else None
+    if family.startswith("cohere.embed"):
+        return _cohere_bodies(family, texts, size, given.get("input_type", _INPUT_TYPES[0]))
+    if not family.startswith("amazon.titan-embed"):
+        raise InvalidRequestError(
+            "this model is not called through /v1/embeddings; allowed are amazon.titan-embed and "
+            "cohere.embed models",
+            code="wrong_operation",
+        )
+    if "input_type" in given:
+        raise InvalidRequestError("input_type is not supported by this model; leave it out")
+    settings: dict[str, Any] = {}
+    if size is not None:
+        if "-v2" not in family:
+            raise _fixed_size()
+        settings["dimensions"] = size
+    # One text is all that a call of this family takes.
+    return [{"inputText": text, **settings} for text in texts]
+
+
+def _cohere_bodies(
+    family: str, texts: Sequence[str], size: int | None, input_type: object
+) -> list[dict[str, Any]]:
+    if input_type not in _INPUT_TYPES:
+        raise wrong_choice("input_type", input_type, _INPUT_TYPES)
+    settings: dict[str, Any] = {"input_type": input_type}
+    if size is not None:
+        if not family.startswith("cohere.embed-v4"):
+            raise _fixed_size()
+        settings |= {"embedding_types": ["float"], "output_dimension": size}
+    return [
+        {"texts": list(texts[start : start + _COHERE_TEXTS]), **settings}
+        for start in range(0, len(texts), _COHERE_TEXTS)
+    ]
+
+
+def _fixed_size() -> InvalidRequestError:
+    return InvalidRequestError("dimensions is not supported by this model; leave it out")
+
+
+def _family(model: str) -> str:
+    """The base model id behind an id; empty for an ARN of the account's own."""
+    try:
+        return resolve_model(model).model_id
+    except UnsupportedModelId:
+        return ""
+
+
+def embedding_vectors(document: Mapping[str, Any]) -> list[list[float]]:
+    """The vectors of a native answer, in the order of its texts."""
+    if "embedding" in document:
+        return [document["embedding"]]
+    vectors = document["embeddings"]
+    found: list[list[float]] = vectors["float"] if isinstance(vectors, dict) else vectors
+    return found
+
+
+def embeddings_body(
+    vectors: Sequence[Sequence[float]], *, model: str, input_tokens: int, is_base64: bool
+) -> dict[str, Any]:
+    """Vectors as a list of embeddings."""
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": _packed(vector) if is_base64 else vector,
+        }
+        for index, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": input_tokens, "total_tokens": input_tokens}
+    return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def _packed(vector: Sequence[float]) -> str:
+    # OpenAI's form: 32-bit floats, little-endian.
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+# --- Errors -----------------------------------------------------------------------------------
+
+
+def error_body(error: TollgateError, request_id: str) -> dict[str, Any]:
+    """An error as OpenAI's clients read it; figures and id stand beside what they know."""
+    fallback = "server_error" if error.http_status >= _SERVER_ERROR else "invalid_request_error"
+    described: dict[str, Any] = {
+        "message": error.message,
+        "type": _ERROR_TYPES.get(error.http_status, fallback),
+        "code": error.code,
+        "param": None,
+        "request_id": request_id,
+    }
+    if error.details:
+        described["details"] = error.details
+    return {"error": described}
 
 
 # --- Answers ----------------------------------------------------------------------------------
