@@ -31,11 +31,9 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import json
 import re
 import signal
-import socket
 import sys
 import threading
 import time
@@ -43,9 +41,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -59,6 +55,7 @@ from scripts.local.bedrock_requests import (
     validate,
 )
 from scripts.local.lifecycle import Startable
+from scripts.local.stub_http import StubHandler, StubServer
 from tollgate.dialects import eventstream
 
 if TYPE_CHECKING:
@@ -70,7 +67,7 @@ TOKENS_PER_DELTA = 4
 MAX_BODY_BYTES = 25_000_000
 NO_USAGE = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 
-_DIRECTIVE = re.compile(r"\[stub:(\w+)(?:=([^\]\s]+))?\]")
+DIRECTIVE = re.compile(r"\[stub:(\w+)(?:=([^\]\s]+))?\]")
 _DIRECTIONS = frozenset(
     ("tokens", "delay_ms", "delta_ms", "slow", "tier", "tool", "error", "cut")
     + ("cache_read", "cache_write_5m", "cache_write_1h")
@@ -81,7 +78,7 @@ _MODEL_PATH = re.compile(
 _STREAMS = ("converse-stream", "invoke-with-response-stream")
 # AI21's answers say what they count themselves.
 _WITHOUT_COUNT_HEADERS = "ai21."
-_SIGNATURE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/")
+SIGNATURE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/")
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -368,7 +365,7 @@ class BedrockStub(Startable):
         self.delta_seconds = delta_seconds
         self.under_way = UnderWay()
         self.stopping = threading.Event()
-        self._server = _Server(("127.0.0.1", port), self)
+        self._server = StubServer(("127.0.0.1", port), _Handler, self)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
@@ -401,76 +398,37 @@ class BedrockStub(Startable):
         self.log.close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
-    def __init__(self, address: tuple[str, int], stub: BedrockStub) -> None:
-        self.stub = stub
-        self._open: set[socket.socket] = set()
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        # A client that goes away is business as usual here; anything else is our defect.
-        if not isinstance(sys.exception(), ConnectionError | ValueError):
-            super().handle_error(request, client_address)
-
-    def drop_connections(self) -> None:
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    server: _Server
+class _Handler(StubHandler):
+    server: StubServer
 
     @property
     def stub(self) -> BedrockStub:
-        return self.server.stub
+        stub = self.server.stub
+        assert isinstance(stub, BedrockStub)  # noqa: S101 - made with one
+        return stub
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep quiet: the call log is the record."""
-
-    def do_GET(self) -> None:
-        self._dispatch("GET")
-
-    def do_POST(self) -> None:
-        self._dispatch("POST")
-
-    def do_DELETE(self) -> None:
-        self._dispatch("DELETE")
-
-    def _dispatch(self, method: str) -> None:
+    def dispatch(self, method: str) -> None:
+        """Serve one request."""
         target = urlsplit(self.path)
-        body = self._body()
+        body = self.read_body(MAX_BODY_BYTES)
         if body is None:
+            self._error(ServiceError("ValidationException", "the request body is too large"))
             return
         if method == "POST" and (match := _MODEL_PATH.fullmatch(target.path)):
             with self.stub.under_way:
                 self._model_call(self._call(match.group(2), unquote(match.group(1))), body)
             return
         routes: dict[tuple[str, str], Callable[[], None]] = {
-            ("GET", "/foundation-models"): lambda: self._json(
+            ("GET", "/foundation-models"): lambda: self.send_json(
                 {"modelSummaries": self.stub.catalogue.foundation_models(_query(target.query))}
             ),
             ("GET", "/inference-profiles"): lambda: self._profiles(_query(target.query)),
-            ("GET", "/_stub/calls"): lambda: self._json({"calls": self.stub.calls()}),
-            ("DELETE", "/_stub/calls"): lambda: self._control(self.stub.log.clear),
-            ("POST", "/_stub/faults"): lambda: self._control(
+            ("GET", "/_stub/calls"): lambda: self.send_json({"calls": self.stub.calls()}),
+            ("DELETE", "/_stub/calls"): lambda: self.control(self.stub.log.clear),
+            ("POST", "/_stub/faults"): lambda: self.control(
                 lambda: self.stub.faults.add(_json_object(body))
             ),
-            ("DELETE", "/_stub/faults"): lambda: self._control(self.stub.faults.clear),
+            ("DELETE", "/_stub/faults"): lambda: self.control(self.stub.faults.clear),
         }
         if action := routes.get((method, target.path)):
             action()
@@ -478,24 +436,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(ServiceError("UnknownOperationException", f"no {method} {target.path}"))
 
     def _call(self, operation: str, model_id: str) -> Call:
-        signature = _SIGNATURE.match(self.headers.get("Authorization") or "")
+        signature = SIGNATURE.match(self.headers.get("Authorization") or "")
         return Call(operation, model_id, access_key_id=signature[1] if signature else "")
-
-    def _body(self) -> bytes | None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > MAX_BODY_BYTES:
-            self.close_connection = True
-            self._error(ServiceError("ValidationException", "the request body is too large"))
-            return None
-        return self.rfile.read(length)
-
-    def _control(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except ValueError as error:
-            self._json({"message": str(error)}, HTTPStatus.BAD_REQUEST)
-        else:
-            self._json({})
 
     def _profiles(self, query: Mapping[str, str]) -> None:
         profiles = self.stub.catalogue.inference_profiles()
@@ -506,7 +448,7 @@ class _Handler(BaseHTTPRequestHandler):
         page: dict[str, Any] = {"inferenceProfileSummaries": profiles[start:end]}
         if end < len(profiles):
             page["nextToken"] = str(end)
-        self._json(page)
+        self.send_json(page)
 
     def _model_call(self, call: Call, body: bytes) -> None:
         try:
@@ -537,7 +479,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _direct(self, call: Call, text: str) -> None:
         """Read the directions of a call, wait as directed and fail as directed."""
-        values = dict(_DIRECTIVE.findall(text))
+        values = dict(DIRECTIVE.findall(text))
         call.directions = Directions({**values, **self.stub.faults.take(call)})
         call.tier = call.directions.values.get("tier", call.tier)
         self.stub.stopping.wait((call.directions.number("delay_ms") or 0) / 1000)
@@ -575,7 +517,7 @@ class _Handler(BaseHTTPRequestHandler):
         family = bedrock_native.family_of(target.model.model_id)
         call.input_tokens = prompt.input_tokens
         self._direct(call, prompt.text)
-        pieces, reason = _pieces(
+        pieces, reason = generate_pieces(
             call,
             prompt.text,
             prompt.max_tokens or target.model.max_output_tokens,
@@ -614,7 +556,7 @@ class _Handler(BaseHTTPRequestHandler):
         outcome = Outcome("cut" if cut else "ok", usage=usage, stop_reason=reason)
         self.stub.log.write(call, outcome)
         if cut:
-            self._drop()
+            self.drop()
             return
         headers = {"X-Amzn-Bedrock-Invocation-Latency": str(call.latency_ms)}
         if not target.model.model_id.startswith(_WITHOUT_COUNT_HEADERS):
@@ -629,7 +571,7 @@ class _Handler(BaseHTTPRequestHandler):
             }
         if "X-Amzn-Bedrock-Service-Tier" in self.headers or "tier" in call.directions.values:
             headers["X-Amzn-Bedrock-Service-Tier"] = call.tier
-        self._json(answer, headers=headers)
+        self.send_json(answer, headers=headers)
 
     def _count_tokens(self, call: Call, request: Mapping[str, Any]) -> None:
         resolve(self.stub.catalogue, call.model_id, on_demand=False)
@@ -639,7 +581,7 @@ class _Handler(BaseHTTPRequestHandler):
         check_messages(inner.get("messages"))
         tokens = bedrock_text.request_tokens(inner)
         self.stub.log.write(call, Outcome("ok"))
-        self._json({"inputTokens": tokens})
+        self.send_json({"inputTokens": tokens})
 
     def _converse(self, call: Call, answer: Answer) -> None:
         usage = call.usage(len(answer.pieces) + answer.tool_tokens)
@@ -647,7 +589,7 @@ class _Handler(BaseHTTPRequestHandler):
         status = "cut" if cut else "ok"
         self.stub.log.write(call, Outcome(status, usage=usage, stop_reason=answer.stop_reason))
         if cut:
-            self._drop()
+            self.drop()
             return
         response: dict[str, Any] = {
             "output": {"message": {"role": "assistant", "content": answer.content}},
@@ -655,7 +597,7 @@ class _Handler(BaseHTTPRequestHandler):
             "usage": usage,
             "metrics": {"latencyMs": call.latency_ms},
         }
-        self._json(response | _served_tier(call))
+        self.send_json(response | _served_tier(call))
 
     def _stream(self, call: Call, answer: Answer) -> None:
         def metadata(usage: Mapping[str, Any]) -> bytes:
@@ -682,7 +624,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for frame, tokens in self._paced(call, frames):
                 billed += tokens
-                self._chunk(frame)
+                self.send_chunk(frame)
         except ConnectionError:
             self._log_cut(call, billed)
             self.close_connection = True
@@ -690,15 +632,15 @@ class _Handler(BaseHTTPRequestHandler):
         except _MidStreamError as failure:
             self.stub.log.write(call, Outcome("error", error=failure.error.code))
             member = failure.error.code[:1].lower() + failure.error.code[1:]
-            self._last_chunk(eventstream.exception(member, str(failure.error)))
+            self.send_last_chunk(eventstream.exception(member, str(failure.error)))
             return
         except _CutError:
             self._log_cut(call, billed)
-            self._drop()
+            self.drop()
             return
         usage = call.usage(billed)
         self.stub.log.write(call, Outcome("ok", usage=usage, stop_reason=stop_reason))
-        self._last_chunk(b"" if last is None else last(usage))
+        self.send_last_chunk(b"" if last is None else last(usage))
 
     def _log_cut(self, call: Call, billed: int) -> None:
         usage = call.usage(billed)
@@ -728,47 +670,8 @@ class _Handler(BaseHTTPRequestHandler):
         if call.directions.cut == "before-metadata":
             raise _CutError
 
-    def _chunk(self, payload: bytes) -> None:
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(payload), payload))
-
-    def _last_chunk(self, payload: bytes) -> None:
-        try:
-            if payload:
-                self._chunk(payload)
-            self.wfile.write(b"0\r\n\r\n")
-            self.wfile.flush()
-        except ConnectionError:
-            self.close_connection = True
-
-    def _drop(self) -> None:
-        """End the connection without ending the response."""
-        self.close_connection = True
-        # The client may have gone first.
-        with contextlib.suppress(OSError):
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-    def _json(
-        self,
-        document: Mapping[str, Any],
-        status: int = HTTPStatus.OK,
-        error: str | None = None,
-        headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        payload = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(payload)))
-        self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
-        if error is not None:
-            self.send_header("x-amzn-ErrorType", error)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(payload)
-
     def _error(self, error: ServiceError) -> None:
-        self._json({"message": str(error), **error.details}, error.status, error.code)
+        self.send_json({"message": str(error), **error.details}, error.status, error.code)
 
 
 class _MidStreamError(Exception):
@@ -795,7 +698,7 @@ def _answer(call: Call, target: Target) -> Answer:
     inference = call.request.get("inferenceConfig", {})
     limit = inference.get("maxTokens") or target.model.max_output_tokens
     stop_sequences = inference.get("stopSequences", ())
-    pieces, reason = _pieces(call, text, limit, stop_sequences)
+    pieces, reason = generate_pieces(call, text, limit, stop_sequences)
     tool = None if reason == "stop_sequence" else _tool_use(call, _seed(text))
     answer = Answer(pieces, tool, "tool_use")
     if tool is None:
@@ -806,10 +709,10 @@ def _answer(call: Call, target: Target) -> Answer:
 
 
 def _seed(text: str) -> str:
-    return _DIRECTIVE.sub("", text).strip()
+    return DIRECTIVE.sub("", text).strip()
 
 
-def _pieces(
+def generate_pieces(
     call: Call, text: str, limit: int | None, stop_sequences: Sequence[str]
 ) -> tuple[list[str], str]:
     """Generate an answer to `text` within a limit, up to a stop sequence, and why it ends."""

@@ -220,7 +220,7 @@ class Admission:
             )
         ref = allowed_endpoint(party, endpoint)
         terms = PriceTerms(unpriced=party.tenant.unpriced, endpoint=endpoint.price)
-        shape = call.shaped(party.tenant, endpoint.price, min(lease_seconds, RUN_SECONDS))
+        shape = call.shaped(party.tenant, endpoint, min(lease_seconds, RUN_SECONDS))
         rates = self._pricing.rates(call.model, at, terms)
         card = ModelCard(call.model, "chat", None, None, None)
         return _Target(shape, ref, terms, self._priced(ref, terms, card, [rates]))

@@ -40,6 +40,7 @@ from tollgate.domain.holds import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tollgate.domain.endpoints import Endpoint
     from tollgate.domain.prices import ModelCard, Rates
     from tollgate.domain.tenants import Guardrail, Tenant
     from tollgate.ports import Operation
@@ -302,33 +303,40 @@ class EndpointCall:
     component: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def shaped(self, tenant: Tenant, price: Mapping[str, Any], seconds: int) -> Shape:
+    def shaped(self, tenant: Tenant, endpoint: Endpoint, seconds: int) -> Shape:
         """The call. `seconds` is after what time it is cut.
 
-        Raises ForbiddenError where the tenant's calls must pass a guardrail: none is there.
+        Raises ForbiddenError where the tenant's calls must pass a guardrail or stay in an account
+        of its own: endpoints have neither.
         """
+        if tenant.isolation == "silo":
+            raise ForbiddenError(
+                f"calls of tenant {tenant.tenant_id} stay in its own account, where the "
+                "gateway's endpoints are not; use a Bedrock model",
+                code="endpoint_not_in_account",
+            )
         if tenant.guardrail is not None:
             raise ForbiddenError(
                 f"calls of tenant {tenant.tenant_id} pass a guardrail, which endpoints do not "
                 "have; use a Bedrock model",
                 code="guardrail_required",
             )
-        return _Endpoint(self, tenant, price, seconds)
+        return _Endpoint(self, tenant, endpoint, seconds)
 
 
 class _Endpoint(Shape):
     operation = "invoke_endpoint"
 
     def __init__(
-        self, call: EndpointCall, tenant: Tenant, price: Mapping[str, Any], seconds: int
+        self, call: EndpointCall, tenant: Tenant, endpoint: Endpoint, seconds: int
     ) -> None:
         self.body = _with_preamble(call.body, tenant.system_preamble)
         self.component = call.component
         self.input_tokens = text_tokens(_json(self.body))
         self._units: Mapping[str, int] = {}
-        if "per_request" in price:
+        if "per_request" in endpoint.price:
             self._units = {REQUEST_UNIT: 1}
-        elif "instance_hour_usd" in price:
+        elif "instance_hour_usd" in endpoint.price:
             self._units = {MACHINE_UNIT: seconds * 1000}
         asked = _asked(self.body)
         ceiling = tenant.maximum_max_tokens
@@ -337,13 +345,15 @@ class _Endpoint(Shape):
                 f"the request asks for {asked} tokens; allowed is at most {ceiling}, "
                 "the tenant's maximum"
             )
+        if asked is None:
+            asked = 0 if _is_embedding(self.body) else endpoint.max_tokens
         if asked is None and not self._units:
             raise InvalidRequestError(
                 "this endpoint is priced by the token; say how many it may generate, "
                 "as max_tokens or max_new_tokens in parameters",
                 code="unbounded_request",
             )
-        self.max_tokens = asked or 0
+        self.max_tokens = 0 if self._units else asked or 0
 
     @property
     def units(self) -> Mapping[str, int]:
@@ -354,8 +364,8 @@ class _Endpoint(Shape):
             return replace(flat_bound(units_usd(self._units, rates)), input_tokens=input_tokens)
         return chat_bound(input_tokens, max_tokens, rates)
 
-    def sent(self, max_tokens: int) -> Any:  # noqa: ANN401, ARG002 - what the caller asked for
-        return self.body
+    def sent(self, max_tokens: int) -> Any:  # noqa: ANN401 - what the container reads
+        return self.body if max_tokens == self.max_tokens else _lowered(self.body, max_tokens)
 
 
 Call = ChatCall | NativeCall | EndpointCall
@@ -419,6 +429,34 @@ def _asked(body: object) -> int | None:
     return largest
 
 
+def _is_embedding(body: object) -> bool:
+    """Whether a container's body asks for embeddings: without the mode it asks for text."""
+    if not isinstance(body, dict) or body.keys() & {"inputs", "messages", "prompt"}:
+        return False
+    return "text_inputs" in body and body.get("mode") == "embedding"
+
+
+def _lowered(body: object, max_tokens: int) -> object:
+    """A container's body that asks for at most `max_tokens`, wherever it said how many.
+
+    One that did not say gets the field that its kind of body has.
+    """
+    if not isinstance(body, dict):
+        return body
+    parameters = body.get("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    if _asked(body) is None:
+        field_name = "max_tokens" if "messages" in body else "max_new_tokens"
+        if "inputs" not in body:
+            return {**body, field_name: max_tokens}
+        return {**body, "parameters": {**parameters, field_name: max_tokens}}
+    lowered = {**body, **{name: max_tokens for name in _ENDPOINT_FIELDS if name in body}}
+    if parameters:
+        named = {name: max_tokens for name in _ENDPOINT_FIELDS if name in parameters}
+        lowered["parameters"] = {**parameters, **named}
+    return lowered
+
+
 def _with_preamble(body: object, preamble: str | None) -> object:
     """A container's body that says `preamble` first. Raises where it has no place for it."""
     if preamble is None:
@@ -431,8 +469,10 @@ def _with_preamble(body: object, preamble: str | None) -> object:
     if isinstance(body.get("inputs"), str):
         return {**body, "inputs": f"{preamble}\n\n{body['inputs']}"}
     # Nothing is generated from what is embedded.
-    if "text_inputs" in body:
+    if _is_embedding(body):
         return body
+    if isinstance(body.get("text_inputs"), str):
+        return {**body, "text_inputs": f"{preamble}\n\n{body['text_inputs']}"}
     raise _no_place()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from tollgate.adapters import aws
@@ -11,12 +12,15 @@ from tollgate.adapters.bedrock import BedrockRuntime
 from tollgate.adapters.idempotency import DynamoIdempotencyRecords
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts, S3Payloads
 from tollgate.adapters.kms import KmsTexts
+from tollgate.adapters.runtimes import Runtimes
+from tollgate.adapters.sagemaker import SageMakerRuntime
 from tollgate.adapters.sessions import SessionClients, TenantSessions
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.token_counts import BedrockInputCounter, BedrockTokenCounter
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.admission import Admission
 from tollgate.clock import utc_now
+from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.prices import load_default
 from tollgate.domain.sessions import data_session
 from tollgate.ledger import Ledger
@@ -24,11 +28,12 @@ from tollgate.pipeline import Calls
 from tollgate.policy import Policies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from tollgate.adapters.aws import Credentials
+    from tollgate.domain.endpoints import Endpoint
 
 Client = TypeVar("Client")
 
@@ -36,6 +41,8 @@ Client = TypeVar("Client")
 _COUNT_SECONDS = 2
 # One that somebody waits for may take the time of a small call.
 _ASKED_COUNT_SECONDS = 15
+
+_NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
 
 
 def build_admission(
@@ -46,10 +53,12 @@ def build_admission(
     region: str,
     tenants_table: str,
     pool_role_arn: str | None,
+    endpoints: Mapping[str, Endpoint] = _NO_ENDPOINTS,
 ) -> Admission:
     """Admission on AWS.
 
-    `pool_role_arn` is the role assumed for tenants without an account of their own, if any.
+    `pool_role_arn` is the role assumed for tenants without an account of their own, if any;
+    `endpoints` are those of `sagemaker_endpoints`.
     """
     return Admission(
         policies=Policies(DynamoTenants(client, tenants_table), utc_now),
@@ -62,7 +71,13 @@ def build_admission(
             utc_now,
         ),
         pool_role_arn=pool_role_arn,
+        endpoints=endpoints,
     )
+
+
+def sagemaker_endpoints(text: str | None) -> Mapping[str, Endpoint]:
+    """The endpoints of a function's setting, by display name. Raises ValueError."""
+    return _NO_ENDPOINTS if text is None else parse_endpoints(text)
 
 
 def build_calls(
@@ -79,8 +94,17 @@ def build_calls(
     """
     return Calls(
         ledger=ledger,
-        runtime=BedrockRuntime(
-            SessionClients(partial(aws.bedrock_runtime, silence_seconds=silence_seconds), sessions)
+        runtime=Runtimes(
+            models=BedrockRuntime(
+                SessionClients(
+                    partial(aws.bedrock_runtime, silence_seconds=silence_seconds), sessions
+                )
+            ),
+            endpoints=SageMakerRuntime(
+                SessionClients(
+                    partial(aws.sagemaker_runtime, silence_seconds=silence_seconds), sessions
+                )
+            ),
         ),
         prices=load_default(),
         region=region,

@@ -12,7 +12,7 @@ from tests.fakes.replies import chat_reply, text_piece
 from tests.fakes.world import NOVA_LITE, FakeClock, FakeRuntime, caller, tenant
 from tollgate.admission import Admission
 from tollgate.calls import Call, ChatCall, EndpointCall, NativeCall
-from tollgate.domain.endpoints import parse_endpoints
+from tollgate.domain.endpoints import Endpoint, parse_endpoints
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from tollgate.domain.money import usd
 from tollgate.domain.prices import TokenUsage, load_default
@@ -38,6 +38,11 @@ ENDPOINTS = parse_endpoints(
     "by token": {"endpoint": "llm", "price": {"per_1m_input": "1", "per_1m_output": "2"}},
     "by request": {"endpoint": "embedder", "price": {"per_request": "0.001"}},
     "by hour": {"endpoint": "big", "price": {"instance_hour_usd": "3.6", "instances": 2}},
+    "with a most": {
+        "endpoint": "llm",
+        "price": {"per_1m_input": "1", "per_1m_output": "2"},
+        "max_tokens": 40
+    },
     "free of price": "unknown"
     }"""
 )
@@ -230,6 +235,46 @@ def test_an_endpoint_priced_by_the_token_must_say_its_maximum() -> None:
     assert refused.value.code == "unbounded_request"
 
 
+def test_an_endpoint_may_have_a_maximum_for_requests_that_say_none() -> None:
+    hold = World().admit(endpoint("with a most")).hold
+
+    assert hold.usd == (hold.tokens - 40) * usd("0.000001") + 40 * usd("0.000002")
+
+
+def test_embeddings_generate_nothing() -> None:
+    body = {"text_inputs": "hi", "mode": "embedding"}
+    admitted = World().admit(EndpointCall("by token", body, "legacy.endpoint"))
+
+    assert (admitted.most_output, admitted.request.body) == (0, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (
+            {"inputs": "hi", "parameters": {"max_new_tokens": 1000}},
+            {"inputs": "hi", "parameters": {"max_new_tokens": 100}},
+        ),
+        (
+            {"messages": [], "max_tokens": 1000, "parameters": {"max_new_tokens": 5}},
+            {"messages": [], "max_tokens": 100, "parameters": {"max_new_tokens": 100}},
+        ),
+        ({"inputs": "hi"}, {"inputs": "hi", "parameters": {"max_new_tokens": 100}}),
+        ({"messages": []}, {"messages": [], "max_tokens": 100}),
+    ],
+)
+def test_an_endpoint_is_told_of_a_lowered_maximum(
+    body: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    price = {"per_1m_input": "1", "per_1m_output": "2"}
+    call = EndpointCall("e", body, "legacy.endpoint")
+    shape = call.shaped(tenant(), Endpoint("e", "llm", price, 1000), 60)
+
+    assert shape.max_tokens == 1000
+    assert shape.sent(1000) == body
+    assert shape.sent(100) == sent
+
+
 def test_an_endpoint_without_a_price_is_refused_unless_there_is_a_ceiling() -> None:
     with pytest.raises(ForbiddenError) as refused:
         World().admit(endpoint("free of price", max_tokens=5))
@@ -247,6 +292,7 @@ def test_an_endpoint_without_a_price_is_refused_unless_there_is_a_ceiling() -> N
         ({"models": ("amazon.*",)}, "by request", "model_not_allowed"),
         ({"denied_models": ("by *",)}, "by request", "model_not_allowed"),
         ({"guardrail": Guardrail("g", "1")}, "by request", "guardrail_required"),
+        ({"isolation": "silo"}, "by request", "endpoint_not_in_account"),
     ],
 )
 def test_an_endpoint_is_under_the_tenants_policy(
@@ -371,7 +417,8 @@ def test_no_native_call_goes_without_the_preamble() -> None:
             "messages",
             [{"role": "system", "content": PREAMBLE}],
         ),
-        ({"text_inputs": "hi", "max_tokens": 5}, "text_inputs", "hi"),
+        ({"text_inputs": "hi", "max_tokens": 5}, "text_inputs", f"{PREAMBLE}\n\nhi"),
+        ({"text_inputs": "hi", "mode": "embedding"}, "text_inputs", "hi"),
     ],
 )
 def test_the_preamble_reaches_endpoints(body: dict[str, Any], place: str, expected: object) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
@@ -105,18 +106,29 @@ def sts() -> STSClient:
 def bedrock_runtime(
     credentials: Credentials | None = None, *, silence_seconds: int
 ) -> BedrockRuntimeClient:
-    """Bedrock data-plane client; a model that sends nothing for so long is given up.
+    """Bedrock data-plane client; a model that sends nothing for so long is given up."""
+    config = _model_config(silence_seconds)
+    with _making:
+        return boto3.client("bedrock-runtime", config=config, **_keys(credentials))
 
-    A model may think for minutes, and a call that timed out may have been billed: no retries.
-    """
-    config = Config(
+
+def sagemaker_runtime(
+    credentials: Credentials | None = None, *, silence_seconds: int
+) -> SageMakerRuntimeClient:
+    """Client of SageMaker's endpoints; one that sends nothing for so long is given up."""
+    config = _model_config(silence_seconds)
+    with _making:
+        return boto3.client("sagemaker-runtime", config=config, **_keys(credentials))
+
+
+def _model_config(silence_seconds: int) -> Config:
+    """A model may think for minutes, and a call that timed out may have been billed: no retries."""
+    return Config(
         connect_timeout=5,
         read_timeout=silence_seconds,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=50,
     )
-    with _making:
-        return boto3.client("bedrock-runtime", config=config, **_keys(credentials))
 
 
 def _keys(credentials: Credentials | None) -> _Keys:

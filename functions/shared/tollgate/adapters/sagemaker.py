@@ -1,0 +1,195 @@
+"""SageMaker endpoints: buffered and streamed calls of their containers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
+
+from tollgate.adapters.bedrock import broken_stream, upstream_error
+from tollgate.domain.endpoints import (
+    ContainerFailedError,
+    ContainerStream,
+    answer_stop_reason,
+    answer_usage,
+)
+from tollgate.domain.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    TollgateError,
+    UnavailableError,
+    UpstreamFailedError,
+    UpstreamThrottledError,
+    UpstreamTimeoutError,
+)
+from tollgate.ports import ModelReply, ModelRequest, StreamPiece
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+    from tollgate.domain.sessions import Session
+
+_JSON = "application/json"
+_RETRY_SECONDS = 2
+_STREAM_FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
+# What a container answers a request with that it does not take.
+_REFUSALS = range(400, 500)
+_MAX_MESSAGE = 500
+
+
+class SageMakerRuntime:
+    """`tollgate.ports.ModelRuntime` on SageMaker. The clients must not retry calls."""
+
+    def __init__(self, clients: Callable[[Session | None], SageMakerRuntimeClient]) -> None:
+        """`clients` answers the client that signs for a session, None for the function's own."""
+        self._clients = clients
+
+    def call(self, request: ModelRequest) -> ModelReply:
+        """InvokeEndpoint."""
+        client = self._clients(request.session)
+        try:
+            answer = client.invoke_endpoint(**_parameters(request, _buffered(request.body)))
+            data = answer["Body"].read()
+        except _STREAM_FAULTS as error:
+            raise _error(error) from error
+        return _reply(data)
+
+    def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
+        """InvokeEndpointWithResponseStream.
+
+        A stream that breaks or fails under way raises with `may_be_billed`.
+        """
+        client = self._clients(request.session)
+        try:
+            events: Any = client.invoke_endpoint_with_response_stream(
+                **_parameters(request, _streamed(request.body))
+            )["Body"]
+        except (ClientError, BotoCoreError) as error:
+            raise _error(error) from error
+        try:
+            yield from _pieces(events)
+        except (*_STREAM_FAULTS, ContainerFailedError) as error:
+            raise broken_stream() from error
+        finally:
+            events.close()
+
+
+def _parameters(request: ModelRequest, body: object) -> dict[str, Any]:
+    named = {} if request.component is None else {"InferenceComponentName": request.component}
+    return {
+        "EndpointName": request.model_id,
+        "Body": json.dumps(body, ensure_ascii=False).encode(errors="surrogatepass"),
+        "ContentType": _JSON,
+        "Accept": _JSON,
+        # What SageMaker captures of calls has this id.
+        "InferenceId": request.metadata["request_id"],
+        **named,
+    }
+
+
+def _buffered(body: object) -> object:
+    """The body without a wish to stream, which would be answered by something that is not JSON."""
+    if not isinstance(body, dict):
+        return body
+    return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
+
+
+def _streamed(body: object) -> object:
+    """The body as containers want it: they stream what asks for it, and count if asked to."""
+    if not isinstance(body, dict):
+        return body
+    counted = {"stream_options": {"include_usage": True}} if "messages" in body else {}
+    return {**body, "stream": True, **counted}
+
+
+def _reply(data: bytes) -> ModelReply:
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise UpstreamFailedError(
+            "the endpoint answered with something that is not JSON; the call may be charged",
+            may_be_billed=True,
+        ) from error
+    return ModelReply(document, answer_usage(document), answer_stop_reason(document))
+
+
+def _pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
+    stream = ContainerStream()
+    for event in events:
+        data: bytes = event["PayloadPart"]["Bytes"]
+        # Whatever else a part says, a token of output is at least a byte of it.
+        yield StreamPiece(event, stream.feed(data), len(data))
+    rest = stream.end()
+    if rest:
+        yield StreamPiece({"PayloadPart": {"Bytes": b""}}, rest)
+    yield ModelReply({"text": stream.text}, stream.usage, stream.stop_reason)
+
+
+def _error(error: Exception) -> TollgateError:
+    """What an SDK's failure of a call means to a caller.
+
+    What the service itself says failed is not charged; a container that ran out of time has used
+    its machine until then.
+    """
+    if not isinstance(error, ClientError):
+        return upstream_error(error)
+    response: Mapping[str, Any] = error.response
+    code = response.get("Error", {}).get("Code", "")
+    if code == "ModelError":
+        return _container_error(response)
+    if code in ("ValidationError", "ValidationException"):
+        return _refusal(response.get("Error", {}).get("Message", ""))
+    return _service_error(code)
+
+
+def _service_error(code: str) -> TollgateError:
+    if code in ("ThrottlingException", "ModelNotReadyException"):
+        return UpstreamThrottledError(
+            "the endpoint is throttled or not ready; nothing was charged, try again later",
+            retry_after=_RETRY_SECONDS,
+        )
+    if code in ("AccessDeniedException", "AccessDenied"):
+        return ForbiddenError(
+            "the gateway may not call this endpoint; ask the platform team to enable it",
+            code="upstream_denied",
+        )
+    if code in ("ServiceUnavailable", "ServiceUnavailableException"):
+        return UnavailableError(
+            "the endpoint is unavailable; nothing was charged, try again",
+            code="upstream_unavailable",
+            retry_after=_RETRY_SECONDS,
+        )
+    return UpstreamFailedError("the endpoint failed; nothing was charged, try again")
+
+
+def _refusal(message: str) -> TollgateError:
+    # The service's own message has the account's number.
+    if "not found" in message.lower():
+        return NotFoundError(
+            "there is no such endpoint or inference component at the moment; ask the platform team",
+            code="model_not_found",
+        )
+    return InvalidRequestError(
+        f"the endpoint refused: {message[:_MAX_MESSAGE]}", code="upstream_validation"
+    )
+
+
+def _container_error(response: Mapping[str, Any]) -> TollgateError:
+    status = response.get("OriginalStatusCode")
+    message = str(response.get("OriginalMessage", ""))
+    if status in _REFUSALS:
+        return InvalidRequestError(
+            f"the endpoint's container refused: {message[:_MAX_MESSAGE]}",
+            code="upstream_validation",
+        )
+    if "timed out" in f"{message} {response.get('Error', {}).get('Message', '')}":
+        return UpstreamTimeoutError(
+            "the endpoint did not answer in time; shorten the request or stream the answer",
+            may_be_billed=True,
+        )
+    return UpstreamFailedError("the endpoint's container failed; nothing was charged, try again")
