@@ -175,6 +175,39 @@ def test_tool_choices(choice: dict[str, Any], config: dict[str, Any] | None) -> 
     assert body(tools=[WEATHER], tool_choice=choice).get("toolConfig") == config
 
 
+def test_what_else_a_tool_says_of_itself() -> None:
+    told = {
+        **WEATHER,
+        "strict": True,
+        "eager_input_streaming": True,
+        "input_examples": [{"city": "Oslo"}],
+        "allowed_callers": ["direct"],
+        "defer_loading": False,
+    }
+
+    parsed = parse(tools=[told])
+    (tool,) = parsed.call.body["toolConfig"]["tools"]
+    assert tool == {"toolSpec": {**SPEC["toolSpec"], "strict": True}}
+    assert parsed.notes == (
+        "tools[0].eager_input_streaming is ignored",
+        "tools[0].input_examples is ignored",
+    )
+
+
+def test_a_schema_and_an_effort_of_the_answer() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    config = {"format": {"type": "json_schema", "schema": schema}, "effort": "low"}
+
+    converse = body(output_config=config, thinking={"type": "adaptive", "display": "omitted"})
+    text_format = converse["outputConfig"]["textFormat"]
+    assert text_format["type"] == "json_schema"
+    assert json.loads(text_format["structure"]["jsonSchema"]["schema"]) == schema
+    assert converse["additionalModelRequestFields"] == {
+        "thinking": {"type": "adaptive", "display": "omitted"},
+        "output_config": {"effort": "low"},
+    }
+
+
 def test_turns_of_one_role_are_joined() -> None:
     (turn,) = body(messages=[USER, {"role": "user", "content": "In one word."}])["messages"]
 
@@ -219,6 +252,19 @@ def test_a_count_needs_no_maximum() -> None:
         ({"tool_choice": {"type": "some"}}, "tool_choice.type is 'some'; allowed is auto"),
         ({"thinking": {"type": "much"}}, "thinking.type is 'much'; allowed is enabled"),
         ({"cache_control": {"type": "ephemeral", "ttl": "2h"}}, "cache_control.ttl is '2h'"),
+        ({"speed": "fast"}, "speed is 'fast'; allowed is standard"),
+        ({"thinking": {"type": "adaptive", "display": "all"}}, "thinking.display is 'all'"),
+        ({"output_config": {"effort": "much"}}, "output_config.effort is 'much'; allowed is low"),
+        ({"output_config": {"format": {"type": "xml"}}}, "format.type is 'xml'; allowed is json_"),
+        (
+            {"output_config": {"effort": "low"}, "model": "amazon.nova-lite-v1:0"},
+            "output_config.effort is not supported by this model",
+        ),
+        (
+            {"tools": [{**WEATHER, "defer_loading": True}]},
+            "tools[0].defer_loading is not supported by Bedrock; allowed is false",
+        ),
+        ({"tools": [{**WEATHER, "mode": "x"}]}, "tools[0] has the unknown key 'mode'"),
         ({"model": "amazon.nova-lite-v1:0", "top_k": 3}, "top_k is not supported by this model"),
         (
             {"model": "amazon.nova-lite-v1:0", "thinking": {"type": "adaptive"}},
@@ -384,3 +430,27 @@ def test_a_failure_after_the_first_byte_is_an_event() -> None:
     error = {"type": "error", "error": {"type": "api_error", "message": "broke"}}
 
     assert events(stream.error(error)) == [error]
+
+
+def test_blocks_are_counted_as_the_client_sees_them() -> None:
+    stream = anthropic.MessageStream(message_id="m1", model="m")
+    given: list[dict[str, Any]] = [
+        # An image has no form here, and the text after it is the first block.
+        {"contentBlockStart": {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}}},
+        stop(0),
+        delta(1, text="Hi"),
+        stop(1),
+    ]
+
+    sent = events(b"".join(stream.event(event) for event in given))
+    assert [(event["type"], event["index"]) for event in sent] == [
+        ("content_block_start", 0),
+        ("content_block_delta", 0),
+        ("content_block_stop", 0),
+    ]
+
+
+def test_stop_reasons_are_words_that_anthropic_has() -> None:
+    reasons = [anthropic.stop_reason_of(reason) for reason in ("max_tokens", "malformed_tool_use")]
+
+    assert reasons == ["max_tokens", "end_turn"]

@@ -186,13 +186,76 @@ def test_a_schema_of_the_answer() -> None:
             {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}},
         ),
         (
-            "us.anthropic.claude-sonnet-4-6",
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
             {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        ),
+        (
+            "us.anthropic.claude-opus-4-20250514-v1:0",
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        ),
+        (
+            "us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        ),
+        # From 4.6 on Claude decides itself how much to think; later models refuse a budget.
+        (
+            "us.anthropic.claude-sonnet-4-6",
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+        ),
+        (
+            "anthropic.claude-mythos-preview",
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
         ),
     ],
 )
 def test_reasoning_effort_is_the_familys_own_field(model: str, fields: dict[str, Any]) -> None:
     assert body(model=model, reasoning_effort="low")["additionalModelRequestFields"] == fields
+
+
+BUDGETED = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+
+@pytest.mark.parametrize(
+    ("given", "budget", "max_tokens"),
+    [(None, 4096, 8192), (20_000, 4096, 20_000), (2000, 1984, 2000), (1040, 1024, 1040)],
+)
+def test_a_budget_of_thinking_leaves_room_for_an_answer(
+    given: int | None, budget: int, max_tokens: int
+) -> None:
+    parsed = parse(model=BUDGETED, reasoning_effort="medium", max_completion_tokens=given)
+
+    fields = parsed.call.body["additionalModelRequestFields"]
+    assert fields["thinking"]["budget_tokens"] == budget
+    assert parsed.call.max_tokens == max_tokens
+
+
+def test_no_thinking_where_the_thoughts_of_earlier_turns_are_gone() -> None:
+    messages = [
+        USER,
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "call-1", "content": "rain"},
+    ]
+
+    parsed = parse(model=BUDGETED, messages=messages, tools=[WEATHER], reasoning_effort="low")
+    assert "additionalModelRequestFields" not in parsed.call.body
+    assert parsed.call.max_tokens is None
+    assert parsed.notes == ("reasoning_effort is ignored: the conversation has used tools",)
+
+
+def test_fast_is_openais_newer_word_for_priority() -> None:
+    assert body(service_tier="fast")["serviceTier"] == {"type": "priority"}
+
+
+def test_blank_words_around_tools_are_left_out() -> None:
+    messages = [
+        USER,
+        {"role": "assistant", "content": "\n\n", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "call-1", "content": ""},
+    ]
+
+    _, said, result = body(messages=messages, tools=[WEATHER])["messages"]
+    assert [set(block) for block in said["content"]] == [{"toolUse"}]
+    assert result["content"] == [{"toolResult": {"toolUseId": "call-1", "content": []}}]
 
 
 def test_what_changes_nothing_is_noted() -> None:
@@ -222,14 +285,26 @@ def test_what_changes_nothing_is_noted() -> None:
         ({"max_tokens": 1, "max_completion_tokens": 2}, "a second time"),
         ({"stop": [1]}, "stop[0] is a number; allowed is a string"),
         ({"stream": "yes"}, "stream is a string; allowed is true or false"),
-        ({"service_tier": "fast"}, "service_tier is 'fast'; allowed is auto, default"),
+        ({"service_tier": "scale"}, "service_tier is 'scale'; allowed is auto, default"),
         ({"tool_choice": "required"}, "tool_choice asks for a tool, but tools is empty"),
         ({"tools": [WEATHER], "tool_choice": "some"}, "tool_choice is 'some'; allowed is none"),
+        (
+            {"tools": [WEATHER], "tool_choice": {"type": "allowed_tools"}},
+            "tool_choice.type is 'allowed_tools'; allowed is function",
+        ),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type is 'web_search'; allowed is function"),
         ({"response_format": {"type": "json_object"}}, "send json_schema with a schema"),
         ({"response_format": {"type": "xml"}}, "response_format.type is 'xml'; allowed is text"),
         ({"reasoning_effort": "extreme"}, "reasoning_effort is 'extreme'; allowed is none, low"),
         ({"reasoning_effort": "low"}, "reasoning_effort is not supported by this model"),
+        (
+            {"reasoning_effort": "low", "model": "anthropic.claude-3-5-sonnet-20241022-v2:0"},
+            "reasoning_effort is not supported by this model",
+        ),
+        (
+            {"reasoning_effort": "low", "model": BUDGETED, "max_completion_tokens": 1039},
+            "leaves no room to think; allowed is 1040 or more with this model",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused(fields: dict[str, Any], message: str) -> None:
@@ -402,3 +477,17 @@ def test_a_failure_after_the_first_byte_is_an_event() -> None:
         {"error": {"message": "broke"}},
         "[DONE]",
     ]
+
+
+def test_a_tool_without_arguments_is_called_with_an_empty_object() -> None:
+    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=False)
+    start = {"toolUse": {"toolUseId": "t1", "name": "now"}}
+    given: list[dict[str, Any]] = [
+        {"contentBlockStart": {"contentBlockIndex": 0, "start": start}},
+        {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"toolUse": {"input": ""}}}},
+        {"contentBlockStop": {"contentBlockIndex": 0}},
+    ]
+
+    chunks = events(b"".join(stream.event(event) for event in given))
+    calls = [chunk["choices"][0]["delta"]["tool_calls"][0] for chunk in chunks]
+    assert "".join(call["function"]["arguments"] for call in calls) == "{}"

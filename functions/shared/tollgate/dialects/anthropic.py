@@ -55,6 +55,8 @@ _READ = (
     "max_tokens",
     "messages",
     "model",
+    "output_config",
+    "speed",
     "stop_sequences",
     "stream",
     "system",
@@ -65,8 +67,20 @@ _READ = (
     "top_k",
     "top_p",
 )
-_IGNORED = ("metadata", "service_tier")
-_STOP_REASONS = {"guardrail_intervened": "refusal", "content_filtered": "refusal"}
+_IGNORED = ("diagnostics", "metadata", "service_tier")
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_STOP_REASONS = {
+    "guardrail_intervened": "refusal",
+    "content_filtered": "refusal",
+    # Words that Anthropic has none for: the turn is over, and nothing is to be called.
+    "malformed_model_output": "end_turn",
+    "malformed_tool_use": "end_turn",
+}
+# Fields of a tool that say how it is told of, not what it may do.
+_TOOL_HINTS = ("eager_input_streaming", "input_examples")
+_TOOL_READ = ("cache_control", "description", "input_schema", "name", "strict", "type")
+# Fields of a tool with one value that means what Converse does anyway.
+_TOOL_NEUTRAL: Mapping[str, object] = {"allowed_callers": ["direct"], "defer_loading": False}
 _STOP_SEQUENCE_PATH = "/stop_sequence"
 
 
@@ -106,6 +120,8 @@ def parse_count(body: Mapping[str, Any], betas: Sequence[str] = ()) -> tuple[str
 
 def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: list[str]) -> dict[str, Any]:
     check_keys(given, (*_READ, *_IGNORED), "the body")
+    if given.get("speed", "standard") != "standard":
+        raise wrong_choice("speed", given["speed"], ("standard",))
     messages = _messages(as_filled_list(given.get("messages"), "messages"))
     if "cache_control" in given:
         messages[-1]["content"].append(_cache_point(given["cache_control"], "cache_control"))
@@ -123,6 +139,10 @@ def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: list[str]) 
     tools = _tools(given, notes, has_history=has_history)
     if tools is not None:
         converse["toolConfig"] = tools
+    output = as_object(given.get("output_config", {}), "output_config")
+    text_format = _text_format(output)
+    if text_format is not None:
+        converse["outputConfig"] = {"textFormat": text_format}
     fields = _additional_fields(given, betas, notes)
     if fields:
         converse["additionalModelRequestFields"] = fields
@@ -162,6 +182,12 @@ def _additional_fields(
     if thinking.get("type", "disabled") != "disabled":
         _only_claude("thinking", is_claude)
         fields["thinking"] = _thinking(thinking)
+    effort = given.get("output_config", {}).get("effort")
+    if effort is not None:
+        _only_claude("output_config.effort", is_claude)
+        if effort not in _EFFORTS:
+            raise wrong_choice("output_config.effort", effort, _EFFORTS)
+        fields["output_config"] = {"effort": effort}
     if betas and is_claude:
         fields["anthropic_beta"] = list(betas)
     elif betas:
@@ -176,15 +202,35 @@ def _only_claude(name: str, is_claude: bool) -> None:
         )
 
 
+def _text_format(output: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the text of an answer must look like; None where anything goes."""
+    check_keys(output, ("effort", "format"), "output_config")
+    if output.get("format") is None:
+        return None
+    fields = as_object(output["format"], "output_config.format")
+    check_keys(fields, ("schema", "type"), "output_config.format")
+    if fields.get("type") != "json_schema":
+        raise wrong_choice("output_config.format.type", fields.get("type"), ("json_schema",))
+    schema = as_object(fields.get("schema"), "output_config.format.schema")
+    structure = {"name": "answer", "schema": json.dumps(schema)}
+    return {"type": "json_schema", "structure": {"jsonSchema": structure}}
+
+
 def _thinking(thinking: Mapping[str, Any]) -> dict[str, Any]:
-    check_keys(thinking, ("budget_tokens", "type"), "thinking")
+    check_keys(thinking, ("budget_tokens", "display", "type"), "thinking")
     kind = thinking["type"]
-    if kind == "adaptive":
-        return {"type": "adaptive"}
-    if kind != "enabled":
+    fields: dict[str, Any] = {"type": kind}
+    if kind == "enabled":
+        budget = thinking.get("budget_tokens")
+        fields["budget_tokens"] = as_count(budget, "thinking.budget_tokens")
+    elif kind != "adaptive":
         raise wrong_choice("thinking.type", kind, ("enabled", "adaptive", "disabled"))
-    budget = as_count(thinking.get("budget_tokens"), "thinking.budget_tokens")
-    return {"type": "enabled", "budget_tokens": budget}
+    display = thinking.get("display")
+    if display is not None:
+        if display not in ("summarized", "omitted"):
+            raise wrong_choice("thinking.display", display, ("summarized", "omitted"))
+        fields["display"] = display
+    return fields
 
 
 # --- Messages ---------------------------------------------------------------------------------
@@ -385,7 +431,7 @@ def _tools(
     for index, tool in enumerate(tools):
         place = f"tools[{index}]"
         fields = as_object(tool, place)
-        config["tools"].append(_tool_spec(fields, place))
+        config["tools"].append(_tool_spec(fields, place, notes))
         config["tools"].extend(_mark(fields, place))
     if kind == "tool":
         config["toolChoice"] = {"tool": {"name": as_text(choice.get("name"), "tool_choice.name")}}
@@ -394,18 +440,28 @@ def _tools(
     return config
 
 
-def _tool_spec(tool: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _tool_spec(tool: Mapping[str, Any], place: str, notes: list[str]) -> dict[str, Any]:
     if tool.get("type", "custom") not in ("custom", None):
         raise InvalidRequestError(
             f"{place}.type is not 'custom': a tool that the provider runs is billed beyond what "
             "can be held; allowed are tools with an input_schema"
         )
+    check_keys(tool, (*_TOOL_READ, *_TOOL_HINTS, *_TOOL_NEUTRAL), place)
+    notes.extend(f"{place}.{name} is ignored" for name in _TOOL_HINTS if tool.get(name))
+    for name, neutral in _TOOL_NEUTRAL.items():
+        if tool.get(name) not in (None, neutral):
+            raise InvalidRequestError(
+                f"{place}.{name} is not supported by Bedrock; allowed is {json.dumps(neutral)}, "
+                "or leave it out"
+            )
     spec: dict[str, Any] = {
         "name": as_text(tool.get("name"), f"{place}.name"),
         "inputSchema": {"json": as_object(tool.get("input_schema"), f"{place}.input_schema")},
     }
     if tool.get("description"):
         spec["description"] = as_text(tool["description"], f"{place}.description")
+    if tool.get("strict"):
+        spec["strict"] = as_flag(tool["strict"], f"{place}.strict")
     return {"toolSpec": spec}
 
 
@@ -503,7 +559,9 @@ class MessageStream:
 
     def __init__(self, *, message_id: str, model: str) -> None:
         self._base = _message(message_id, model)
-        self._open: set[int] = set()
+        # Where each block of Converse stands in the message: clients count the blocks that they
+        # were shown, and Converse has some that have no form here.
+        self._indexes: dict[int, int] = {}
         self._stop_sequence: str | None = None
 
     def event(self, event: Mapping[str, Any]) -> bytes:
@@ -515,8 +573,8 @@ class MessageStream:
         if "contentBlockDelta" in event:
             return self._block_delta(event["contentBlockDelta"])
         if "contentBlockStop" in event:
-            index = event["contentBlockStop"]["contentBlockIndex"]
-            return _sse("content_block_stop", {"index": index}) if index in self._open else b""
+            index = self._indexes.get(event["contentBlockStop"]["contentBlockIndex"])
+            return b"" if index is None else _sse("content_block_stop", {"index": index})
         if "messageStop" in event:
             self._stop_sequence = stop_sequence_of(event["messageStop"])
         return b""
@@ -554,21 +612,22 @@ class MessageStream:
         block = {"type": "tool_use", "id": use["toolUseId"], "name": use["name"], "input": {}}
         return self._opened(start["contentBlockIndex"], block)
 
-    def _opened(self, index: int, block: Mapping[str, Any]) -> bytes:
-        self._open.add(index)
+    def _opened(self, block_index: int, block: Mapping[str, Any]) -> bytes:
+        index = self._indexes.setdefault(block_index, len(self._indexes))
         return _sse("content_block_start", {"index": index, "content_block": block})
 
     def _block_delta(self, block: Mapping[str, Any]) -> bytes:
-        index, delta = block["contentBlockIndex"], block["delta"]
+        number, delta = block["contentBlockIndex"], block["delta"]
         if "redactedContent" in delta.get("reasoningContent", {}):
             data = _base64(delta["reasoningContent"]["redactedContent"])
-            return self._opened(index, {"type": "redacted_thinking", "data": data})
+            return self._opened(number, {"type": "redacted_thinking", "data": data})
         rendered = _delta(delta)
         if rendered is None:
             return b""
         # Converse begins a block of text with its first piece.
-        opening = b"" if index in self._open else self._opened(index, _empty_block(delta))
-        return opening + _sse("content_block_delta", {"index": index, "delta": rendered})
+        opening = b"" if number in self._indexes else self._opened(number, _empty_block(delta))
+        fields = {"index": self._indexes[number], "delta": rendered}
+        return opening + _sse("content_block_delta", fields)
 
 
 def _empty_block(delta: Mapping[str, Any]) -> dict[str, Any]:

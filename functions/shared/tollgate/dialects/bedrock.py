@@ -78,7 +78,13 @@ _COUNTED_KEYS = ("additionalModelRequestFields", "messages", "system", "toolConf
 # Members that the SDK takes for bytes, and those with documents of the caller's own inside which
 # the same names mean nothing.
 _BLOBS = ("bytes", "redactedContent")
-_OPAQUE = ("additionalModelRequestFields", "additionalModelResponseFields", "input", "json")
+_OPAQUE = (
+    "additionalModelRequestFields",
+    "additionalModelResponseFields",
+    "input",
+    "json",
+    "requestMetadata",
+)
 
 
 def model_of(path: Mapping[str, str]) -> str:
@@ -86,7 +92,7 @@ def model_of(path: Mapping[str, str]) -> str:
     return unquote(path["modelId"])
 
 
-def parse_converse(model: str, body: Mapping[str, Any]) -> ChatCall:
+def parse_converse(model: str, body: Mapping[str, Any], dialect: str = CONVERSE) -> ChatCall:
     """A Converse or ConverseStream request. Raises InvalidRequestError naming what is wrong."""
     check_keys(body, _CONVERSE_KEYS, "the body")
     converse = {
@@ -103,7 +109,7 @@ def parse_converse(model: str, body: Mapping[str, Any]) -> ChatCall:
         model=model,
         body=converse,
         max_tokens=None if asked is None else as_count(asked, "inferenceConfig.maxTokens"),
-        dialect=CONVERSE,
+        dialect=dialect,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,11 +62,24 @@ _DOCUMENT_FORMATS = {
     "text/csv": "csv",
     "text/html": "html",
     "text/markdown": "md",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
 _EFFORTS = ("low", "medium", "high")
-# Tokens that a model which thinks within a budget may think, by effort.
+# Tokens that a model which thinks within a budget may think, by effort; no budget may be smaller
+# than the first.
 _THINKING_TOKENS = {"low": 1024, "medium": 4096, "high": 16384}
-_SERVICE_TIERS = ("auto", "default", "flex", "priority")
+# What a model that thinks within a budget may say at least, and says at most unless asked.
+_LEAST_ANSWER_TOKENS = 16
+_ANSWER_TOKENS = 4096
+_CLAUDE_VERSION = re.compile(r"anthropic\.claude-(?:[a-z]+-)?(\d+)(?:-(\d{1,2})(?!\d))?")
+_FIRST_THINKING = (3, 7)
+_FIRST_ADAPTIVE = (4, 6)
+_SERVICE_TIERS = ("auto", "default", "flex", "priority", "fast")
+# OpenAI's newer word for the same.
+_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
 _FINISH_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -80,6 +94,7 @@ _IGNORED = (
     "metadata",
     "prediction",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "safety_identifier",
     "seed",
@@ -153,17 +168,22 @@ def parse_chat(body: Mapping[str, Any]) -> ChatRequest:
     text_format = _text_format(given.get("response_format"))
     if text_format is not None:
         converse["outputConfig"] = {"textFormat": text_format}
-    fields = _reasoning(model, given.get("reasoning_effort"))
-    if fields:
-        converse["additionalModelRequestFields"] = fields
+    max_tokens = _max_tokens(given)
+    effort = given.get("reasoning_effort", "none")
+    if effort != "none":
+        fields, max_tokens = _reasoning(
+            model, effort, max_tokens, notes, has_history=messages.has_tools
+        )
+        if fields:
+            converse["additionalModelRequestFields"] = fields
     tier = given.get("service_tier", "auto")
     if tier not in _SERVICE_TIERS:
         raise wrong_choice("service_tier", tier, _SERVICE_TIERS)
-    if tier in ("flex", "priority"):
-        converse["serviceTier"] = {"type": tier}
+    if tier in _TIERS:
+        converse["serviceTier"] = {"type": _TIERS[tier]}
     options = as_object(given.get("stream_options", {}), "stream_options")
     return ChatRequest(
-        call=ChatCall(model=model, body=converse, max_tokens=_max_tokens(given), dialect=CHAT),
+        call=ChatCall(model=model, body=converse, max_tokens=max_tokens, dialect=CHAT),
         is_streamed=as_flag(given.get("stream", False), "stream"),
         includes_usage=as_flag(options.get("include_usage", False), "stream_options.include_usage"),
         notes=tuple(notes),
@@ -266,7 +286,9 @@ class _Messages:
 
     def _assistant(self, message: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
         content = message.get("content")
-        blocks = [] if content is None or content == "" else _texts(content, f"{place}.content")
+        said = [] if content in (None, "", []) else _texts(content, f"{place}.content")
+        # Models say blank text before they call a tool; Bedrock does not take it back.
+        blocks = [block for block in said if block["text"].strip()]
         calls = as_list(message.get("tool_calls") or [], f"{place}.tool_calls")
         for index, call in enumerate(calls):
             self.has_tools = True
@@ -335,10 +357,12 @@ def _tool_use(call: object, place: str) -> dict[str, Any]:
 
 
 def _tool_result(message: Mapping[str, Any], place: str) -> dict[str, Any]:
+    content = message.get("content")
     return {
         "toolResult": {
             "toolUseId": as_text(message.get("tool_call_id"), f"{place}.tool_call_id"),
-            "content": _texts(message.get("content"), f"{place}.content"),
+            # A tool that has nothing to say still has answered.
+            "content": [] if content in ("", []) else _texts(content, f"{place}.content"),
         }
     }
 
@@ -399,6 +423,8 @@ def _tool_choice(choice: object) -> dict[str, Any]:
         return {"any": {}}
     if not isinstance(choice, dict):
         raise wrong_choice("tool_choice", choice, ("none", "auto", "required", "a function"))
+    if choice.get("type") != "function":
+        raise wrong_choice("tool_choice.type", choice.get("type"), ("function",))
     function = as_object(choice.get("function"), "tool_choice.function")
     return {"tool": {"name": as_text(function.get("name"), "tool_choice.function.name")}}
 
@@ -430,23 +456,55 @@ def _text_format(response_format: object) -> dict[str, Any] | None:
     return {"type": "json_schema", "structure": {"jsonSchema": structure}}
 
 
-def _reasoning(model: str, effort: object) -> dict[str, Any]:
-    """The family's own field for how much to think. Raises where the family has none."""
-    if effort is None or effort == "none":
-        return {}
+def _reasoning(
+    model: str, effort: object, max_tokens: int | None, notes: list[str], *, has_history: bool
+) -> tuple[dict[str, Any], int | None]:
+    """The family's own field for how much to think, and the maximum of tokens with it.
+
+    Raises InvalidRequestError where the family has none.
+    """
     if effort not in _EFFORTS:
         raise wrong_choice("reasoning_effort", effort, ("none", *_EFFORTS))
     family = _family(model)
     if family.startswith("openai."):
-        return {"reasoning_effort": effort}
+        return {"reasoning_effort": effort}, max_tokens
     if family.startswith("amazon.nova-2"):
-        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": effort}}
-    if family.startswith("anthropic."):
-        return {"thinking": {"type": "enabled", "budget_tokens": _THINKING_TOKENS[str(effort)]}}
-    raise InvalidRequestError(
-        "reasoning_effort is not supported by this model; allowed are models of openai, "
-        "anthropic and amazon.nova-2, or leave it out"
-    )
+        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": effort}}, max_tokens
+    version = _claude_version(family)
+    if version >= _FIRST_ADAPTIVE:
+        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}, max_tokens
+    if version < _FIRST_THINKING:
+        raise InvalidRequestError(
+            "reasoning_effort is not supported by this model; allowed are models of openai and "
+            "amazon.nova-2, and anthropic's from Claude 3.7 on, or leave it out"
+        )
+    if has_history:
+        # It wants its thoughts back, signed, and chat completions have no place for them.
+        notes.append("reasoning_effort is ignored: the conversation has used tools")
+        return {}, max_tokens
+    return _budgeted(_THINKING_TOKENS[str(effort)], max_tokens)
+
+
+def _budgeted(budget: int, max_tokens: int | None) -> tuple[dict[str, Any], int]:
+    """A budget of thinking that leaves room for an answer."""
+    if max_tokens is None:
+        max_tokens = budget + _ANSWER_TOKENS
+    least = _THINKING_TOKENS["low"]
+    if max_tokens < least + _LEAST_ANSWER_TOKENS:
+        raise InvalidRequestError(
+            f"reasoning_effort with max_completion_tokens {max_tokens} leaves no room to think; "
+            f"allowed is {least + _LEAST_ANSWER_TOKENS} or more with this model"
+        )
+    budget = min(budget, max_tokens - _LEAST_ANSWER_TOKENS)
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}, max_tokens
+
+
+def _claude_version(family: str) -> tuple[int, int]:
+    """Major and minor version of a Claude model; (0, 0) for every other."""
+    match = _CLAUDE_VERSION.match(family)
+    if match is not None:
+        return int(match[1]), int(match[2] or 0)
+    return _FIRST_ADAPTIVE if family.startswith("anthropic.claude-mythos") else (0, 0)
 
 
 # --- Embeddings -------------------------------------------------------------------------------
@@ -698,6 +756,8 @@ class ChatStream:
         }
         self._includes_usage = includes_usage
         self._tool_indexes: dict[int, int] = {}
+        # Tools that were called without a word of arguments so far.
+        self._bare: set[int] = set()
 
     def event(self, event: Mapping[str, Any]) -> bytes:
         """What the client gets for one event; nothing for those that OpenAI has no word for."""
@@ -707,6 +767,8 @@ class ChatStream:
             return self._start(event["contentBlockStart"])
         if "contentBlockDelta" in event:
             return self._block(event["contentBlockDelta"])
+        if "contentBlockStop" in event:
+            return self._stop(event["contentBlockStop"]["contentBlockIndex"])
         return b""
 
     def end(self, *, stop_reason: str, usage: TokenUsage, receipt: Mapping[str, Any]) -> bytes:
@@ -727,6 +789,7 @@ class ChatStream:
             return b""
         index = len(self._tool_indexes)
         self._tool_indexes[start["contentBlockIndex"]] = index
+        self._bare.add(start["contentBlockIndex"])
         function = {"name": tool_use["name"], "arguments": ""}
         call = {
             "index": index,
@@ -741,11 +804,19 @@ class ChatStream:
         if "text" in delta:
             return self._delta({"content": delta["text"]})
         if "toolUse" in delta:
-            index = self._tool_indexes[block["contentBlockIndex"]]
-            function = {"arguments": delta["toolUse"]["input"]}
-            return self._delta({"tool_calls": [{"index": index, "function": function}]})
+            return self._arguments(block["contentBlockIndex"], delta["toolUse"]["input"])
         reasoning = delta.get("reasoningContent", {}).get("text")
         return b"" if reasoning is None else self._delta({"reasoning_content": reasoning})
+
+    def _arguments(self, block_index: int, text: str) -> bytes:
+        if text:
+            self._bare.discard(block_index)
+        call = {"index": self._tool_indexes[block_index], "function": {"arguments": text}}
+        return self._delta({"tool_calls": [call]})
+
+    def _stop(self, block_index: int) -> bytes:
+        # Clients parse what they were sent, and nothing is not JSON.
+        return self._arguments(block_index, "{}") if block_index in self._bare else b""
 
     def _delta(self, delta: Mapping[str, Any]) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": None}
