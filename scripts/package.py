@@ -3,9 +3,9 @@
 The same sources and locks give the same bytes: entries are sorted and have fixed times, modes and
 compression (a different zlib may compress differently). A zip holds the function's package, those
 modules of `tollgate` that it can reach by imports, the data files that its `package.toml` names,
-and its third-party packages as wheels for the Lambda runtime, not for this machine. Wheels
-come from the function's hashed lock and are kept in `build/wheels`, by the lock's hash, so only the
-first build needs a package index.
+the script `bootstrap` where it has one, and its third-party packages as wheels for the Lambda
+runtime, not for this machine. Wheels come from the function's hashed lock and are kept in
+`build/wheels`, by the lock's hash, so only the first build needs a package index.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lambda's quotas: a zip uploaded directly, and everything unpacked.
 MAX_ZIP_BYTES = 50 * 1024 * 1024
 MAX_UNZIPPED_BYTES = 250 * 1024 * 1024
+
+# The script that Lambda starts in place of its own runtime, in the zips of functions that have one.
+WRAPPER = "bootstrap"
 
 # The earliest time a zip entry can have.
 ENTRY_TIME = (1980, 1, 1, 0, 0, 0)
@@ -244,6 +247,9 @@ def collect(name: str, root: Path, target: Target, cache: Path) -> tuple[dict[st
     third_party, pruned = third_party_files(wheels, declaration.services)
     _check_external(reached, third_party)
     data = {path: shared / path for path in declaration.data}
+    wrapper = source / WRAPPER
+    if wrapper.is_file():
+        data[WRAPPER] = wrapper
     for path, file in data.items():
         if not file.is_file():
             raise PackageError(f"{source / 'package.toml'}: data file {path} is not in {shared}")
@@ -260,7 +266,8 @@ def write_zip(files: dict[str, Path], output: Path) -> int:
     ):
         for name in sorted(files):
             content = files[name].read_bytes()
-            mode = 0o100755 if ".so" in PurePosixPath(name).suffixes else 0o100644
+            is_program = name == WRAPPER or ".so" in PurePosixPath(name).suffixes
+            mode = 0o100755 if is_program else 0o100644
             entry = zipfile.ZipInfo(name, ENTRY_TIME)
             entry.create_system = 3
             entry.external_attr = mode << 16

@@ -120,6 +120,34 @@ locals {
       statements = [local._read_tenants]
     }
 
+    converse = {
+      description     = "Answers in the dialects of OpenAI, Anthropic and Bedrock Runtime, streamed"
+      memory_mb       = 512
+      timeout_seconds = 900
+      event_queue     = null
+      schedule        = null
+      # Lambda starts this script of the zip in place of its own runtime, which cannot stream.
+      exec_wrapper = "/var/task/bootstrap"
+      environment = {
+        ACCOUNTS_TABLE  = module.metering.accounts_table_name
+        PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
+        STREAMS_TABLE   = module.streaming.streams_table_name
+        TENANTS_TABLE   = module.metering.tenants_table_name
+        USAGE_TABLE     = module.metering.usage_table_name
+      }
+      statements = [
+        local._read_policies,
+        {
+          sid       = "HoldAndSettle"
+          actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+          resources = [module.metering.accounts_table_arn]
+        },
+        local._record_usage,
+        local._assume_tenant_roles,
+        local._deny_mantle,
+      ]
+    }
+
     invoke = {
       description     = "Answers buffered calls and submits streamed jobs"
       memory_mb       = 512
@@ -233,7 +261,7 @@ locals {
   }
 }
 
-# What functions get besides where Bedrock's invocation logs are on. `invoke` and `stream` leave a
+# What functions get besides where Bedrock's invocation logs are on. Functions that call models leave a
 # call that ended unknown to `sweep`, which reads the logs.
 locals {
   _invocation_logs_bucket     = try(var.invocation_logs.bucket, "")
@@ -244,6 +272,11 @@ locals {
   ))
 
   _with_invocation_logs = {
+    converse = {
+      environment = { INVOCATION_LOGS_BUCKET = local._invocation_logs_bucket }
+      statements  = []
+    }
+
     invoke = {
       environment = { INVOCATION_LOGS_BUCKET = local._invocation_logs_bucket }
       statements  = []
@@ -289,6 +322,7 @@ locals {
       function.environment,
       { for key, value in try(local._with_invocation_logs[name].environment, {}) : key => value if var.invocation_logs != null },
       { for key, value in try(local._with_pool_sessions[name].environment, {}) : key => value if var.pool_sessions },
+      { for path in compact([try(function.exec_wrapper, null)]) : "AWS_LAMBDA_EXEC_WRAPPER" => path },
       # The SDK looks for a service's address under this name.
       { for service, url in var.endpoint_urls : "AWS_ENDPOINT_URL_${upper(replace(service, "-", "_"))}" => url },
     )

@@ -1,4 +1,4 @@
-# Sessions for tenants: roles that `invoke` and `stream` take on, tagged with tenant and app.
+# Sessions for tenants: roles that functions calling models take on, tagged with tenant and app.
 #
 # A silo's role lies in its tenant's account (modules/tenant_role). With `pool_sessions` the other
 # tenants share the role below, whose policy asks for the session's own tenant wherever it can. What
@@ -17,12 +17,48 @@ locals {
   }
 
   _with_pool_sessions = {
-    invoke = { environment = { POOL_SESSION_ROLE_ARN = local._pool_session_role_arn } }
-    stream = { environment = { POOL_SESSION_ROLE_ARN = local._pool_session_role_arn } }
+    converse = { environment = { POOL_SESSION_ROLE_ARN = local._pool_session_role_arn } }
+    invoke   = { environment = { POOL_SESSION_ROLE_ARN = local._pool_session_role_arn } }
+    stream   = { environment = { POOL_SESSION_ROLE_ARN = local._pool_session_role_arn } }
   }
 
   # What functions do on a tenant's behalf, with their own roles unless there are pool sessions.
   _on_tenants_behalf = {
+    converse = [
+      {
+        sid       = "KeepKeys"
+        actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        resources = [module.streaming.streams_table_arn]
+      },
+      {
+        sid       = "RepeatAnswers"
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = ["${module.streaming.payloads_bucket_arn}/idempotency/*"]
+      },
+      {
+        sid        = "UseTenantKeys"
+        actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        resources  = local._tenant_keys
+        conditions = local._aliased_for_tenant
+      },
+      {
+        sid       = "CallModels"
+        actions   = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+        resources = local._models
+      },
+      {
+        sid        = "CallAppProfiles"
+        actions    = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+        resources  = local._app_profiles
+        conditions = local._tagged_as_this_unit
+      },
+      {
+        sid       = "CountTokens"
+        actions   = ["bedrock:CountTokens"]
+        resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
+      },
+    ]
+
     invoke = [
       {
         sid = "SubmitJobsAndKeepKeys"

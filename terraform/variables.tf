@@ -382,9 +382,9 @@ variable "reserved_concurrency_by_function" {
   validation {
     condition = alltrue([
       for name in keys(var.reserved_concurrency_by_function) :
-      contains(["aggregate", "authorize", "invoke", "models", "stream", "sweep"], name)
+      contains(["aggregate", "authorize", "converse", "invoke", "models", "stream", "sweep"], name)
     ])
-    error_message = "reserved_concurrency_by_function: got ${join(", ", keys(var.reserved_concurrency_by_function))}; allowed: aggregate, authorize, invoke, models, stream, sweep."
+    error_message = "reserved_concurrency_by_function: got ${join(", ", keys(var.reserved_concurrency_by_function))}; allowed: aggregate, authorize, converse, invoke, models, stream, sweep."
   }
 }
 

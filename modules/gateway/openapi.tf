@@ -1,7 +1,7 @@
 # The REST API's definition: the contract in openapi.yaml, merged with what only AWS needs.
 #
 # What is left out of the import, and why:
-# - x-tollgate-function: ours; it becomes the integration.
+# - x-tollgate-function, x-tollgate-response-transfer-mode: ours; they become the integration.
 # - servers, tags: the stage decides the base path.
 # - requestBody and components.schemas: the functions check bodies, because a poll ignores its body
 #   and because an error has the shape of the dialect. API Gateway would make a model per schema.
@@ -12,8 +12,9 @@ locals {
   _contract          = yamldecode(file("${path.module}/openapi.yaml"))
   _gateway_responses = yamldecode(file("${path.module}/gateway_responses.yaml"))
 
-  # API Gateway's default for REST APIs; a longer one needs a raised quota in the account.
-  _integration_timeout_ms = 29000
+  # How long API Gateway waits. Buffered: its default, a longer one needs a raised quota in the account.
+  # Streamed: its most, which is the function's own time as well.
+  _integration_timeouts_ms = { BUFFERED = 29000, STREAM = 900000 }
 
   # The security scheme that makes a method count against the caller's usage plan.
   _usage_plan_scheme = "usage_plan_key"
@@ -30,6 +31,25 @@ locals {
       }
     }
   ]...)
+
+  _transfer_modes = merge([
+    for path, methods in local._contract.paths : {
+      for method, operation in methods :
+      operation.operationId => try(operation["x-tollgate-response-transfer-mode"], "BUFFERED")
+    }
+  ]...)
+
+  # A streamed answer comes from another API of Lambda, which reads what the function's runtime sends.
+  _integration_uris = {
+    for id, operation in local._operations_by_id : id => (
+      local._transfer_modes[id] == "STREAM"
+      ? replace(
+        replace(try(var.functions[operation.function].invoke_arn, ""), ":lambda:path/2015-03-31", ":lambda:path/2021-11-15"),
+        "/\\/invocations$/", "/response-streaming-invocations",
+      )
+      : try(var.functions[operation.function].invoke_arn, "")
+    )
+  }
 
   _missing_functions = setsubtract(
     [for operation in values(local._operations_by_id) : operation.function],
@@ -60,12 +80,13 @@ locals {
           }
           security = concat(operation.security, [{ (local._usage_plan_scheme) = [] }])
           x-amazon-apigateway-integration = {
-            httpMethod          = "POST"
-            passthroughBehavior = "when_no_match"
-            timeoutInMillis     = local._integration_timeout_ms
-            type                = "aws_proxy"
-            uri                 = try(var.functions[operation["x-tollgate-function"]].invoke_arn, "")
-            responses           = { default = { statusCode = "200" } }
+            httpMethod           = "POST"
+            passthroughBehavior  = "when_no_match"
+            responseTransferMode = local._transfer_modes[operation.operationId]
+            timeoutInMillis      = local._integration_timeouts_ms[local._transfer_modes[operation.operationId]]
+            type                 = "aws_proxy"
+            uri                  = local._integration_uris[operation.operationId]
+            responses            = { default = { statusCode = "200" } }
           }
         },
       )
@@ -116,13 +137,17 @@ locals {
         responseParameters = merge(
           { "gatewayresponse.header.x-request-id" = "context.requestId" },
           can(response.retry_after_seconds) ? { "gatewayresponse.header.Retry-After" = "'${response.retry_after_seconds}'" } : {},
+          can(response.is_final) ? { "gatewayresponse.header.x-should-retry" = "'false'" } : {},
         )
         responseTemplates = {
-          # Written by hand: messageString comes with its quotes, so it must not be quoted again.
+          # One body that every dialect's SDK finds its own error in. Written by hand: messageString
+          # comes with its quotes, so it must not be quoted again.
           "application/json" = format(
-            "{\"message\":%s,\"code\":\"%s\",\"request_id\":\"$context.requestId\"}",
+            "{\"message\":%[1]s,\"code\":\"%[2]s\",\"request_id\":\"$context.requestId\",\"type\":\"error\",\"error\":{\"message\":%[1]s,\"type\":\"%[3]s\",\"code\":\"%[2]s\"}%[4]s}",
             try(jsonencode(response.message), "$context.error.messageString"),
             response.code,
+            response.type,
+            can(response.advice) ? ",\"details\":{\"advice\":${jsonencode(response.advice)}}" : "",
           )
         }
       }

@@ -23,7 +23,7 @@ variable "apps" {
 variable "caller_functions" {
   description = "Functions of the gateway that call models, as the ends of their roles' names."
   type        = set(string)
-  default     = ["invoke", "stream"]
+  default     = ["converse", "invoke", "stream"]
   nullable    = false
 
   validation {

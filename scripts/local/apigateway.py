@@ -86,6 +86,7 @@ class Operation:
     """One method of one resource.
 
     `required` holds (place, name) of the parameters that the gateway itself insists on.
+    `is_streamed` says that the function's answer goes to the client while it is made.
     """
 
     resource: str
@@ -95,6 +96,7 @@ class Operation:
     identity_header: str
     required: Sequence[tuple[str, str]]
     pattern: re.Pattern[str]
+    is_streamed: bool = False
 
     def is_missing(self, place: str, name: str, request: HttpRequest) -> bool:
         """Return whether a parameter is absent or blank."""
@@ -129,6 +131,11 @@ class Contract:
         """Names of the functions behind the operations."""
         return {operation.function for operation in self._operations}
 
+    @property
+    def streaming_functions(self) -> set[str]:
+        """Names of those whose answers are streamed."""
+        return {operation.function for operation in self._operations if operation.is_streamed}
+
     def route(self, request: HttpRequest) -> tuple[Operation, dict[str, str]]:
         """Return the operation and the path parameters, which stay percent-encoded.
 
@@ -159,11 +166,18 @@ class GatewayResponses:
         headers = [("content-type", "application/json"), ("x-request-id", request_id)]
         if "retry_after_seconds" in entry:
             headers.append(("retry-after", str(entry["retry_after_seconds"])))
+        if entry.get("is_final"):
+            headers.append(("x-should-retry", "false"))
+        message, code = entry.get("message", error.message), entry["code"]
         body = {
-            "message": entry.get("message", error.message),
-            "code": entry["code"],
+            "message": message,
+            "code": code,
             "request_id": request_id,
+            "type": "error",
+            "error": {"message": message, "type": entry["type"], "code": code},
         }
+        if "advice" in entry:
+            body["details"] = {"advice": entry["advice"]}
         return HttpResponse(entry["status"], headers, json.dumps(body).encode())
 
 
@@ -367,6 +381,7 @@ def _operation(
         identity_header=schemes[scheme]["name"].lower(),
         required=required,
         pattern=re.compile(pattern),
+        is_streamed=operation.get("x-tollgate-response-transfer-mode") == "STREAM",
     )
 
 

@@ -4,6 +4,8 @@
 REST API of `modules/gateway` does: find the route, ask the authorizer, count against the usage
 plan, insist on required parameters, invoke the function, and check its answer. A function that
 takes longer than API Gateway waits goes on working while the client gets its 504, as on AWS.
+Answers of operations in STREAM mode come through Lambda's Runtime API (`runtime_api`) and reach the
+client while they are made.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import socket
 import threading
 import time
 import uuid
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvicorn
@@ -31,9 +34,12 @@ from scripts.local.apigateway import (
 )
 from scripts.local.lambda_runtime import FunctionError, Functions, PayloadTooLargeError
 from scripts.local.lifecycle import Startable
+from scripts.local.runtime_api import Invocation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    from scripts.local.runtime_api import RuntimeApi
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -54,6 +60,7 @@ class FrontDoor(Startable):
 
     Args:
         functions: the handlers by the names in the OpenAPI document, and `authorize`.
+        streams: the running Runtime APIs of the functions whose operations are streamed.
         usage_plans: fences of the tenants; None lets every key through.
         port: TCP port on the loopback interface, 0 for a free one.
         authorizer_cache_seconds: how long an authorizer's answer is reused per header value.
@@ -64,20 +71,26 @@ class FrontDoor(Startable):
         self,
         functions: Functions,
         *,
+        streams: Mapping[str, RuntimeApi] = MappingProxyType({}),
         usage_plans: UsagePlans | None = None,
         port: int = 0,
         authorizer_cache_seconds: float = 0.0,
         integration_timeout: float = INTEGRATION_TIMEOUT_SECONDS,
     ) -> None:
         self._functions = functions
+        self._streams = streams
         self._usage_plans = usage_plans
         self._contract = Contract.load()
         self._responses = GatewayResponses.load()
         self._timeout = integration_timeout
         self._cache_seconds = authorizer_cache_seconds
         self._cache: dict[tuple[str, str], tuple[float, Authorization]] = {}
-        needed = sorted({*self._contract.functions, AUTHORIZER})
-        if missing := [name for name in needed if name not in functions]:
+        buffered = self._contract.functions - self._contract.streaming_functions
+        missing = sorted(
+            {name for name in {*buffered, AUTHORIZER} if name not in functions}
+            | (self._contract.streaming_functions - set(streams))
+        )
+        if missing:
             raise ValueError(f"no handler for {', '.join(missing)}")
         # Named as TCP, because asyncio turns Nagle's algorithm off only for sockets that say so;
         # with it, every response waits 40 ms for an acknowledgement.
@@ -131,8 +144,15 @@ class FrontDoor(Startable):
         try:
             request = await _read(scope, receive, request_id)
             response = await self._answer(request)
+            if isinstance(response, Invocation):
+                await _relay(response, receive, send, request_id)
+                return
         except GatewayError as error:
             response = self._responses.render(error, request_id)
+        except FunctionError as error:
+            # The status is out: the answer ends without its end, as a broken connection does.
+            log.error("%s", error)
+            return
         except asyncio.CancelledError:
             # The server stops and no longer waits for the function.
             response = self._responses.render(GatewayError("DEFAULT_5XX"), request_id)
@@ -146,7 +166,7 @@ class FrontDoor(Startable):
         log.info("%s %s %d %d ms", scope["method"], scope["path"], response.status, elapsed)
         await _write(response, send)
 
-    async def _answer(self, request: HttpRequest) -> HttpResponse:
+    async def _answer(self, request: HttpRequest) -> HttpResponse | Invocation:
         operation, path_parameters = self._contract.route(request)
         authorization = await self._authorize(operation, request, path_parameters)
         if not authorization.allows(apigateway.method_arn(request)):
@@ -156,6 +176,9 @@ class FrontDoor(Startable):
         apigateway.check_parameters(operation, request)
         event = apigateway.proxy_event(operation, request, path_parameters, authorization.context)
         try:
+            if operation.is_streamed:
+                # It waits for as long as the function may run.
+                return await in_thread(lambda: self._streams[operation.function].invoke(event))
             document = await asyncio.wait_for(
                 in_thread(lambda: self._functions.invoke(operation.function, event)),
                 self._timeout,
@@ -253,6 +276,47 @@ async def _read(scope: Message, receive: Receive, request_id: str) -> HttpReques
         source_ip=client[0],
         request_id=request_id,
     )
+
+
+async def _relay(invocation: Invocation, receive: Receive, send: Send, request_id: str) -> None:
+    """Send a function's answer on as it comes, no faster than the client takes it.
+
+    Raises:
+        FunctionError: the function broke it off.
+    """
+    headers = [
+        (name.lower().encode(), value.encode()) for name, value in invocation.headers.items()
+    ]
+    headers.append((b"x-amzn-requestid", request_id.encode()))
+    await send({"type": "http.response.start", "status": invocation.status, "headers": headers})
+    loop = asyncio.get_running_loop()
+
+    def send_pieces() -> None:
+        for piece in invocation.body():
+            message = {"type": "http.response.body", "body": piece, "more_body": True}
+            asyncio.run_coroutine_threadsafe(_send(send, message), loop).result()
+
+    watch = asyncio.ensure_future(_watch(invocation, receive))
+    try:
+        await in_thread(send_pieces)
+        await send({"type": "http.response.body", "body": b""})
+    except asyncio.CancelledError:
+        # The server stops; the answer ends without its end.
+        pass
+    finally:
+        invocation.abandon()
+        watch.cancel()
+
+
+async def _send(send: Send, message: Message) -> None:
+    await send(message)
+
+
+async def _watch(invocation: Invocation, receive: Receive) -> None:
+    """Give an answer up when its client goes."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    invocation.abandon()
 
 
 async def _write(response: HttpResponse, send: Send) -> None:

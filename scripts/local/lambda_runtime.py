@@ -16,6 +16,7 @@ MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 
 TIMEOUT_SECONDS: Mapping[str, int] = {
     "authorize": 10,
+    "converse": 900,
     "invoke": 300,
     "stream": 900,
     "models": 30,
@@ -75,6 +76,10 @@ class Functions:
 
     def __contains__(self, name: str) -> bool:
         return name in self._handlers
+
+    def handler(self, name: str) -> Handler:
+        """The handler of a function."""
+        return self._handlers[name]
 
     def invoke(self, name: str, event: Mapping[str, object]) -> Any:  # noqa: ANN401
         """Call a handler; returns what the caller of Lambda would parse from the response.

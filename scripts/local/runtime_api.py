@@ -69,7 +69,7 @@ class Invocation:
 
     def body(self) -> Iterator[bytes]:
         """The pieces of the body. Raises FunctionError when the function breaks it off."""
-        while (piece := self._pieces.get()) is not None:
+        while (piece := self._pieces.get()) is not None and not self._abandoned.is_set():
             if isinstance(piece, FunctionError):
                 raise piece
             yield piece
@@ -77,6 +77,9 @@ class Invocation:
     def abandon(self) -> None:
         """Read no further: the client is gone."""
         self._abandoned.set()
+        # For a reader that waits; where there is no room, there is a piece that wakes it.
+        with contextlib.suppress(queue.Full):
+            self._pieces.put_nowait(None)
 
     def begin(self, prelude: Mapping[str, Any]) -> None:
         """Take status and headers from the function."""

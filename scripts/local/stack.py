@@ -36,12 +36,15 @@ from scripts.local.provision import (
     Emulator,
     provision,
 )
+from scripts.local.runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
-FUNCTIONS = ("authorize", "invoke", "stream", "models", "aggregate", "sweep")
+FUNCTIONS = ("authorize", "invoke", "converse", "stream", "models", "aggregate", "sweep")
+# Those whose answers are streamed, through a Runtime API.
+STREAMING_FUNCTIONS = ("converse",)
 ENVIRONMENTS = ROOT / "envs"
 STUB_LOG = "bedrock-calls.jsonl"
 POOL_SESSION_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/tollgate/{PREFIX}/{PREFIX}-pool-session"
@@ -187,6 +190,12 @@ class LocalStack(Startable):
         self._door = cleanup.enter_context(
             FrontDoor(
                 self._functions,
+                streams={
+                    name: cleanup.enter_context(
+                        RuntimeApi(name, self._functions.handler(name), prefix=PREFIX)
+                    )
+                    for name in STREAMING_FUNCTIONS
+                },
                 usage_plans=UsagePlans(self.deployment.usage_plans),
                 port=self._port,
                 authorizer_cache_seconds=self._authorizer_cache_seconds,

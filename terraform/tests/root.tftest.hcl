@@ -57,9 +57,9 @@ override_module {
 run "deployment" {
   assert {
     condition = output.function_names == {
-      for name in ["aggregate", "authorize", "invoke", "models", "stream", "sweep"] : name => "tollgate-test-${name}"
+      for name in ["aggregate", "authorize", "converse", "invoke", "models", "stream", "sweep"] : name => "tollgate-test-${name}"
     }
-    error_message = "There are six functions, named after the prefix."
+    error_message = "There are seven functions, named after the prefix."
   }
 
   assert {
@@ -109,7 +109,7 @@ run "invocation_logs" {
   assert {
     condition = [
       for name, environment in local._environments : name if can(environment.INVOCATION_LOGS_BUCKET)
-    ] == ["invoke", "stream", "sweep"]
+    ] == ["converse", "invoke", "stream", "sweep"]
     error_message = "Who makes calls knows that sweep reads logs."
   }
 
@@ -196,7 +196,7 @@ run "permissions" {
 
   assert {
     condition = alltrue([
-      for name in ["invoke", "models", "stream"] :
+      for name in ["converse", "invoke", "models", "stream"] :
       contains([for statement in local.functions[name].statements : try(statement.effect, "Allow")], "Deny")
     ])
     error_message = "Functions that reach Bedrock are denied its unmetered endpoint."

@@ -68,7 +68,7 @@ def test_routes_name_functions_that_exist() -> None:
     served = {operation["x-tollgate-function"] for _, _, operation in operations()}
 
     assert served <= set(FUNCTIONS)
-    assert served == {"invoke", "models", "stream"}
+    assert served == {"converse", "invoke", "models", "stream"}
 
 
 def test_every_operation_is_behind_a_credential() -> None:

@@ -40,7 +40,15 @@ SHARED_SERVICE_DATA = {
 
 
 def test_all_functions_are_packaged() -> None:
-    assert set(FUNCTIONS) == {"aggregate", "authorize", "invoke", "models", "stream", "sweep"}
+    assert set(FUNCTIONS) == {
+        "aggregate",
+        "authorize",
+        "converse",
+        "invoke",
+        "models",
+        "stream",
+        "sweep",
+    }
 
 
 def test_a_second_build_has_the_same_bytes(lambda_build: Build, tmp_path: Path) -> None:
@@ -75,7 +83,8 @@ def test_entries_are_uniform(lambda_build: Build, name: str) -> None:
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert {entry.create_system for entry in entries} == {3}
     for entry in entries:
-        mode = 0o755 if entry.filename.endswith(".so") else 0o644
+        is_program = entry.filename.endswith(".so") or entry.filename == "bootstrap"
+        mode = 0o755 if is_program else 0o644
         assert entry.external_attr >> 16 == stat.S_IFREG | mode, entry.filename
 
 

@@ -34,7 +34,7 @@ ENVIRONMENT = "dev"
 REGION = "us-east-1"
 # What moto takes every caller for.
 ACCOUNT_ID = "123456789012"
-FUNCTIONS = ("aggregate", "authorize", "invoke", "models", "stream", "sweep")
+FUNCTIONS = ("aggregate", "authorize", "converse", "invoke", "models", "stream", "sweep")
 
 _START_SECONDS = 60
 _TERRAFORM_SECONDS = 400

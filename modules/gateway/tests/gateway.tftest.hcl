@@ -8,6 +8,7 @@ variables {
 
   functions = {
     authorize = { name = "tollgate-test-authorize", invoke_arn = "arn:uri:authorize" }
+    converse  = { name = "tollgate-test-converse", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111122223333:function:tollgate-test-converse/invocations" }
     invoke    = { name = "tollgate-test-invoke", invoke_arn = "arn:uri:invoke" }
     models    = { name = "tollgate-test-models", invoke_arn = "arn:uri:models" }
     stream    = { name = "tollgate-test-stream", invoke_arn = "arn:uri:stream" }
@@ -25,6 +26,7 @@ run "body" {
       for path, methods in yamldecode(file("openapi.yaml")).paths : [
         for method, operation in methods :
         jsondecode(aws_api_gateway_rest_api.this.body).paths[path][method]["x-amazon-apigateway-integration"].uri == "arn:uri:${operation["x-tollgate-function"]}"
+        if !can(operation["x-tollgate-response-transfer-mode"])
       ]
     ]))
     error_message = "Every operation is integrated with the function that the contract names."
@@ -36,10 +38,32 @@ run "body" {
         for method, operation in methods :
         operation["x-amazon-apigateway-integration"].type == "aws_proxy" &&
         operation["x-amazon-apigateway-integration"].httpMethod == "POST" &&
-        operation["x-amazon-apigateway-integration"].timeoutInMillis == 29000
+        operation["x-amazon-apigateway-integration"].timeoutInMillis == (operation["x-amazon-apigateway-integration"].responseTransferMode == "STREAM" ? 900000 : 29000)
       ]
     ]))
-    error_message = "Every integration is a Lambda proxy with a timeout of 29 seconds."
+    error_message = "Every integration is a Lambda proxy that waits 29 seconds, or 15 minutes where it streams."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for path, methods in yamldecode(file("openapi.yaml")).paths : [
+        for method, operation in methods :
+        {
+          for key in ["responseTransferMode", "uri"] :
+          key => jsondecode(aws_api_gateway_rest_api.this.body).paths[path][method]["x-amazon-apigateway-integration"][key]
+          } == {
+          responseTransferMode = "STREAM"
+          uri                  = "arn:aws:apigateway:us-east-1:lambda:path/2021-11-15/functions/arn:aws:lambda:us-east-1:111122223333:function:tollgate-test-converse/response-streaming-invocations"
+        }
+        if can(operation["x-tollgate-response-transfer-mode"])
+      ]
+    ]))
+    error_message = "Streamed operations are invoked through the API that streams."
+  }
+
+  assert {
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body).paths["/invoke_model"].post["x-amazon-apigateway-integration"].responseTransferMode == "BUFFERED"
+    error_message = "The others are buffered, which has to be said where it was STREAM before."
   }
 
   assert {
@@ -142,18 +166,32 @@ run "gateway_responses" {
   assert {
     condition = jsondecode(
       jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["UNAUTHORIZED"].responseTemplates["application/json"]
-    ) == { code = "invalid_api_key", message = "Forbidden", request_id = "$context.requestId" }
+      ) == {
+      code       = "invalid_api_key"
+      error      = { code = "invalid_api_key", message = "Forbidden", type = "permission_error" }
+      message    = "Forbidden"
+      request_id = "$context.requestId"
+      type       = "error"
+    }
     error_message = "A missing key is answered like an unknown one."
   }
 
   assert {
-    condition     = jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["BAD_REQUEST_PARAMETERS"].responseTemplates["application/json"] == "{\"message\":$context.error.messageString,\"code\":\"invalid_request\",\"request_id\":\"$context.requestId\"}"
+    condition     = jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["BAD_REQUEST_PARAMETERS"].responseTemplates["application/json"] == "{\"message\":$context.error.messageString,\"code\":\"invalid_request\",\"request_id\":\"$context.requestId\",\"type\":\"error\",\"error\":{\"message\":$context.error.messageString,\"type\":\"invalid_request_error\",\"code\":\"invalid_request\"}}"
     error_message = "API Gateway's text about parameters is passed on, with its own quotes."
   }
 
   assert {
     condition     = jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["THROTTLED"].responseParameters["gatewayresponse.header.Retry-After"] == "'1'"
     error_message = "A throttled caller is told when to come back."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["INTEGRATION_TIMEOUT"].responseParameters["gatewayresponse.header.x-should-retry"] == "'false'"
+      && strcontains(jsondecode(jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["INTEGRATION_TIMEOUT"].responseTemplates["application/json"]).details.advice, "POST /v1/jobs")
+    )
+    error_message = "Who waited for a long call in vain is told how to make one, and no SDK makes it twice."
   }
 }
 

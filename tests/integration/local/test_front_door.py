@@ -17,10 +17,13 @@ import requests
 from scripts.local.apigateway import UsagePlan, UsagePlans
 from scripts.local.front_door import FrontDoor
 from scripts.local.lambda_runtime import Functions
+from scripts.local.runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# Declared for the functions whose answers are streamed; they run where a test calls them.
+NO_STREAMS = {"converse": RuntimeApi("converse", None)}
 KEY = "k" * 40
 WITH_KEY = {"x-api-key": KEY}
 POST = {**WITH_KEY, "team_id": "acme"}
@@ -72,7 +75,7 @@ class Calls:
 def shared() -> Iterator[tuple[FrontDoor, Calls]]:
     """One server for most tests: stopping one takes a fifth of a second."""
     calls = Calls()
-    with FrontDoor(calls.functions, integration_timeout=1.0) as running:
+    with FrontDoor(calls.functions, streams=NO_STREAMS, integration_timeout=1.0) as running:
         yield running, calls
 
 
@@ -271,7 +274,7 @@ def test_answer_with_headers_and_binary(door: FrontDoor, calls: Calls) -> None:
 
 
 def test_authorizer_answers_are_cached_per_header(calls: Calls) -> None:
-    with FrontDoor(calls.functions, authorizer_cache_seconds=60) as door:
+    with FrontDoor(calls.functions, streams=NO_STREAMS, authorizer_cache_seconds=60) as door:
         session = requests.Session()
         for key in (KEY, KEY, "other" * 8, KEY):
             session.get(f"{door.url}/list_foundation_models", headers={"x-api-key": key}, timeout=5)
@@ -285,7 +288,7 @@ def test_usage_plan(calls: Calls) -> None:
     plans = UsagePlans(
         {KEY: UsagePlan(rate_per_second=1, burst=2, requests_per_day=4)}, clock=lambda: now[0]
     )
-    with FrontDoor(calls.functions, usage_plans=plans) as door:
+    with FrontDoor(calls.functions, streams=NO_STREAMS, usage_plans=plans) as door:
 
         def call(key: str = KEY) -> requests.Response:
             return requests.get(
@@ -313,7 +316,7 @@ def test_many_at_once(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = meet
-    with FrontDoor(calls.functions) as door, ThreadPoolExecutor(20) as pool:
+    with FrontDoor(calls.functions, streams=NO_STREAMS) as door, ThreadPoolExecutor(20) as pool:
 
         def call(_: int) -> int:
             return requests.get(
@@ -331,7 +334,7 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = hang
-    door = FrontDoor(calls.functions)
+    door = FrontDoor(calls.functions, streams=NO_STREAMS)
     door.start()
     port = int(door.url.rpartition(":")[2])
     request = f"GET /list_foundation_models HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\n\r\n"
@@ -347,7 +350,7 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
 
 
 def test_every_function_needs_a_handler(calls: Calls) -> None:
-    with pytest.raises(ValueError, match="no handler for authorize, models, stream"):
+    with pytest.raises(ValueError, match="no handler for authorize, converse, models, stream"):
         FrontDoor(Functions({"invoke": calls.respond("invoke")}))
 
 

@@ -1,0 +1,1 @@
+"""The dialects of OpenAI, Anthropic and Bedrock Runtime, with streamed answers."""

@@ -1,0 +1,95 @@
+"""Entry point: API Gateway proxy integration whose answers are streamed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tollgate.adapters import aws
+from tollgate.clock import utc_now
+from tollgate.composition import (
+    TenantStorage,
+    build_admission,
+    build_calls,
+    build_input_counter,
+    build_ledger,
+    build_sessions,
+)
+from tollgate.config import load
+from tollgate.http import StreamedResponse
+from tollgate.idempotency import Idempotency
+from tollgate.observability import logger, metrics
+from tollgate_converse.routes import Gateway
+from tollgate_converse.service import ConverseService
+from tollgate_converse.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tollgate.http import Response
+
+# API Gateway gives up an answer that says nothing for five minutes.
+MODEL_SECONDS = 285
+
+
+@cache
+def build_service() -> ConverseService:
+    """Composes the function once per process."""
+    settings = load(Settings)
+    dynamodb = aws.dynamodb()
+    ledger = build_ledger(
+        dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
+    )
+    sessions = build_sessions()
+    storage = TenantStorage(dynamodb, sessions, settings.pool_session_role_arn)
+    return ConverseService(
+        Gateway(
+            admission=build_admission(
+                dynamodb,
+                ledger,
+                sessions,
+                region=settings.aws_region,
+                tenants_table=settings.tenants_table,
+                pool_role_arn=settings.pool_session_role_arn,
+            ),
+            calls=build_calls(
+                ledger,
+                sessions,
+                region=settings.aws_region,
+                silence_seconds=MODEL_SECONDS,
+                logged=settings.invocation_logs_bucket is not None,
+            ),
+            counter=build_input_counter(sessions),
+            idempotency=Idempotency(
+                storage.idempotency_records(settings.streams_table),
+                storage.payloads(settings.payloads_bucket, brief=True),
+                utc_now,
+            ),
+        )
+    )
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response | StreamedResponse:
+    """One request."""
+    response = build_service().answer(event)
+    if not isinstance(response, StreamedResponse):
+        _flush_metrics()
+        return response
+
+    def produce(write: Callable[[bytes], None]) -> None:
+        try:
+            response.produce(write)
+        finally:
+            _flush_metrics()
+
+    return replace(response, produce=produce)
+
+
+def _flush_metrics() -> None:
+    """Print what a request has measured, which is complete once its body is."""
+    if metrics.metric_set:
+        metrics.flush_metrics()

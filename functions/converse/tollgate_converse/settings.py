@@ -1,0 +1,23 @@
+"""Environment of the function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names of what Terraform made, and the region the function runs in.
+
+    The bucket of Bedrock's invocation logs is there where they are on: `sweep` reads it.
+    The role of pool sessions is there where functions act for tenants in sessions.
+    """
+
+    aws_region: str
+    tenants_table: str
+    accounts_table: str
+    usage_table: str
+    streams_table: str
+    payloads_bucket: str
+    invocation_logs_bucket: str | None = None
+    pool_session_role_arn: str | None = None
