@@ -1,29 +1,51 @@
-"""One request of `POST /invoke_model`."""
+"""One request of `POST /invoke_model`, `POST /invoke` or `POST /v1/jobs`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tollgate.dialects import legacy
+from tollgate.dialects import jobs, legacy, profiles
+from tollgate.domain.errors import ForbiddenError, TollgateError
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.money import usd
 from tollgate.http import Request, Response, admission_notices, json_response
 from tollgate.idempotency import FirstAnswer
 from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
+from tollgate.policy import allowed_arn, allowed_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from tollgate.admission import Admission
-    from tollgate.calls import ChatCall
+    from tollgate.calls import Call
     from tollgate.domain.jobs import JobView
     from tollgate.idempotency import Idempotency
-    from tollgate.pipeline import Calls
+    from tollgate.pipeline import AdmittedCall, Answer, Calls
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
 LEASE_SECONDS = 360
 
 # A poll returns at once, as its clients expect; they wait between polls themselves.
 _POLL_WAIT_SECONDS = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A job to start: its call, and the answer that names it."""
+
+    call: Call
+    body: Callable[[str], object]
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Calls to make, one after the other, and the body of their answers."""
+
+    calls: Sequence[Call]
+    body: Callable[[Sequence[Answer]], object]
 
 
 class InvokeService:
@@ -45,42 +67,96 @@ class InvokeService:
 
     def handle(self, request: Request) -> Response:
         """The response to a request. Raises the errors of `tollgate.domain.errors`."""
-        legacy.check_team(request)
+        if request.route == "POST /v1/jobs":
+            call = jobs.parse(request)
+            return self._once(request, _Start(call, jobs.started_body, 202), jobs.HEADERS)
+        if request.route == "POST /invoke":
+            return self._through_profile(request)
+        return self._legacy(request)
+
+    def _through_profile(self, request: Request) -> Response:
+        profile = profiles.choose(request, self._admission.party(request.caller))
+        call = profiles.parse(request, profile)
+        work = _Run([call], lambda answers: profiles.answer_body(answers[0]))
+        return self._once(request, work, profiles.HEADERS)
+
+    def _legacy(self, request: Request) -> Response:
+        tags = self._team_tags(request)
         job_id = request.query.get("requestId")
         if job_id is not None:
             return self._poll(request, job_id)
-        call = legacy.parse_call(request)
-        starts_job = legacy.is_streaming(request)
-        return self._idempotency.once(
-            request,
-            partial(self._start if starts_job else self._answer, request, call),
-            headers=legacy.HEADERS,
-            lease_seconds=SUBMIT_LEASE_SECONDS if starts_job else LEASE_SECONDS,
+        ask = legacy.parse(request, self._target(request), tags)
+        work: _Run | _Start = _Run(ask.calls, ask.body)
+        if legacy.is_streaming(request):
+            (call,) = ask.calls
+            work = _Start(call, legacy.started_body, 200)
+        return self._once(request, work, legacy.HEADERS)
+
+    def _team_tags(self, request: Request) -> Mapping[str, str]:
+        """What the `team_id` header adds to the usage row: it names the key's tenant, or a team."""
+        team = legacy.team_of(request)
+        if team == request.caller.tenant_id:
+            return {}
+        if team in self._admission.party(request.caller).tenant.teams:
+            return {"team": team}
+        raise ForbiddenError(
+            "team_id names neither the tenant that this key belongs to nor one of its teams; "
+            "send the key's own tenant id",
+            code="tenant_mismatch",
         )
 
-    def _answer(self, request: Request, call: ChatCall, request_id: str) -> FirstAnswer:
-        admitted = self._admission.admit(
+    def _target(self, request: Request) -> legacy.Target:
+        name, arn = legacy.named_model(request)
+        party = self._admission.party(request.caller)
+        if arn is not None:
+            return legacy.Target(arn, allowed_arn(party, arn, name).model_id)
+        if name is not None and self._admission.is_endpoint(name):
+            return legacy.Target(name, None)
+        ref = allowed_model(party, name or "")
+        return legacy.Target(ref.requested, ref.model_id)
+
+    def _once(self, request: Request, work: _Run | _Start, headers: Sequence[str]) -> Response:
+        if isinstance(work, _Start):
+            respond, lease_seconds = partial(self._start, request, work), SUBMIT_LEASE_SECONDS
+        else:
+            respond, lease_seconds = partial(self._run, request, work), LEASE_SECONDS
+        return self._idempotency.once(
+            request, respond, headers=headers, lease_seconds=lease_seconds
+        )
+
+    def _run(self, request: Request, work: _Run, request_id: str) -> FirstAnswer:
+        answers: list[Answer] = []
+        for call in work.calls:
+            try:
+                admitted = self._admit(request, call, None if answers else request_id)
+                answers.append(self._calls.run(admitted))
+            except TollgateError as error:
+                # What was answered before is paid for, although nobody gets it.
+                error.may_be_billed = error.may_be_billed or bool(answers)
+                raise
+        response = json_response(
+            request,
+            work.body(answers),
+            request_id=answers[0].request_id,
+            cost=sum(answer.cost.total for answer in answers),
+            remaining=answers[-1].remaining,
+            notices=admission_notices(admitted),
+        )
+        return FirstAnswer(response, admitted.custody)
+
+    def _admit(self, request: Request, call: Call, request_id: str | None) -> AdmittedCall:
+        return self._admission.admit(
             request.caller,
             call,
             lease_seconds=LEASE_SECONDS,
             streamed=False,
             request_id=request_id,
         )
-        answer = self._calls.run(admitted)
-        response = json_response(
-            request,
-            legacy.answer_body(answer),
-            request_id=answer.request_id,
-            cost=answer.cost.total,
-            remaining=answer.remaining,
-            notices=admission_notices(admitted),
-        )
-        return FirstAnswer(response, admitted.custody)
 
-    def _start(self, request: Request, call: ChatCall, request_id: str) -> FirstAnswer:
+    def _start(self, request: Request, work: _Start, request_id: str) -> FirstAnswer:
         admitted = self._admission.admit(
             request.caller,
-            call,
+            work.call,
             lease_seconds=SUBMIT_LEASE_SECONDS,
             streamed=True,
             request_id=request_id,
@@ -88,7 +164,8 @@ class InvokeService:
         job_id = self._submitter.submit(admitted)
         response = json_response(
             request,
-            legacy.started_body(job_id),
+            work.body(job_id),
+            status=work.status,
             request_id=job_id,
             notices=admission_notices(admitted),
         )

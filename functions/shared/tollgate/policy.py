@@ -11,6 +11,7 @@ from tollgate.domain.models import (
     ModelRef,
     UnsupportedModelId,
     app_model,
+    app_model_arns,
     called_profile,
     is_allowed,
     is_denied,
@@ -101,6 +102,34 @@ def allowed_model(party: Party, requested: str) -> ModelRef:
             details={"model_id": ref.profile_id, "allowed": list(tenant.models)},
         )
     return ref
+
+
+def allowed_arn(party: Party, arn: str, named: str | None) -> ModelRef:
+    """The model behind an ARN that the app may name, and be charged as.
+
+    `named` is what the caller says the model is: it must be that model, whatever its routing.
+    Raises for any other ARN, as `allowed_model` does, and where the two do not agree.
+    """
+    if arn not in app_model_arns(party.tenant, party.app):
+        raise ForbiddenError(
+            "model_arn is none that this app may call; allowed are the tenant's model_arns and "
+            "the app's own inference profiles",
+            code="model_not_allowed",
+        )
+    ref = allowed_model(party, arn)
+    if named is not None and _base_model(party, named) != ref.model_id:
+        raise InvalidRequestError(
+            f"model_arn is a model of {ref.model_id}, which model_id does not name; "
+            "leave model_id out or send that"
+        )
+    return ref
+
+
+def _base_model(party: Party, requested: str) -> str | None:
+    try:
+        return app_model(requested, party.tenant, party.app).model_id
+    except UnsupportedModelId:
+        return None
 
 
 def allowed_endpoint(party: Party, endpoint: Endpoint) -> ModelRef:

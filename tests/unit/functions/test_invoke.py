@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.fakes.idempotency import FakeIdempotencyRecords
 from tests.fakes.jobs import FakePayloads
-from tests.fakes.world import NOVA_LITE, tenant
+from tests.fakes.world import NOVA_LITE, app, tenant
 from tests.unit.shared.test_jobs import JobWorld
 from tollgate.domain.errors import UnavailableError, UpstreamThrottledError
 from tollgate.domain.jobs import queue_message
-from tollgate.domain.money import usd
-from tollgate.domain.tenants import Budget
+from tollgate.domain.money import format_usd, usd
+from tollgate.domain.prices import TokenUsage
+from tollgate.domain.tenants import Budget, InferenceProfile
 from tollgate.http import Response, answer
 from tollgate.idempotency import Idempotency
+from tollgate.ports import ModelReply
 from tollgate_invoke.service import InvokeService
 from tollgate_stream.service import StreamService
 
@@ -35,6 +38,12 @@ class Gateway(JobWorld):
         )
         self.compose()
         self.stream = StreamService(self.runner, self.reader)
+
+    def send(self, resource: str, body: object, **headers: str) -> Response:
+        """A request of a route other than `/invoke_model`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        event = self.event({}, AUTHORIZER) | {"resource": resource, "headers": named}
+        return answer(event | {"body": json.dumps(body)}, self.invoke.handle)
 
     def compose(self) -> None:
         """The function over what stands in the attributes."""
@@ -274,3 +283,238 @@ def test_a_base64_body_is_decoded() -> None:
     }
 
     assert answer(event, gateway.invoke.handle)["statusCode"] == 200
+
+
+# --- Teams, ARNs, endpoints -------------------------------------------------------------------
+
+TITAN_EMBED = "amazon.titan-embed-text-v2:0"
+PROVISIONED = "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/p1"
+PROFILE = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1"
+SEARCH = InferenceProfile(name="search", model=NOVA_LITE, arn=PROFILE, tags={"Stage": "live"})
+
+
+def gateway_of(**policy: Any) -> Gateway:  # noqa: ANN401
+    gateway = Gateway()
+    gateway.tenants.tenants["acme"] = tenant(**policy)
+    return gateway
+
+
+def test_a_team_of_the_tenant_is_written_into_the_row() -> None:
+    gateway = gateway_of(teams=("search", "support"))
+
+    assert gateway.post(team_id="support")["statusCode"] == 200
+    assert gateway.row.tags["team"] == "support"
+
+
+def test_the_tenant_itself_is_no_team_and_a_foreign_team_is_refused() -> None:
+    gateway = gateway_of(teams=("search",))
+
+    refused = gateway.post(team_id="globex-search")
+    assert (refused["statusCode"], body_of(refused)["code"]) == (403, "tenant_mismatch")
+    assert gateway.runtime.requests == []
+    gateway.post()
+    assert "team" not in gateway.row.tags
+
+
+def test_a_team_polls_the_job_that_it_started() -> None:
+    gateway = gateway_of(teams=("search",))
+    job_id = body_of(gateway.post(streaming="true", team_id="search"))[0]["request_id"]
+    gateway.runner.run("acme", job_id)
+
+    polled = gateway.post("{}", query={"requestId": job_id}, team_id="search")
+    assert body_of(polled)[0]["generated_text"] == "hello"
+    assert gateway.row.tags["team"] == "search"
+    other = gateway.post("{}", query={"requestId": job_id}, team_id="support")
+    assert other["statusCode"] == 403
+
+
+@pytest.mark.parametrize("named", [{}, {"model_id": NOVA_LITE}, {"model_id": f"us.{NOVA_LITE}"}])
+@pytest.mark.parametrize("arn", [PROVISIONED, PROFILE])
+def test_an_arn_of_the_apps_own_is_called_and_priced_as_its_model(
+    named: dict[str, str], arn: str
+) -> None:
+    own = app(inference_profiles={"search": SEARCH})
+    gateway = gateway_of(model_arns={PROVISIONED: NOVA_LITE}, apps={"web": own})
+
+    response = gateway.post(query={**named, "model_arn": arn})
+
+    assert response["statusCode"] == 200
+    assert gateway.runtime.requests[0].model_id == arn
+    assert (gateway.row.requested_model, gateway.row.model_id) == (arn, NOVA_LITE)
+    assert gateway.row.total_cost > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"model_arn": PROFILE}, 403, "model_not_allowed"),
+        ({"model_arn": PROVISIONED + "x"}, 403, "model_not_allowed"),
+        ({"model_arn": NOVA_LITE}, 403, "model_not_allowed"),
+        ({"model_arn": PROVISIONED, "model_id": "amazon.nova-pro-v1:0"}, 400, "invalid_request"),
+        ({"model_arn": PROVISIONED, "model_id": "my endpoint"}, 400, "invalid_request"),
+        ({"model_id": "my endpoint"}, 400, "unsupported_model_id"),
+    ],
+)
+def test_an_arn_that_is_not_the_apps_or_not_the_model_named_is_refused(
+    query: dict[str, str], status: int, code: str
+) -> None:
+    gateway = gateway_of(model_arns={PROVISIONED: NOVA_LITE})
+
+    response = gateway.post(query=query)
+
+    assert (response["statusCode"], body_of(response)["code"]) == (status, code)
+    assert gateway.runtime.requests == []
+
+
+def test_an_arn_of_a_denied_model_is_refused() -> None:
+    gateway = gateway_of(model_arns={PROVISIONED: NOVA_LITE}, denied_models=("*nova-lite*",))
+
+    response = gateway.post(query={"model_arn": PROVISIONED})
+
+    assert (response["statusCode"], body_of(response)["code"]) == (403, "model_not_allowed")
+
+
+def test_texts_that_are_embedded_one_by_one_are_one_answer_and_one_receipt() -> None:
+    gateway = gateway_of(models=("amazon.titan-*",), budget=Budget(month=usd("1")))
+    gateway.runtime.reply = ModelReply({"embedding": [0.5]}, TokenUsage(input=1_000_000))
+
+    query = {"model_id": TITAN_EMBED}
+    response = gateway.post({"inputs": ["a", "b", "c"]}, query=query, type="embeddings")
+
+    (body,) = body_of(response)
+    assert body["embeddings"] == [[0.5]] * 3
+    assert body["usage"]["inputTokens"] == 3_000_000
+    assert [request.body for request in gateway.runtime.requests] == [
+        {"inputText": text} for text in "abc"
+    ]
+    rows = list(gateway.usage.rows.values())
+    assert len(rows) == 3
+    assert response["headers"]["x-request-id"] in {row.request_id for row in rows}
+    assert response["headers"]["x-tollgate-cost-usd"] == format_usd(
+        sum(row.total_cost for row in rows)
+    )
+    spent = usd("1") - usd(response["headers"]["x-tollgate-remaining-usd"])
+    assert spent == sum(row.total_cost for row in rows)
+
+
+def test_a_batch_that_breaks_off_does_not_free_its_idempotency_key() -> None:
+    gateway = gateway_of(models=("amazon.titan-*",))
+    gateway.runtime.reply = ModelReply({"embedding": [0.5]}, TokenUsage(input=5))
+
+    def throttle_the_second() -> None:
+        if len(gateway.runtime.requests) == 2:
+            gateway.runtime.error = UpstreamThrottledError("slow down")
+
+    gateway.runtime.during_call = throttle_the_second
+    send = partial(
+        gateway.post,
+        {"inputs": ["a", "b"]},
+        query={"model_id": TITAN_EMBED},
+        type="embeddings",
+        **{"Idempotency-Key": "k1"},
+    )
+    assert send()["statusCode"] == 429
+    gateway.runtime.error = None
+    again = send()
+
+    assert (again["statusCode"], body_of(again)["code"]) == (409, "idempotency_unknown")
+    assert len(gateway.runtime.requests) == 2
+
+
+def test_an_answer_that_cannot_be_read_is_charged_and_named_by_its_call() -> None:
+    gateway = gateway_of(models=("amazon.titan-*",))
+    gateway.runtime.reply = ModelReply({"vector": []}, TokenUsage(input=5))
+
+    query = {"model_id": TITAN_EMBED}
+    response = gateway.post({"inputs": "a"}, query=query, type="embeddings")
+
+    assert (response["statusCode"], body_of(response)["code"]) == (502, "upstream_unreadable")
+    assert body_of(response)["request_id"] == gateway.row.request_id
+    assert gateway.row.status == "ok"
+
+
+# --- Profiles and jobs ------------------------------------------------------------------------
+
+HELLO = [{"role": "user", "content": [{"text": "hello"}]}]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"inference_profile_id": "search"}, {"tags": '{"Stage": "live"}'}]
+)
+def test_a_call_through_a_profile_gets_the_output_of_converse(headers: dict[str, str]) -> None:
+    own = app(inference_profiles={"search": SEARCH})
+    gateway = gateway_of(apps={"web": own})
+
+    response = gateway.send("/invoke", HELLO, region="x", s3_bucket_name="y", **headers)
+
+    assert response["statusCode"] == 200
+    assert body_of(response) == {"message": {"role": "assistant", "content": [{"text": "hello"}]}}
+    assert gateway.row.inference_profile_arn == PROFILE
+    assert gateway.row.dialect == "profiles.chat"
+    assert gateway.row.tags["Stage"] == "live"
+    assert response["headers"]["x-tollgate-cost-usd"] == "0.00007"
+
+
+def test_a_profile_that_is_not_the_apps_calls_nothing() -> None:
+    gateway = gateway_of()
+
+    response = gateway.send("/invoke", HELLO, inference_profile_id=PROFILE)
+
+    assert (response["statusCode"], body_of(response)["code"]) == (403, "profile_not_allowed")
+    assert gateway.runtime.requests == []
+    assert gateway.usage.rows == {}
+
+
+def test_a_job_is_started_by_a_converse_request_with_its_model() -> None:
+    gateway = Gateway()
+    use = {"toolUse": {"toolUseId": "t", "name": "look", "input": {}}}
+    gateway.runtime.content = [{"text": "hello"}, use]
+    body = {
+        "model": NOVA_LITE,
+        "messages": HELLO,
+        "system": "Be brief.",
+        "inferenceConfig": {"maxTokens": 50},
+        "toolConfig": {"tools": [{"toolSpec": {"name": "look"}}]},
+    }
+
+    started = gateway.send("/v1/jobs", body)
+
+    job_id = body_of(started)["id"]
+    assert (started["statusCode"], body_of(started)) == (202, {"id": job_id, "status": "queued"})
+    gateway.runner.run("acme", job_id)
+    ended = body_of(gateway.job(job_id))
+    assert (ended["status"], ended["content"]) == ("succeeded", [{"text": "hello"}, use])
+    assert "has_content" not in ended
+    polled = gateway.post("{}", query={"requestId": job_id})
+    assert body_of(polled)[0]["generated_text"] == [{"text": "hello"}, use]
+    assert gateway.row.dialect == "jobs.chat"
+    assert gateway.runtime.requests[0].body["system"] == [{"text": "Be brief."}]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"messages": HELLO}, "model is null; allowed is a string"),
+        ({"messages": HELLO, "model": ""}, "model is empty"),
+        ({"model": NOVA_LITE}, "messages is null"),
+        ({"model": NOVA_LITE, "messages": HELLO, "stream": True}, "unknown key 'stream'"),
+        ([], "the body is an array"),
+    ],
+)
+def test_a_job_that_cannot_be_read_is_refused(body: object, message: str) -> None:
+    response = Gateway().send("/v1/jobs", body)
+
+    assert response["statusCode"] == 400
+    assert message in body_of(response)["message"]
+
+
+def test_a_job_under_an_idempotency_key_is_started_once() -> None:
+    gateway = Gateway()
+    body = {"model": NOVA_LITE, "messages": HELLO}
+
+    first = gateway.send("/v1/jobs", body, Idempotency_Key="k1")
+    second = gateway.send("/v1/jobs", body, Idempotency_Key="k1")
+
+    assert body_of(first) == body_of(second)
+    assert second["statusCode"] == 202
+    assert len(gateway.queue.sent) == 1
