@@ -39,6 +39,7 @@ from scripts.local.runtime_api import Invocation
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
+    from scripts.local.certificate import Certificate
     from scripts.local.runtime_api import RuntimeApi
 
     Message = MutableMapping[str, Any]
@@ -65,9 +66,10 @@ class FrontDoor(Startable):
         port: TCP port on the loopback interface, 0 for a free one.
         authorizer_cache_seconds: how long an authorizer's answer is reused per header value.
         integration_timeout: seconds that a client waits for a function.
+        certificate: serve https with it; None serves http.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per setting
         self,
         functions: Functions,
         *,
@@ -76,6 +78,7 @@ class FrontDoor(Startable):
         port: int = 0,
         authorizer_cache_seconds: float = 0.0,
         integration_timeout: float = INTEGRATION_TIMEOUT_SECONDS,
+        certificate: Certificate | None = None,
     ) -> None:
         self._functions = functions
         self._streams = streams
@@ -97,6 +100,7 @@ class FrontDoor(Startable):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
+        self._scheme = "http" if certificate is None else "https"
         self._port: int = self._socket.getsockname()[1]
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -109,6 +113,8 @@ class FrontDoor(Startable):
                 log_config=None,
                 proxy_headers=False,
                 server_header=False,
+                ssl_certfile=None if certificate is None else certificate.certificate,
+                ssl_keyfile=None if certificate is None else certificate.key,
                 timeout_graceful_shutdown=1,
                 ws="none",
             )
@@ -120,7 +126,7 @@ class FrontDoor(Startable):
     @property
     def url(self) -> str:
         """Base URL, without a slash at its end."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{self._scheme}://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Serve in a thread; returns when connections are accepted."""

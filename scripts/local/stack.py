@@ -22,6 +22,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 from scripts.local.apigateway import UsagePlans
 from scripts.local.bedrock_catalogue import Catalogue
 from scripts.local.bedrock_stub import DEFAULT_DELTA_SECONDS, BedrockStub
+from scripts.local.certificate import make_certificate
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
 from scripts.local.invocation_logs import InvocationLogs
@@ -64,6 +65,7 @@ class LocalStack(Startable):
         job_concurrency: most jobs that run at once.
         invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
         pool_sessions: whether functions act for tenants in sessions of a role.
+        tls: serve https, as the AWS SDKs want it for bearer tokens; see `ca_file`.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per setting
@@ -77,6 +79,7 @@ class LocalStack(Startable):
         job_concurrency: int = 32,
         invocation_logs: bool = False,
         pool_sessions: bool = False,
+        tls: bool = False,
     ) -> None:
         self._environment = environment
         self._port = port
@@ -86,6 +89,9 @@ class LocalStack(Startable):
         self._job_concurrency = job_concurrency
         self._invocation_logs = invocation_logs
         self._pool_sessions = pool_sessions
+        self._tls = tls
+        self.ca_file: Path | None = None
+        """What clients verify the https certificate with (AWS_CA_BUNDLE, SSL_CERT_FILE)."""
         self._cleanup = ExitStack()
         self.stub_log: Path
         self.stub: BedrockStub
@@ -187,6 +193,8 @@ class LocalStack(Startable):
                 concurrency=self._job_concurrency,
             )
         )
+        certificate = make_certificate(folder) if self._tls else None
+        self.ca_file = None if certificate is None else certificate.certificate
         self._door = cleanup.enter_context(
             FrontDoor(
                 self._functions,
@@ -199,6 +207,7 @@ class LocalStack(Startable):
                 usage_plans=UsagePlans(self.deployment.usage_plans),
                 port=self._port,
                 authorizer_cache_seconds=self._authorizer_cache_seconds,
+                certificate=certificate,
             )
         )
 
