@@ -59,8 +59,10 @@ report: setup-dev ## Report from a lake folder; ARGS="chargeback --lake <folder>
 	@$(VENV_PYTHON) -m scripts.report $(ARGS)
 
 .PHONY: bench
-bench: setup-local ## Measure what a request costs, and what many tenants cost; ARGS=--quick
+bench: setup-local ## Measure requests, dialects, cold starts and many tenants; ARGS=--quick
 	@$(VENV_PYTHON) -m scripts.bench $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench_api $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench_imports $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench_tenants $(ARGS)
 
 # --- Checks -----------------------------------------------------------------------------------

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from scripts.interpreters import interpreter_of
 from scripts.package import ROOT, Target, function_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FUNCTIONS = function_names(ROOT)
 
@@ -52,20 +54,5 @@ def run_build(folder: Path, target: Target, *, umask: int = 0o022, hash_seed: st
 
 
 def runtime_interpreter() -> str:
-    """Find a Python of the runtime's version, or settle for the one running the tests.
-
-    A pyenv shim is on PATH even where it leads nowhere, so a candidate counts if it runs.
-    """
-    version = Target.python
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = [shutil.which(f"python{version}"), *pyenv.glob(f"{version}*/bin/python{version}")]
-    for candidate in filter(None, candidates):
-        asked = subprocess.run(
-            [candidate, "-c", "import sys; print(sys.executable)"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if asked.returncode == 0:
-            return asked.stdout.strip()
-    return sys.executable
+    """Find a Python of the runtime's version, or settle for the one running the tests."""
+    return interpreter_of(Target.python) or sys.executable
