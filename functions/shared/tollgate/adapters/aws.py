@@ -128,6 +128,8 @@ def _model_config(silence_seconds: int) -> Config:
         read_timeout=silence_seconds,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=50,
+        # A bearer token in the environment would make calls in its owner's name.
+        signature_version="v4",
     )
 
 
