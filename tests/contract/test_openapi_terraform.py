@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from openapi_spec_validator import validate
 
 from scripts import terraform
+from scripts.local.apigateway import GatewayError, GatewayResponses
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = ROOT / "modules" / "gateway"
@@ -90,13 +92,18 @@ def test_every_status_of_the_contract_is_kept(contract: Any, rendered: Any) -> N
             assert set(rendered["paths"][path][method]["responses"]) == set(operation["responses"])
 
 
-def test_the_gateways_own_answers_have_the_contracts_error_shape(
-    contract: Any, rendered: Any
-) -> None:
-    required = set(contract["components"]["schemas"]["Error"]["required"])
+def test_the_gateways_own_answers_are_read_by_every_sdk(contract: Any, rendered: Any) -> None:
+    schema = contract["components"]["schemas"]["GatewayError"]
     answers = rendered["x-amazon-apigateway-gateway-responses"]
     for kind, answer in answers.items():
         template = answer["responseTemplates"]["application/json"]
         body = json.loads(template.replace("$context.error.messageString", '"text"'))
-        assert set(body) == required, kind
+        jsonschema.validate(body, schema)
+        assert (body["error"]["message"], body["error"]["code"]) == (body["message"], body["code"])
+        local = GatewayResponses.load().render(GatewayError(kind, "text"), "$context.requestId")
+        assert json.loads(local.body) == body, kind
+        sent = {name.lower() for name, _ in local.headers} - {"content-type"}
+        assert sent == {name.rpartition(".")[2].lower() for name in answer["responseParameters"]}, (
+            kind
+        )
     assert {kind: int(answers[kind]["statusCode"]) for kind in OWN_ANSWERS} == OWN_ANSWERS
