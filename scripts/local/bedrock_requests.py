@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -33,6 +36,12 @@ MAX_STOP_SEQUENCES = 2_500
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{1,256}")
 _METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{0,256}")
 _ROLES = ("user", "assistant")
+MAX_IMAGES = 20
+MAX_DOCUMENTS = 5
+LEAST_THINKING_TOKENS = 1024
+_IMAGE_FORMATS = ("png", "jpeg", "gif", "webp")
+_DOCUMENT_FORMATS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
+_DOCUMENT_NAME = re.compile(r"(?:[a-zA-Z0-9()\[\]-]| (?! )){1,200}")
 
 
 class ServiceError(Exception):
@@ -79,7 +88,11 @@ def validate(request: Mapping[str, Any], target: Target) -> None:
     """
     if target.model.mode != "chat":
         raise invalid(f"{target.model.model_id} does not support this operation")
-    check_messages(request.get("messages"))
+    messages = check_messages(request.get("messages"))
+    _check_tools(messages, request.get("toolConfig"))
+    _check_media(messages)
+    _check_thinking(request)
+    schema_of(request)
     _check_inference(request.get("inferenceConfig", {}), target)
     _check_metadata(request.get("requestMetadata"))
     _check_tier(request.get("serviceTier"), target)
@@ -93,8 +106,26 @@ def invalid(message: str) -> ServiceError:
     return ServiceError("ValidationException", message)
 
 
-def check_messages(messages: object) -> None:
-    """Check the messages of a conversation; raises ServiceError."""
+def schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the JSON schema that the answer must fit; None where the request has none.
+
+    Raises:
+        ServiceError: it is not a schema of an object.
+    """
+    text_format = request.get("outputConfig", {}).get("textFormat")
+    if text_format is None:
+        return None
+    try:
+        schema = json.loads(text_format["structure"]["jsonSchema"]["schema"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise invalid("outputConfig.textFormat: the schema is not JSON") from error
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise invalid("outputConfig.textFormat: the schema must be of an object")
+    return schema
+
+
+def check_messages(messages: object) -> Sequence[Mapping[str, Any]]:
+    """Check the messages of a conversation and return them; raises ServiceError."""
     if not isinstance(messages, list) or not messages:
         raise invalid("messages must hold at least one message")
     for index, message in enumerate(messages):
@@ -106,6 +137,77 @@ def check_messages(messages: object) -> None:
                 f"assistant; messages.{index} does not"
             )
         _check_content(message.get("content"), index)
+    return messages
+
+
+def _check_tools(messages: Sequence[Mapping[str, Any]], config: object) -> None:
+    """Every tool call is answered in the next turn, and the tools are known."""
+    asked: set[str] = set()
+    for index, message in enumerate(messages):
+        content = message["content"]
+        answered = {block["toolResult"]["toolUseId"] for block in content if "toolResult" in block}
+        if answered != asked:
+            raise invalid(
+                f"Expected toolResult blocks at messages.{index}.content for the following Ids: "
+                f"{', '.join(sorted(asked)) or 'none'}"
+            )
+        asked = {block["toolUse"]["toolUseId"] for block in content if "toolUse" in block}
+        if (asked or answered) and not config:
+            raise invalid(
+                "The toolConfig field must be defined when using toolUse and toolResult content "
+                "blocks."
+            )
+    if asked:
+        raise invalid(f"Expected toolResult blocks for the following Ids: {', '.join(asked)}")
+
+
+def _check_media(messages: Sequence[Mapping[str, Any]]) -> None:
+    images, documents = 0, []
+    for index, message in enumerate(messages):
+        blocks = message["content"]
+        found = [block["image"] for block in blocks if "image" in block]
+        files = [block["document"] for block in blocks if "document" in block]
+        if (found or files) and message["role"] != "user":
+            raise invalid(f"messages.{index}: images and documents belong to user messages")
+        if files and not any("text" in block for block in blocks):
+            raise invalid(f"messages.{index}: a message with a document needs a text block")
+        for image in found:
+            _check_source(image, _IMAGE_FORMATS, index)
+        for document in files:
+            _check_source(document, _DOCUMENT_FORMATS, index)
+            if not _DOCUMENT_NAME.fullmatch(document.get("name", "")):
+                raise invalid(f"messages.{index}: the name of a document is not allowed")
+        images += len(found)
+        documents += [document["name"] for document in files]
+    if images > MAX_IMAGES or len(documents) > MAX_DOCUMENTS:
+        raise invalid(f"at most {MAX_IMAGES} images and {MAX_DOCUMENTS} documents are allowed")
+    if len(set(documents)) < len(documents):
+        raise invalid("Messages can not contain multiple documents with the same name")
+
+
+def _check_source(media: Mapping[str, Any], formats: Sequence[str], index: int) -> None:
+    if media.get("format") not in formats:
+        raise invalid(f"messages.{index}: the format must be one of {', '.join(formats)}")
+    source = media.get("source", {})
+    try:
+        data = base64.b64decode(source.get("bytes", ""), validate=True)
+    except (TypeError, binascii.Error) as error:
+        raise invalid(f"messages.{index}: source.bytes is not base64") from error
+    if not data:
+        raise invalid(f"messages.{index}: source.bytes is empty")
+
+
+def _check_thinking(request: Mapping[str, Any]) -> None:
+    thinking = (request.get("additionalModelRequestFields") or {}).get("thinking") or {}
+    if thinking.get("type") != "enabled":
+        return
+    budget = thinking.get("budget_tokens")
+    if not isinstance(budget, int) or budget < LEAST_THINKING_TOKENS:
+        raise invalid(f"thinking.enabled.budget_tokens: must be at least {LEAST_THINKING_TOKENS}")
+    if budget >= request.get("inferenceConfig", {}).get("maxTokens", budget + 1):
+        raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`")
+    if {"any", "tool"} & (request.get("toolConfig") or {}).get("toolChoice", {}).keys():
+        raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
 
 
 def _check_content(content: object, index: int) -> None:

@@ -15,7 +15,9 @@ The last user message may direct its own call with words in brackets:
     [stub:cache_read=100]    count that many of the input tokens as read from the cache;
                              likewise cache_write_5m and cache_write_1h
     [stub:tier=default]      the service tier that served, whatever was asked for
-    [stub:tool=get_weather]  call this tool of the request's toolConfig
+    [stub:tool=get_weather]  call this tool of the request's toolConfig; several with commas
+    [stub:think=20]          think for so many tokens first, which a request that turns on
+                             thinking gets by itself; [stub:redacted] thinks unreadably
     [stub:error=ThrottlingException]             fail; with @mid-stream, fail half way
     [stub:cut=mid-stream]    drop the connection half way; cut=before-metadata drops it after
                              the text; a buffered call is dropped without any response
@@ -52,6 +54,7 @@ from scripts.local.bedrock_requests import (
     check_messages,
     invalid,
     resolve,
+    schema_of,
     validate,
 )
 from scripts.local.lifecycle import Startable
@@ -69,7 +72,8 @@ NO_USAGE = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 
 DIRECTIVE = re.compile(r"\[stub:(\w+)(?:=([^\]\s]+))?\]")
 _DIRECTIONS = frozenset(
-    ("tokens", "delay_ms", "delta_ms", "slow", "tier", "tool", "error", "cut")
+    ("tokens", "delay_ms", "delta_ms", "slow", "tier", "tool", "think", "redacted")
+    + ("error", "cut")
     + ("cache_read", "cache_write_5m", "cache_write_1h")
 )
 _MODEL_PATH = re.compile(
@@ -79,6 +83,8 @@ _STREAMS = ("converse-stream", "invoke-with-response-stream")
 # AI21's answers say what they count themselves.
 _WITHOUT_COUNT_HEADERS = "ai21."
 SIGNATURE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/")
+_DEFAULT_THOUGHT_TOKENS = 8
+_STOP_SEQUENCE_PATH = "/stop_sequence"
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -127,33 +133,52 @@ class Fault:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said: pieces of text of one token each, then at most one tool call."""
+    """What the model said: thoughts and text in pieces of one token each, then tool calls.
+
+    `signature` is what Claude signs its thoughts with, `redacted` thoughts that only it can read;
+    `stop_sequence` is where it stopped, told if the request asks for it.
+    """
 
     pieces: Sequence[str]
-    tool: Mapping[str, Any] | None
     stop_reason: str
+    tools: Sequence[Mapping[str, Any]] = ()
+    thoughts: Sequence[str] = ()
+    signature: str | None = None
+    redacted: bytes | None = None
+    stop_sequence: Mapping[str, Any] | None = None
 
     @property
-    def tool_input(self) -> str:
-        """The tool call's arguments as JSON."""
-        return json.dumps(self.tool["input"]) if self.tool is not None else ""
-
-    @property
-    def tool_tokens(self) -> int:
-        """Output tokens of the tool call."""
-        if self.tool is None:
-            return 0
-        return bedrock_text.count_tokens(self.tool["name"] + " " + self.tool_input)
+    def output_tokens(self) -> int:
+        """All tokens of the answer."""
+        return len(self.thoughts) + len(self.pieces) + sum(map(_tool_tokens, self.tools))
 
     @property
     def content(self) -> list[dict[str, Any]]:
         """The content blocks of a buffered response."""
         blocks: list[dict[str, Any]] = []
+        if self.redacted is not None:
+            data = base64.b64encode(self.redacted).decode()
+            blocks.append({"reasoningContent": {"redactedContent": data}})
+        elif self.thoughts:
+            text = {"text": "".join(self.thoughts)}
+            if self.signature is not None:
+                text["signature"] = self.signature
+            blocks.append({"reasoningContent": {"reasoningText": text}})
         if self.pieces:
             blocks.append({"text": "".join(self.pieces)})
-        if self.tool is not None:
-            blocks.append({"toolUse": dict(self.tool)})
-        return blocks
+        return blocks + [{"toolUse": dict(tool)} for tool in self.tools]
+
+    @property
+    def end(self) -> dict[str, Any]:
+        """Why it stopped, and what else the request wants to know about that."""
+        end: dict[str, Any] = {"stopReason": self.stop_reason}
+        if self.stop_sequence is not None:
+            end["additionalModelResponseFields"] = dict(self.stop_sequence)
+        return end
+
+
+def _tool_tokens(tool: Mapping[str, Any]) -> int:
+    return bedrock_text.count_tokens(f"{tool['name']} {json.dumps(tool['input'])}")
 
 
 @dataclass
@@ -574,17 +599,21 @@ class _Handler(StubHandler):
         self.send_json(answer, headers=headers)
 
     def _count_tokens(self, call: Call, request: Mapping[str, Any]) -> None:
-        resolve(self.stub.catalogue, call.model_id, on_demand=False)
-        inner = request.get("input", {}).get("converse")
-        if not isinstance(inner, dict):
-            raise ServiceError("ValidationException", "input.converse is required")
-        check_messages(inner.get("messages"))
-        tokens = bedrock_text.request_tokens(inner)
+        target = resolve(self.stub.catalogue, call.model_id, on_demand=False)
+        given = request.get("input", {})
+        if "invokeModel" in given:
+            document = _parsed(base64.b64decode(given["invokeModel"]["body"]))
+            tokens = bedrock_native.read_prompt(target.model.model_id, document).input_tokens
+        elif isinstance(given.get("converse"), dict):
+            check_messages(given["converse"].get("messages"))
+            tokens = bedrock_text.request_tokens(given["converse"])
+        else:
+            raise invalid("input.converse or input.invokeModel is required")
         self.stub.log.write(call, Outcome("ok"))
         self.send_json({"inputTokens": tokens})
 
     def _converse(self, call: Call, answer: Answer) -> None:
-        usage = call.usage(len(answer.pieces) + answer.tool_tokens)
+        usage = call.usage(answer.output_tokens)
         cut = call.directions.cut is not None
         status = "cut" if cut else "ok"
         self.stub.log.write(call, Outcome(status, usage=usage, stop_reason=answer.stop_reason))
@@ -593,7 +622,7 @@ class _Handler(StubHandler):
             return
         response: dict[str, Any] = {
             "output": {"message": {"role": "assistant", "content": answer.content}},
-            "stopReason": answer.stop_reason,
+            **answer.end,
             "usage": usage,
             "metrics": {"latencyMs": call.latency_ms},
         }
@@ -697,15 +726,56 @@ def _answer(call: Call, target: Target) -> Answer:
     text = bedrock_text.last_user_text(call.request)
     inference = call.request.get("inferenceConfig", {})
     limit = inference.get("maxTokens") or target.model.max_output_tokens
-    stop_sequences = inference.get("stopSequences", ())
-    pieces, reason = generate_pieces(call, text, limit, stop_sequences)
-    tool = None if reason == "stop_sequence" else _tool_use(call, _seed(text))
-    answer = Answer(pieces, tool, "tool_use")
-    if tool is None:
-        return Answer(pieces, None, reason)
-    if limit is None or len(pieces) + answer.tool_tokens <= limit:
-        return answer
-    return Answer(pieces, None, "max_tokens")
+    thoughts = bedrock_text.generate(f"thoughts about {_seed(text)}", _thought_tokens(call, limit))
+    left = None if limit is None else limit - len(thoughts)
+    schema = schema_of(call.request)
+    if left == 0:
+        pieces, reason = [], "max_tokens"
+    elif schema is not None:
+        said = bedrock_text.pieces_of(json.dumps(_example(schema, schema)))
+        pieces, reason = said[:left], "end_turn" if said[:left] == said else "max_tokens"
+    else:
+        pieces, reason = generate_pieces(call, text, left, inference.get("stopSequences", ()))
+    is_claude = target.model.model_id.startswith("anthropic.")
+    tools = [] if reason in ("stop_sequence", "max_tokens") else _tool_uses(call, _seed(text))
+    if tools and limit is not None:
+        size = len(thoughts) + len(pieces) + sum(map(_tool_tokens, tools))
+        tools, reason = (tools, reason) if size <= limit else ([], "max_tokens")
+    return Answer(
+        pieces,
+        "tool_use" if tools else reason,
+        tools,
+        thoughts,
+        signature=uuid.uuid5(uuid.NAMESPACE_OID, "".join(thoughts)).hex if is_claude else None,
+        redacted="".join(thoughts).encode() if "redacted" in call.directions.values else None,
+        stop_sequence=_told_stop_sequence(call.request, pieces, reason) if is_claude else None,
+    )
+
+
+def _thought_tokens(call: Call, limit: int | None) -> int:
+    """How many tokens to think for: as directed, or a few where the request turns thinking on."""
+    wanted = call.directions.number("think")
+    if wanted is None:
+        fields = call.request.get("additionalModelRequestFields") or {}
+        thinks = any(
+            isinstance(fields.get(name), str)
+            or fields.get(name, {}).get("type") in ("enabled", "adaptive")
+            for name in ("thinking", "reasoningConfig", "reasoning_effort")
+        )
+        wanted = _DEFAULT_THOUGHT_TOKENS if thinks or "redacted" in call.directions.values else 0
+    return wanted if limit is None else min(wanted, limit)
+
+
+def _told_stop_sequence(
+    request: Mapping[str, Any], pieces: Sequence[str], reason: str
+) -> Mapping[str, Any] | None:
+    if _STOP_SEQUENCE_PATH not in request.get("additionalModelResponseFieldPaths", ()):
+        return None
+    if reason != "stop_sequence":
+        return {"stop_sequence": None}
+    text = "".join(pieces)
+    sequences = request["inferenceConfig"]["stopSequences"]
+    return {"stop_sequence": next(sequence for sequence in sequences if sequence in text)}
 
 
 def _seed(text: str) -> str:
@@ -755,8 +825,8 @@ def _up_to_stop_sequence(pieces: Sequence[str], sequences: Sequence[str]) -> lis
     return None
 
 
-def _tool_use(call: Call, seed: str) -> Mapping[str, Any] | None:
-    """Return the tool call that was directed or that the request demands."""
+def _tool_uses(call: Call, seed: str) -> list[Mapping[str, Any]]:
+    """Return the tool calls that were directed or that the request demands."""
     config = call.request.get("toolConfig") or {}
     specs = {
         tool["toolSpec"]["name"]: tool["toolSpec"]
@@ -764,56 +834,85 @@ def _tool_use(call: Call, seed: str) -> Mapping[str, Any] | None:
         if "toolSpec" in tool
     }
     choice = config.get("toolChoice", {})
-    name = call.directions.values.get("tool") or choice.get("tool", {}).get("name")
-    if name is None and "any" in choice:
-        name = next(iter(specs), None)
-    if name not in specs:
-        return None
-    schema = specs[name].get("inputSchema", {}).get("json", {})
-    properties: Mapping[str, Any] = schema.get("properties", {})
-    arguments = {
-        field_name: _example(properties.get(field_name, {}))
-        for field_name in schema.get("required", properties)
-    }
+    directed = call.directions.values.get("tool") or choice.get("tool", {}).get("name")
+    names = [] if directed is None else directed.split(",")
+    if not names and "any" in choice:
+        names = list(specs)[:1]
+    return [
+        _tool_use(name, specs[name], f"{number}:{seed}")
+        for number, name in enumerate(names)
+        if name in specs
+    ]
+
+
+def _tool_use(name: str, spec: Mapping[str, Any], seed: str) -> Mapping[str, Any]:
+    schema = spec.get("inputSchema", {}).get("json", {})
     identifier = uuid.uuid5(uuid.NAMESPACE_OID, f"{name}:{seed}").hex[:22]
+    arguments = _example({"type": "object", **schema}, schema)
     return {"toolUseId": f"tooluse_{identifier}", "name": name, "input": arguments}
 
 
-def _example(schema: Mapping[str, Any]) -> object:
+def _example(schema: Mapping[str, Any], root: Mapping[str, Any]) -> object:
+    """Return a value that fits a JSON schema; references lead into the definitions of `root`."""
+    if reference := schema.get("$ref"):
+        name = reference.rpartition("/")[2]
+        return _example({**root.get("$defs", {}), **root.get("definitions", {})}[name], root)
+    if options := schema.get("anyOf"):
+        return _example(options[0], root)
     if choices := schema.get("enum"):
         first: object = choices[0]
         return first
-    examples: dict[str, object] = {
-        "integer": 1,
-        "number": 1.5,
-        "boolean": True,
-        "array": [],
-        "object": {},
-    }
+    if schema.get("type") == "object":
+        properties: Mapping[str, Any] = schema.get("properties", {})
+        return {
+            name: _example(properties.get(name, {}), root)
+            for name in schema.get("required", properties)
+        }
+    examples: dict[str, object] = {"integer": 1, "number": 1.5, "boolean": True, "array": []}
     return examples.get(str(schema.get("type")), "example")
 
 
 def _frames(answer: Answer) -> Iterator[tuple[bytes, int]]:
     """Yield the frames of an answer up to messageStop, with the output tokens of each."""
     yield _padded("messageStart", {"role": "assistant"}), 0
-    index = 0
+    for index, block in enumerate(_streamed_blocks(answer)):
+        start, deltas = block
+        if start is not None:
+            yield _padded("contentBlockStart", {"start": start, "contentBlockIndex": index}), 0
+        for delta, tokens in deltas:
+            yield _padded("contentBlockDelta", {"delta": delta, "contentBlockIndex": index}), tokens
+        yield _padded("contentBlockStop", {"contentBlockIndex": index}), 0
+    yield _padded("messageStop", answer.end), 0
+
+
+_Deltas = list[tuple[dict[str, Any], int]]
+
+
+def _streamed_blocks(answer: Answer) -> Iterator[tuple[dict[str, Any] | None, _Deltas]]:
+    """Yield what each block begins with, if it says so, and its deltas with their tokens."""
+    if answer.redacted is not None:
+        data = base64.b64encode(answer.redacted).decode()
+        yield None, [({"reasoningContent": {"redactedContent": data}}, len(answer.thoughts))]
+    elif answer.thoughts:
+        thoughts: _Deltas = [
+            ({"reasoningContent": {"text": text}}, tokens)
+            for text, tokens in _grouped(answer.thoughts)
+        ]
+        if answer.signature is not None:
+            thoughts.append(({"reasoningContent": {"signature": answer.signature}}, 0))
+        yield None, thoughts
     if answer.pieces:
-        for start in range(0, len(answer.pieces), TOKENS_PER_DELTA):
-            pieces = answer.pieces[start : start + TOKENS_PER_DELTA]
-            delta = {"delta": {"text": "".join(pieces)}, "contentBlockIndex": index}
-            yield _padded("contentBlockDelta", delta), len(pieces)
-        yield _padded("contentBlockStop", {"contentBlockIndex": index}), 0
-        index += 1
-    if answer.tool is not None:
-        tool = {key: answer.tool[key] for key in ("toolUseId", "name")}
-        yield (
-            _padded("contentBlockStart", {"start": {"toolUse": tool}, "contentBlockIndex": index}),
-            0,
-        )
-        delta = {"delta": {"toolUse": {"input": answer.tool_input}}, "contentBlockIndex": index}
-        yield _padded("contentBlockDelta", delta), answer.tool_tokens
-        yield _padded("contentBlockStop", {"contentBlockIndex": index}), 0
-    yield _padded("messageStop", {"stopReason": answer.stop_reason}), 0
+        yield None, [({"text": text}, tokens) for text, tokens in _grouped(answer.pieces)]
+    for tool in answer.tools:
+        named = {key: tool[key] for key in ("toolUseId", "name")}
+        delta = {"toolUse": {"input": json.dumps(tool["input"])}}
+        yield {"toolUse": named}, [(delta, _tool_tokens(tool))]
+
+
+def _grouped(pieces: Sequence[str]) -> Iterator[tuple[str, int]]:
+    for start in range(0, len(pieces), TOKENS_PER_DELTA):
+        group = pieces[start : start + TOKENS_PER_DELTA]
+        yield "".join(group), len(group)
 
 
 def _padded(kind: str, payload: dict[str, Any]) -> bytes:

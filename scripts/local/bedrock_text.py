@@ -104,8 +104,13 @@ def generate(seed: str, tokens: int) -> list[str]:
         if len(pieces) >= tokens:
             break
         start = " " if pieces else ""
-        pieces.extend(match.group() for match in _PIECE.finditer(start + sentence))
+        pieces.extend(pieces_of(start + sentence))
     return pieces[:tokens]
+
+
+def pieces_of(text: str) -> list[str]:
+    """Return a text in pieces of one token each."""
+    return [match.group() for match in _PIECE.finditer(text)]
 
 
 def _sentences(seed: str) -> Iterator[str]:
