@@ -219,11 +219,13 @@ def _made_for(emulator: Emulator, tenant: tenant_files.Tenant) -> tenant_files.C
 
 
 def _models(tenant: tenant_files.Tenant, arns: Mapping[str, str]) -> dict[str, str]:
-    return {
+    """What is behind the ARNs that a tenant may name: its own models, and its apps' profiles."""
+    profiles = {
         arns[f"{app_id}/{name}"]: profile["model"]
         for app_id, app in tenant.policy["apps"].items()
         for name, profile in app["inference_profiles"].items()
     }
+    return {**tenant.policy["model_arns"], **profiles}
 
 
 def _profile_arn(*names: str) -> str:

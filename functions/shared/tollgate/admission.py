@@ -13,7 +13,7 @@ from tollgate.domain.errors import ForbiddenError, NotFoundError, TollgateError
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import RUN_SECONDS
 from tollgate.domain.ledger import Hold, Refusal, Scope, scopes_of
-from tollgate.domain.prices import ModelCard, PriceBook, Rates
+from tollgate.domain.prices import ModelCard, PriceBook, Rates, unlisted_card
 from tollgate.domain.sessions import Session, model_session
 from tollgate.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.observability import logger
@@ -193,8 +193,8 @@ class Admission:
 
     def _card(self, ref: ModelRef, terms: PriceTerms) -> ModelCard:
         # Under a ceiling even a model that the book does not know can be called.
-        unknown = ModelCard(ref.model_id, "chat", None, None, None)
-        return self._prices.with_overrides(terms.prices).card(ref.model_id) or unknown
+        book = self._prices.with_overrides(terms.prices)
+        return book.card(ref.model_id) or unlisted_card(ref.model_id)
 
     def _target(self, party: Party, call: Call, at: datetime, lease_seconds: int) -> _Target:
         if isinstance(call, EndpointCall):

@@ -175,6 +175,39 @@ def test_images_whose_price_is_not_known_are_refused(
         World().admit(images(1, **settings))
 
 
+TITAN_IMAGE_EMBED = "amazon.titan-embed-image-v1"
+STABLE_DIFFUSION = "stability.stable-diffusion-xl-v1"
+
+
+def priced(model: str, **prices: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {model: {"in_region": {"default": prices}}}
+
+
+def test_an_image_that_is_embedded_is_billed_by_the_image() -> None:
+    world = World(
+        prices=priced(TITAN_IMAGE_EMBED, input="0.8", units={"image": "0.00006"}),
+    )
+    body = {"inputImage": "AAAA", "inputText": "a harbour"}
+    call = NativeCall(TITAN_IMAGE_EMBED, body, "legacy.embeddings", "embeddings")
+
+    row = world.run(call, ModelReply({"embedding": [0.1]}, TokenUsage(input=3)))
+
+    assert (row.images, row.input_tokens) == (1, 3)
+    assert row.total_cost == usd("0.00006") + 3 * usd("0.0000008") <= row.held
+
+
+def test_a_model_that_only_a_contract_prices_makes_what_its_name_says() -> None:
+    world = World(prices=priced(STABLE_DIFFUSION, units={"image": "0.04"}))
+    body = {"text_prompts": [{"text": "a harbour"}], "width": 1024, "height": 1024}
+
+    row = world.run(
+        NativeCall(STABLE_DIFFUSION, body, "legacy.images", "images"),
+        ModelReply({"artifacts": [{"base64": "x"}]}, None),
+    )
+
+    assert (row.images, row.total_cost) == (1, usd("0.04"))
+
+
 @pytest.mark.parametrize(
     ("model", "kind"),
     [(TITAN_EMBED, "text"), (LLAMA, "embeddings"), (CANVAS, "embeddings"), (CANVAS, "text")],

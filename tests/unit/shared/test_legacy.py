@@ -413,9 +413,9 @@ def test_an_inference_component_is_no_parameter() -> None:
 
 @pytest.mark.parametrize("inputs", ["hi", {"text_inputs": "hi"}])
 def test_an_endpoint_embeds(inputs: object) -> None:
-    asked = ask({"inputs": inputs, "parameters": {"mode": "embedding"}}, EMBED, ENDPOINT)
+    asked = ask({"inputs": inputs, "parameters": {"top": 1}}, EMBED, ENDPOINT)
 
-    assert body_of(asked.calls[0]) == {"text_inputs": "hi", "mode": "embedding"}
+    assert body_of(asked.calls[0]) == {"text_inputs": "hi", "mode": "embedding", "top": 1}
     assert asked.body([answer({"embedding": [[1.0]]})])[0]["embedding"] == [1.0]
     many = ask({"inputs": {"text_inputs": ["a", "b"]}}, EMBED, ENDPOINT)
     (body,) = many.body([answer({"embedding": [[1.0], [2.0]]})])

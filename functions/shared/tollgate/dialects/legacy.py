@@ -463,7 +463,9 @@ def _endpoint_mode(
         if not isinstance(document.get("text_inputs"), str | list):
             raise wrong_type("inputs", given, "a text, a list, or an object with text_inputs")
         is_batch = isinstance(document["text_inputs"], list)
-        return {**parameters, **document}, partial(_vectors_body, is_batch=is_batch)
+        # Some containers generate from the same input, unless told not to.
+        document = {"mode": "embedding", **parameters, **document}
+        return document, partial(_vectors_body, is_batch=is_batch)
     if kind != "text":
         raise wrong_choice("the header type", kind, ("text", "embeddings"))
     if is_chat:

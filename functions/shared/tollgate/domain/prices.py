@@ -224,12 +224,12 @@ class PriceBook:
     def card(self, model_id: str) -> ModelCard | None:
         """Return the card of a base model id or alias, or None when the book lacks it.
 
-        A model that only a contract prices is a chat model of unknown limits.
+        Of a model that only a contract prices, its id says what it does, and nothing its limits.
         """
         base = self.base_id(model_id)
         model = self._models.get(base)
         if model is None:
-            return ModelCard(base, "chat", None, None, None) if base in self._contract else None
+            return unlisted_card(base) if base in self._contract else None
         end = model.get("end_of_life")
         return ModelCard(
             model_id=base,
@@ -273,6 +273,16 @@ class PriceBook:
                     yield base
                 else:
                     yield f"{place or routing}.{base}"
+
+
+def unlisted_card(model_id: str) -> ModelCard:
+    """The card of a base model that the book lacks: what it does, as far as its id says."""
+    mode = "chat"
+    if "embed" in model_id:
+        mode = "embedding"
+    elif "image" in model_id or model_id.startswith("stability."):
+        mode = "image_generation"
+    return ModelCard(model_id, mode, None, None, None)
 
 
 def cost(rates: Rates, usage: TokenUsage, units: Mapping[str, int] = _NOTHING) -> Cost:
