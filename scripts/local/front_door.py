@@ -51,7 +51,6 @@ Result = TypeVar("Result")
 INTEGRATION_TIMEOUT_SECONDS = 29.0
 AUTHORIZER = "authorize"
 START_SECONDS = 10.0
-REQUEST_HEADER_FIELDS_TOO_LARGE = 431
 
 log = logging.getLogger(__name__)
 
@@ -163,11 +162,9 @@ class FrontDoor(Startable):
             # The server stops and no longer waits for the function.
             response = self._responses.render(GatewayError("DEFAULT_5XX"), request_id)
         except _HeadersTooLargeError:
+            # On AWS some of these never reach what the gateway can be told to answer.
             refusal = GatewayError("DEFAULT_4XX", "Request Header Fields Too Large")
-            rendered = self._responses.render(refusal, request_id)
-            response = HttpResponse(
-                REQUEST_HEADER_FIELDS_TOO_LARGE, rendered.headers, rendered.body
-            )
+            response = self._responses.render(refusal, request_id)
         elapsed = round((time.monotonic() - started) * 1000)
         log.info("%s %s %d %d ms", scope["method"], scope["path"], response.status, elapsed)
         await _write(response, send)

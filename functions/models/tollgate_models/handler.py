@@ -11,8 +11,9 @@ from tollgate.adapters.bedrock import BedrockCatalogue
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.clock import utc_now
 from tollgate.config import load
+from tollgate.dialects import openai
 from tollgate.domain.prices import load_default
-from tollgate.http import answer
+from tollgate.http import answer, error_response, failure_headers, json_answer
 from tollgate.observability import logger
 from tollgate.policy import Policies
 from tollgate_models.service import ModelsService
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from tollgate.domain.errors import TollgateError
     from tollgate.http import Request, Response
 
 
@@ -57,4 +59,14 @@ def build_routes() -> Mapping[str, Callable[[Request], Response]]:
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
     """One request."""
-    return answer(event, lambda request: build_routes()[request.route](request))
+    is_openai = event["resource"].startswith("/v1/models")
+    return answer(
+        event,
+        lambda request: build_routes()[request.route](request),
+        _openai_refusal if is_openai else error_response,
+    )
+
+
+def _openai_refusal(error: TollgateError, request_id: str) -> Response:
+    headers = failure_headers(error, request_id)
+    return json_answer(error.http_status, openai.error_body(error, request_id), headers)

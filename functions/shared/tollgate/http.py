@@ -9,7 +9,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.errors import ForbiddenError, InvalidRequestError, TollgateError
+from tollgate.domain.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    PayloadTooLargeError,
+    TollgateError,
+)
 from tollgate.domain.money import format_usd
 from tollgate.domain.tenants import Caller
 from tollgate.observability import logger
@@ -20,6 +25,10 @@ if TYPE_CHECKING:
     from tollgate.pipeline import AdmittedCall
 
 Response = dict[str, Any]
+
+# What Lambda carries of a buffered answer, and the most that a character takes in it.
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024
+_MOST_BYTES_PER_CHARACTER = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +186,20 @@ def internal_error(request_id: str) -> TollgateError:
     return TollgateError("the gateway failed; try again, and report the request id if it persists")
 
 
-def answer(event: dict[str, Any], handle: Callable[[Request], Response]) -> Response:
-    """Runs one HTTP request and maps what it raises; nothing escapes to the caller unmapped."""
+def answer(
+    event: dict[str, Any],
+    handle: Callable[[Request], Response],
+    refuse: Callable[[TollgateError, str], Response] = error_response,
+) -> Response:
+    """Runs one HTTP request and maps what it raises; nothing escapes to the caller unmapped.
+
+    `refuse` writes the answer of a refused or failed request in the caller's dialect.
+    """
     context = event["requestContext"]
-    response = _answer(event, context["requestId"], handle)
+    request_id = context["requestId"]
+    response = _answer(event, request_id, handle, refuse)
+    if _is_too_large(response):
+        response = refuse(_too_large(response), response["headers"]["x-request-id"])
     tenant_id = (context.get("authorizer") or {}).get("tenant_id")
     if tenant_id is not None:
         response["headers"]["x-tenant-id"] = tenant_id
@@ -188,14 +207,36 @@ def answer(event: dict[str, Any], handle: Callable[[Request], Response]) -> Resp
 
 
 def _answer(
-    event: dict[str, Any], request_id: str, handle: Callable[[Request], Response]
+    event: dict[str, Any],
+    request_id: str,
+    handle: Callable[[Request], Response],
+    refuse: Callable[[TollgateError, str], Response],
 ) -> Response:
     try:
         return handle(parse_event(event))
     except TollgateError as error:
-        return error_response(error, error.request_id or request_id)
+        return refuse(error, error.request_id or request_id)
     except Exception:  # noqa: BLE001  the boundary: a traceback belongs in the log alone
-        return error_response(internal_error(request_id), request_id)
+        return refuse(internal_error(request_id), request_id)
+
+
+def _is_too_large(response: Response) -> bool:
+    """Whether Lambda would not carry a response, whose body is a string in JSON once more."""
+    if len(response["body"]) <= MAX_RESPONSE_BYTES // _MOST_BYTES_PER_CHARACTER:
+        return False
+    text = json.dumps(response, ensure_ascii=False)
+    return len(text.encode(errors="surrogatepass")) > MAX_RESPONSE_BYTES
+
+
+def _too_large(response: Response) -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        f"the answer has {len(response['body'])} characters, and a buffered one may have "
+        f"{MAX_RESPONSE_BYTES} bytes; the call is charged. Ask for fewer or smaller images or "
+        "texts, or send it to POST /model/{modelId}/invoke, whose answer is streamed",
+        code="answer_too_large",
+        details={"max_bytes": MAX_RESPONSE_BYTES},
+        may_be_billed=True,
+    )
 
 
 def json_answer(status: int, body: object, headers: Mapping[str, str]) -> Response:

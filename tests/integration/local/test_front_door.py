@@ -94,9 +94,11 @@ def door(shared: tuple[FrontDoor, Calls], calls: Calls) -> FrontDoor:
 
 def gateway_error(
     response: requests.Response, status: int, message: str, code: str
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Assert that the gateway answered by itself."""
-    body: dict[str, str] = response.json()
+    body: dict[str, Any] = response.json()
+    assert body["type"] == "error"
+    assert (body["error"]["message"], body["error"]["code"]) == (message, code)
     assert (response.status_code, body["message"], body["code"]) == (status, message, code)
     assert body["request_id"] == response.headers["x-request-id"]
     return body
@@ -196,7 +198,8 @@ def test_missing_parameter(door: FrontDoor, calls: Calls, team: str | None) -> N
 def test_request_too_large(door: FrontDoor, calls: Calls) -> None:
     body = b"x" * (10 * 1024 * 1024 + 1)
     response = requests.post(f"{door.url}/invoke_model", data=body, headers=POST, timeout=20)
-    gateway_error(response, 413, "Request Too Long", "payload_too_large")
+    refusal = gateway_error(response, 413, "Request Too Long", "payload_too_large")
+    assert "POST /v1/jobs" in refusal["details"]["advice"]
     # Within API Gateway's limit, but more than the function takes.
     response = requests.post(
         f"{door.url}/invoke_model", data=b"x" * (7 * 1024 * 1024), headers=POST, timeout=20
@@ -209,7 +212,8 @@ def test_headers_too_large(door: FrontDoor) -> None:
     response = requests.get(
         f"{door.url}/list_foundation_models", headers={**WITH_KEY, "x-big": "y" * 10_240}, timeout=5
     )
-    gateway_error(response, 431, "Request Header Fields Too Large", "invalid_request")
+    body = gateway_error(response, 400, "Request Header Fields Too Large", "invalid_request")
+    assert "10,240 bytes" in body["details"]["advice"]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +257,11 @@ def test_timeout_leaves_the_function_running(door: FrontDoor, calls: Calls) -> N
 
     calls.answer = slow
     response = requests.get(f"{door.url}/list_foundation_models", headers=WITH_KEY, timeout=5)
-    gateway_error(response, 504, "Endpoint request timed out", "upstream_timeout")
+    body = gateway_error(response, 504, "Endpoint request timed out", "upstream_timeout")
+    assert "converse-stream" in body["details"]["advice"]
+    assert "POST /v1/jobs" in body["details"]["advice"]
+    # No SDK makes the call twice, which goes on.
+    assert response.headers["x-should-retry"] == "false"
     assert not finished.is_set()
     assert finished.wait(5)
 
