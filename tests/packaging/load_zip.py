@@ -6,6 +6,7 @@ Prints one JSON object.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+# Settings that are more than a name.
+VALUES = {"sagemaker_endpoints": "{}"}
+
 
 def main() -> None:
     """Import the handler, compose its service as the first request would, and report."""
@@ -28,7 +32,8 @@ def main() -> None:
     for field in fields(settings):
         # What may be absent is given too, so that all clients are made; a figure keeps its default.
         if not isinstance(field.default, str):
-            os.environ.setdefault(field.name.upper(), f"https://example.invalid/1/{field.name}")
+            value = VALUES.get(field.name, f"https://example.invalid/1/{field.name}")
+            os.environ.setdefault(field.name.upper(), value)
 
     session = importlib.import_module("boto3.session").Session
     make_client = session.client
@@ -40,10 +45,11 @@ def main() -> None:
 
     session.client = recording_client
     handler = importlib.import_module(f"tollgate_{name}.handler")
-    for compose in composers(handler):
-        compose()
+    # Kept, so that what they made is there to be found.
+    composed = [compose() for compose in composers(handler)]
+    make_later_clients()
     report = {
-        "callable": callable(handler.lambda_handler),
+        "callable": bool(composed) and callable(handler.lambda_handler),
         "services": sorted(set(services)),
         "strangers": strangers(folder, standard_library),
         "duckdb_rows": duckdb_rows() if (folder / "duckdb").is_dir() else None,
@@ -61,6 +67,18 @@ def composers(handler: ModuleType) -> list[Callable[[], object]]:
     if not found:
         raise LookupError(f"{handler.__name__} has no cached function that composes its service")
     return found
+
+
+def make_later_clients() -> None:
+    """Make the clients that a composed service makes when it first needs them."""
+    sessions = sys.modules.get("tollgate.adapters.sessions")
+    if sessions is None:
+        return
+    for value in gc.get_objects():
+        if isinstance(value, sessions.SessionClients):
+            value(None)
+        elif isinstance(value, sessions.TenantSessions):
+            value._sts()  # noqa: SLF001 - its only way to a client needs an answer of STS
 
 
 def strangers(folder: Path, standard_library: list[Path]) -> list[str]:

@@ -1,9 +1,9 @@
 """Lambda's Runtime API for functions that answer in pieces.
 
 Lambda's own Python runtime sends an answer only once it is complete. A function with the wrapper
-script `bootstrap` (AWS_LAMBDA_EXEC_WRAPPER) runs this loop in its place: it takes one invocation
-after the other and sends each answer as API Gateway reads it in STREAM mode: a JSON prelude with
-status and headers, eight NULs, then the body as it comes.
+script `bootstrap` (AWS_LAMBDA_EXEC_WRAPPER) runs this loop in its place, from its `__main__`: it
+takes one invocation after the other and sends each answer as API Gateway reads it in STREAM mode: a
+JSON prelude with status and headers, eight NULs, then the body as it comes.
 
 An answer is made to its end even when nobody listens any more: a call that has begun is billed to
 its end, and must be settled.
@@ -12,10 +12,8 @@ its end, and must be settled.
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 import queue
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -50,7 +48,6 @@ class Settings:
     aws_lambda_runtime_api: str
     aws_lambda_function_name: str
     aws_lambda_function_memory_size: str
-    _handler: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +261,12 @@ def _utf8(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
-def main() -> int:
-    """Load the function's handler as Lambda names it, and run."""
+def main(load_handler: Callable[[], Handler]) -> int:
+    """Load the function's handler and run."""
     settings = load(Settings)
     address = settings.aws_lambda_runtime_api
-    module, _, name = settings._handler.rpartition(".")  # noqa: SLF001 - Lambda's own spelling
     try:
-        handler = getattr(importlib.import_module(module), name)
+        handler = load_handler()
     except Exception as error:  # noqa: BLE001 - Lambda is told why the function did not start
         logger.exception("the function did not start")
         report_error(address, "/init/error", error)
@@ -283,7 +279,3 @@ def main() -> int:
     )
     runtime.run()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

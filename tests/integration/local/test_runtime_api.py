@@ -204,9 +204,12 @@ def test_a_process_runs_as_lambda_starts_it(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             from tollgate.http import StreamedResponse
+            from tollgate.streaming import main
 
             def lambda_handler(event, context):
                 return StreamedResponse(200, {}, lambda write: write(event["text"].encode()))
+
+            main(lambda: lambda_handler)
             """
         )
     )
@@ -215,13 +218,10 @@ def test_a_process_runs_as_lambda_starts_it(tmp_path: Path) -> None:
             "AWS_LAMBDA_FUNCTION_NAME": "tollgate-local-stream",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_LAMBDA_RUNTIME_API": runtime.address,
-            "_HANDLER": "hello.lambda_handler",
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{tmp_path}:{ROOT / 'functions' / 'shared'}",
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tollgate.streaming"], env=environment, cwd=tmp_path
-        )
+        process = subprocess.Popen([sys.executable, "hello.py"], env=environment, cwd=tmp_path)
         try:
             assert b"".join(runtime.invoke({"text": "hi"}).body()) == b"hi"
         finally:
