@@ -1,5 +1,7 @@
 """Write the inputs and outputs of every Terraform module into its README.
 
+A module with an ``openapi.yaml`` gets a table of its operations before them.
+
 ``python -m scripts.docs`` rewrites what lies between the two markers; ``--check`` changes nothing
 and fails when a README is stale. It reads the files as ``terraform fmt`` leaves them: a block
 starts and ends in column 0 and its own attributes start in column 2.
@@ -12,10 +14,12 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- BEGIN_TF_DOCS -->"
@@ -87,7 +91,10 @@ def render(directory: Path) -> str:
     """The Markdown between the markers, without them."""
     inputs = entries(_read(directory / "variables.tf"), "variable", directory / "variables.tf")
     outputs = entries(_read(directory / "outputs.tf"), "output", directory / "outputs.tf")
-    lines = [
+    lines = []
+    if (directory / "openapi.yaml").is_file():
+        lines += ["### Operations", "", operations_table(directory), ""]
+    lines += [
         "### Inputs",
         "",
         "| name | description | type | default |",
@@ -101,6 +108,35 @@ def render(directory: Path) -> str:
     lines += ["", "### Outputs", "", "| name | description |", "| --- | --- |"]
     lines += [f"| `{item.name}` | {_cell(item.description)} |" for item in outputs]
     return "\n".join(lines)
+
+
+def operations_table(directory: Path) -> str:
+    """The operations of a module's OpenAPI document, in its order."""
+    document = yaml.safe_load(_read(directory / "openapi.yaml"))
+    schemes = document["components"]["securitySchemes"]
+    rows = [
+        "| operation | what it does | parameters | key in | answer | statuses |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            (scheme,) = operation["security"][0]
+            is_streamed = operation.get("x-tollgate-response-transfer-mode") == "STREAM"
+            cells = (
+                f"`{method.upper()} {path}`",
+                _cell(operation["summary"]),
+                ", ".join(_parameter(item) for item in operation.get("parameters", ())) or "none",
+                f"`{schemes[scheme]['name']}`",
+                "streamed" if is_streamed else "buffered",
+                ", ".join(operation["responses"]),
+            )
+            rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _parameter(parameter: Mapping[str, Any]) -> str:
+    required = " (required)" if parameter.get("required") else ""
+    return f"{parameter['in']} `{parameter['name']}`{required}"
 
 
 def _read(path: Path) -> str:

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
+from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
 from scripts import terraform
@@ -98,7 +98,7 @@ def test_the_gateways_own_answers_are_read_by_every_sdk(contract: Any, rendered:
     for kind, answer in answers.items():
         template = answer["responseTemplates"]["application/json"]
         body = json.loads(template.replace("$context.error.messageString", '"text"'))
-        jsonschema.validate(body, schema)
+        OAS30Validator(schema).validate(body)
         assert (body["error"]["message"], body["error"]["code"]) == (body["message"], body["code"])
         local = GatewayResponses.load().render(GatewayError(kind, "text"), "$context.requestId")
         assert json.loads(local.body) == body, kind

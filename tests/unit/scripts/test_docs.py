@@ -120,3 +120,38 @@ def test_the_repositorys_modules_are_found() -> None:
 
 def test_the_repositorys_readmes_are_up_to_date() -> None:
     assert docs.main(["--check"]) == 0
+
+
+OPENAPI = """components:
+  securitySchemes: { bearer: { name: Authorization } }
+paths:
+  /things/{id}:
+    get:
+      summary: A thing | by <id>
+      security: [{ bearer: [] }]
+      parameters:
+        - { name: id, in: path, required: true }
+        - { name: wait, in: query }
+      responses: { "200": {}, "404": {} }
+    post:
+      summary: Makes it
+      security: [{ bearer: [] }]
+      x-tollgate-response-transfer-mode: STREAM
+      responses: { "202": {} }
+"""
+OPERATIONS = """### Operations
+
+| operation | what it does | parameters | key in | answer | statuses |
+| --- | --- | --- | --- | --- | --- |
+| `GET /things/{id}` | A thing \\| by &lt;id&gt; | path `id` (required), query `wait` | \
+`Authorization` | buffered | 200, 404 |
+| `POST /things/{id}` | Makes it | none | `Authorization` | streamed | 202 |
+
+### Inputs
+"""
+
+
+def test_operations_come_before_the_inputs(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text(OPENAPI, encoding="utf-8")
+
+    assert docs.render(tmp_path).startswith(OPERATIONS)
