@@ -15,6 +15,7 @@ from tollgate.domain.models import (
     called_profile,
     is_allowed,
     is_denied,
+    is_tenant_arn,
     matches,
 )
 
@@ -86,6 +87,13 @@ def allowed_model(party: Party, requested: str) -> ModelRef:
     try:
         ref = app_model(requested, tenant, party.app)
     except UnsupportedModelId as error:
+        if is_tenant_arn(requested):
+            # Another's is refused like one that is not there.
+            raise ForbiddenError(
+                f"tenant {tenant.tenant_id} may not call this ARN; allowed are the tenant's "
+                "model_arns and the app's own inference profiles",
+                code="model_not_allowed",
+            ) from error
         raise InvalidRequestError(str(error), code="unsupported_model_id") from error
     if is_denied(ref, tenant):
         raise ForbiddenError(

@@ -507,9 +507,9 @@ def test_a_tenants_own_arn_has_the_price_and_policy_of_its_model() -> None:
 
 
 def test_an_arn_is_allowed_only_where_it_is_mapped_and_its_model_allowed() -> None:
-    with pytest.raises(InvalidRequestError) as unknown:
+    with pytest.raises(ForbiddenError) as unknown:
         World().admit(model=PROFILE)
-    assert unknown.value.code == "unsupported_model_id"
+    assert unknown.value.code == "model_not_allowed"
     with pytest.raises(ForbiddenError) as refused:
         World(models=("amazon.*",), model_arns={PROFILE: CLAUDE}).admit(model=PROFILE)
     assert refused.value.code == "model_not_allowed"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import NOVA_LITE, NOW, FakeClock, app, caller, tenant
-from tollgate.domain.errors import ForbiddenError, InvalidRequestError
+from tollgate.domain.errors import ForbiddenError
 from tollgate.domain.tenants import Budget, InferenceProfile
 from tollgate.policy import CACHE_SECONDS, Party, Policies, allowed_model, call_tags
 
@@ -128,9 +128,9 @@ def test_an_own_profile_can_be_named_by_its_app_alone() -> None:
 
     assert allowed_model(own, OWN).model_id == NOVA_LITE
     assert allowed_model(other, NOVA_LITE).upstream_id == NOVA_LITE
-    with pytest.raises(InvalidRequestError) as refused:
+    with pytest.raises(ForbiddenError) as refused:
         allowed_model(other, OWN)
-    assert refused.value.code == "unsupported_model_id"
+    assert refused.value.code == "model_not_allowed"
 
 
 def test_an_arn_that_the_tenant_maps_is_called_itself() -> None:
