@@ -12,6 +12,7 @@ from tollgate.adapters.tenants import DynamoTenants
 from tollgate.clock import utc_now
 from tollgate.config import load
 from tollgate.dialects import openai
+from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.prices import load_default
 from tollgate.http import answer, error_response, failure_headers, json_answer
 from tollgate.observability import logger
@@ -41,7 +42,7 @@ def build_routes() -> Mapping[str, Callable[[Request], Response]]:
         prices=load_default(),
         region=settings.aws_region,
         clock=utc_now,
-        endpoints={},
+        endpoints=parse_endpoints(settings.sagemaker_endpoints or "{}"),
     )
     usage = UsageService(
         policies=policies,

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names of what Terraform made, and the region the function runs in."""
+    """Names of what Terraform made, and the region the function runs in.
+
+    The SageMaker endpoints, in JSON by display name, are there where the deployment has any.
+    """
 
     aws_region: str
     accounts_table: str
     tenants_table: str
+    sagemaker_endpoints: str | None = None
