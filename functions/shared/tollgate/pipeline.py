@@ -103,10 +103,12 @@ class OpenCall:
         calls: Calls,
         call: AdmittedCall,
         pieces: Iterable[StreamPiece | ModelReply],
+        began: datetime,
     ) -> None:
         self._calls = calls
         self._call = call
         self._pieces = pieces
+        self._began = began
 
     def read(self, on_piece: Callable[[StreamPiece], None]) -> Answer:
         """Hand each piece to `on_piece`, and settle the call.
@@ -114,7 +116,7 @@ class OpenCall:
         Raises the upstream errors. When `on_piece` fails, the stream is still read to its end,
         because the provider bills it to the end; the failure is raised once that is settled.
         """
-        return self._calls.read(self._call, self._pieces, on_piece)
+        return self._calls.read(self._call, self._pieces, on_piece, self._began)
 
 
 class Calls:
@@ -157,6 +159,7 @@ class Calls:
 
         Raises what the model service refuses it for; then the call is settled.
         """
+        began = self._clock()
         pieces = self._runtime.stream(call.request)
         try:
             first = next(pieces)
@@ -166,16 +169,16 @@ class Calls:
         except TollgateError as error:
             self.fail(call, error)
             raise
-        return OpenCall(self, call, chain([first], pieces))
+        return OpenCall(self, call, chain([first], pieces), began)
 
     def read(
         self,
         call: AdmittedCall,
         pieces: Iterable[StreamPiece | ModelReply],
         on_piece: Callable[[StreamPiece], None],
+        began: datetime,
     ) -> Answer:
-        """Read an open call to its end; see `OpenCall.read`."""
-        began = self._clock()
+        """Read an open call, which `began` then, to its end; see `OpenCall.read`."""
         received = _Received(on_piece)
         try:
             for piece in pieces:

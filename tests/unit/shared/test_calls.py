@@ -23,8 +23,10 @@ from tollgate.policy import Policies
 from tollgate.ports import ModelReply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tollgate.domain.usage import UsageRow
-    from tollgate.ports import ModelRequest
+    from tollgate.ports import ModelRequest, StreamPiece
 
 TITAN_EMBED = "amazon.titan-embed-text-v2:0"
 CANVAS = "amazon.nova-canvas-v1:0"
@@ -260,6 +262,25 @@ def test_an_endpoint_priced_by_the_hour_is_booked_by_its_share() -> None:
     # Two machines at 3.6 USD an hour cost 0.002 USD a second; the lease of 300 s bounds the call.
     assert row.total_cost == usd("0.003")
     assert row.held == usd("0.6")
+
+
+def test_a_streams_share_of_the_hour_has_the_wait_for_its_first_piece() -> None:
+    world = World()
+    stream = world.runtime.stream
+
+    def slow(request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
+        world.clock.advance(milliseconds=1000)
+        for piece in stream(request):
+            yield piece
+            world.clock.advance(milliseconds=100)
+
+    world.runtime.stream = slow  # type: ignore[method-assign]
+    world.runtime.reply = ModelReply({"text": "hello"}, None)
+    world.calls.stream(world.admit(endpoint("by hour")), lambda _: None)
+
+    (row,) = world.usage.rows.values()
+    # A second, and after each of the two pieces and the reply a tenth of one.
+    assert row.total_cost == usd("0.0026")
 
 
 def test_an_endpoint_priced_by_the_token_must_say_its_maximum() -> None:
