@@ -322,6 +322,7 @@ locals {
       function.environment,
       { for key, value in try(local._with_invocation_logs[name].environment, {}) : key => value if var.invocation_logs != null },
       { for key, value in try(local._with_pool_sessions[name].environment, {}) : key => value if var.pool_sessions },
+      { for key, value in try(local._with_endpoints[name].environment, {}) : key => value if length(local._endpoints_given) > 0 },
       { for path in compact([try(function.exec_wrapper, null)]) : "AWS_LAMBDA_EXEC_WRAPPER" => path },
       # The SDK looks for a service's address under this name.
       { for service, url in var.endpoint_urls : "AWS_ENDPOINT_URL_${upper(replace(service, "-", "_"))}" => url },
@@ -332,7 +333,7 @@ locals {
     for name, function in local.functions : name => concat(
       function.statements,
       # Not `try`: of statements whose resources are not known yet, it would not know the actions.
-      flatten([for caller, statements in local._on_tenants_behalf : statements if caller == name && !var.pool_sessions]),
+      flatten([for caller, statements in local._on_tenants_behalf : [for statement in statements : statement if length(statement.resources) > 0] if caller == name && !var.pool_sessions]),
       [for statement in try(local._with_invocation_logs[name].statements, []) : statement if var.invocation_logs != null],
       [for statement in local._decrypt_invocation_logs : statement if name == "sweep"],
     )

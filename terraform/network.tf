@@ -5,7 +5,7 @@
 locals {
   _called_actions = distinct(flatten([
     for statements in concat(values(local._statements), values(local._on_tenants_behalf)) : [
-      for statement in statements : statement.actions if try(statement.effect, "Allow") == "Allow"
+      for statement in statements : statement.actions if try(statement.effect, "Allow") == "Allow" && length(statement.resources) > 0
     ]
   ]))
 

@@ -111,6 +111,12 @@ locals {
         actions   = ["bedrock:CountTokens"]
         resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
       },
+      {
+        # Without endpoints there is nothing to call, and the statement is left out.
+        sid       = "CallEndpoints"
+        actions   = ["sagemaker:InvokeEndpoint"]
+        resources = local._endpoint_arns
+      },
     ]
 
     stream = [
@@ -140,6 +146,11 @@ locals {
         actions    = ["bedrock:InvokeModelWithResponseStream"]
         resources  = local._app_profiles
         conditions = local._tagged_as_this_unit
+      },
+      {
+        sid       = "CallEndpoints"
+        actions   = ["sagemaker:InvokeEndpointWithResponseStream"]
+        resources = local._endpoint_arns
       },
     ]
   }
@@ -195,6 +206,12 @@ locals {
         "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = ["alias/${var.prefix}/tenants/$${aws:PrincipalTag/tenant}"] }
         StringEquals               = { "kms:EncryptionContext:tenant" = ["$${aws:PrincipalTag/tenant}"] }
       }
+    },
+    {
+      sid        = "CallEndpoints"
+      actions    = ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"]
+      resources  = local._endpoint_arns
+      conditions = { Null = { "aws:PrincipalTag/app" = ["false"] } }
     },
     {
       # Of an app only: what a model call costs is attributed to the session's tags.
@@ -265,7 +282,7 @@ resource "aws_iam_role_policy" "pool_session" {
             Resource = statement.resources
           },
           { for key, condition in { Condition = statement.conditions } : key => condition if length(condition) > 0 },
-        )
+        ) if length(statement.resources) > 0
       ],
       [{
         Sid      = local._deny_mantle.sid

@@ -115,9 +115,9 @@ variable "endpoint_urls" {
   validation {
     condition = alltrue([
       for service in keys(var.endpoint_urls) :
-      contains(["bedrock", "bedrock-runtime", "dynamodb", "kms", "s3", "sqs", "sts"], service)
+      contains(["bedrock", "bedrock-runtime", "dynamodb", "kms", "s3", "sagemaker-runtime", "sqs", "sts"], service)
     ])
-    error_message = "endpoint_urls: got ${join(", ", keys(var.endpoint_urls))}; allowed: bedrock, bedrock-runtime, dynamodb, kms, s3, sqs, sts, which functions call."
+    error_message = "endpoint_urls: got ${join(", ", keys(var.endpoint_urls))}; allowed: bedrock, bedrock-runtime, dynamodb, kms, s3, sagemaker-runtime, sqs, sts, which functions call."
   }
 
   validation {
@@ -393,6 +393,24 @@ variable "tags" {
   type        = map(string)
   default     = {}
   nullable    = false
+}
+
+variable "sagemaker_endpoints" {
+  description = "SageMaker endpoints of this account and region that tenants may call, by the display name that calls and tenant files know them by: the endpoint's name, or an object with endpoint, price (in USD as decimals: per_1m_input with per_1m_output, per_request, or instance_hour_usd with instances) and max_tokens, the most that the container generates where a request does not say. A map, or a string with it in JSON or as a Python literal. One without a price is refused, except for tenants with a price for what has none."
+  # A map, or a string that holds one.
+  type     = any
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = (
+      can(keys(var.sagemaker_endpoints))
+      || try(trimspace(var.sagemaker_endpoints), "-") == ""
+      || can(keys(jsondecode(var.sagemaker_endpoints)))
+      || can(keys(jsondecode(replace(replace(var.sagemaker_endpoints, "'", "\""), "/,\\s*([}\\]])/", "$1"))))
+    )
+    error_message = "sagemaker_endpoints: got ${substr(try(tostring(var.sagemaker_endpoints), jsonencode(var.sagemaker_endpoints)), 0, 200)}; allowed: a map by display name, or a string with one in JSON or as a Python literal such as {'display name': 'endpoint-name'}."
+  }
 }
 
 variable "tenants_dir" {

@@ -54,9 +54,9 @@ variable "environment" {
   validation {
     condition = alltrue([
       for name in keys(var.environment) :
-      !startswith(name, "POWERTOOLS_") && (!startswith(name, "AWS_") || startswith(name, "AWS_ENDPOINT_URL_"))
+      !startswith(name, "POWERTOOLS_") && (!startswith(name, "AWS_") || startswith(name, "AWS_ENDPOINT_URL_") || name == "AWS_LAMBDA_EXEC_WRAPPER")
     ])
-    error_message = "environment: got the names ${join(", ", keys(var.environment))}; allowed: no POWERTOOLS_*, which the module sets, and of AWS_*, which belongs to Lambda, only AWS_ENDPOINT_URL_<service>."
+    error_message = "environment: got the names ${join(", ", keys(var.environment))}; allowed: no POWERTOOLS_*, which the module sets, and of AWS_*, which belongs to Lambda, only AWS_ENDPOINT_URL_<service> and AWS_LAMBDA_EXEC_WRAPPER."
   }
 }
 

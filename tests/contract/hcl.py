@@ -39,17 +39,21 @@ def locals_of(folder: str) -> dict[str, Any]:
     return {name: value for block in load(folder)["locals"] for name, value in block.items()}
 
 
-def functions(*, invocation_logs: bool = False, pool_sessions: bool = False) -> dict[str, Any]:
+def functions(
+    *, invocation_logs: bool = False, pool_sessions: bool = False, endpoints: bool = False
+) -> dict[str, Any]:
     """The root's function definitions, references to other locals put in place.
 
     With `invocation_logs`, what functions get where Bedrock's invocation logs are on is theirs.
-    With `pool_sessions`, what they do on a tenant's behalf is not.
+    With `pool_sessions`, what they do on a tenant's behalf is not. With `endpoints` they are told
+    of SageMaker's; what they may do there is theirs all the same.
     """
     values = locals_of("terraform")
     found: dict[str, Any] = _resolve(values["functions"], values)
     additions = [
         *([values["_with_invocation_logs"]] if invocation_logs else ()),
         values["_with_pool_sessions"] if pool_sessions else _behalf(values),
+        *([values["_with_endpoints"]] if endpoints else ()),
     ]
     for addition in additions:
         for name, more in _resolve(addition, values).items():

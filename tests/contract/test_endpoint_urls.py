@@ -20,6 +20,7 @@ CLIENTS: dict[str, Callable[[], Any]] = {
     "dynamodb": aws.dynamodb,
     "kms": aws.kms,
     "s3": aws.s3,
+    "sagemaker-runtime": partial(aws.sagemaker_runtime, silence_seconds=60),
     "sqs": aws.sqs,
     "sts": aws.sts,
 }

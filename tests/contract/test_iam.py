@@ -37,6 +37,10 @@ ACTIONS = {
     "bedrock-runtime:Converse": "bedrock:InvokeModel",
     "bedrock-runtime:ConverseStream": "bedrock:InvokeModelWithResponseStream",
     "bedrock-runtime:CountTokens": "bedrock:CountTokens",
+    "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
+    "sagemaker-runtime:InvokeEndpointWithResponseStream": (
+        "sagemaker:InvokeEndpointWithResponseStream"
+    ),
     "s3:ListObjectsV2": "s3:ListBucket",
 }
 # What the Lambda service does with the function's role, not its code.
@@ -75,6 +79,8 @@ def resource_name(reference: str) -> str:
         return "tenant keys"
     if ":iam:" in reference:
         return "tenant roles"
+    if reference == "${local._endpoint_arns}":
+        return "endpoints"
     return "models" if ":bedrock:" in reference or "_app_profiles" in reference else reference
 
 
@@ -85,6 +91,8 @@ def called_resource(parameters: Mapping[str, Any]) -> str:
         return str(name).rpartition("tollgate-local-")[2].partition("-0000")[0]
     if "modelId" in parameters:
         return "models"
+    if "EndpointName" in parameters:
+        return "endpoints"
     if "RoleArn" in parameters:
         return "tenant roles"
     return "tenant keys" if "EncryptionContext" in parameters else "*"

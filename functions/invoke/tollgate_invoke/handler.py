@@ -14,6 +14,7 @@ from tollgate.composition import (
     build_calls,
     build_ledger,
     build_sessions,
+    sagemaker_endpoints,
 )
 from tollgate.config import load
 from tollgate.http import answer
@@ -49,6 +50,7 @@ def build_service() -> InvokeService:
         region=settings.aws_region,
         tenants_table=settings.tenants_table,
         pool_role_arn=settings.pool_session_role_arn,
+        endpoints=sagemaker_endpoints(settings.sagemaker_endpoints),
     )
     calls = build_calls(
         ledger,

@@ -11,6 +11,7 @@ class Settings:
 
     The bucket of Bedrock's invocation logs is there where they are on: `sweep` reads it.
     The role of pool sessions is there where functions act for tenants in sessions.
+    The SageMaker endpoints, in JSON by display name, are there where the deployment has any.
     """
 
     aws_region: str
@@ -22,3 +23,4 @@ class Settings:
     jobs_queue_url: str
     invocation_logs_bucket: str | None = None
     pool_session_role_arn: str | None = None
+    sagemaker_endpoints: str | None = None

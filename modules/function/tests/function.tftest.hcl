@@ -256,7 +256,10 @@ run "no_network" {
 
 run "endpoint_urls" {
   variables {
-    environment = { AWS_ENDPOINT_URL_SQS = "https://sqs-fips.us-east-1.amazonaws.com" }
+    environment = {
+      AWS_ENDPOINT_URL_SQS    = "https://sqs-fips.us-east-1.amazonaws.com"
+      AWS_LAMBDA_EXEC_WRAPPER = "/var/task/bootstrap"
+    }
   }
 
   assert {

@@ -1,0 +1,16 @@
+# One form of the endpoints, whichever way they were written.
+locals {
+  _endpoints = {
+    for name, value in var.endpoints : name => merge(
+      { endpoint = try(tostring(value), value.endpoint) },
+      {
+        for key, price in { price = try(value.price, null) } : key => merge(
+          # Amounts are text from here on: as numbers they would lose digits.
+          { for part, amount in price : part => tostring(amount) if part != "instances" },
+          { for part, count in price : part => count if part == "instances" },
+        ) if price != null
+      },
+      { for key, count in { max_tokens = try(value.max_tokens, null) } : key => count if count != null },
+    )
+  }
+}
