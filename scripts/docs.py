@@ -120,13 +120,13 @@ def operations_table(directory: Path) -> str:
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            (scheme,) = operation["security"][0]
+            headers = [schemes[name]["name"] for place in operation["security"] for name in place]
             is_streamed = operation.get("x-tollgate-response-transfer-mode") == "STREAM"
             cells = (
                 f"`{method.upper()} {path}`",
                 _cell(operation["summary"]),
                 ", ".join(_parameter(item) for item in operation.get("parameters", ())) or "none",
-                f"`{schemes[scheme]['name']}`",
+                " or ".join(f"`{name}`" for name in headers),
                 "streamed" if is_streamed else "buffered",
                 ", ".join(operation["responses"]),
             )

@@ -20,9 +20,9 @@ resource "aws_api_gateway_rest_api" "this" {
     precondition {
       condition = alltrue([
         for operation in values(local._operations_by_id) :
-        length(operation.schemes) == 1 && contains(keys(local._contract.components.securitySchemes), operation.schemes[0])
+        length(operation.schemes) > 0 && length(setsubtract(operation.schemes, keys(local._contract.components.securitySchemes))) == 0
       ])
-      error_message = "openapi.yaml: every operation needs exactly one of the security schemes ${join(", ", keys(local._contract.components.securitySchemes))}."
+      error_message = "openapi.yaml: every operation needs one or more of the security schemes ${join(", ", keys(local._contract.components.securitySchemes))}."
     }
   }
 }

@@ -16,6 +16,9 @@ locals {
   # Streamed: its most, which is the function's own time as well.
   _integration_timeouts_ms = { BUFFERED = 29000, STREAM = 900000 }
 
+  # The security scheme of operations that take a key in one of several headers.
+  _any_header_scheme = "any_header"
+
   # The security scheme that makes a method count against the caller's usage plan.
   _usage_plan_scheme = "usage_plan_key"
 
@@ -78,7 +81,10 @@ locals {
               )
             }
           }
-          security = concat(operation.security, [{ (local._usage_plan_scheme) = [] }])
+          security = [
+            { (length(operation.security) > 1 ? local._any_header_scheme : keys(operation.security[0])[0]) = [] },
+            { (local._usage_plan_scheme) = [] },
+          ]
           x-amazon-apigateway-integration = {
             httpMethod           = "POST"
             passthroughBehavior  = "when_no_match"
@@ -111,6 +117,19 @@ locals {
       }
     },
     {
+      # API Gateway refuses a request that lacks one of an authorizer's identity sources, and caches
+      # by all of them. So this one has none and asks every time.
+      (local._any_header_scheme) = {
+        type                         = "apiKey"
+        in                           = "header"
+        name                         = "Unused"
+        x-amazon-apigateway-authtype = "custom"
+        x-amazon-apigateway-authorizer = {
+          authorizerResultTtlInSeconds = 0
+          authorizerUri                = var.functions["authorize"].invoke_arn
+          type                         = "request"
+        }
+      }
       (local._usage_plan_scheme) = {
         type = "apiKey"
         in   = "header"

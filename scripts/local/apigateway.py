@@ -85,6 +85,7 @@ class HttpResponse:
 class Operation:
     """One method of one resource.
 
+    `identities` holds (security scheme, header) of the places that a key may come in.
     `required` holds (place, name) of the parameters that the gateway itself insists on.
     `is_streamed` says that the function's answer goes to the client while it is made.
     """
@@ -92,8 +93,7 @@ class Operation:
     resource: str
     method: str
     function: str
-    identity_scheme: str
-    identity_header: str
+    identities: Sequence[tuple[str, str]]
     required: Sequence[tuple[str, str]]
     pattern: re.Pattern[str]
     is_streamed: bool = False
@@ -362,7 +362,7 @@ class UsagePlans:
 def _operation(
     resource: str, method: str, operation: Mapping[str, Any], schemes: Mapping[str, Any]
 ) -> Operation:
-    scheme = next(iter(operation["security"][0]))
+    allowed = [scheme for alternative in operation["security"] for scheme in alternative]
     validated = "x-amazon-apigateway-request-validator" in operation
     required = [
         (parameter["in"], parameter["name"])
@@ -377,8 +377,7 @@ def _operation(
         resource=resource,
         method=method.upper(),
         function=operation["x-tollgate-function"],
-        identity_scheme=scheme,
-        identity_header=schemes[scheme]["name"].lower(),
+        identities=[(scheme, schemes[scheme]["name"].lower()) for scheme in allowed],
         required=required,
         pattern=re.compile(pattern),
         is_streamed=operation.get("x-tollgate-response-transfer-mode") == "STREAM",

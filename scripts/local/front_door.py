@@ -198,13 +198,17 @@ class FrontDoor(Startable):
     async def _authorize(
         self, operation: Operation, request: HttpRequest, path_parameters: dict[str, str]
     ) -> Authorization:
-        identity = request.header(operation.identity_header)
-        if not identity:
-            raise GatewayError("UNAUTHORIZED")
-        cache_key = (operation.identity_scheme, identity)
-        expires, cached = self._cache.get(cache_key, (0.0, None))
-        if cached is not None and time.monotonic() < expires:
-            return cached
+        # An authorizer for one of several headers has no identity source: it is always asked.
+        cache_key = None
+        if len(operation.identities) == 1:
+            ((scheme, header),) = operation.identities
+            identity = request.header(header)
+            if not identity:
+                raise GatewayError("UNAUTHORIZED")
+            cache_key = (scheme, identity)
+            expires, cached = self._cache.get(cache_key, (0.0, None))
+            if cached is not None and time.monotonic() < expires:
+                return cached
         event = apigateway.authorizer_event(operation, request, path_parameters)
         try:
             document = await in_thread(lambda: self._functions.invoke(AUTHORIZER, event))
@@ -212,7 +216,7 @@ class FrontDoor(Startable):
             log.error("%s", error, exc_info=error.__cause__)
             raise GatewayError("AUTHORIZER_FAILURE") from error
         authorization = Authorization.parse(document)
-        if self._cache_seconds > 0:
+        if cache_key is not None and self._cache_seconds > 0:
             self._cache[cache_key] = (time.monotonic() + self._cache_seconds, authorization)
         return authorization
 

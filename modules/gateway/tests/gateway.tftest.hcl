@@ -82,6 +82,18 @@ run "body" {
   }
 
   assert {
+    condition = (
+      jsondecode(aws_api_gateway_rest_api.this.body).paths["/v1/messages"].post.security[0] == { any_header = [] } &&
+      jsondecode(aws_api_gateway_rest_api.this.body).components.securitySchemes.any_header["x-amazon-apigateway-authorizer"] == {
+        authorizerResultTtlInSeconds = 0
+        authorizerUri                = "arn:uri:authorize"
+        type                         = "request"
+      }
+    )
+    error_message = "Where a key may come in either header, the authorizer needs neither and caches nothing."
+  }
+
+  assert {
     condition = {
       for name in ["x_api_key", "bearer"] :
       name => jsondecode(aws_api_gateway_rest_api.this.body).components.securitySchemes[name]
