@@ -63,7 +63,12 @@ bench: setup-local ## Measure requests, dialects, cold starts and many tenants; 
 	@$(VENV_PYTHON) -m scripts.bench $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench_api $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench_imports $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench_litellm $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench_tenants $(ARGS)
+
+.PHONY: bench-litellm
+bench-litellm: setup-local ## Install LiteLLM's proxy (700 MB) and measure it beside the gateway
+	@$(VENV_PYTHON) -m scripts.bench_litellm --install $(ARGS)
 
 # --- Checks -----------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ STUB = [sys.executable, "-m", "scripts.local.bedrock_stub"]
 GATEWAY = [sys.executable, "-m", "scripts.bench_gateway"]
 STREAM_DELTA_MS = 10
 BUFFERED, STREAMED = "buffered", "streamed"
+FAILED = "FAILED"
 PERCENT_50, PERCENT_99 = 0.5, 0.99
 
 
@@ -215,10 +216,14 @@ def rig(delta_ms: int) -> Iterator[Rig]:
 
 # --- Report -----------------------------------------------------------------------------------
 
-_HEADER = (
-    f"{'dialect':<11}{'at once':>8}{'calls':>7}{'stub p50':>10}{'p99':>8}{'gateway p50':>13}"
-    f"{'p99':>8}{'added p50':>11}{'p99':>8}{'gateway CPU':>13}{'tables CPU':>12}{'calls/s':>9}"
-)
+
+def header(how: str) -> str:
+    """The names of the columns of `line`."""
+    names = (
+        f"{'':<11}{'at once':>8}{'calls':>7}{'stub p50':>10}{'p99':>8}{'gateway p50':>13}"
+        f"{'p99':>8}{'added p50':>11}{'p99':>8}{'gateway CPU':>13}{'tables CPU':>12}{'calls/s':>9}"
+    )
+    return names + (f"{'first: stub':>13}{'gateway':>9}" if how == STREAMED else "")
 
 
 def report(here: Rig, dialects: Sequence[Dialect], effort: Effort) -> Iterator[str]:
@@ -228,7 +233,7 @@ def report(here: Rig, dialects: Sequence[Dialect], effort: Effort) -> Iterator[s
     for how in (BUFFERED, STREAMED):
         yield f"{how.capitalize()} calls, ms as the client sees them, and CPU-ms of one call:"
         yield ""
-        yield _HEADER + (f"{'first: stub':>13}{'gateway':>9}" if how == STREAMED else "")
+        yield header(how)
         for dialect in dialects:
             make = getattr(dialect, how)
             direct, through = make(here.stub), make(here.place)
@@ -260,7 +265,7 @@ def failures(pair: Pair) -> Iterator[str]:
     """How many calls failed at each place, and how the first of them did."""
     for place, side in (("stub", pair.direct), ("gateway", pair.through)):
         if side.failures:
-            yield f"  {len(side.failures)} failed at the {place}: {side.failures[0][:200]}"
+            yield f"{FAILED} {len(side.failures)} at the {place}: {side.failures[0][:200]}"
 
 
 def in_process(here: Rig, dialects: Sequence[Dialect], effort: Effort) -> Iterator[str]:
@@ -302,10 +307,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     chosen = [d for d in DIALECTS if not options.dialect or d.name in options.dialect]
+    failed = False
     with rig(STREAM_DELTA_MS) as here:
         for text in report(here, chosen, QUICK if options.quick else FULL):
             print(text, flush=True)
-    return 0
+            failed = failed or text.startswith(FAILED)
+    return int(failed)
 
 
 if __name__ == "__main__":

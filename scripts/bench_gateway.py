@@ -61,15 +61,20 @@ def write_environment(folder: Path) -> None:
         file.write_text(text.lstrip(), encoding="utf-8")
 
 
+def process_seconds(process: int) -> float:
+    """Processor time of a running process and its children, 0 where the system does not say."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS + children_seconds(process)
+    return 0.0
+
+
 def children_seconds(process: int) -> float:
     """Processor time of the processes that a process has started and that still run."""
-    total = 0
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{process}/task/{process}/children").read_text("utf-8").split()
-        for child in children:
-            fields = Path(f"/proc/{child}/stat").read_text("utf-8").rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
+        return sum(process_seconds(int(child)) for child in children)
+    return 0.0
 
 
 def median_times(call: Timed, count: int) -> dict[str, float]:

@@ -82,7 +82,7 @@ def test_failures_are_counted_and_told() -> None:
     pair = bench_api.paired(lambda: None, fail, nothing_used, 1, EFFORT)
     assert pair.through.wall_ms == []
     (told,) = bench_api.failures(pair)
-    assert told == ("  10 failed at the gateway: NoAnswerError: the stream ended without any text")
+    assert told == ("FAILED 10 at the gateway: NoAnswerError: the stream ended without any text")
     assert "nan" in bench_api.line("legacy", 1, pair)
 
 
@@ -93,6 +93,13 @@ def test_a_line_has_the_first_piece_of_streams_only() -> None:
     ]
     streamed = Pair(Side([1.0], [0.5]), Side([12.5], [7.5]))
     assert bench_api.line("legacy", 8, streamed).split()[-2:] == ["0.5", "7.5"]
+
+
+def test_every_column_of_a_line_has_a_name() -> None:
+    pair = Pair(Side([1.0], [0.5]), Side([12.5], [7.5]))
+    for how, extra in ((bench_api.BUFFERED, 0), (bench_api.STREAMED, 2)):
+        names = bench_api.header(how)
+        assert len(names) == len(bench_api.line("", 8, pair)) - (22 if extra == 0 else 0)
 
 
 def test_a_stream_is_read_to_its_end() -> None:
@@ -123,7 +130,8 @@ def test_the_gateway_s_tenant_is_valid_and_has_no_limits(tmp_path: Path) -> None
 
 def test_processor_time_of_children_is_counted() -> None:
     assert bench_gateway.children_seconds(os.getpid()) >= 0.0
-    assert bench_gateway.children_seconds(2**22 + 1) == 0.0
+    assert bench_gateway.process_seconds(os.getpid()) >= 0.0
+    assert bench_gateway.process_seconds(2**22 + 1) == 0.0
 
 
 def test_times_are_medians_without_the_first() -> None:
