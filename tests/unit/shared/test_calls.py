@@ -177,6 +177,33 @@ def test_images_whose_price_is_not_known_are_refused(
         World().admit(images(1, **settings))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": [{"content": [{"type": "text", "text": "x" * 500}]}]},
+        {"texts": [], "inputText": "x" * 500},
+        {"texts": ["y"], "inputs": [{"content": [{"type": "text", "text": "x" * 500}]}]},
+    ],
+)
+def test_a_text_is_held_wherever_a_model_may_read_it(body: dict[str, Any]) -> None:
+    call = NativeCall("cohere.embed-v4:0", body, "bedrock.invoke", "embeddings")
+
+    assert World().admit(call).hold.usd >= 500 * usd("0.00000012")
+
+
+def test_every_image_of_mixed_content_is_held() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    text = {"type": "text", "text": "a harbour"}
+    prices = priced("cohere.embed-v4:0", units={"image": "0.0001"})
+    call = NativeCall(
+        "cohere.embed-v4:0",
+        {"inputs": [{"content": [text, image]}, {"content": [image]}], "images": ["data:"]},
+        "bedrock.invoke",
+    )
+
+    assert World(prices=prices).admit(call).units == {"image": 3}
+
+
 TITAN_IMAGE_EMBED = "amazon.titan-embed-image-v1"
 STABLE_DIFFUSION = "stability.stable-diffusion-xl-v1"
 

@@ -13,7 +13,7 @@ from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.prices import TokenUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ANTHROPIC_VERSION = "bedrock-2023-05-31"
 
@@ -375,20 +375,47 @@ def _system_block(model_id: str, text: str) -> dict[str, Any]:
     return {"type": "text", "text": text} if model_id.startswith("anthropic.") else {"text": text}
 
 
+_IMAGE_MEMBERS = ("image", "image_url", "images", "inputImage")
+
+
 def embedding_texts(body: Mapping[str, Any]) -> list[str]:
-    """The texts that an embedding body asks to embed."""
-    texts = body.get("texts")
-    if isinstance(texts, list):
-        return [text for text in texts if isinstance(text, str)]
-    text = body.get("inputText")
-    return [text] if isinstance(text, str) else []
+    """The texts that an embedding body can ask to embed: all that is no image.
+
+    Models read texts at places of their own, also between images, and a bound must not miss one.
+    """
+    return list(_strings(body))
 
 
 def embedding_images(body: Mapping[str, Any]) -> int:
     """How many images an embedding body asks to embed."""
-    images = body.get("images")
-    count = len(images) if isinstance(images, list) else 0
-    return count + (body.get("inputImage") is not None)
+    return _images(body)
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name not in _IMAGE_MEMBERS:
+                yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _images(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(
+            _images(item) if name not in _IMAGE_MEMBERS else _count_of(item)
+            for name, item in value.items()
+        )
+    return sum(map(_images, value)) if isinstance(value, list) else 0
+
+
+def _count_of(images: object) -> int:
+    if isinstance(images, list):
+        return len(images)
+    return int(images is not None)
 
 
 def image_request(model_id: str, body: Mapping[str, Any]) -> tuple[int, str, str]:
