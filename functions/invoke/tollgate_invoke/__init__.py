@@ -1,1 +1,1 @@
-"""`POST /invoke_model`: buffered model calls, and the start and poll of jobs."""
+"""The routes of both seed systems, buffered, and the start of jobs."""
