@@ -1,4 +1,5 @@
-# The local stack reads only `tiers` and `prefix` from this file; ports and keys are its own.
+# The local stack reads only `prefix`, `sagemaker_endpoints` and `tiers` from this file; ports and keys
+# are its own.
 prefix = "tollgate-local"
 
 tiers = {
@@ -12,4 +13,11 @@ tiers = {
     limits     = { requests_per_minute = 600, requests_per_day = 50000, tokens_per_minute = 500000, concurrent_requests = 50 }
     max_tokens = { default = 2048, maximum = 8192 }
   }
+}
+
+# One for each kind of price; a stub answers for all of them.
+sagemaker_endpoints = {
+  "mistral-7b-instruct" = { endpoint = "mistral-7b", price = { per_1m_input = "0.4", per_1m_output = "0.8" }, max_tokens = 512 }
+  "bge-large"           = { endpoint = "bge-large-en", price = { per_request = "0.00002" } }
+  "Llama 70B"           = { endpoint = "llama-70b", price = { instance_hour_usd = "7.09", instances = 2 } }
 }

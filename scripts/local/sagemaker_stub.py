@@ -77,7 +77,7 @@ class SageMakerStub(Startable):
 
     Args:
         endpoints: names of endpoints, each with the names of its inference components; one that
-            has components answers only to calls that name one.
+            has components answers only to calls that name one. None takes any or none.
         log: file to append the call log to; None keeps it in memory only.
         port: TCP port on the loopback interface, 0 for a free one.
         delta_seconds: pause between two tokens of a stream.
@@ -85,7 +85,7 @@ class SageMakerStub(Startable):
 
     def __init__(
         self,
-        endpoints: Mapping[str, Sequence[str]],
+        endpoints: Mapping[str, Sequence[str] | None],
         *,
         log: Path | None = None,
         port: int = 0,
@@ -202,11 +202,13 @@ class _Handler(StubHandler):
             self._error(error)
 
     def _check(self, call: Call) -> None:
-        components = self.stub.endpoints.get(call.model_id)
-        if components is None:
+        if call.model_id not in self.stub.endpoints:
             raise _failure(
                 "ValidationError", f"Endpoint {call.model_id} of account {ACCOUNT_ID} not found."
             )
+        components = self.stub.endpoints[call.model_id]
+        if components is None:
+            return
         component = call.metadata.get("component")
         if components and component is None:
             raise _failure("ValidationError", "Inference Component Name header is required")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
+from scripts import tfvars
 from scripts.local.apigateway import UsagePlans
 from scripts.local.bedrock_catalogue import Catalogue
 from scripts.local.bedrock_stub import DEFAULT_DELTA_SECONDS, BedrockStub
@@ -38,6 +40,9 @@ from scripts.local.provision import (
     provision,
 )
 from scripts.local.runtime_api import RuntimeApi
+from scripts.local.sagemaker_stub import SageMakerStub
+from scripts.tenants import ENVIRONMENT_FILE
+from tollgate.domain.endpoints import parse_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +53,7 @@ FUNCTIONS = ("authorize", "invoke", "converse", "stream", "models", "aggregate",
 STREAMING_FUNCTIONS = ("converse",)
 ENVIRONMENTS = ROOT / "envs"
 STUB_LOG = "bedrock-calls.jsonl"
+SAGEMAKER_LOG = "sagemaker-calls.jsonl"
 POOL_SESSION_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/tollgate/{PREFIX}/{PREFIX}-pool-session"
 
 
@@ -95,6 +101,7 @@ class LocalStack(Startable):
         self._cleanup = ExitStack()
         self.stub_log: Path
         self.stub: BedrockStub
+        self.sagemaker: SageMakerStub
         self.deployment: Deployment
         self._emulator: Emulator
         self._functions: Functions
@@ -175,12 +182,22 @@ class LocalStack(Startable):
                 publish=self._deliver_invocation_logs(),
             )
         )
+        endpoints = _sagemaker_endpoints(self._environment)
+        self.sagemaker = cleanup.enter_context(
+            SageMakerStub(
+                {endpoint.endpoint_name: None for endpoint in parse_endpoints(endpoints).values()},
+                log=folder / SAGEMAKER_LOG,
+                delta_seconds=self._delta_seconds,
+            )
+        )
         variables = {
             **emulator.aws_environment,
             **self.deployment.environment,
             **({"POOL_SESSION_ROLE_ARN": POOL_SESSION_ROLE_ARN} if self._pool_sessions else {}),
             "AWS_ENDPOINT_URL_BEDROCK": self.stub.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.stub.url,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.sagemaker.url,
+            "SAGEMAKER_ENDPOINTS": endpoints,
         }
         _enter_process_environment(cleanup, variables, folder)
         self._functions = _load_functions(cleanup)
@@ -210,6 +227,13 @@ class LocalStack(Startable):
                 certificate=certificate,
             )
         )
+
+
+def _sagemaker_endpoints(environment: Path) -> str:
+    """Return the endpoints of an environment as functions read them."""
+    settings = tfvars.loads((environment / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+    given = settings.get("sagemaker_endpoints", {})
+    return given if isinstance(given, str) else json.dumps(given)
 
 
 def _enter_process_environment(

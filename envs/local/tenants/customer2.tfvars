@@ -2,7 +2,7 @@ name        = "Customer 2"
 kind        = "customer"
 cost_center = "CC-1002"
 tier        = "standard"
-models      = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*"]
+models      = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*", "bge-large"]
 
 # Its payloads and the texts of its jobs lie under a key of its own.
 own_kms_key = true
