@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import time
 from collections import Counter
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import pytest
 import requests
 
-from scripts.local.sagemaker_stub import SageMakerStub
 from scripts.local.stack import LocalStack
 from tollgate.adapters.aws import from_values
 from tollgate.domain.endpoints import parse_endpoints
@@ -43,14 +39,24 @@ CANVAS = "amazon.nova-canvas-v1:0"
 STABILITY = "stability.sd3-5-large-v1:0"
 PROVISIONED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/p1"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
-ENDPOINTS = """{
-    'flan by token': {'endpoint': 'flan-t5', 'price': {'per_1m_input': '1', 'per_1m_output': '2'}},
-    'embedder': {'endpoint': 'gpt-j-6b', 'price': {'per_request': '0.001'}},
-    'llama by hour': {'endpoint': 'llama', 'price': {'instance_hour_usd': '3.6', 'instances': 2}},
-}"""
-TIERS = """
-prefix = "tollgate-local"
-tiers  = { pro = { limits = {} } }
+# As the first seed system's configuration has them: a Python literal in a string.
+ENDPOINTS = str(
+    {
+        "flan by token": {
+            "endpoint": "flan-t5",
+            "price": {"per_1m_input": "1", "per_1m_output": "2"},
+        },
+        "embedder": {"endpoint": "gpt-j-6b", "price": {"per_request": "0.001"}},
+        "llama by hour": {
+            "endpoint": "llama",
+            "price": {"instance_hour_usd": "3.6", "instances": 2},
+        },
+    }
+)
+SETTINGS = f"""
+prefix              = "tollgate-local"
+tiers               = {{ pro = {{ limits = {{}} }} }}
+sagemaker_endpoints = "{ENDPOINTS}"
 """
 TENANT = """
 name        = "{tenant}"
@@ -84,9 +90,10 @@ apps = {{
 class Gateway:
     """The running gateway and what its clients do."""
 
-    def __init__(self, stack: LocalStack, sagemaker: SageMakerStub) -> None:
+    def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
-        self.sagemaker = sagemaker
+        self.sagemaker = stack.sagemaker
+        self.seen: set[str] = set()
 
     def headers(self, tenant: str = "acme", **more: str) -> dict[str, str]:
         key = self.stack.keys[f"{tenant}/web/primary"]
@@ -143,19 +150,13 @@ class Gateway:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     environment = tmp_path_factory.mktemp("environment")
     _write(environment)
-    with ExitStack() as cleanup:
-        names = {"flan-t5": (), "gpt-j-6b": (), "llama": ("part-1",)}
-        sagemaker = cleanup.enter_context(SageMakerStub(names, delta_seconds=0.001))
-        cleanup.enter_context(patch.dict(os.environ, {"SAGEMAKER_ENDPOINTS": ENDPOINTS}))
-        stack = cleanup.enter_context(LocalStack(environment, delta_seconds=0.001))
-        url = {"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker.url}
-        cleanup.enter_context(patch.dict(os.environ, url))
-        yield Gateway(stack, sagemaker)
+    with LocalStack(environment, delta_seconds=0.001) as stack:
+        yield Gateway(stack)
 
 
 def _write(environment: Path) -> None:
     (environment / "tenants").mkdir()
-    (environment / "env.tfvars").write_text(TIERS)
+    (environment / "env.tfvars").write_text(SETTINGS)
     for tenant in ("acme", "globex"):
         text = TENANT.format(tenant=tenant, arn=PROVISIONED)
         (environment / "tenants" / f"{tenant}.tfvars").write_text(text)
@@ -164,11 +165,11 @@ def _write(environment: Path) -> None:
 @pytest.fixture
 def gateway(running: Gateway) -> Iterator[Gateway]:
     """Around every test: what was logged is what was booked, at the published prices."""
-    before = set(running.rows())
     running.stack.stub.log.clear()
     running.sagemaker.log.clear()
     yield running
-    rows = {key: row for key, row in running.rows().items() if key not in before}
+    rows = {key: row for key, row in running.rows().items() if key not in running.seen}
+    running.seen |= rows.keys()
     calls = [call for call in running.stack.calls() if call["status"] == "ok"]
     assert Counter(call["requestMetadata"]["request_id"] for call in calls) == Counter(
         key for key, row in rows.items() if not row["operation"].startswith("invoke_endpoint")
@@ -209,6 +210,7 @@ PRICES = {
     TITAN_EMBED: (20_000, 0),
     COHERE_EMBED: (100_000, 0),
     COHERE_V4: (120_000, 0),
+    f"us.{COHERE_V4}": (120_000, 0),
 }
 IMAGE_PRICES = {CANVAS: 60_000_000_000, STABILITY: 80_000_000_000, COHERE_V4: 100_000_000}
 
@@ -413,6 +415,7 @@ def test_texts_are_embedded(gateway: Gateway) -> None:
     cohere = gateway.answer(COHERE_EMBED, {"inputs": "some text"}, type="embeddings")
     query = {"inputs": ["one", "two"], "parameters": {"input_type": "search_query"}}
     batch = gateway.answer(COHERE_EMBED, query, type="embeddings")
+    routed = gateway.answer(f"us.{COHERE_V4}", {"inputs": "some text"}, type="embeddings")
     many = gateway.answer(TITAN_EMBED, {"inputs": ["one", "two", "three"]}, type="embeddings")
 
     assert len(titan["embedding"]) == 256
@@ -420,7 +423,8 @@ def test_texts_are_embedded(gateway: Gateway) -> None:
     assert "embeddings" not in cohere
     assert len(batch["embeddings"]) == 2
     assert len(many["embeddings"]) == 3
-    assert len(gateway.stack.calls()) == 6
+    assert isinstance(routed["embedding"][0], float)
+    assert len(gateway.stack.calls()) == 7
 
 
 def test_an_image_is_embedded(gateway: Gateway) -> None:
