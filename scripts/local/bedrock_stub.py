@@ -47,7 +47,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scripts.local import bedrock_native, bedrock_text
+from scripts.local import bedrock_guardrail, bedrock_native, bedrock_text
 from scripts.local.bedrock_catalogue import Catalogue, Target
 from scripts.local.bedrock_requests import (
     ServiceError,
@@ -63,6 +63,8 @@ from tollgate.dialects import eventstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from scripts.local.bedrock_guardrail import Guardrail
 
 DEFAULT_DELTA_SECONDS = 0.01
 SLOW_DELTA_SECONDS = 0.25
@@ -194,6 +196,7 @@ class Call:
     tier: str = "default"
     input_tokens: int | None = None
     units: Mapping[str, int] = field(default_factory=dict)
+    guardrail: Guardrail | None = None
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -498,6 +501,7 @@ class _Handler(StubHandler):
         call.request = _parsed(body)
         target = resolve(self.stub.catalogue, call.model_id)
         validate(call.request, target)
+        call.guardrail = bedrock_guardrail.of_converse(call.request)
         call.tier = call.request.get("serviceTier", {}).get("type", "default")
         self._direct(call, bedrock_text.last_user_text(call.request))
         return target
@@ -541,6 +545,7 @@ class _Handler(StubHandler):
         prompt = bedrock_native.read_prompt(target.model.model_id, document)
         family = bedrock_native.family_of(target.model.model_id)
         call.input_tokens = prompt.input_tokens
+        call.guardrail = bedrock_guardrail.of_headers(self.headers)
         self._direct(call, prompt.text)
         pieces, reason = generate_pieces(
             call,
@@ -549,8 +554,15 @@ class _Handler(StubHandler):
             prompt.stop_sequences,
         )
         said = bedrock_native.Said(pieces, reason, prompt.input_tokens)
+        traces: list[dict[str, Any]] = [{}, {}]
+        if call.guardrail is not None:
+            call.units = bedrock_guardrail.charged(prompt.text, said.text)
+            traces = [
+                call.guardrail.native_input(prompt.text),
+                call.guardrail.native_output(said.text),
+            ]
         if call.operation == "invoke":
-            answer = family.answer(said)
+            answer = _with_traces(family.answer(said), traces)
             self._native_answer(call, target, answer, output_tokens=len(pieces), reason=reason)
             return
         groups = [
@@ -559,7 +571,8 @@ class _Handler(StubHandler):
         ]
         chunks = list(family.chunks(said, ["".join(group) for group in groups]))
         metrics = _invocation_metrics(call, call.usage(len(pieces)))
-        chunks[-1] = {**chunks[-1], "amazon-bedrock-invocationMetrics": metrics}
+        chunks[0] = {**chunks[0], **traces[0]}
+        chunks[-1] = {**chunks[-1], **traces[1], "amazon-bedrock-invocationMetrics": metrics}
         tokens = [*[0] * family.lead, *map(len, groups), *[0] * len(chunks)]
         frames = [
             (_padded("chunk", {"bytes": _base64(chunk)}), count)
@@ -613,6 +626,7 @@ class _Handler(StubHandler):
         self.send_json({"inputTokens": tokens})
 
     def _converse(self, call: Call, answer: Answer) -> None:
+        trace = _guarded(call, answer)
         usage = call.usage(answer.output_tokens)
         cut = call.directions.cut is not None
         status = "cut" if cut else "ok"
@@ -626,12 +640,14 @@ class _Handler(StubHandler):
             "usage": usage,
             "metrics": {"latencyMs": call.latency_ms},
         }
-        self.send_json(response | _served_tier(call))
+        self.send_json(response | _served_tier(call) | trace)
 
     def _stream(self, call: Call, answer: Answer) -> None:
+        trace = _guarded(call, answer)
+
         def metadata(usage: Mapping[str, Any]) -> bytes:
             facts = {"usage": usage, "metrics": {"latencyMs": call.latency_ms}}
-            return eventstream.event("metadata", facts | _served_tier(call))
+            return eventstream.event("metadata", facts | _served_tier(call) | trace)
 
         self._stream_frames(call, list(_frames(answer)), answer.stop_reason, last=metadata)
 
@@ -919,6 +935,29 @@ def _padded(kind: str, payload: dict[str, Any]) -> bytes:
     """Return an event with the meaningless member `p` that the service pads its events with."""
     padding = _PADDING[: 1 + len(json.dumps(payload)) % len(_PADDING)]
     return eventstream.event(kind, {**payload, "p": padding})
+
+
+def _guarded(call: Call, answer: Answer) -> dict[str, Any]:
+    """Charge a chat for its guardrail; returns the trace, empty without either."""
+    if call.guardrail is None:
+        return {}
+    messages: Sequence[Mapping[str, Any]] = call.request.get("messages", ())
+    blocks = [block for message in messages for block in message["content"]]
+    given = "\n".join(block["text"] for block in blocks if "text" in block)
+    made = "".join(block["text"] for block in answer.content if "text" in block)
+    call.units = bedrock_guardrail.charged(given, made)
+    return call.guardrail.converse_trace(given, made)
+
+
+def _with_traces(
+    document: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return a native answer with what its guardrail says of the input and of the output."""
+    merged: dict[str, Any] = {}
+    for trace in traces:
+        merged |= trace.get("amazon-bedrock-trace", {}).get("guardrail", {})
+    whole = {**document, **traces[0]}
+    return {**whole, "amazon-bedrock-trace": {"guardrail": merged}} if merged else whole
 
 
 def _served_tier(call: Call) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The local environment with a tenant in an account of its own."""
+"""The local environment with tenants that have what its own have not."""
 
 from __future__ import annotations
 
@@ -30,4 +30,14 @@ def with_silo(folder: Path) -> Path:
     environment = folder / "local"
     shutil.copytree(ENVIRONMENTS / "local", environment)
     (environment / "tenants" / "silo.tfvars").write_text(_SILO_TENANT)
+    return environment
+
+
+def with_guardrail(folder: Path, tenant_id: str) -> Path:
+    """A copy of envs/local in `folder` where calls of a tenant pass a guardrail."""
+    environment = folder / "local"
+    shutil.copytree(ENVIRONMENTS / "local", environment)
+    file = environment / "tenants" / f"{tenant_id}.tfvars"
+    guardrail = 'guardrail = { id = "gr1234567890", version = "1" }\n'
+    file.write_text(file.read_text("utf-8") + guardrail, encoding="utf-8")
     return environment

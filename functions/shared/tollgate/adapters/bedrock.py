@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import (
@@ -169,6 +170,7 @@ def _native_reply(data: bytes, headers: Mapping[str, str]) -> ModelReply:
         usage=_header_usage(headers, document),
         stop_reason=native.stop_reason_of(document),
         service_tier=headers.get(_TIER_HEADER, "default"),
+        units=guardrails.native_units_in(document),
         headers=kept,
     )
 
@@ -176,6 +178,7 @@ def _native_reply(data: bytes, headers: Mapping[str, str]) -> ModelReply:
 def _native_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
     texts: list[str] = []
     stop_reason: str | None = None
+    units: Counter[str] = Counter()
     hour = 0
     for event in events:
         data: bytes = event["chunk"]["bytes"]
@@ -183,13 +186,16 @@ def _native_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece 
         text = native.text_of(document)
         texts.append(text)
         stop_reason = native.stop_reason_of(document) or stop_reason
+        # A guardrail reads a stream piece by piece and charges each.
+        units.update(guardrails.native_units_in(document))
         begun = native.usage_in(document.get("message", {}))
         hour = max(hour, 0 if begun is None else begun.cache_write_1h)
         # Whatever else a chunk says, a token of output is at least a byte of it.
         yield StreamPiece(event, text, len(data))
         metrics = document.get("amazon-bedrock-invocationMetrics")
         if metrics is not None:
-            yield ModelReply({"text": "".join(texts)}, _metrics_usage(metrics, hour), stop_reason)
+            usage = _metrics_usage(metrics, hour)
+            yield ModelReply({"text": "".join(texts)}, usage, stop_reason, units=dict(units))
             return
     raise broken_stream()
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 # The price book's entry with the prices per unit of text.
 MODEL_ID = "amazon.bedrock-guardrails"
 
+_NATIVE_TRACE = "amazon-bedrock-trace"
 _UNIT_BY_MEMBER = {
     "automatedReasoningPolicyUnits": "guardrail_automated_reasoning",
     "contentPolicyImageUnits": "guardrail_content_image",
@@ -23,7 +24,9 @@ _UNIT_BY_MEMBER = {
 
 
 def units_in(trace: Mapping[str, Any]) -> dict[str, int]:
-    """The units that the trace of a Converse response says were charged, by the book's names.
+    """The units that the trace of an answer says were charged, by the book's names.
+
+    A Converse response and a native body have other names for the same parts.
 
     A policy that the book has no name for keeps the trace's own: it then has no price, and the
     call is booked as unpriced rather than as free.
@@ -37,9 +40,19 @@ def units_in(trace: Mapping[str, Any]) -> dict[str, int]:
     return units
 
 
+def native_units_in(document: Mapping[str, Any]) -> dict[str, int]:
+    """The same of a native body, or of one chunk of a native stream."""
+    return units_in(document.get(_NATIVE_TRACE) or {})
+
+
 def _usages(guardrail: Mapping[str, Any]) -> Iterator[Mapping[str, int]]:
-    given = list(guardrail.get("inputAssessment", {}).values())
+    given = [
+        *guardrail.get("inputAssessment", {}).values(),
+        *guardrail.get("input", {}).values(),
+    ]
     for made in guardrail.get("outputAssessments", {}).values():
         given.extend(made)
+    for output in guardrail.get("outputs", ()):
+        given.extend(output.values())
     for assessment in given:
         yield assessment.get("invocationMetrics", {}).get("usage", {})
