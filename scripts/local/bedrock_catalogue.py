@@ -105,8 +105,13 @@ class Catalogue:
         """Return whether this is a base model, callable without a profile or not."""
         return model_id in self._models
 
-    def find(self, model_id: str) -> Target | None:
-        """Resolve a model id, profile id or ARN; None when there is no such thing."""
+    def find(self, model_id: str, *, on_demand: bool = True) -> Target | None:
+        """Resolve a model id, profile id or ARN; None when there is no such thing.
+
+        A base model that only profiles can call is found where it need not be `on_demand`.
+        """
+        if not on_demand and model_id in self._models:
+            return Target(self._models[model_id], "in_region")
         model_id = self._application_profiles.get(model_id, model_id)
         if model_id.startswith("arn:"):
             kind, _, model_id = model_id.split(":", 5)[-1].partition("/")

@@ -67,12 +67,12 @@ def resolve(catalogue: Catalogue, model_id: str, *, on_demand: bool = True) -> T
     Raises:
         ServiceError: there is no such model, or it cannot be called this way.
     """
-    target = catalogue.find(model_id)
+    target = catalogue.find(model_id, on_demand=on_demand)
     if target is not None:
         return target
     if model_id.startswith("arn:"):
         raise ServiceError("ResourceNotFoundException", f"Could not find the model {model_id}")
-    if on_demand and catalogue.has_model(model_id):
+    if catalogue.has_model(model_id):
         raise invalid(
             f"Invocation of model ID {model_id} with on-demand throughput isn't supported; "
             "use an inference profile that contains this model"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import boto3
+from botocore.config import Config
+
+from scripts.local.ministack import REGION
 from scripts.local.provision import PREFIX
 from tollgate.adapters.aws import from_values
 from tollgate.domain.usage import UsageRow, from_item
@@ -15,6 +21,8 @@ from tollgate.domain.usage import UsageRow, from_item
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
     from scripts.local.stack import LocalStack
 
@@ -59,6 +67,33 @@ def write_environment(folder: Path) -> Path:
 def key_of(stack: LocalStack, tenant: str = "acme") -> str:
     """The tenant's key."""
     return stack.keys[f"{tenant}/search/primary"]
+
+
+def bedrock_client(
+    stack: LocalStack,
+    tenant: str = "acme",
+    *,
+    key: str | None = None,
+    attempts: int = 1,
+    mode: str = "standard",
+) -> BedrockRuntimeClient:
+    """A client of the gateway made as users make it, with the key of the environment.
+
+    The functions run in this process, and their own client must not find the key: it is there
+    only while this client is made, which is told so to use it.
+    """
+    config = Config(
+        retries={"total_max_attempts": attempts, "mode": mode},  # type: ignore[typeddict-item]
+        auth_scheme_preference="httpBearerAuth",
+    )
+    with patch.dict(os.environ, {"AWS_BEARER_TOKEN_BEDROCK": key or key_of(stack, tenant)}):
+        return boto3.client(
+            "bedrock-runtime",
+            endpoint_url=stack.url,
+            region_name=REGION,
+            verify=str(stack.ca_file),
+            config=config,
+        )
 
 
 def picture() -> bytes:

@@ -136,6 +136,17 @@ def test_native_bodies_are_counted(runtime: BedrockRuntimeClient) -> None:
     assert counted["inputTokens"] == json.loads(answer["body"].read())["usage"]["inputTokens"]
 
 
+def test_a_model_that_only_profiles_call_counts_under_its_own_id(
+    runtime: BedrockRuntimeClient,
+) -> None:
+    given: Any = {"messages": [{"role": "user", "content": [{"text": "How many?"}]}]}
+
+    counted = runtime.count_tokens(modelId=CLAUDE.removeprefix("us."), input={"converse": given})
+    assert (
+        counted["inputTokens"] == runtime.converse(modelId=CLAUDE, **given)["usage"]["inputTokens"]
+    )
+
+
 def turns(*contents: list[Any]) -> list[dict[str, Any]]:
     roles = ("user", "assistant")
     return [{"role": roles[n % 2], "content": content} for n, content in enumerate(contents)]
