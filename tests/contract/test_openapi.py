@@ -22,6 +22,7 @@ from tollgate.domain.idempotency import is_valid_key
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.tenants import InferenceProfile
 from tollgate.http import Request
+from tollgate_authorize.service import API_KEY_ROUTES, EITHER_ROUTES
 from tollgate_stream.service import MAX_WAIT_SECONDS
 
 if TYPE_CHECKING:
@@ -317,6 +318,17 @@ def test_a_function_is_given_to_every_operation(name: str) -> None:
     if operation.get("x-tollgate-response-transfer-mode") == "STREAM":
         # API Gateway waits as long as the function may take.
         assert FUNCTIONS[operation["x-tollgate-function"]]["timeout_seconds"] == 900
+
+
+def test_the_authorizer_reads_the_header_that_a_route_has_its_key_in() -> None:
+    schemes = {
+        path: tuple(scheme for requirement in operation["security"] for scheme in requirement)
+        for path, _, operation in OPERATIONS.values()
+    }
+
+    assert set(schemes.values()) == {("x_api_key",), ("bearer",), ("x_api_key", "bearer")}
+    assert {path for path, of in schemes.items() if of == ("x_api_key",)} == API_KEY_ROUTES
+    assert {path for path, of in schemes.items() if len(of) > 1} == EITHER_ROUTES
 
 
 def test_nothing_in_the_components_is_unused() -> None:

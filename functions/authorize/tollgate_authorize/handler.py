@@ -28,7 +28,7 @@ def build_service() -> AuthorizeService:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The IAM policy for a request. A failure to look the key up becomes API Gateway's 500."""
     method_arn = event["methodArn"]
-    found = build_service().authorize(event.get("headers") or {})
+    found = build_service().authorize(event.get("headers") or {}, event["resource"])
     if found is None:
         logger.info("denied")
         return deny(method_arn)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 # API Gateway allows key values of 20 to 128 characters; anything else was never issued.
 _KEY_LENGTHS = range(20, 129)
 
+# Path templates of routes whose key is in `x-api-key`, or there or in `Authorization`, whose
+# verdicts are not remembered; on all others it is in `Authorization`.
+API_KEY_ROUTES = frozenset(("/invoke", "/invoke_model", "/list_foundation_models"))
+EITHER_ROUTES = frozenset(("/v1/messages", "/v1/messages/count_tokens"))
+
 
 class AuthorizeService:
     """Looks a credential up by its hash."""
@@ -22,9 +27,9 @@ class AuthorizeService:
         self._tenants = tenants
         self._clock = clock
 
-    def authorize(self, headers: Mapping[str, str]) -> tuple[str, KeyRecord] | None:
-        """The key and its record, or None when the credential gives no access."""
-        key = credential(headers)
+    def authorize(self, headers: Mapping[str, str], route: str) -> tuple[str, KeyRecord] | None:
+        """The key and its record, or None when the credential gives no access to the route."""
+        key = credential(headers, route)
         if key is None or len(key) not in _KEY_LENGTHS or not key.isascii():
             return None
         record = self._tenants.key(hashlib.sha256(key.encode()).hexdigest())
@@ -33,14 +38,18 @@ class AuthorizeService:
         return key, record
 
 
-def credential(headers: Mapping[str, str]) -> str | None:
-    """The key in `x-api-key` or `Authorization: Bearer`, whatever the case of the names."""
+def credential(headers: Mapping[str, str], route: str) -> str | None:
+    """The key in the header that the route has it in, whatever the case of the header's name.
+
+    API Gateway remembers a verdict by that header alone. A key from another one would be let in
+    again for whoever sends the same text in it.
+    """
     lowered = {name.lower(): value for name, value in headers.items()}
-    key = lowered.get("x-api-key")
-    if key is None:
+    key = lowered.get("x-api-key") if route in {*API_KEY_ROUTES, *EITHER_ROUTES} else None
+    if key is None and route not in API_KEY_ROUTES:
         scheme, _, token = lowered.get("authorization", "").partition(" ")
         key = token if scheme.lower() == "bearer" else ""
-    return key.strip() or None
+    return (key or "").strip() or None
 
 
 def allow(method_arn: str, key: str, record: KeyRecord) -> dict[str, Any]:

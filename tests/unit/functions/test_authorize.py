@@ -23,16 +23,33 @@ def service(record: KeyRecord = RECORD) -> AuthorizeService:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "route"),
     [
-        {"x-api-key": KEY},
-        {"X-Api-Key": KEY},
-        {"Authorization": f"Bearer {KEY}"},
-        {"authorization": f"bearer {KEY}"},
+        ({"x-api-key": KEY}, "/invoke_model"),
+        ({"X-Api-Key": KEY}, "/invoke"),
+        ({"X-Api-Key": KEY, "Authorization": "Basic b"}, "/list_foundation_models"),
+        ({"Authorization": f"Bearer {KEY}"}, "/v1/usage"),
+        ({"authorization": f"bearer {KEY}", "x-api-key": "b"}, "/v1/jobs/{id}"),
+        ({"x-api-key": KEY}, "/v1/messages"),
+        ({"Authorization": f"Bearer {KEY}"}, "/v1/messages/count_tokens"),
     ],
 )
-def test_a_known_key_is_let_in_from_either_header(headers: dict[str, str]) -> None:
-    assert service().authorize(headers) == (KEY, RECORD)
+def test_a_known_key_is_let_in_from_its_routes_header(headers: dict[str, str], route: str) -> None:
+    assert service().authorize(headers, route) == (KEY, RECORD)
+
+
+@pytest.mark.parametrize(
+    ("headers", "route"),
+    [
+        ({"x-api-key": KEY}, "/v1/usage"),
+        ({"x-api-key": KEY, "Authorization": "Bearer b"}, "/v1/usage"),
+        ({"x-api-key": KEY, "Authorization": "Basic b"}, "/model/{modelId}/converse"),
+        ({"Authorization": f"Bearer {KEY}"}, "/invoke_model"),
+        ({"x-api-key": "b", "Authorization": f"Bearer {KEY}"}, "/invoke_model"),
+    ],
+)
+def test_a_key_in_another_header_is_not_let_in(headers: dict[str, str], route: str) -> None:
+    assert service().authorize(headers, route) is None
 
 
 @pytest.mark.parametrize(
@@ -50,19 +67,20 @@ def test_a_known_key_is_let_in_from_either_header(headers: dict[str, str]) -> No
     ],
 )
 def test_anything_else_is_not(headers: dict[str, str]) -> None:
-    assert service().authorize(headers) is None
+    assert service().authorize(headers, "/v1/messages") is None
 
 
 def test_suspended_and_expired_keys_are_not_let_in() -> None:
     suspended = KeyRecord("acme", "web", "web/primary", "pro", "suspended", None)
     expired = KeyRecord("acme", "web", "web/primary", "pro", "active", date(2026, 11, 21))
 
-    assert service(suspended).authorize({"x-api-key": KEY}) is None
-    assert service(expired).authorize({"x-api-key": KEY}) is None
+    assert service(suspended).authorize({"x-api-key": KEY}, "/invoke") is None
+    assert service(expired).authorize({"x-api-key": KEY}, "/invoke") is None
 
 
 def test_x_api_key_goes_before_a_bearer_token() -> None:
-    assert credential({"x-api-key": "a", "Authorization": "Bearer b"}) == "a"
+    both = {"x-api-key": "a", "Authorization": "Bearer b"}
+    assert credential(both, "/v1/messages") == "a"
 
 
 def test_an_allow_covers_the_stage_and_carries_the_tenant() -> None:
