@@ -172,8 +172,16 @@ class Scene:
     def post(self, prompt: str, **headers: str) -> requests.Response:
         return requests.post(
             f"{self.stack.url}/invoke_model?model_id={MODEL}",
-            json={"inputs": prompt, "parameters": {"maxTokens": 40}},
-            headers={"x-api-key": self.key, "team_id": self.tenant, **headers},
+            json={
+                "inputs": [{"role": "user", "content": [{"text": prompt}]}],
+                "parameters": {"maxTokens": 40},
+            },
+            headers={
+                "x-api-key": self.key,
+                "team_id": self.tenant,
+                "messages_api": "true",
+                **headers,
+            },
             timeout=60,
         )
 

@@ -112,7 +112,7 @@ def test_an_apps_own_profiles_are_in_its_list_of_models(stack: LocalStack) -> No
 
     assert profile["arn"] in [model["modelId"] for model in lists["customer1"]]
     assert profile["arn"] not in [model["modelId"] for model in lists["customer2"]]
-    assert chat(stack, "customer2", profile["arn"]).status_code == 400
+    assert chat(stack, "customer2", profile["arn"]).status_code == 403
 
 
 def test_texts_of_a_tenant_with_a_key_of_its_own_lie_under_it(stack: LocalStack) -> None:
