@@ -11,10 +11,14 @@ import yaml
 
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS
 from scripts.local.provision import MAX_RECEIVES, VISIBILITY_SECONDS
+from scripts.local.stack import STREAMING_FUNCTIONS
+from scripts.package import WRAPPER
 from tests.contract import hcl
 from tollgate.adapters import tables
 from tollgate.domain.jobs import RUN_SECONDS
 from tollgate.jobs import RUN_LEASE_SECONDS
+from tollgate_converse.routes import LEASE_SECONDS as CONVERSE_LEASE_SECONDS
+from tollgate_converse.service import ROUTES
 from tollgate_invoke.service import LEASE_SECONDS
 
 FUNCTIONS = hcl.functions()
@@ -78,7 +82,36 @@ def test_every_operation_is_behind_a_credential() -> None:
         assert operation["security"] in allowed, (path, method)
 
 
+def test_functions_that_stream_have_a_runtime_of_their_own_for_all_they_serve() -> None:
+    modes: dict[str, set[str]] = {}
+    for _, _, operation in operations():
+        mode = operation.get("x-tollgate-response-transfer-mode", "BUFFERED")
+        modes.setdefault(operation["x-tollgate-function"], set()).add(mode)
+
+    streaming = {name for name, used in modes.items() if "STREAM" in used}
+    assert all(modes[name] == {"STREAM"} for name in streaming)
+    assert streaming == set(STREAMING_FUNCTIONS)
+    for name in FUNCTIONS:
+        wrapper = hcl.ROOT / "functions" / name / WRAPPER
+        is_streaming = name in streaming
+        assert (FUNCTIONS[name].get("exec_wrapper") == f"/var/task/{WRAPPER}") == is_streaming
+        assert wrapper.is_file() == is_streaming
+        if is_streaming:
+            assert f"-m tollgate_{name}" in wrapper.read_text()
+
+
+def test_every_route_of_converse_is_served() -> None:
+    described = {
+        f"{method.upper()} {path}"
+        for path, method, operation in operations()
+        if operation["x-tollgate-function"] == "converse"
+    }
+
+    assert described == set(ROUTES)
+
+
 def test_holds_outlive_the_functions_that_settle_them() -> None:
+    assert FUNCTIONS["converse"]["timeout_seconds"] < CONVERSE_LEASE_SECONDS
     assert FUNCTIONS["invoke"]["timeout_seconds"] < LEASE_SECONDS
     assert FUNCTIONS["stream"]["timeout_seconds"] <= RUN_SECONDS < RUN_LEASE_SECONDS
 
