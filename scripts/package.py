@@ -3,10 +3,9 @@
 The same sources and locks give the same bytes: entries are sorted and have fixed times, modes and
 compression (a different zlib may compress differently). A zip holds the function's package, those
 modules of `tollgate` that it can reach by imports, the data files that its `package.toml` names,
-the script `bootstrap` where it has one, its third-party packages as wheels for the Lambda runtime,
-not for this machine, and all of that compiled, if this machine has a Python of the runtime's
-version. Wheels come from the function's hashed lock and are kept in `build/wheels`, by the lock's
-hash, so only the first build needs a package index.
+the script `bootstrap` where it has one, and its third-party packages as wheels for the Lambda
+runtime, not for this machine. Wheels come from the function's hashed lock and are kept in
+`build/wheels`, by the lock's hash, so only the first build needs a package index.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ import argparse
 import base64
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +23,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from scripts.interpreters import interpreter_of
 from scripts.package_imports import ImportWalkError, Reached, walk
 
 if TYPE_CHECKING:
@@ -40,9 +36,6 @@ MAX_UNZIPPED_BYTES = 250 * 1024 * 1024
 
 # The script that Lambda starts in place of its own runtime, in the zips of functions that have one.
 WRAPPER = "bootstrap"
-
-# Where Lambda unpacks a zip; tracebacks name it.
-CODE_FOLDER = "/var/task"
 
 # The earliest time a zip entry can have.
 ENTRY_TIME = (1980, 1, 1, 0, 0, 0)
@@ -287,40 +280,6 @@ def write_zip(files: dict[str, Path], output: Path) -> int:
     return unzipped
 
 
-def compile_sources(files: dict[str, Path], target: Target, scratch: Path) -> dict[str, Path]:
-    """Compile the Python sources among `files` into `scratch`; return them by path in the zip.
-
-    Lambda may not write beside its read-only sources, so without this every cold start compiles
-    them anew, which takes longer than all else it does. Code is taken as it is (unchecked), for
-    sources in a zip have no times to compare. Empty where this machine has no such Python.
-
-    Raises:
-        PackageError: a source does not compile.
-    """
-    interpreter = interpreter_of(target.python)
-    if interpreter is None:
-        return {}
-    for name, file in files.items():
-        if name.endswith(".py"):
-            copy = scratch / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
-    outcome = subprocess.run(
-        [
-            *(interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
-            *("-s", str(scratch), "-p", CODE_FOLDER, str(scratch)),
-        ],
-        # The same code every time, whatever order sets are in.
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if outcome.returncode != 0:
-        raise PackageError(f"Python {target.python} cannot compile: {outcome.stdout.strip()}")
-    return {code.relative_to(scratch).as_posix(): code for code in scratch.rglob("*.pyc")}
-
-
 def check_sizes(name: str, zipped: int, unzipped: int) -> None:
     """Raise PackageError when a zip is over one of Lambda's size quotas (bytes)."""
     for what, got, limit in (
@@ -341,9 +300,7 @@ def build(name: str, root: Path, output: Path, target: Target) -> tuple[Built, i
     """
     files, pruned = collect(name, root, target, root / "build" / "wheels")
     file = output / f"{name}.zip"
-    with tempfile.TemporaryDirectory() as scratch:
-        compiled = compile_sources(files, target, Path(scratch))
-        unzipped = write_zip({**files, **compiled}, file)
+    unzipped = write_zip(files, file)
     content = file.read_bytes()
     check_sizes(name, len(content), unzipped)
     digest = hashlib.sha256(content)
@@ -397,11 +354,6 @@ def package(names: Sequence[str], root: Path, output: Path, target: Target) -> N
         sizes = (entry.bytes, entry.unzipped_bytes, pruned)
         _print_row(name, *(f"{size / 1024:,.0f}" for size in sizes), entry.sha256[:12])
     update_manifest(output / "manifest.json", built, known)
-    if interpreter_of(target.python) is None:
-        print(
-            f"There is no Python {target.python} here, so the zips have no compiled code: they "
-            "work, but start at more than twice the processor time."
-        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -197,22 +195,3 @@ def test_the_manifest_keeps_other_functions_and_forgets_removed_ones(
     assert (output / "echo.zip").is_file()
     with pytest.raises(PackageError, match="no function ehco; there are echo"):
         package.package(["ehco"], repository, output, Target())
-
-
-def test_without_the_runtime_s_python_nothing_is_compiled(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(package, "interpreter_of", lambda _: None)
-    package.package(["echo"], repository, repository / "dist", Target())
-    with zipfile.ZipFile(repository / "dist/echo.zip") as archive:
-        assert not [name for name in archive.namelist() if name.endswith(".pyc")]
-    assert "There is no Python 3.13 here" in capsys.readouterr().out
-
-
-def test_a_source_that_does_not_compile_is_named(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(package, "interpreter_of", lambda _: sys.executable)
-    write(repository, {"wheels/broken.py": "def broken(:\n"})
-    with pytest.raises(PackageError, match=r"cannot compile: .*broken\.py"):
-        package.package(["echo"], repository, repository / "dist", Target())
