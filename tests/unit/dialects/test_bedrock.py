@@ -12,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from tollgate.dialects import bedrock, eventstream
-from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.errors import InvalidRequestError, StreamBrokenError, UpstreamFailedError
 
 ARN = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123"
 MESSAGES = [
@@ -218,3 +218,30 @@ def test_a_native_body_is_read_as_it_is() -> None:
     data = base64.b64encode(b"x").decode()
 
     assert bedrock.parse_native(json.dumps({"bytes": data}).encode()) == {"bytes": data}
+
+
+@pytest.mark.parametrize(
+    ("upstream", "expected"),
+    [
+        ("ModelErrorException", (424, "ModelErrorException")),
+        ("ModelNotReadyException", (429, "ModelNotReadyException")),
+        ("ServiceQuotaExceededException", (400, "ServiceQuotaExceededException")),
+        ("InternalServerException", (500, "InternalServerException")),
+        (None, (500, "InternalServerException")),
+    ],
+)
+def test_failures_of_the_service_keep_its_names(
+    upstream: str | None, expected: tuple[int, str]
+) -> None:
+    error = UpstreamFailedError("the model failed")
+    error.upstream_code = upstream
+
+    assert (bedrock.status_of(error), bedrock.exception_of(error)) == expected
+
+
+def test_failures_in_a_stream_keep_their_names() -> None:
+    error = StreamBrokenError("the stream broke", may_be_billed=True)
+    assert b"modelStreamErrorException" in bedrock.stream_error(error)
+
+    error.upstream_code = "throttlingException"
+    assert b"throttlingException" in bedrock.stream_error(error)

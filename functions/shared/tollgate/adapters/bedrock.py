@@ -90,7 +90,10 @@ class BedrockRuntime:
         try:
             yield from (_native_pieces if is_native else _converse_pieces)(events)
         except _STREAM_FAULTS as error:
-            raise broken_stream() from error
+            failure = broken_stream()
+            if isinstance(error, ClientError):
+                failure.upstream_code = error.response["Error"]["Code"]
+            raise failure from error
         finally:
             events.close()
 
@@ -261,7 +264,9 @@ def upstream_error(error: Exception) -> TollgateError:
     """What an SDK's failure of a model call means to a caller."""
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
-        return _service_error(details.get("Code", ""), details.get("Message", ""))
+        failure = _service_error(details.get("Code", ""), details.get("Message", ""))
+        failure.upstream_code = details.get("Code")
+        return failure
     if isinstance(error, ParamValidationError):
         # The report names parameters and types; it quotes no values of ours but the caller's own.
         return InvalidRequestError(f"the request does not fit the model API: {error}")

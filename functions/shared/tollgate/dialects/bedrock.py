@@ -54,6 +54,19 @@ _EXCEPTIONS = {
 _STATUSES = {502: 500, 504: 408}
 _MODEL_ERROR = 424
 _BAD_GATEWAY = 502
+# Failures of a model that Bedrock tells apart and the gateway does not.
+_UPSTREAM_STATUSES = {
+    "ModelErrorException": 424,
+    "ModelNotReadyException": 429,
+    "ServiceQuotaExceededException": 400,
+}
+_STREAM_MEMBERS = (
+    "internalServerException",
+    "modelStreamErrorException",
+    "serviceUnavailableException",
+    "throttlingException",
+    "validationException",
+)
 _STREAM_EXCEPTIONS: tuple[tuple[type[TollgateError], str], ...] = (
     (StreamBrokenError, "modelStreamErrorException"),
     (UpstreamThrottledError, "throttlingException"),
@@ -220,6 +233,8 @@ def native_notes(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def status_of(error: TollgateError) -> int:
     """The HTTP status of an error, as Bedrock has it for its kind."""
+    if error.upstream_code in _UPSTREAM_STATUSES:
+        return _UPSTREAM_STATUSES[error.upstream_code]
     if error.http_status == _BAD_GATEWAY and error.may_be_billed:
         return _MODEL_ERROR
     return _STATUSES.get(error.http_status, error.http_status)
@@ -227,6 +242,8 @@ def status_of(error: TollgateError) -> int:
 
 def exception_of(error: TollgateError) -> str:
     """The name of an error, which the SDKs tell errors by."""
+    if error.upstream_code in _UPSTREAM_STATUSES:
+        return error.upstream_code
     return _EXCEPTIONS.get(status_of(error), "InternalServerException")
 
 
@@ -243,6 +260,8 @@ def error_body(error: TollgateError, request_id: str) -> dict[str, Any]:
 
 def stream_error(error: TollgateError) -> bytes:
     """A failure after the first byte: the status is out, so the client reads it in a frame."""
+    if error.upstream_code in _STREAM_MEMBERS:
+        return eventstream.exception(error.upstream_code, error.message)
     name = next(
         (name for kind, name in _STREAM_EXCEPTIONS if isinstance(error, kind)),
         "internalServerException",

@@ -35,6 +35,8 @@ class TollgateError(Exception):
         self.may_be_billed = may_be_billed
         # The failed call's id in the ledger, once there is one.
         self.request_id: str | None = None
+        # What the model service called its failure, for callers who speak its own API.
+        self.upstream_code: str | None = None
         if code is not None:
             self.code = code
 
