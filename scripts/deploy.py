@@ -140,7 +140,7 @@ def destroy(environment: Environment) -> int:
     if not going:
         print(f"{name}: nothing to destroy; {len(addresses)} resources of billing data are kept")
         return 0
-    targets = [] if forced else [f"-target={target}" for target in _targets(addresses)]
+    targets = [] if forced else [f"-target={target}" for target in what_goes(addresses)]
     if not environment.sandbox and not _confirmed(environment):
         _planned(environment, "plan", "-destroy", *targets)
         raise DeployError(f"{name}: set CONFIRM={name} to destroy what the plan above lists")
@@ -209,7 +209,7 @@ def is_among(address: str, kept: Iterable[str]) -> bool:
     )
 
 
-def _targets(addresses: Iterable[str]) -> list[str]:
+def what_goes(addresses: Iterable[str]) -> list[str]:
     """The fewest addresses that name all that goes and nothing that stays.
 
     A tenant has ten resources and there may be thousands of tenants, but a command line ends.

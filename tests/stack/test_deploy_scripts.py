@@ -1,7 +1,8 @@
 """An environment's whole life by the commands that people type, against a moto server.
 
-The tests run in the order of the file: each goes on where the one before it ended. Those that are
-marked `soak` may be left out: they leave everything as they found it, or come last.
+The tests run in the order of the file: each goes on where the one before it ended. They take many
+minutes, nearly all of it the provider's waits, so they are left to `make soak`; that a destroy
+keeps billing data is a plan of `test_moto_stack.py`, too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.slow,
+    pytest.mark.soak,
     pytest.mark.skipif(moto.UNAVAILABLE is not None, reason=str(moto.UNAVAILABLE)),
     # One environment for all of them, so one worker.
     pytest.mark.xdist_group("moto-deploy"),
@@ -214,7 +215,6 @@ def test_drift_is_none_until_somebody_changes_something(account: Account) -> Non
     assert "`make plan ENV=dev`" in changed.stderr
 
 
-@pytest.mark.soak
 def test_tenants_join_by_keys_and_plans_and_nothing_else(account: Account) -> None:
     before = account.inventory()
     account.bootstrap("dev-labs")
@@ -239,7 +239,6 @@ def test_tenants_join_by_keys_and_plans_and_nothing_else(account: Account) -> No
     assert account.client("dynamodb").get_item(TableName=table, Key=policy)["Item"]
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize(
     ("parent", "message"),
     [
@@ -263,7 +262,6 @@ def test_a_parent_that_is_not_there_is_said_so(account: Account, parent: str, me
     assert message in " ".join(result.stderr.replace("│", " ").split())
 
 
-@pytest.mark.soak
 def test_a_parent_is_found_by_its_api_and_stage(account: Account) -> None:
     (api,) = account.client("apigateway").get_rest_apis()["items"]
     file = account.folder / "envs" / "dev-labs" / environments.VARIABLES_FILE
@@ -277,7 +275,6 @@ def test_a_parent_is_found_by_its_api_and_stage(account: Account) -> None:
     assert {tuple(change["change"]["actions"]) for change in changes} <= {("no-op",), ("read",)}
 
 
-@pytest.mark.soak
 def test_the_added_tenants_go_as_they_came(account: Account) -> None:
     account.must("scripts.deploy", "destroy", "--env", "dev-labs", CONFIRM="dev-labs")
 
@@ -285,7 +282,6 @@ def test_the_added_tenants_go_as_they_came(account: Account) -> None:
     assert f"{PREFIX}-acme" in account.inventory()
 
 
-@pytest.mark.soak
 def test_two_units_in_one_account_share_no_name(account: Account) -> None:
     account.bootstrap("prod")
     account.must("scripts.deploy", "plan", "--env", "prod")
@@ -367,7 +363,6 @@ def test_a_destroy_leaves_billing_data_and_nothing_else(account: Account) -> Non
     assert all(s3.get_public_access_block(Bucket=LAKE)["PublicAccessBlockConfiguration"].values())
 
 
-@pytest.mark.soak
 def test_a_lost_state_takes_the_billing_data_over(account: Account) -> None:
     s3 = account.client("s3")
     state = {"Bucket": "tollgate-dev-terraform-state", "Key": "tollgate/dev/terraform.tfstate"}
@@ -398,7 +393,6 @@ def test_the_next_apply_goes_on_with_what_was_kept(account: Account) -> None:
     assert {tuple(actions[name]) for name in actions.keys() - kept} == {("create",)}
 
 
-@pytest.mark.soak
 def test_a_forced_destroy_leaves_the_state_only(account: Account) -> None:
     # moto can neither delete a named query nor change a workgroup; the provider would try for long.
     addresses = account.terraform("dev", "state", "list").split()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import tenants
+from scripts import deploy, tenants
 from scripts.redact import redact
 from scripts.tenants import Computed
 from tests.stack.moto import ENVIRONMENT, UNAVAILABLE
@@ -176,3 +176,16 @@ def test_a_tenant_comes_and_goes_and_nothing_else_changes(stack: Stack) -> None:
     names = [plan["name"] for plan in stack.client("apigateway").get_usage_plans()["items"]]
     assert f"{prefix}-{NEWCOMER.stem}" not in names
     test_a_second_plan_is_empty(stack)
+
+
+def test_a_destroy_would_leave_the_billing_data(stack: Stack) -> None:
+    listed = stack.terraform("state", "list").stdout.split("\n")
+    addresses = [line for line in listed if line and ".data." not in f".{line}"]
+    targets = [f"-target={target}" for target in deploy.what_goes(addresses)]
+
+    going = _touched(stack.plan("-destroy", *targets))
+
+    assert set(map(tuple, going.values())) == {("delete",)}
+    assert "module.gateway.aws_api_gateway_rest_api.this" in going
+    assert set(deploy.RECORDS) <= set(addresses) - set(going)
+    assert not [address for address in going if deploy.is_among(address, deploy.RETAINED)]
