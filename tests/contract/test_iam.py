@@ -23,7 +23,7 @@ from botocore.client import BaseClient
 from scripts.local.lambda_runtime import Functions
 from scripts.local.stack import POOL_SESSION_ROLE_ARN, LocalStack
 from tests.contract import hcl
-from tests.fakes.environments import with_silo
+from tests.fakes.environments import with_silo_and_guardrails
 from tests.fakes.usage_rows import usage_row
 from tollgate.adapters.jobs import SqsJobQueue
 from tollgate.adapters.usage import DynamoUsage
@@ -37,6 +37,8 @@ ACTIONS = {
     "bedrock-runtime:Converse": "bedrock:InvokeModel",
     "bedrock-runtime:ConverseStream": "bedrock:InvokeModelWithResponseStream",
     "bedrock-runtime:CountTokens": "bedrock:CountTokens",
+    "bedrock-runtime:InvokeModel": "bedrock:InvokeModel",
+    "bedrock-runtime:InvokeModelWithResponseStream": "bedrock:InvokeModelWithResponseStream",
     "sagemaker-runtime:InvokeEndpoint": "sagemaker:InvokeEndpoint",
     "sagemaker-runtime:InvokeEndpointWithResponseStream": (
         "sagemaker:InvokeEndpointWithResponseStream"
@@ -45,6 +47,8 @@ ACTIONS = {
 }
 # What the Lambda service does with the function's role, not its code.
 EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+MODEL = "amazon.nova-lite-v1:0"
 
 # Whose credentials a call was made with, where they were not the function's.
 SESSION, SILO = "session", "silo"
@@ -63,8 +67,11 @@ def granted(*, invocation_logs: bool, pool_sessions: bool) -> Grants:
             # What AWS itself does with the deployment's key is no call of the code.
             if statement.get("effect") == "Deny" or statement["sid"] == "UseKey":
                 continue
+            # A list that depends on variables stays a reference.
+            given = statement["resources"]
+            resources = [given] if isinstance(given, str) else given
             for action in set(statement["actions"]) - EVENT_SOURCE:
-                found[name] |= {(action, r) for r in map(resource_name, statement["resources"])}
+                found[name] |= {(action, r) for r in map(resource_name, resources)}
     return found
 
 
@@ -79,6 +86,8 @@ def resource_name(reference: str) -> str:
         return "tenant keys"
     if ":iam:" in reference:
         return "tenant roles"
+    if ":guardrail/" in reference:
+        return "guardrails"
     if reference == "${local._endpoint_arns}":
         return "endpoints"
     return "models" if ":bedrock:" in reference or "_app_profiles" in reference else reference
@@ -106,25 +115,38 @@ def calls(
 
     Before them: whether Bedrock's invocation logs and pool sessions were on.
     """
-    environment = with_silo(tmp_path_factory.mktemp("environments"))
+    environment = with_silo_and_guardrails(tmp_path_factory.mktemp("environments"))
     # By access key id.
     sessions: dict[str, str] = {}
+    # Objects under a tenant's own key.
+    sealed: set[str] = set()
     made: Grants = defaultdict(set)
     current: ContextVar[str | None] = ContextVar("function", default=None)
+
+    def running() -> str | None:
+        # A function whose answers are streamed runs in a thread with its name.
+        thread, _, kind = threading.current_thread().name.rpartition(" ")
+        return thread if kind == "environment" else current.get()
+
     make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
     invoke = Functions.invoke
 
     def record(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        function = current.get()
+        function = running()
         if function is not None:
             service = client.meta.service_model.service_name
             name = f"{service}:{operation}"
             credentials = client._request_signer._credentials  # noqa: SLF001 - who signs
             caller = sessions.get(credentials.access_key, function)
             made[caller].add((ACTIONS.get(name, name), called_resource(parameters)))
+            # S3 asks KMS in the caller's name.
+            if parameters.keys() & {"guardrailConfig", "guardrailIdentifier"}:
+                made[caller].add(("bedrock:ApplyGuardrail", "guardrails"))
             if "SSEKMSKeyId" in parameters:
-                # S3 asks KMS in the caller's name.
+                sealed.add(parameters["Key"])
                 made[caller].add(("kms:GenerateDataKey", "tenant keys"))
+            elif operation == "GetObject" and parameters["Key"] in sealed:
+                made[caller].add(("kms:Decrypt", "tenant keys"))
             if "Tags" in parameters:
                 made[caller].add(("sts:TagSession", "tenant roles"))
         answer = make_call(client, operation, parameters)
@@ -158,7 +180,8 @@ def exercise(stack: LocalStack) -> None:
     app.get("/v1/usage")
     app.chat("hello")
     count_exactly(stack, "customer1")
-    Caller(stack, "customer1", "codingbot").chat("hello")
+    conversation = [{"role": "user", "content": [{"text": "hello"}]}]
+    Caller(stack, "customer1", "codingbot").chat(conversation, messages_api="true")
     race_a_sweep(stack, lambda: app.chat("[stub:delay_ms=1500]"))
     job = app.chat("hello", streaming="true").json()[0]["request_id"]
     app.wait_for(job)
@@ -176,10 +199,42 @@ def exercise(stack: LocalStack) -> None:
     app.get(f"/v1/jobs/{job}?wait=0")
     repeat_requests(app)
     withdraw_a_job(app)
+    speak_dialects(stack, app)
+    assert app.chat("hello", model="bge-large").status_code == 200
+    app.wait_for(app.start("hello", model="bge-large"))
+    guarded = Caller(stack, "guarded", "websearch")
+    assert guarded.chat("hello").status_code == 200
+    assert guarded.complete("hello").status_code == 200
+    guarded.wait_for(guarded.start("hello"))
     silo = Caller(stack, "silo", "websearch")
+    # The first call of a tenant makes its account.
+    assert silo.complete("hello").status_code == 200
     assert silo.chat("hello").status_code == 200
     silo.wait_for(silo.start("hello"))
     stack.aggregate()
+
+
+def speak_dialects(stack: LocalStack, app: Caller) -> None:
+    """The function `converse`: at once and streamed, repeated, counted, with an end unknown."""
+    assert app.complete("hello").status_code == 200
+    race_a_sweep(stack, lambda: app.complete("[stub:tokens=200] [stub:delta_ms=20]", stream=True))
+    for prompt in ("[stub:cut=mid-stream]", "[stub:cut=before-metadata]"):
+        app.complete(prompt, stream=prompt.endswith("metadata]"))
+        stack.sweep()
+    for stream in (False, True):
+        key = {"Idempotency-Key": uuid4().hex}
+        first = app.complete("hello", stream=stream, **key)
+        again = app.complete("hello", stream=stream, **key)
+        assert (again.content, again.headers["x-tollgate-replayed"]) == (first.content, "true")
+    key = {"Idempotency-Key": uuid4().hex}
+    assert app.complete("[stub:error=ThrottlingException]", **key).status_code == 429
+    counted = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
+    assert app.post("/v1/messages/count_tokens", counted).status_code == 200
+    native = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
+    for operation in ("invoke", "invoke-with-response-stream"):
+        assert app.post(f"/model/{MODEL}/{operation}", native).status_code == 200
+    count_exactly(stack, "customer1")
+    Caller(stack, "customer1", "codingbot").complete("hello")
 
 
 def repeat_requests(app: Caller) -> None:
@@ -210,16 +265,25 @@ class Caller:
         headers = {"x-api-key": self._key, "Authorization": f"Bearer {self._key}"}
         return requests.get(f"{self._url}{path}", headers=headers, timeout=30)
 
-    def chat(self, prompt: str, **headers: str) -> requests.Response:
+    def post(self, path: str, body: object, **headers: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._key}", **headers}
+        return requests.post(f"{self._url}{path}", json=body, headers=headers, timeout=30)
+
+    def complete(self, prompt: str, *, stream: bool = False, **headers: str) -> requests.Response:
+        message = {"role": "user", "content": prompt}
+        body = {"model": MODEL, "messages": [message], "max_tokens": 300, "stream": stream}
+        return self.post("/v1/chat/completions", body, **headers)
+
+    def chat(self, prompt: object, *, model: str = MODEL, **headers: str) -> requests.Response:
         return requests.post(
-            f"{self._url}/invoke_model?model_id=amazon.nova-lite-v1:0",
+            f"{self._url}/invoke_model?model_id={model}",
             json={"inputs": prompt, "parameters": {"maxTokens": 300}},
             headers={"x-api-key": self._key, "team_id": self._tenant, **headers},
             timeout=30,
         )
 
-    def start(self, prompt: str) -> str:
-        job: str = self.chat(prompt, streaming="true").json()[0]["request_id"]
+    def start(self, prompt: str, *, model: str = MODEL) -> str:
+        job: str = self.chat(prompt, model=model, streaming="true").json()[0]["request_id"]
         return job
 
     def poll(self, job: str) -> requests.Response:
@@ -326,6 +390,7 @@ def test_a_role_may_do_what_its_code_does(calls: tuple[bool, Grants], caller: st
 def test_a_silos_role_calls_models_and_nothing_else(calls: tuple[bool, Grants]) -> None:
     _, made = calls
     assert made[SILO] == {
+        ("bedrock:ApplyGuardrail", "guardrails"),
         ("bedrock:InvokeModel", "models"),
         ("bedrock:InvokeModelWithResponseStream", "models"),
     }
@@ -346,7 +411,7 @@ def test_what_tenants_bring_is_told_by_its_alias_or_tag() -> None:
                     if resource.endswith(kind):
                         found.add((name, kind))
                         assert statement["conditions"] == condition
-    callers = {"invoke", "stream"}
+    callers = {"converse", "invoke", "stream"}
     assert {name for name, _ in found} == callers
     assert len(found) == len(callers) * 2
 
