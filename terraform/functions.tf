@@ -36,6 +36,9 @@ locals {
     "arn:${local.partition}:bedrock:${var.region}:${local.account_id}:inference-profile/*",
   ]
 
+  # Tenant files name guardrails, which come and go without the deployment.
+  _guardrails = ["arn:${local.partition}:bedrock:${var.region}:${local.account_id}:guardrail/*"]
+
   # Inference profiles of the tenants' apps come and go with tenant files. Their tag tells those of
   # this deployment from others in the account, so that no function's role changes with a tenant.
   _app_profiles        = ["arn:${local.partition}:bedrock:${var.region}:${local.account_id}:application-inference-profile/*"]

@@ -57,6 +57,11 @@ locals {
         actions   = ["bedrock:CountTokens"]
         resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
       },
+      {
+        sid       = "ApplyGuardrails"
+        actions   = ["bedrock:ApplyGuardrail"]
+        resources = local._guardrails
+      },
     ]
 
     invoke = [
@@ -112,6 +117,11 @@ locals {
         resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
       },
       {
+        sid       = "ApplyGuardrails"
+        actions   = ["bedrock:ApplyGuardrail"]
+        resources = local._guardrails
+      },
+      {
         # Without endpoints there is nothing to call, and the statement is left out.
         sid       = "CallEndpoints"
         actions   = ["sagemaker:InvokeEndpoint"]
@@ -146,6 +156,11 @@ locals {
         actions    = ["bedrock:InvokeModelWithResponseStream"]
         resources  = local._app_profiles
         conditions = local._tagged_as_this_unit
+      },
+      {
+        sid       = "ApplyGuardrails"
+        actions   = ["bedrock:ApplyGuardrail"]
+        resources = local._guardrails
       },
       {
         sid       = "CallEndpoints"
@@ -206,6 +221,13 @@ locals {
         "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = ["alias/${var.prefix}/tenants/$${aws:PrincipalTag/tenant}"] }
         StringEquals               = { "kms:EncryptionContext:tenant" = ["$${aws:PrincipalTag/tenant}"] }
       }
+    },
+    {
+      # Tenants' policies name them.
+      sid        = "ApplyGuardrails"
+      actions    = ["bedrock:ApplyGuardrail"]
+      resources  = local._guardrails
+      conditions = { Null = { "aws:PrincipalTag/app" = ["false"] } }
     },
     {
       sid        = "CallEndpoints"

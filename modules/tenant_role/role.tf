@@ -79,6 +79,13 @@ resource "aws_iam_role_policy" "this" {
           Resource = local._foundation_model_arns
         },
         {
+          # The tenant's policy names the guardrail that its calls pass, one of its own account.
+          Sid      = "ApplyGuardrails"
+          Effect   = "Allow"
+          Action   = "bedrock:ApplyGuardrail"
+          Resource = ["arn:${var.partition}:bedrock:*:${var.account_id}:guardrail/*"]
+        },
+        {
           # The unmetered endpoint; a policy for `bedrock:*` does not cover it.
           Sid    = "DenyMantle"
           Effect = "Deny"

@@ -94,7 +94,7 @@ run "with_pool_sessions" {
   assert {
     condition = alltrue([
       for statement in jsondecode(aws_iam_role_policy.pool_session[0].policy).Statement :
-      strcontains(jsonencode(statement), "$${aws:PrincipalTag/tenant}") || contains(["CallModels", "CountTokens", "DenyMantle", "UseKey"], statement.Sid)
+      strcontains(jsonencode(statement), "$${aws:PrincipalTag/tenant}") || contains(["ApplyGuardrails", "CallModels", "CountTokens", "DenyMantle", "UseKey"], statement.Sid)
     ])
     error_message = "Whatever is a tenant's is asked for by the session's tenant."
   }
@@ -105,7 +105,7 @@ run "with_pool_sessions" {
   }
 
   assert {
-    condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.pool_session[0].policy).Statement : statement.Condition.Null["aws:PrincipalTag/app"] == ["false"] if contains(["CallModels", "CountTokens"], statement.Sid)])
+    condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.pool_session[0].policy).Statement : statement.Condition.Null["aws:PrincipalTag/app"] == ["false"] if contains(["ApplyGuardrails", "CallModels", "CountTokens"], statement.Sid)])
     error_message = "A model is called for an app."
   }
 

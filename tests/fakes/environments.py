@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SILO_ACCOUNT_ID = "222233334444"
 SILO_ROLE_ARN = f"arn:aws:iam::{SILO_ACCOUNT_ID}:role/tollgate/tollgate-local/silo"
 SILO_EXTERNAL_ID = "x-1"
+_GUARDRAIL = 'guardrail = { id = "gr1234567890", version = "1" }\n'
 _SILO_TENANT = f"""
 name        = "Silo"
 kind        = "customer"
@@ -38,6 +39,15 @@ def with_guardrail(folder: Path, tenant_id: str) -> Path:
     environment = folder / "local"
     shutil.copytree(ENVIRONMENTS / "local", environment)
     file = environment / "tenants" / f"{tenant_id}.tfvars"
-    guardrail = 'guardrail = { id = "gr1234567890", version = "1" }\n'
-    file.write_text(file.read_text("utf-8") + guardrail, encoding="utf-8")
+    file.write_text(file.read_text("utf-8") + _GUARDRAIL, encoding="utf-8")
+    return environment
+
+
+def with_silo_and_guardrails(folder: Path) -> Path:
+    """As `with_silo`, the silo with a guardrail, and a tenant `guarded` without an account."""
+    environment = with_silo(folder)
+    tenants = environment / "tenants"
+    (tenants / "silo.tfvars").write_text(_SILO_TENANT + _GUARDRAIL)
+    pooled = _SILO_TENANT.replace('"silo"', '"pool"').replace('"Silo"', '"Guarded"')
+    (tenants / "guarded.tfvars").write_text(pooled + _GUARDRAIL)
     return environment

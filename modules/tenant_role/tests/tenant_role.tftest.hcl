@@ -25,7 +25,7 @@ run "defaults" {
       Action    = "sts:AssumeRole"
       Principal = { AWS = "arn:aws:iam::111122223333:root" }
       Condition = {
-        ArnEquals                   = { "aws:PrincipalArn" = ["arn:aws:iam::111122223333:role/tollgate-test-invoke", "arn:aws:iam::111122223333:role/tollgate-test-stream"] }
+        ArnEquals                   = { "aws:PrincipalArn" = ["arn:aws:iam::111122223333:role/tollgate-test-converse", "arn:aws:iam::111122223333:role/tollgate-test-invoke", "arn:aws:iam::111122223333:role/tollgate-test-stream"] }
         "ForAllValues:StringEquals" = { "aws:TagKeys" = ["app", "tenant"] }
         StringEquals                = { "aws:RequestTag/app" = ["batch_jobs", "websearch"], "aws:RequestTag/tenant" = "acme", "sts:ExternalId" = "ext-1" }
       }
@@ -39,7 +39,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["CallModels", "CountTokens", "DenyMantle"]
+    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["CallModels", "CountTokens", "ApplyGuardrails", "DenyMantle"]
     error_message = "The role calls models and nothing else."
   }
 
@@ -49,7 +49,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[2].Effect == "Deny" && jsondecode(aws_iam_role_policy.this.policy).Statement[2].Action == "bedrock-mantle:*"
+    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[3].Effect == "Deny" && jsondecode(aws_iam_role_policy.this.policy).Statement[3].Action == "bedrock-mantle:*"
     error_message = "The unmetered endpoint is denied."
   }
 
@@ -130,7 +130,7 @@ run "profiles" {
   }
 
   assert {
-    condition     = [for statement in slice(jsondecode(aws_iam_role_policy.this.policy).Statement, 3, 5) : statement.Condition.StringEquals["aws:PrincipalTag/app"]] == ["batch_jobs", "websearch"] && length(jsondecode(aws_iam_role_policy.this.policy).Statement[4].Resource) == 2
+    condition     = [for statement in slice(jsondecode(aws_iam_role_policy.this.policy).Statement, 4, 6) : statement.Condition.StringEquals["aws:PrincipalTag/app"]] == ["batch_jobs", "websearch"] && length(jsondecode(aws_iam_role_policy.this.policy).Statement[5].Resource) == 2
     error_message = "A profile is called in sessions of its own app only."
   }
 
