@@ -34,7 +34,7 @@ def blocks(language: str, section: str) -> list[str]:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
     """A running gateway."""
-    with LocalStack() as running:
+    with LocalStack(tls=True) as running:
         yield running
 
 
@@ -43,6 +43,11 @@ def environment(stack: LocalStack) -> dict[str, str]:
     """The variables the examples use."""
     return {
         **os.environ,
+        # Where curl, requests, the AWS SDKs and Python itself look up whom to trust.
+        **dict.fromkeys(
+            ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE"),
+            str(stack.ca_file),
+        ),
         "TOLLGATE_URL": stack.url,
         "TOLLGATE_KEY": stack.keys["customer1/websearch/primary"],
         "TOLLGATE_TEAM": "customer1",
@@ -59,10 +64,11 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 
 CURLS = [block for block in blocks("bash", "Call it") if "curl" in block]
 PROGRAMS = blocks("python", "Call it")
+PROGRAM_IDS = ["openai", "anthropic", "boto3", "langchain", "prompt", "stream", "retries"]
 
 
 def test_the_sections_have_their_examples() -> None:
-    assert (len(CURLS), len(PROGRAMS)) == (2, 3)
+    assert (len(CURLS), len(PROGRAMS)) == (2, 7)
 
 
 @pytest.mark.parametrize("block", CURLS, ids=["list", "chat"])
@@ -72,13 +78,13 @@ def test_curl(block: str, environment: dict[str, str]) -> None:
     assert answer.get("modelSummaries") or answer.get("generated_text")
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=["prompt", "stream", "retries"])
+@pytest.mark.parametrize("program", PROGRAMS, ids=PROGRAM_IDS)
 def test_python(program: str, environment: dict[str, str]) -> None:
     printed = run([sys.executable, "-c", program], environment)
 
     *text, receipt = printed.strip().splitlines()
     assert "".join(text)
-    assert re.search(r"0\.0000\d+", receipt)
+    assert re.search(r"0\.000\d+", receipt)
 
 
 def test_retries_outlast_a_refusal_and_cost_one_call(
@@ -87,7 +93,7 @@ def test_retries_outlast_a_refusal_and_cost_one_call(
     stack.stub.fault(times=1, error="ThrottlingException")
     before = len(stack.calls())
 
-    printed = run([sys.executable, "-c", PROGRAMS[2]], environment)
+    printed = run([sys.executable, "-c", PROGRAMS[-1]], environment)
 
     assert printed.splitlines()[-1].startswith("false 0.0000")
     assert [call["http_status"] for call in stack.calls()[before:]] == [429, 200]
