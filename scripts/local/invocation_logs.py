@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-_OPERATIONS = {"converse": "Converse", "converse-stream": "ConverseStream"}
+_OPERATIONS = {
+    "converse": "Converse",
+    "converse-stream": "ConverseStream",
+    "invoke": "InvokeModel",
+    "invoke-with-response-stream": "InvokeModelWithResponseStream",
+}
 _JSON = "application/json"
 
 
@@ -88,8 +93,12 @@ class InvocationLogs:
             "cacheReadInputTokenCount": usage.get("cacheReadInputTokens", 0),
             "cacheWriteInputTokenCount": usage.get("cacheWriteInputTokens", 0),
         }
+        record["output"]["outputTokenCount"] = usage["outputTokens"]
+        if entry["operation"].startswith("invoke"):
+            # The provider's own body says the rest, where text delivery is on: here it is not.
+            return record
         body = {"usage": dict(usage), "serviceTier": {"type": entry["service_tier"]}}
         if entry["stop_reason"] is not None:
             body["stopReason"] = entry["stop_reason"]
-        record["output"] |= {"outputTokenCount": usage["outputTokens"], "outputBodyJson": body}
+        record["output"]["outputBodyJson"] = body
         return record
