@@ -51,7 +51,7 @@ class Effort:
     handler_calls: int
 
 
-FULL = Effort(concurrency={1: 15, 8: 5, 32: 2}, blocks=6, handler_calls=60)
+FULL = Effort(concurrency={1: 10, 8: 3, 32: 1}, blocks=6, handler_calls=60)
 QUICK = Effort(concurrency={1: 1, 2: 1}, blocks=1, handler_calls=1)
 
 

@@ -30,7 +30,7 @@ TENANT = "bench"
 TOKENS = 60
 MAX_TOKENS = 200
 TIMEOUT_SECONDS = 60
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.25
 """How often a client of a legacy job looks for more."""
 QUESTION = "What does a bushel weigh? " * 40 + f"[stub:tokens={TOKENS}]"
 CONVERSE: dict[str, Any] = {
