@@ -160,8 +160,9 @@ run "settings" {
       } == {
       aggregate = ["ACCOUNTS_TABLE", "LAKE_BUCKET", "USAGE_TABLE"]
       authorize = ["TENANTS_TABLE"]
+      converse  = ["ACCOUNTS_TABLE", "PAYLOADS_BUCKET", "STREAMS_TABLE", "TENANTS_TABLE", "USAGE_TABLE"]
       invoke    = ["ACCOUNTS_TABLE", "JOBS_QUEUE_URL", "PAYLOADS_BUCKET", "STREAMS_TABLE", "TENANTS_TABLE", "USAGE_TABLE"]
-      models    = ["TENANTS_TABLE"]
+      models    = ["ACCOUNTS_TABLE", "TENANTS_TABLE"]
       stream    = ["ACCOUNTS_TABLE", "PAYLOADS_BUCKET", "STREAMS_TABLE", "USAGE_TABLE"]
       sweep     = ["ACCOUNTS_TABLE", "STREAMS_TABLE", "TENANTS_TABLE", "USAGE_TABLE"]
     }
@@ -171,7 +172,7 @@ run "settings" {
   assert {
     condition = {
       for name, function in local.functions : name => function.timeout_seconds
-    } == { aggregate = 900, authorize = 10, invoke = 300, models = 30, stream = 900, sweep = 300 }
+    } == { aggregate = 900, authorize = 10, converse = 900, invoke = 300, models = 30, stream = 900, sweep = 300 }
     error_message = "Timeouts are those of the design."
   }
 
