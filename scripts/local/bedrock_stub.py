@@ -542,7 +542,11 @@ class _Handler(StubHandler):
             self._native_answer(call, target, answer, output_tokens=0)
 
     def _native_text(self, call: Call, target: Target, document: Mapping[str, Any]) -> None:
-        prompt = bedrock_native.read_prompt(target.model.model_id, document)
+        try:
+            prompt = bedrock_native.read_prompt(target.model.model_id, document)
+        except (AttributeError, KeyError, TypeError) as error:
+            # The readers take what has the right form; anything else ends in one of these.
+            raise invalid(f"Malformed input request: {error}") from error
         family = bedrock_native.family_of(target.model.model_id)
         call.input_tokens = prompt.input_tokens
         call.guardrail = bedrock_guardrail.of_headers(self.headers)

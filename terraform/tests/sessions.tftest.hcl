@@ -72,13 +72,13 @@ run "with_pool_sessions" {
       Sid       = "Functions"
       Effect    = "Allow"
       Action    = ["sts:AssumeRole", "sts:TagSession"]
-      Principal = { AWS = [for name in ["invoke", "stream"] : module.function[name].role_arn] }
+      Principal = { AWS = [for name in ["converse", "invoke", "stream"] : module.function[name].role_arn] }
       Condition = {
         "ForAllValues:StringEquals" = { "aws:TagKeys" = ["app", "tenant"] }
         Null                        = { "aws:RequestTag/tenant" = "false" }
       }
     }
-    error_message = "Only the two functions take the role on, and only for a tenant."
+    error_message = "Only the functions that act for tenants take the role on, and only for a tenant."
   }
 
   assert {
