@@ -426,7 +426,7 @@ run "rejects_values_out_of_range" {
     permissions_boundary_arn         = "boundary"
     prefix                           = "T"
     region                           = "Virginia"
-    reserved_concurrency_by_function = { converse = 1 }
+    reserved_concurrency_by_function = { imaginary = 1 }
     tiers                            = {}
     usage_plan_quota                 = 0.5
     usage_plans                      = { per = "app" }
