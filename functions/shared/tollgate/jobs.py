@@ -243,6 +243,7 @@ class _ChunkWriter:
             self.write(piece.text)
 
     def write(self, text: str) -> None:
+        text = _storable(text)
         self._pending.append(text)
         self._size += len(text.encode())
         age = time.monotonic() - self._flushed_at
@@ -288,8 +289,17 @@ def answer_result(answer: Answer) -> dict[str, Any]:
 
 def error_result(error: TollgateError) -> dict[str, Any]:
     """What a failed job keeps."""
-    body = {"code": error.code, "message": error.message, "http_status": error.http_status}
+    body = {
+        "code": error.code,
+        "message": _storable(error.message),
+        "http_status": error.http_status,
+    }
     return {"error": body}
+
+
+def _storable(text: str) -> str:
+    """The text without half of a character: JSON can carry one, a table takes none."""
+    return text.encode(errors="replace").decode()
 
 
 def usage_counts(usage: TokenUsage) -> dict[str, int]:
