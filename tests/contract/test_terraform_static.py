@@ -82,6 +82,8 @@ def test_it_is_valid(directory: Path) -> None:
     _run(directory, "validate", "-no-color")
 
 
+# The root has some eighty cases, and each of them is a plan.
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     "directory", _cases("terraform/*.tf", "terraform/tenants_only/*.tf", "modules/*/*.tf")
 )
