@@ -61,7 +61,7 @@ run "public" {
   }
 
   assert {
-    condition     = !anytrue([for environment in values(local._environments) : anytrue([for name in keys(environment) : startswith(name, "AWS_")])])
+    condition     = !anytrue([for environment in values(local._environments) : anytrue([for name in keys(environment) : startswith(name, "AWS_ENDPOINT_URL_")])])
     error_message = "By default services are called at their own addresses."
   }
 }
