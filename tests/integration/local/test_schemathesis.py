@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from schemathesis import Case
 
-pytestmark = pytest.mark.stack
+# Two thousand cases take minutes.
+pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 CASES = 2_000
 TENANT, APP = "customer1", "websearch"
