@@ -366,41 +366,26 @@ class UnderWay:
             return self._changed.wait_for(lambda: self._calls == 0, seconds)
 
 
-class BedrockStub(Startable):
-    """The server; use it as a context manager.
-
-    Args:
-        log: file to append the call log to; None keeps it in memory only.
-        port: TCP port on the loopback interface, 0 for a free one.
-        catalogue: the models it offers; the price book's by default.
-        delta_seconds: pause between two pieces of a stream.
-        publish: gets each entry of the call log once it is written, such as
-            `invocation_logs.InvocationLogs.write`.
-    """
+class ModelStub(Startable):
+    """A model service that keeps a log of its calls; use it as a context manager."""
 
     def __init__(
-        self,
-        *,
-        log: Path | None = None,
-        port: int = 0,
-        catalogue: Catalogue | None = None,
-        delta_seconds: float = DEFAULT_DELTA_SECONDS,
-        publish: Callable[[Mapping[str, Any]], None] | None = None,
+        self, handler: type[StubHandler], log: CallLog, *, port: int, delta_seconds: float
     ) -> None:
-        self.catalogue = catalogue if catalogue is not None else Catalogue.from_price_book()
-        self.log = CallLog(log, publish)
+        """`delta_seconds` is the pause between two pieces of a stream."""
+        self.log = log
         self.faults = Faults()
         self.delta_seconds = delta_seconds
         self.under_way = UnderWay()
         self.stopping = threading.Event()
-        self._server = StubServer(("127.0.0.1", port), _Handler, self)
+        self._server = StubServer(("127.0.0.1", port), handler, self)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
 
     @property
     def url(self) -> str:
-        """Base URL, for AWS_ENDPOINT_URL_BEDROCK_RUNTIME and AWS_ENDPOINT_URL_BEDROCK."""
+        """Base URL, for the AWS_ENDPOINT_URL_<SERVICE> of the services that it stands for."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def calls(self) -> list[dict[str, Any]]:
@@ -424,6 +409,31 @@ class BedrockStub(Startable):
         self._server.server_close()
         self._server.drop_connections()
         self.log.close()
+
+
+class BedrockStub(ModelStub):
+    """The server; use it as a context manager.
+
+    Args:
+        log: file to append the call log to; None keeps it in memory only.
+        port: TCP port on the loopback interface, 0 for a free one.
+        catalogue: the models it offers; the price book's by default.
+        delta_seconds: pause between two pieces of a stream.
+        publish: gets each entry of the call log once it is written, such as
+            `invocation_logs.InvocationLogs.write`.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: Path | None = None,
+        port: int = 0,
+        catalogue: Catalogue | None = None,
+        delta_seconds: float = DEFAULT_DELTA_SECONDS,
+        publish: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        super().__init__(_Handler, CallLog(log, publish), port=port, delta_seconds=delta_seconds)
+        self.catalogue = catalogue if catalogue is not None else Catalogue.from_price_book()
 
 
 class _Handler(StubHandler):

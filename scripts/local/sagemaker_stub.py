@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -34,12 +33,10 @@ from scripts.local.bedrock_stub import (
     Call,
     CallLog,
     Directions,
-    Faults,
+    ModelStub,
     Outcome,
-    UnderWay,
     generate_pieces,
 )
-from scripts.local.lifecycle import Startable
 from scripts.local.ministack import ACCOUNT_ID
 from scripts.local.stub_http import StubHandler, StubServer
 from tollgate.dialects import eventstream
@@ -72,7 +69,7 @@ _STATUS = {
 _STOP_WORDS = {"end_turn": "eos_token", "max_tokens": "length", "stop_sequence": "stop_sequence"}
 
 
-class SageMakerStub(Startable):
+class SageMakerStub(ModelStub):
     """The server; use it as a context manager.
 
     Args:
@@ -91,43 +88,8 @@ class SageMakerStub(Startable):
         port: int = 0,
         delta_seconds: float = DEFAULT_DELTA_SECONDS,
     ) -> None:
+        super().__init__(_Handler, CallLog(log), port=port, delta_seconds=delta_seconds)
         self.endpoints = dict(endpoints)
-        self.log = CallLog(log)
-        self.faults = Faults()
-        self.delta_seconds = delta_seconds
-        self.under_way = UnderWay()
-        self.stopping = threading.Event()
-        self._server = StubServer(("127.0.0.1", port), _Handler, self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-
-    @property
-    def url(self) -> str:
-        """Base URL, for AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def calls(self) -> list[dict[str, Any]]:
-        """Return the call log."""
-        return self.log.calls()
-
-    def fault(self, **document: object) -> None:
-        """Direct later calls, as `POST /_stub/faults` does; raises ValueError."""
-        self.faults.add(document)
-
-    def start(self) -> None:
-        """Serve in a thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop serving and drop every open connection."""
-        self.stopping.set()
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
-        self._server.drop_connections()
-        self.log.close()
 
 
 class _Handler(StubHandler):

@@ -125,7 +125,7 @@ class World:
         """Whom the authorizer takes the bearer for, as `<tenant>/<app>/<key>`; None is nobody."""
         now = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
         service = AuthorizeService(DynamoTenants(self.client("dynamodb"), TABLE), lambda: now)
-        answer = service.authorize({"x-api-key": value})
+        answer = service.authorize({"x-api-key": value}, "/invoke_model")
         return None if answer is None else f"{answer[1].tenant_id}/{answer[1].key_id}"
 
     def api_keys(self, plan_id: str) -> dict[str, bool]:

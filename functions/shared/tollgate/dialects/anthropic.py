@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tollgate.calls import ChatCall
+from tollgate.dialects.chat import IMAGE_FORMATS, family_of, sampling
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
     as_flag,
     as_list,
-    as_number,
     as_object,
     as_text,
     as_texts,
@@ -22,7 +22,6 @@ from tollgate.dialects.fields import (
     wrong_choice,
 )
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.models import UnsupportedModelId, resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,12 +42,6 @@ _ERROR_TYPES = {
     504: "timeout_error",
 }
 _SERVER_ERROR = 500
-_IMAGE_FORMATS = {
-    "image/png": "png",
-    "image/jpeg": "jpeg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-}
 _LIFETIMES = ("5m", "1h")
 _READ = (
     "cache_control",
@@ -146,24 +139,13 @@ def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: list[str]) 
     fields = _additional_fields(given, betas, notes)
     if fields:
         converse["additionalModelRequestFields"] = fields
-    if "stopSequences" in inference and _family(given).startswith("anthropic."):
+    if "stopSequences" in inference and family_of(str(given.get("model"))).startswith("anthropic."):
         converse["additionalModelResponseFieldPaths"] = [_STOP_SEQUENCE_PATH]
     return converse
 
 
-def _family(given: Mapping[str, Any]) -> str:
-    try:
-        return resolve_model(str(given.get("model"))).model_id
-    except UnsupportedModelId:
-        return ""
-
-
 def _inference(given: Mapping[str, Any]) -> dict[str, Any]:
-    inference: dict[str, Any] = {}
-    if "temperature" in given:
-        inference["temperature"] = as_number(given["temperature"], "temperature", low=0, high=1)
-    if "top_p" in given:
-        inference["topP"] = as_number(given["top_p"], "top_p", low=0, high=1)
+    inference = sampling(given)
     stops = as_texts(given.get("stop_sequences", []), "stop_sequences")
     if stops:
         inference["stopSequences"] = stops
@@ -173,7 +155,7 @@ def _inference(given: Mapping[str, Any]) -> dict[str, Any]:
 def _additional_fields(
     given: Mapping[str, Any], betas: Sequence[str], notes: list[str]
 ) -> dict[str, Any]:
-    is_claude = _family(given).startswith("anthropic.")
+    is_claude = family_of(str(given.get("model"))).startswith("anthropic.")
     fields: dict[str, Any] = {}
     if "top_k" in given:
         _only_claude("top_k", is_claude)
@@ -318,10 +300,10 @@ def _block(block: Mapping[str, Any], place: str, documents: _Documents) -> dict[
 def _image(source: Mapping[str, Any], place: str) -> dict[str, Any]:
     _check_inline(source, place, ("base64",))
     media_type = source.get("media_type")
-    if media_type not in _IMAGE_FORMATS:
-        raise wrong_choice(f"{place}.media_type", media_type, _IMAGE_FORMATS)
+    if media_type not in IMAGE_FORMATS:
+        raise wrong_choice(f"{place}.media_type", media_type, IMAGE_FORMATS)
     data = base64_bytes(source.get("data"), f"{place}.data")
-    return {"image": {"format": _IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
+    return {"image": {"format": IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
 
 
 def _document(block: Mapping[str, Any], place: str, documents: _Documents) -> dict[str, Any]:

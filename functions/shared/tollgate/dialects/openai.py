@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tollgate.calls import ChatCall, NativeCall
+from tollgate.dialects.chat import IMAGE_FORMATS, family_of, sampling
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
     as_flag,
     as_list,
-    as_number,
     as_object,
     as_text,
     as_texts,
@@ -28,7 +28,6 @@ from tollgate.dialects.fields import (
     wrong_choice,
 )
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.models import UnsupportedModelId, resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,12 +49,6 @@ _ERROR_TYPES = {
 }
 _SERVER_ERROR = 500
 
-_IMAGE_FORMATS = {
-    "image/png": "png",
-    "image/jpeg": "jpeg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-}
 _DOCUMENT_FORMATS = {
     "application/pdf": "pdf",
     "text/plain": "txt",
@@ -212,11 +205,7 @@ def _max_tokens(given: Mapping[str, Any]) -> int | None:
 
 
 def _inference(given: Mapping[str, Any]) -> dict[str, Any]:
-    inference: dict[str, Any] = {}
-    if "temperature" in given:
-        inference["temperature"] = as_number(given["temperature"], "temperature", low=0, high=1)
-    if "top_p" in given:
-        inference["topP"] = as_number(given["top_p"], "top_p", low=0, high=1)
+    inference = sampling(given)
     stop = given.get("stop")
     if stop is not None:
         stops = [stop] if isinstance(stop, str) else as_texts(stop, "stop")
@@ -314,9 +303,9 @@ def _texts(content: object, place: str) -> list[dict[str, Any]]:
 
 def _image(url: object, place: str) -> dict[str, Any]:
     media_type, data = data_url(url, place)
-    if media_type not in _IMAGE_FORMATS:
-        raise wrong_choice(f"{place}'s media type", media_type, _IMAGE_FORMATS)
-    return {"image": {"format": _IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
+    if media_type not in IMAGE_FORMATS:
+        raise wrong_choice(f"{place}'s media type", media_type, IMAGE_FORMATS)
+    return {"image": {"format": IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
 
 
 def _document(file: Mapping[str, Any], place: str, number: int) -> dict[str, Any]:
@@ -465,7 +454,7 @@ def _reasoning(
     """
     if effort not in _EFFORTS:
         raise wrong_choice("reasoning_effort", effort, ("none", *_EFFORTS))
-    family = _family(model)
+    family = family_of(model)
     if family.startswith("openai."):
         return {"reasoning_effort": effort}, max_tokens
     if family.startswith("amazon.nova-2"):
@@ -569,7 +558,7 @@ def _embedded_texts(given: object) -> list[str]:
 def _embedding_bodies(
     model: str, texts: Sequence[str], given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    family = _family(model)
+    family = family_of(model)
     size = as_count(given["dimensions"], "dimensions") if "dimensions" in given else None
     if family.startswith("cohere.embed"):
         return _cohere_bodies(family, texts, size, given.get("input_type", _INPUT_TYPES[0]))
@@ -608,14 +597,6 @@ def _cohere_bodies(
 
 def _fixed_size() -> InvalidRequestError:
     return InvalidRequestError("dimensions is not supported by this model; leave it out")
-
-
-def _family(model: str) -> str:
-    """The base model id behind an id; empty for an ARN of the account's own."""
-    try:
-        return resolve_model(model).model_id
-    except UnsupportedModelId:
-        return ""
 
 
 def embedding_vectors(document: Mapping[str, Any]) -> list[list[float]]:

@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tollgate.domain import native
-from tollgate.domain.money import usd
-from tollgate.domain.prices import Rates, TokenUsage
+from tollgate.domain.prices import Rates, TokenUsage, amount, per_token
 
 REQUEST_UNIT = "request"
 MACHINE_UNIT = "machine_ms"
-_TOKENS_PER_UNIT = 10**6
 _MS_PER_HOUR = 3_600_000
 _FIELDS = frozenset(("endpoint", "price", "max_tokens"))
 _PRICES = (
@@ -95,11 +93,14 @@ def endpoint_rates(price: Mapping[str, Any]) -> Rates | None:
             "per_1m_output, per_request, or instance_hour_usd with instances"
         )
     if "per_request" in price:
-        return Rates(input=0, output=0, units={REQUEST_UNIT: _amount(price["per_request"])})
+        return Rates(input=0, output=0, units={REQUEST_UNIT: amount(_usd(price["per_request"]))})
     if "instance_hour_usd" in price:
-        hour = _amount(price["instance_hour_usd"]) * _machines(price.get("instances", 1))
+        hour = amount(_usd(price["instance_hour_usd"])) * _machines(price.get("instances", 1))
         return Rates(input=0, output=0, units={MACHINE_UNIT: -(-hour // _MS_PER_HOUR)})
-    return Rates(input=_per_token(price["per_1m_input"]), output=_per_token(price["per_1m_output"]))
+    return Rates(
+        input=per_token(_usd(price["per_1m_input"])),
+        output=per_token(_usd(price["per_1m_output"])),
+    )
 
 
 def _machines(count: object) -> int:
@@ -108,20 +109,10 @@ def _machines(count: object) -> int:
     return count
 
 
-def _amount(text: object) -> int:
+def _usd(text: object) -> str:
     if not isinstance(text, str):
         raise ValueError(f"{text!r} is not an amount in USD: use a string such as '12.50'")
-    amount = usd(text)
-    if amount < 0:
-        raise ValueError(f"{text!r} is below zero")
-    return amount
-
-
-def _per_token(text: object) -> int:
-    per_token, rest = divmod(_amount(text), _TOKENS_PER_UNIT)
-    if rest:
-        raise ValueError(f"{text!r} per 1M tokens is not a whole picodollar per token")
-    return per_token
+    return text
 
 
 # --- What containers answer -------------------------------------------------------------------

@@ -212,7 +212,7 @@ class PriceBook:
         if unpriced is None:
             return None
         try:
-            price_in, price_out = _per_token(unpriced["input"]), _per_token(unpriced["output"])
+            price_in, price_out = per_token(unpriced["input"]), per_token(unpriced["output"])
         except (KeyError, TypeError, ValueError) as error:
             raise PriceBookError(f"ceiling for models without a price: {error}") from error
         return Rates(price_in, price_out, price_in, price_in, price_in, published=False)
@@ -425,7 +425,7 @@ def _parse_rates(model_id: str, prices: _Prices | None, input_limit: int | None)
             cache_write_1h=cache_write_1h,
             input_limit=input_limit if longer is None else None,
             long_context=longer,
-            units={name: _amount(text) for name, text in _unit_lines(prices.get(_UNITS) or {})},
+            units={name: amount(text) for name, text in _unit_lines(prices.get(_UNITS) or {})},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PriceBookError(f"price of {model_id}: {error}") from error
@@ -435,7 +435,7 @@ def _classes(prices: _Prices) -> list[int | None]:
     unknown = sorted(set(prices) - set(_CLASSES))
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no class of tokens: use {', '.join(_CLASSES)}")
-    return [_per_token(prices[name]) if name in prices else None for name in _CLASSES]
+    return [per_token(prices[name]) if name in prices else None for name in _CLASSES]
 
 
 def _long_context(prices: _Prices | None, below: list[int | None]) -> LongContext | None:
@@ -464,15 +464,17 @@ def _unit_lines(units: _Prices) -> Iterator[tuple[str, str]]:
             yield from ((f"{name}/{size}", text) for size, text in price.items())
 
 
-def _per_token(text: str) -> int:
-    per_token, remainder = divmod(_amount(text), _TOKENS_PER_UNIT)
+def per_token(text: str) -> int:
+    """Picodollars per token of a price in USD per million tokens; ValueError if not whole."""
+    rate, remainder = divmod(amount(text), _TOKENS_PER_UNIT)
     if remainder:
         raise ValueError(f"{text!r} per 1M tokens is not a whole picodollar per token")
-    return per_token
+    return rate
 
 
-def _amount(text: str) -> int:
-    amount = usd(text)
-    if amount < 0:
+def amount(text: str) -> int:
+    """Picodollars of an amount in USD. Raises ValueError for what is none, or below zero."""
+    pico = usd(text)
+    if pico < 0:
         raise ValueError(f"{text!r} is below zero")
-    return amount
+    return pico

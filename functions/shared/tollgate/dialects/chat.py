@@ -1,0 +1,37 @@
+"""What the chat dialects say alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tollgate.dialects.fields import as_number
+from tollgate.domain.models import UnsupportedModelId, resolve_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Converse's names of the images that it takes, by media type.
+IMAGE_FORMATS = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
+
+
+def family_of(model: str) -> str:
+    """The base model id behind an id; empty for an ARN of the account's own."""
+    try:
+        return resolve_model(model).model_id
+    except UnsupportedModelId:
+        return ""
+
+
+def sampling(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`temperature` and `top_p` of a request in Converse's names."""
+    inference: dict[str, Any] = {}
+    if "temperature" in given:
+        inference["temperature"] = as_number(given["temperature"], "temperature", low=0, high=1)
+    if "top_p" in given:
+        inference["topP"] = as_number(given["top_p"], "top_p", low=0, high=1)
+    return inference
