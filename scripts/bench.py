@@ -44,6 +44,7 @@ from scripts.dynamodb_meter import (  # noqa: E402
 )
 from scripts.local.ministack import MiniStack  # noqa: E402
 from scripts.local.provision import Emulator  # noqa: E402
+from scripts.logs import errors_only  # noqa: E402
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage  # noqa: E402
 from tests.fakes.world import NOVA_LITE, FakeRuntime, caller, tenant  # noqa: E402
 from tollgate.adapters import tables  # noqa: E402
@@ -59,7 +60,6 @@ from tollgate.domain.prices import load_default  # noqa: E402
 from tollgate.domain.tenants import Budget, Limits, Tenant  # noqa: E402
 from tollgate.ledger import Ledger  # noqa: E402
 from tollgate.metering import Attribution, Outcome, usage_row  # noqa: E402
-from tollgate.observability import logger  # noqa: E402
 from tollgate.pipeline import Calls  # noqa: E402
 from tollgate.policy import Policies  # noqa: E402
 
@@ -442,10 +442,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="measure hardly anything")
     effort = QUICK if parser.parse_args(arguments).quick else FULL
-    logger.setLevel("ERROR")
     # Metrics collect in one place for the whole process, which the threads share.
     nothing: dict[str, Any] = dict.fromkeys(("add_metric", "flush_metrics"), _ignore)
-    with patch.multiple(AmazonCloudWatchEMFProvider, **nothing), MiniStack() as emulator:
+    with (
+        errors_only(),
+        patch.multiple(AmazonCloudWatchEMFProvider, **nothing),
+        MiniStack() as emulator,
+    ):
         for line in report(Bench(Emulator(emulator.endpoint_url)), effort):
             print(line, flush=True)
     return 0

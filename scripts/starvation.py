@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import logging
 import random
 import sys
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ if str(ROOT / "functions" / "shared") not in sys.path:
 
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage  # noqa: E402
 from tests.fakes.world import FakeClock, caller, tenant  # noqa: E402
+from scripts.logs import errors_only  # noqa: E402
 from tollgate.admission import Admission  # noqa: E402
 from tollgate.calls import ChatCall  # noqa: E402
 from tollgate.domain.errors import BudgetExceededError  # noqa: E402
@@ -37,7 +37,7 @@ from tollgate.domain.money import PICO_PER_USD, usd  # noqa: E402
 from tollgate.domain.prices import PriceBook, TokenUsage, cost  # noqa: E402
 from tollgate.domain.tenants import Budget, Tenant  # noqa: E402
 from tollgate.ledger import Lease, Ledger  # noqa: E402
-from tollgate.observability import logger, metrics  # noqa: E402
+from tollgate.observability import metrics  # noqa: E402
 from tollgate.pipeline import AdmittedCall, Calls  # noqa: E402
 from tollgate.policy import Policies  # noqa: E402
 from tollgate.ports import ModelReply  # noqa: E402
@@ -359,12 +359,8 @@ def _call(turn: Turn) -> ChatCall:
 
 def replay(turns: Sequence[Turn], mode: Mode, budget: int) -> Result:
     """A trace under one mode and a month's budget in picodollars."""
-    level = logger.log_level
-    logger.setLevel(logging.ERROR)
-    try:
+    with errors_only():
         return _Replay(mode, budget, len(turns)).run(turns)
-    finally:
-        logger.setLevel(level)
 
 
 def table(turns: Sequence[Turn], budgets: Iterable[int]) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_IMAGES = 5
 DIMENSIONS = 1024
+SIZES = (256, 384, 512, 1024, 1536)
 _IMAGE_SIDE = 512
 
 
@@ -516,6 +517,15 @@ def vector(seed: str, dimensions: int) -> list[float]:
     return numbers[:dimensions]
 
 
+def _size(given: object) -> int:
+    """How long the vectors shall be; each family has its own among these lengths."""
+    if given is None:
+        return DIMENSIONS
+    if not isinstance(given, int) or given not in SIZES:
+        raise invalid(f"Malformed input request: the dimensions must be one of {SIZES}")
+    return given
+
+
 def embed(model_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
     """Answer an embedding body: the document, the input tokens and the images that are billed."""
     if model_id.startswith("cohere."):
@@ -524,7 +534,7 @@ def embed(model_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], int, 
         raise invalid("Malformed input request: inputText or inputImage is required")
     seed = str(body.get("inputText") or "") + str(body.get("inputImage") or "")
     settings = body.get("embeddingConfig", {})
-    size = body.get("dimensions") or settings.get("outputEmbeddingLength") or DIMENSIONS
+    size = _size(body.get("dimensions") or settings.get("outputEmbeddingLength"))
     tokens = bedrock_text.count_tokens(str(body.get("inputText") or ""))
     numbers = vector(seed, size)
     document = {"embedding": numbers, "inputTextTokenCount": tokens}
@@ -540,7 +550,7 @@ def _embed_cohere(body: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
     images: Sequence[str] = body.get("images") or ()
     if bool(texts) == bool(images):
         raise invalid("Malformed input request: exactly one of texts and images is required")
-    size = body.get("output_dimension") or DIMENSIONS
+    size = _size(body.get("output_dimension"))
     vectors = [vector(text, size) for text in (*texts, *images)]
     document: dict[str, Any] = {
         "id": "stub",

@@ -71,6 +71,8 @@ def native(model: str, body: object, **settings: str) -> ModelRequest:
 
 
 def last_call(stub: BedrockStub) -> dict[str, Any]:
+    # The end of a stream is sent before the call is logged.
+    assert stub.under_way.wait_for_none(10)
     return stub.calls()[-1]
 
 
@@ -217,8 +219,14 @@ def test_a_model_that_nobody_knows_is_a_bad_request(runtime: BedrockRuntime) -> 
 
 
 def test_parameters_that_boto3_refuses_are_a_bad_request(runtime: BedrockRuntime) -> None:
-    with pytest.raises(InvalidRequestError, match="does not fit the model API"):
-        runtime.call(request("hi", toolConfig={"tools": "none"}))
+    with pytest.raises(InvalidRequestError) as refused:
+        runtime.call(request("hi", toolConfig={"tools": "a\nsecret", "toolChoice": 1}))
+
+    assert "does not fit the model API" in refused.value.message
+    # Where and what kind, never the value, which may be a prompt.
+    for place in ("toolConfig.tools is of type str; allowed are", "toolConfig.toolChoice is of"):
+        assert place in refused.value.message
+    assert "secret" not in refused.value.message
 
 
 @pytest.mark.parametrize(

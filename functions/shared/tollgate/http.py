@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -29,6 +30,7 @@ Response = dict[str, Any]
 # What Lambda carries of a buffered answer, and the most that a character takes in it.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 _MOST_BYTES_PER_CHARACTER = 6
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,7 @@ class Request:
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object. Raises InvalidRequestError, without quoting the body."""
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-            raise InvalidRequestError(f"the body is not valid JSON{place}") from error
+        value = parse_json(self.body)
         if not isinstance(value, dict):
             raise InvalidRequestError(f"the body is {type_name(value)}; allowed is a JSON object")
         return value
@@ -82,6 +80,32 @@ class Request:
                 f"{name} is {given[:32]!r}; allowed is a whole number from 0 to {maximum}"
             )
         return int(given)
+
+
+def parse_json(text: str | bytes, place: str = "the body") -> Any:  # noqa: ANN401 - JSON
+    """What a caller's JSON says. Raises InvalidRequestError naming the place and quoting nothing.
+
+    Stricter than Python's own reader: no NaN, and no half of a surrogate pair, because neither can
+    be handed on to a model, and what a service makes of it might be billed.
+    """
+    try:
+        # Python's reader would take UTF-8 that encodes half a pair.
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        value = json.loads(decoded, parse_constant=_no_constant)
+        if _SURROGATE.search(decoded):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError(
+            f"{place} has half of a surrogate pair; allowed is Unicode text"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidRequestError(f"{place} is not valid JSON{where}") from error
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def type_name(value: object) -> str:

@@ -185,6 +185,12 @@ def test_a_count_is_what_its_caller_gave_to_boto3(given: Any, expected: Any) -> 
         ({}, "messages is null; allowed is an array with entries"),
         ({"messages": [], "model": "m"}, "the body has the unknown key 'model'; allowed are"),
         ({"messages": [{}], "inferenceConfig": []}, "inferenceConfig is an array"),
+        (
+            {"messages": [{}], "additionalModelRequestFields": 5},
+            "additionalModelRequestFields is a number; allowed is an object",
+        ),
+        ({"messages": [{}], "performanceConfig": "fast"}, "performanceConfig is a string"),
+        ({"messages": [{}], "system": {"text": "a"}}, "system is an object; allowed is an array"),
         ({"messages": [{}], "inferenceConfig": {"maxTokens": "9"}}, "inferenceConfig.maxTokens is"),
         (
             {"messages": [{"content": [{"image": {"source": {"bytes": "*"}}}]}]},
@@ -202,13 +208,24 @@ def test_what_bedrock_would_not_read_is_refused(body: dict[str, Any], message: s
     assert message in refused.value.message
 
 
-@pytest.mark.parametrize("given", [None, {}, {"converse": {}, "invokeModel": {}}])
-def test_a_count_of_nothing_is_refused(given: object) -> None:
-    with pytest.raises(InvalidRequestError):
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "input is null; allowed is an object"),
+        ({}, "input allows exactly one of"),
+        ({"converse": {}, "invokeModel": {}}, "input allows exactly one of"),
+        ({"converse": {"messages": 0}}, "input.converse.messages is a number; allowed is an array"),
+    ],
+)
+def test_a_count_of_nothing_is_refused(given: object, message: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
         bedrock.parse_count({"input": given})
+    assert message in refused.value.message
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}', rb'{"a": "\ud83d"}']
+)
 def test_a_native_body_must_be_an_object(body: bytes) -> None:
     with pytest.raises(InvalidRequestError):
         bedrock.parse_native(body)

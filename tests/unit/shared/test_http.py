@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tollgate.dialects import openai
-from tollgate.domain.errors import ConflictError, TollgateError
+from tollgate.domain.errors import ConflictError, InvalidRequestError, TollgateError
 from tollgate.http import (
     MAX_RESPONSE_BYTES,
     Request,
@@ -16,6 +16,7 @@ from tollgate.http import (
     answer,
     json_answer,
     json_response,
+    parse_json,
 )
 
 EVENT = {
@@ -65,3 +66,38 @@ def test_a_refusal_is_in_the_callers_dialect() -> None:
     error = json.loads(response["body"])["error"]
     assert (error["message"], error["request_id"]) == ("there is one already", "gw-1")
     assert response["headers"]["x-tenant-id"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        (b"\xef\xbb\xbf[]", []),
+        (b'"\xf0\x9f\x98\x80"', "\N{GRINNING FACE}"),
+        (r'"\ud83d\ude00"', "\N{GRINNING FACE}"),
+        (r'"\\ud83d"', r"\ud83d"),
+    ],
+)
+def test_json_is_read(text: str | bytes, expected: object) -> None:
+    assert parse_json(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": }', "the header is not valid JSON at character 6"),
+        ("", "the header is not valid JSON at character 0"),
+        (b"\xff", "the header is not valid JSON"),
+        (b'"\xed\xa0\xbd"', "the header is not valid JSON"),
+        ("[" * 100_000, "the header is not valid JSON"),
+        ("9" * 5000, "the header is not valid JSON"),
+        ('{"a": -Infinity}', "the header is not valid JSON"),
+        (r'"secret \uD83D"', "the header has half of a surrogate pair; allowed is Unicode text"),
+        (r'{"\udc00": 1}', "the header has half of a surrogate pair; allowed is Unicode text"),
+        ('"\ud800"', "the header has half of a surrogate pair; allowed is Unicode text"),
+    ],
+)
+def test_what_no_model_could_be_sent_is_no_json(text: str | bytes, message: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        parse_json(text, "the header")
+    assert refused.value.message == message

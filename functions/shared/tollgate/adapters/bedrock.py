@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +52,8 @@ _OUTPUT_HEADER = "x-amzn-bedrock-output-token-count"
 _CACHE_READ_HEADER = "x-amzn-bedrock-cache-read-input-token-count"
 _CACHE_WRITE_HEADER = "x-amzn-bedrock-cache-write-input-token-count"
 _TIER_HEADER = "x-amzn-bedrock-service-tier"
+# What botocore says of a value of the wrong type; the value may be a prompt.
+_QUOTED_VALUE = re.compile(r", value: .*?, type: <class '(\w+)'>, valid types: ", re.DOTALL)
 
 
 class BedrockRuntime:
@@ -268,8 +271,8 @@ def upstream_error(error: Exception) -> TollgateError:
         failure.upstream_code = details.get("Code")
         return failure
     if isinstance(error, ParamValidationError):
-        # The report names parameters and types; it quotes no values of ours but the caller's own.
-        return InvalidRequestError(f"the request does not fit the model API: {error}")
+        report = _QUOTED_VALUE.sub(r" is of type \1; allowed are ", str(error))
+        return InvalidRequestError(f"the request does not fit the model API: {report}")
     if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
         return UnavailableError(
             "the model service cannot be reached; nothing was charged, try again",

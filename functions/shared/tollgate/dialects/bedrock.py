@@ -7,7 +7,6 @@ way in and base64 again on the way out.
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -16,6 +15,7 @@ from tollgate.dialects import eventstream
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
+    as_list,
     as_object,
     base64_bytes,
     check_keys,
@@ -27,6 +27,7 @@ from tollgate.domain.errors import (
     UnavailableError,
     UpstreamThrottledError,
 )
+from tollgate.http import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +88,7 @@ _CONVERSE_KEYS = (
     "system",
     "toolConfig",
 )
+_LISTS = ("additionalModelResponseFieldPaths", "messages", "system")
 _COUNTED_KEYS = ("additionalModelRequestFields", "messages", "system", "toolConfig")
 # Members that the SDK takes for bytes, and those with documents of the caller's own inside which
 # the same names mean nothing.
@@ -108,11 +110,7 @@ def model_of(path: Mapping[str, str]) -> str:
 def parse_converse(model: str, body: Mapping[str, Any], dialect: str = CONVERSE) -> ChatCall:
     """A Converse or ConverseStream request. Raises InvalidRequestError naming what is wrong."""
     check_keys(body, _CONVERSE_KEYS, "the body")
-    converse = {
-        name: _decoded_member(name, value, name)
-        for name, value in body.items()
-        if value is not None
-    }
+    converse = _members(body)
     as_filled_list(converse.get("messages"), "messages")
     inference = dict(as_object(converse.pop("inferenceConfig", {}), "inferenceConfig"))
     asked = inference.pop("maxTokens", None)
@@ -133,7 +131,7 @@ def parse_count(body: Mapping[str, Any]) -> dict[str, Any]:
     if given.keys() == {"converse"}:
         converse = as_object(given["converse"], "input.converse")
         check_keys(converse, _COUNTED_KEYS, "input.converse")
-        return {"converse": _decoded(converse, "input.converse")}
+        return {"converse": _members(converse, "input.converse.")}
     if given.keys() == {"invokeModel"}:
         native = as_object(given["invokeModel"], "input.invokeModel")
         check_keys(native, ("body",), "input.invokeModel")
@@ -172,6 +170,17 @@ def _decoded(value: object, place: str) -> Any:  # noqa: ANN401 - JSON
     return {name: _decoded_member(name, item, f"{place}.{name}") for name, item in value.items()}
 
 
+def _members(body: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The members of a Converse request that are given, each of its own kind."""
+    members: dict[str, Any] = {}
+    for name, value in body.items():
+        if value is not None:
+            place = f"{prefix}{name}"
+            (as_list if name in _LISTS else as_object)(value, place)
+            members[name] = _decoded_member(name, value, place)
+    return members
+
+
 def _decoded_member(name: str, item: object, place: str) -> Any:  # noqa: ANN401 - JSON
     if name in _OPAQUE:
         return item
@@ -192,11 +201,7 @@ def _encoded(value: object) -> Any:  # noqa: ANN401 - JSON
 
 def parse_native(body: bytes) -> dict[str, Any]:
     """The JSON object of an InvokeModel body. Raises InvalidRequestError, quoting nothing."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequestError("the body is not valid JSON") from error
-    return as_object(document, "the body")
+    return as_object(parse_json(body), "the body")
 
 
 def native_call(model: str, headers: Mapping[str, str], body: bytes) -> NativeCall:

@@ -28,6 +28,7 @@ from tollgate.dialects.fields import (
     wrong_choice,
 )
 from tollgate.domain.errors import InvalidRequestError
+from tollgate.http import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -332,10 +333,7 @@ def _tool_use(call: object, place: str) -> dict[str, Any]:
         raise wrong_choice(f"{place}.type", fields["type"], ("function",))
     function = as_object(fields.get("function"), f"{place}.function")
     text = as_text(function.get("arguments", ""), f"{place}.function.arguments")
-    try:
-        arguments = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequestError(f"{place}.function.arguments is not valid JSON") from error
+    arguments = parse_json(text, f"{place}.function.arguments") if text.strip() else {}
     return {
         "toolUse": {
             "toolUseId": as_text(fields.get("id"), f"{place}.id"),

@@ -6,12 +6,12 @@ that only one of them has. The body is the list of Converse messages, or an obje
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects.bedrock import converse_body, parse_converse
 from tollgate.dialects.fields import as_filled_list, as_object, as_text, check_keys
 from tollgate.domain.errors import ConflictError, ForbiddenError, InvalidRequestError
+from tollgate.http import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +74,7 @@ def choose(request: Request, party: Party) -> InferenceProfile:
 
 def parse(request: Request, profile: InferenceProfile) -> ChatCall:
     """The chat of a request. Raises InvalidRequestError naming what is wrong."""
-    value = _json(request.body)
+    value = parse_json(request.body)
     body = {"messages": value} if isinstance(value, list) else as_object(value, "the body")
     check_keys(body, _BODY_KEYS, "the body")
     return parse_converse(profile.arn, body, CHAT)
@@ -104,9 +104,11 @@ def _tags_of(profile: InferenceProfile, party: Party) -> dict[str, str]:
 def _tags(text: str) -> dict[str, str]:
     """The tags of the header: a JSON list of objects with key and value, or one object."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _bad_tags() from error
+        value = parse_json(text, f"the header {TAGS_HEADER}")
+    except InvalidRequestError as error:
+        raise InvalidRequestError(
+            f'{error.message}; allowed is a list like [{{"key": "app", "value": "web"}}]'
+        ) from error
     tags = value if isinstance(value, dict) else {}
     for index, entry in enumerate(as_filled_list(value, TAGS_HEADER) if not tags else ()):
         place = f"{TAGS_HEADER}[{index}]"
@@ -116,18 +118,5 @@ def _tags(text: str) -> dict[str, str]:
     return {name: as_text(given, f"the tag {name[:64]!r}") for name, given in tags.items()}
 
 
-def _bad_tags() -> InvalidRequestError:
-    return InvalidRequestError(
-        'the header tags is not valid JSON; allowed is a list like [{"key": "app", "value": "web"}]'
-    )
-
-
 def _names(names: Mapping[str, object] | Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none, as it has none"
-
-
-def _json(body: bytes) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequestError("the body is not valid JSON") from error
