@@ -17,7 +17,8 @@ ARGS ?=
 
 VENV_PYTHON := .venv/bin/python
 # Tests that share something expensive (a stack, a module) name it as a group; it stays on one worker.
-PYTEST := $(VENV_PYTHON) -m pytest -n 2 --dist=loadgroup
+# Three workers keep two cores busy: one of them mostly waits, for an apply or for a lease to end.
+PYTEST := $(VENV_PYTHON) -m pytest -n 3 --dist=loadgroup
 
 environments = $(notdir $(patsubst %/.,%,$(wildcard envs/*/.)))
 wrong_env = ENV is '$(ENV)'; call make $(firstword $(MAKECMDGOALS)) ENV=<one of: $(environments)>

@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT / "functions" / "shared") not in sys.path:
     sys.path.insert(0, str(ROOT / "functions" / "shared"))
 
+from scripts.logs import errors_only  # noqa: E402
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage  # noqa: E402
 from tests.fakes.world import FakeClock, caller, tenant  # noqa: E402
-from scripts.logs import errors_only  # noqa: E402
 from tollgate.admission import Admission  # noqa: E402
 from tollgate.calls import ChatCall  # noqa: E402
 from tollgate.domain.errors import BudgetExceededError  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,10 @@ from scripts.local.ministack import MiniStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Terraform and its provider are started hundreds of times for a few seconds each: a quarter of
+# their time would be the collection of garbage that their end collects anyway.
+os.environ.setdefault("GOGC", "400")
 
 
 @pytest.fixture(scope="session")

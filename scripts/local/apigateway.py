@@ -107,6 +107,12 @@ class Operation:
         return False
 
 
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML
+    """Read a file of plain values, ten times as fast as `yaml.safe_load` where libyaml is there."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - both are safe
+
+
 class Contract:
     """The operations of the OpenAPI document."""
 
@@ -124,7 +130,7 @@ class Contract:
     @classmethod
     def load(cls, path: Path = CONTRACT) -> Contract:
         """Read the document."""
-        return cls(yaml.safe_load(path.read_text("utf-8")))
+        return cls(read_yaml(path))
 
     @property
     def functions(self) -> set[str]:
@@ -158,7 +164,7 @@ class GatewayResponses:
     @classmethod
     def load(cls, path: Path = RESPONSES) -> GatewayResponses:
         """Read them from the file that Terraform renders."""
-        return cls(yaml.safe_load(path.read_text("utf-8")))
+        return cls(read_yaml(path))
 
     def render(self, error: GatewayError, request_id: str) -> HttpResponse:
         """Return the response that a client gets for the error."""

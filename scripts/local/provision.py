@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
+from botocore.loaders import create_loader
 
 from scripts import tenants as tenant_files
 from scripts.local.apigateway import UsagePlan
@@ -59,6 +61,10 @@ class Deployment:
     dead_queue_url: str
 
 
+# Descriptions of the services, read once: sessions of their own would each read them again.
+_LOADER = create_loader()
+
+
 @dataclass(frozen=True)
 class Emulator:
     """Where to make it: the emulator's URL and credentials."""
@@ -69,7 +75,9 @@ class Emulator:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
         """Return a boto3 client of a session of its own, untouched by the process environment."""
-        return boto3.session.Session().client(
+        session = botocore.session.Session()
+        session.register_component("data_loader", _LOADER)
+        return boto3.session.Session(botocore_session=session).client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
             region_name=REGION,

@@ -55,6 +55,8 @@ override_module {
 }
 
 run "by_default_nothing_is_made" {
+  command = plan
+
   assert {
     condition     = output.audit_trail_arn == null && length(module.web_acl) == 0
     error_message = "Without a choice there is no trail and no web ACL."

@@ -19,6 +19,8 @@ variables {
 }
 
 run "without_endpoints" {
+  command = plan
+
   assert {
     condition     = alltrue([for name, environment in local._environments : !contains(keys(environment), "SAGEMAKER_ENDPOINTS")])
     error_message = "No function is told of endpoints."
@@ -31,6 +33,8 @@ run "without_endpoints" {
 }
 
 run "a_map" {
+  command = plan
+
   variables {
     sagemaker_endpoints = {
       "Llama by token" = { endpoint = "llama-3", price = { per_1m_input = 0.5, per_1m_output = "1.25" }, max_tokens = 512 }
@@ -82,6 +86,8 @@ run "a_map" {
 }
 
 run "a_python_literal" {
+  command = plan
+
   variables {
     sagemaker_endpoints = " {'Mistral 7B': 'mistral-7b', 'other': {'endpoint': 'other-1', 'price': {'per_request': '0.01'},},} "
   }
@@ -96,6 +102,8 @@ run "a_python_literal" {
 }
 
 run "json" {
+  command = plan
+
   variables {
     sagemaker_endpoints = "{\"a\": \"endpoint-a\"}"
   }
@@ -107,6 +115,8 @@ run "json" {
 }
 
 run "nothing_in_a_string" {
+  command = plan
+
   variables {
     sagemaker_endpoints = ""
   }

@@ -55,6 +55,8 @@ override_module {
 }
 
 run "public" {
+  command = plan
+
   assert {
     condition     = output.vpc_id == null && alltrue([for name, function in module.function : !strcontains(jsonencode(local._statements[name]), "ec2:")])
     error_message = "By default there is no network."
@@ -67,6 +69,8 @@ run "public" {
 }
 
 run "names_of_roles" {
+  command = plan
+
   assert {
     condition     = alltrue([for name, function in module.function : function.role_name == "tollgate-test-${name}"])
     error_message = "The endpoints' policies name the functions' roles, which are called <prefix>-<function>."

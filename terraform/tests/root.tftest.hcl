@@ -55,6 +55,8 @@ override_module {
 }
 
 run "deployment" {
+  command = plan
+
   assert {
     condition = output.function_names == {
       for name in ["aggregate", "authorize", "converse", "invoke", "models", "stream", "sweep"] : name => "tollgate-test-${name}"
@@ -89,6 +91,8 @@ run "deployment" {
 }
 
 run "invocation_logs" {
+  command = plan
+
   variables {
     invocation_logs = {
       bucket      = "acme-bedrock-logs"
@@ -133,6 +137,8 @@ run "invocation_logs" {
 }
 
 run "invocation_logs_are_off" {
+  command = plan
+
   assert {
     condition = alltrue([
       for name, function in local.functions :
@@ -153,6 +159,8 @@ run "invocation_logs_rules" {
 }
 
 run "settings" {
+  command = plan
+
   # Names that every function shares with the Python settings; see also the contract tests.
   assert {
     condition = {
@@ -185,6 +193,8 @@ run "settings" {
 }
 
 run "permissions" {
+  command = plan
+
   assert {
     condition = alltrue(flatten([
       for name, statements in local._statements : [
@@ -224,6 +234,8 @@ run "permissions" {
 }
 
 run "tenant_models" {
+  command = plan
+
   variables {
     tenants_dir = "tests/fixtures/tenant_models"
   }
@@ -247,6 +259,8 @@ run "tenant_models" {
 }
 
 run "no_tenants" {
+  command = plan
+
   variables {
     tenants_dir = "tests/fixtures/no_tenants"
   }
@@ -258,6 +272,8 @@ run "no_tenants" {
 }
 
 run "plans_per_tenant" {
+  command = plan
+
   assert {
     condition     = local._usage_plan_count == 2 && length(output.tier_usage_plan_ids) == 0 && length(distinct(keys(module.tenant))) == 2
     error_message = "Every tenant has a usage plan of its own."
@@ -265,6 +281,8 @@ run "plans_per_tenant" {
 }
 
 run "plans_per_tier" {
+  command = plan
+
   variables {
     tenants_dir = "tests/fixtures/tiers"
     usage_plans = { per = "tier", methods = { "/invoke_model/POST" = { rate_limit = 5, burst_limit = 10 } } }
@@ -287,6 +305,8 @@ run "plans_per_tier" {
 }
 
 run "keys_in_secrets_manager" {
+  command = plan
+
   variables {
     key_store = "secrets_manager"
   }
@@ -298,6 +318,8 @@ run "keys_in_secrets_manager" {
 }
 
 run "keys_outside_terraform" {
+  command = plan
+
   variables {
     key_store = "external"
   }
@@ -309,6 +331,8 @@ run "keys_outside_terraform" {
 }
 
 run "cost_allocation_tags" {
+  command = plan
+
   variables {
     activate_cost_allocation_tags = true
   }
@@ -320,6 +344,8 @@ run "cost_allocation_tags" {
 }
 
 run "cost_allocation_tags_are_off" {
+  command = plan
+
   assert {
     condition     = length(aws_ce_cost_allocation_tag.this) == 0
     error_message = "Tags of the payer account are touched only where that is asked for."

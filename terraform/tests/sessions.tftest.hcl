@@ -19,6 +19,8 @@ variables {
 }
 
 run "without_pool_sessions" {
+  command = plan
+
   assert {
     condition     = length(aws_iam_role.pool_session) == 0 && length(aws_iam_role_policy.pool_session) == 0
     error_message = "There is no role for sessions."

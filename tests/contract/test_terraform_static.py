@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from scripts import terraform
 
 ROOT = Path(__file__).resolve().parents[2]
-# Working data of its own, so that a run of these tests does not meet a developer's `make plan`.
-ENVIRONMENT = "static-tests"
+# Working data of its own for each worker: these tests meet neither a developer's `make plan` nor
+# one another.
+ENVIRONMENT = f"static-tests-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+MODULES = ("terraform/*.tf", "terraform/tenants_only/*.tf", "modules/*/*.tf")
 
 
 def _directories(*patterns: str) -> list[Path]:
@@ -19,16 +23,29 @@ def _directories(*patterns: str) -> list[Path]:
     return sorted({file.parent for file in files})
 
 
-def _cases(*patterns: str) -> list[object]:
-    """Make a test parameter of each directory; those of one directory share a worker."""
+def _validated() -> list[object]:
+    """Every directory; it shares a worker with its cases, so that it is initialised once."""
     return [
-        pytest.param(
-            directory,
-            id=directory.relative_to(ROOT).as_posix(),
-            marks=pytest.mark.xdist_group(f"terraform:{directory.relative_to(ROOT)}"),
-        )
-        for directory in _directories(*patterns)
+        pytest.param(directory, id=_name(directory), marks=_group(_name(directory)))
+        for directory in _directories(*MODULES, "modules/*/examples/*/*.tf")
     ]
+
+
+def _case_files() -> list[object]:
+    """Every file of cases; those of one directory are spread over the workers."""
+    return [
+        pytest.param(file, id=_name(file), marks=_group(_name(file if number else directory)))
+        for directory in _directories(*MODULES)
+        for number, file in enumerate(sorted(directory.glob("tests/*.tftest.hcl")))
+    ]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _group(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.xdist_group(f"terraform:{name}")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,10 +61,10 @@ def _initialise(directory: Path) -> None:
     terraform.run(directory, "init", "-backend=false", environment_name=ENVIRONMENT, capture=True)
 
 
-def _run(directory: Path, *arguments: str) -> None:
+def _run(directory: Path, *arguments: str) -> str:
     _initialise(directory)
     # A TerraformError holds the whole output, which is what a reader of the failure needs.
-    terraform.run(directory, *arguments, environment_name=ENVIRONMENT, capture=True)
+    return terraform.run(directory, *arguments, environment_name=ENVIRONMENT, capture=True).stdout
 
 
 def test_the_directories_are_found() -> None:
@@ -69,25 +86,21 @@ def test_everything_is_formatted() -> None:
     assert result.returncode == 0, f"run `make fmt`:\n{result.stdout}{result.stderr}"
 
 
-@pytest.mark.parametrize(
-    "directory",
-    _cases(
-        "terraform/*.tf",
-        "terraform/tenants_only/*.tf",
-        "modules/*/*.tf",
-        "modules/*/examples/*/*.tf",
-    ),
-)
+@pytest.mark.parametrize("directory", _validated())
 def test_it_is_valid(directory: Path) -> None:
     _run(directory, "validate", "-no-color")
 
 
-# The root has some eighty cases, and each of them is a plan.
-@pytest.mark.timeout(1500)
-@pytest.mark.parametrize(
-    "directory", _cases("terraform/*.tf", "terraform/tenants_only/*.tf", "modules/*/*.tf")
-)
-def test_its_own_cases_pass(directory: Path) -> None:
-    # `terraform test` succeeds when it finds nothing to run.
+@pytest.mark.parametrize("directory", _directories(*MODULES), ids=_name)
+def test_it_has_cases(directory: Path) -> None:
     assert list(directory.glob("tests/*.tftest.hcl"))
-    _run(directory, "test", "-no-color")
+
+
+@pytest.mark.parametrize("file", _case_files())
+def test_its_own_cases_pass(file: Path) -> None:
+    output = _run(file.parents[1], "test", "-no-color", f"-filter=tests/{file.name}")
+
+    # `terraform test` succeeds when it finds nothing to run.
+    passed = re.search(r"Success! (\d+) passed, 0 failed", output)
+    assert passed is not None, output
+    assert int(passed[1]) == len(re.findall(r'^run "', file.read_text("utf-8"), re.MULTILINE))

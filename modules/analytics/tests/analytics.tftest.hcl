@@ -36,6 +36,8 @@ run "buckets" {
 }
 
 run "records_are_kept_by_default" {
+  command = plan
+
   assert {
     condition = jsonencode({
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
@@ -61,6 +63,8 @@ run "records_are_kept_by_default" {
 }
 
 run "retention_follows_the_inputs" {
+  command = plan
+
   variables {
     error_expiration_days  = 30
     lake_expiration_days   = 2557
@@ -98,6 +102,8 @@ run "retention_follows_the_inputs" {
 }
 
 run "the_list_of_tenants_never_ages" {
+  command = plan
+
   assert {
     condition = !anytrue([
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
@@ -108,6 +114,8 @@ run "the_list_of_tenants_never_ages" {
 }
 
 run "access_log" {
+  command = plan
+
   variables {
     access_log_bucket = { name = "tollgate-test-access-logs" }
   }
@@ -119,6 +127,8 @@ run "access_log" {
 }
 
 run "catalogue" {
+  command = plan
+
   assert {
     condition     = output.glue_database_name == "tollgate_test" && aws_glue_catalog_table.usage.name == "usage" && aws_glue_catalog_table.usage.table_type == "EXTERNAL_TABLE"
     error_message = "The table is usage in the database named after the prefix."
@@ -141,6 +151,8 @@ run "catalogue" {
 }
 
 run "tenants" {
+  command = plan
+
   assert {
     condition     = aws_glue_catalog_table.tenants.name == "tenants" && aws_glue_catalog_table.tenants.storage_descriptor[0].location == "s3://tollgate-test-lake-111122223333/tenants/" && length(aws_glue_catalog_table.tenants.partition_keys) == 0
     error_message = "What is known about tenants lies beside their usage."
@@ -158,6 +170,8 @@ run "tenants" {
 }
 
 run "workgroup" {
+  command = plan
+
   variables {
     bytes_scanned_cutoff = 1073741824
   }

@@ -17,6 +17,8 @@ variables {
 }
 
 run "nothing_by_default" {
+  command = plan
+
   assert {
     condition = length(concat(
       aws_cloudtrail.this[*].arn, aws_s3_bucket.audit[*].arn, aws_s3_bucket.access[*].arn,
@@ -113,6 +115,8 @@ run "own_trail" {
 }
 
 run "own_trail_for_data_events_only" {
+  command = plan
+
   variables {
     trail             = "own"
     management_events = false

@@ -1,4 +1,6 @@
 run "one_form" {
+  command = plan
+
   variables {
     endpoints = {
       "Llama by token" = { endpoint = "llama-3", price = { per_1m_input = 0.5, per_1m_output = "1.25" }, max_tokens = 512 }
@@ -25,6 +27,8 @@ run "one_form" {
 }
 
 run "none" {
+  command = plan
+
   variables {
     endpoints = {}
   }

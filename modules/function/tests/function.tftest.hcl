@@ -152,6 +152,8 @@ run "statements_environment_and_options" {
 }
 
 run "queue" {
+  command = plan
+
   variables {
     event_queue = { arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs" }
   }
@@ -248,6 +250,8 @@ run "network" {
 }
 
 run "no_network" {
+  command = plan
+
   assert {
     condition     = length(aws_lambda_function.this.vpc_config) == 0 && !strcontains(aws_iam_role_policy.this.policy, "ec2:")
     error_message = "Without a network the function has no right to make interfaces."
@@ -255,6 +259,8 @@ run "no_network" {
 }
 
 run "endpoint_urls" {
+  command = plan
+
   variables {
     environment = {
       AWS_ENDPOINT_URL_SQS    = "https://sqs-fips.us-east-1.amazonaws.com"

@@ -16,6 +16,8 @@ variables {
 }
 
 run "body" {
+  command = plan
+
   assert {
     condition     = toset(keys(jsondecode(aws_api_gateway_rest_api.this.body).paths)) == toset(keys(yamldecode(file("openapi.yaml")).paths))
     error_message = "Every path of the contract is in the API."
@@ -158,6 +160,8 @@ run "body" {
 }
 
 run "gateway_responses" {
+  command = plan
+
   assert {
     condition = {
       for type in ["MISSING_AUTHENTICATION_TOKEN", "UNAUTHORIZED", "INVALID_API_KEY", "THROTTLED", "QUOTA_EXCEEDED", "BAD_REQUEST_PARAMETERS", "INTEGRATION_TIMEOUT", "REQUEST_TOO_LARGE"] :
@@ -208,6 +212,8 @@ run "gateway_responses" {
 }
 
 run "stage" {
+  command = plan
+
   variables {
     authorizer_cache_seconds = 0
     log_retention_days       = 30
@@ -269,6 +275,8 @@ run "permissions" {
 }
 
 run "regional_without_policy" {
+  command = plan
+
   assert {
     condition     = aws_api_gateway_rest_api.this.endpoint_configuration[0].types == tolist(["REGIONAL"]) && !can(jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-policy"])
     error_message = "By default the API is reached from everywhere."
@@ -281,6 +289,8 @@ run "regional_without_policy" {
 }
 
 run "regional_for_some_addresses" {
+  command = plan
+
   variables {
     endpoint = { allowed_cidrs = ["192.0.2.0/24"] }
   }
@@ -297,6 +307,8 @@ run "regional_for_some_addresses" {
 }
 
 run "private" {
+  command = plan
+
   variables {
     endpoint = {
       type             = "PRIVATE"
@@ -328,6 +340,8 @@ run "private" {
 }
 
 run "web_acl" {
+  command = plan
+
   variables {
     web_acl = { arn = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/tollgate-test/0" }
   }

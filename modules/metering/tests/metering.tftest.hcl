@@ -9,6 +9,8 @@ variables {
 }
 
 run "tables_are_safe_by_default" {
+  command = plan
+
   assert {
     condition     = output.tenants_table_name == "tollgate-test-tenants" && output.accounts_table_name == "tollgate-test-accounts" && output.usage_table_name == "tollgate-test-usage"
     error_message = "Names are <prefix>-<table>."
@@ -31,6 +33,8 @@ run "tables_are_safe_by_default" {
 }
 
 run "keys_are_those_of_the_adapters" {
+  command = plan
+
   assert {
     condition     = aws_dynamodb_table.this["tenants"].hash_key == "pk" && aws_dynamodb_table.this["tenants"].range_key == null
     error_message = "tenants is keyed by pk."
@@ -53,6 +57,8 @@ run "keys_are_those_of_the_adapters" {
 }
 
 run "only_usage_expires" {
+  command = plan
+
   assert {
     condition     = one(aws_dynamodb_table.this["usage"].ttl).attribute_name == "expires_at" && one(aws_dynamodb_table.this["usage"].ttl).enabled
     error_message = "Usage rows expire by expires_at."
@@ -66,6 +72,8 @@ run "only_usage_expires" {
 }
 
 run "a_throwaway_stack_can_be_deleted" {
+  command = plan
+
   variables {
     deletion_protection    = false
     point_in_time_recovery = false

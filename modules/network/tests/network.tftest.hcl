@@ -23,6 +23,8 @@ variables {
 }
 
 run "public_makes_nothing" {
+  command = plan
+
   assert {
     condition = length(flatten([
       values(aws_subnet.this)[*].id, values(aws_vpc_endpoint.interface)[*].id, values(aws_vpc_endpoint.gateway)[*].id,
@@ -41,6 +43,8 @@ run "public_makes_nothing" {
 }
 
 run "public_with_an_api_endpoint_makes_nothing" {
+  command = plan
+
   variables {
     api_endpoint = { client_cidrs = ["10.0.0.0/8"] }
   }
@@ -97,6 +101,8 @@ run "own_vpc" {
 }
 
 run "endpoints" {
+  command = plan
+
   variables {
     mode = "private"
   }
@@ -159,6 +165,8 @@ run "endpoints" {
 }
 
 run "a_service_that_nobody_calls_has_no_endpoint" {
+  command = plan
+
   variables {
     mode                        = "private"
     actions_by_endpoint         = {}
@@ -172,6 +180,8 @@ run "a_service_that_nobody_calls_has_no_endpoint" {
 }
 
 run "every_service_of_the_list" {
+  command = plan
+
   variables {
     mode = "private"
     actions_by_endpoint = {
@@ -198,6 +208,8 @@ run "every_service_of_the_list" {
 }
 
 run "sizes_follow_the_inputs" {
+  command = plan
+
   variables {
     mode               = "private"
     availability_zones = ["us-east-1c", "us-east-1d", "us-east-1f"]
@@ -213,6 +225,8 @@ run "sizes_follow_the_inputs" {
 }
 
 run "existing_vpc" {
+  command = plan
+
   variables {
     mode = "private"
     existing = {
@@ -239,6 +253,8 @@ run "existing_vpc" {
 }
 
 run "existing_vpc_with_endpoints" {
+  command = plan
+
   variables {
     mode                = "private"
     actions_by_endpoint = { bedrock-runtime = ["bedrock:InvokeModel"] }

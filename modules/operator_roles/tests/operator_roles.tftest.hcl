@@ -34,6 +34,8 @@ variables {
 }
 
 run "nobody_is_named" {
+  command = plan
+
   variables {
     operator_principals     = []
     tenant_admin_principals = []
@@ -51,6 +53,8 @@ run "nobody_is_named" {
 }
 
 run "only_operators" {
+  command = plan
+
   variables {
     tenant_admin_principals = []
   }
@@ -62,6 +66,8 @@ run "only_operators" {
 }
 
 run "operator" {
+  command = plan
+
   assert {
     condition     = aws_iam_role.operator[0].name == "tollgate-test-operator" && aws_iam_role.operator[0].permissions_boundary == null
     error_message = "The role has the prefix, and no boundary unless one is given."
@@ -97,6 +103,8 @@ run "operator" {
 }
 
 run "tenant_admin" {
+  command = plan
+
   assert {
     condition     = aws_iam_role.tenant_admin[0].name == "tollgate-test-tenant-admin"
     error_message = "The role has the prefix."
@@ -128,6 +136,8 @@ run "tenant_admin" {
 }
 
 run "boundary_and_tags" {
+  command = plan
+
   variables {
     permissions_boundary_arn = "arn:aws:iam::111122223333:policy/boundary"
     tags                     = { owner = "platform" }

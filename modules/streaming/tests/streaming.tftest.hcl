@@ -9,6 +9,8 @@ variables {
 }
 
 run "table" {
+  command = plan
+
   assert {
     condition     = output.streams_table_name == "tollgate-test-streams" && aws_dynamodb_table.streams.hash_key == "pk" && aws_dynamodb_table.streams.range_key == "sk"
     error_message = "The table is <prefix>-streams, keyed by pk and sk."
@@ -53,6 +55,8 @@ run "bucket" {
 }
 
 run "queues" {
+  command = plan
+
   assert {
     condition     = aws_sqs_queue.jobs.name == "tollgate-test-jobs" && aws_sqs_queue.dead.name == "tollgate-test-jobs-dead"
     error_message = "The queues are <prefix>-jobs and <prefix>-jobs-dead."
@@ -80,6 +84,8 @@ run "queues" {
 }
 
 run "a_throwaway_stack_can_be_deleted" {
+  command = plan
+
   variables {
     deletion_protection    = false
     force_destroy          = true

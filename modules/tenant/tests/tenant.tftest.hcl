@@ -81,6 +81,8 @@ run "usage_plan" {
 }
 
 run "a_plan_made_elsewhere" {
+  command = plan
+
   variables {
     usage_plan = { id = "t1er01" }
   }
@@ -92,6 +94,8 @@ run "a_plan_made_elsewhere" {
 }
 
 run "keys" {
+  command = plan
+
   assert {
     condition     = aws_api_gateway_api_key.this["websearch/primary"].name == "tollgate-test-acme-websearch-primary" && aws_api_gateway_api_key.this["websearch/primary"].enabled && !aws_api_gateway_api_key.this["websearch/old"].enabled
     error_message = "Keys are named by tenant, app and key; a suspended one is disabled."
@@ -119,6 +123,8 @@ run "keys" {
 }
 
 run "keys_in_secrets_manager" {
+  command = plan
+
   variables {
     key_store = "secrets_manager"
   }
@@ -140,6 +146,8 @@ run "keys_in_secrets_manager" {
 }
 
 run "keys_outside_terraform" {
+  command = plan
+
   variables {
     key_store = "external"
   }
@@ -162,6 +170,8 @@ run "keys_outside_terraform" {
 }
 
 run "items" {
+  command = plan
+
   assert {
     condition     = jsondecode(aws_dynamodb_table_item.policy.item).pk.S == "TENANT#acme" && jsondecode(jsondecode(aws_dynamodb_table_item.policy.item).document.S).budget.month_usd == "500"
     error_message = "The policy is one JSON document."
@@ -204,6 +214,8 @@ run "items" {
 }
 
 run "dimension" {
+  command = plan
+
   assert {
     condition     = aws_s3_object.dimension.bucket == "tollgate-test-lake-111122223333" && aws_s3_object.dimension.key == "tenants/acme.json" && aws_s3_object.dimension.kms_key_id == var.kms_key_arn
     error_message = "Reports find the tenant in the lake, encrypted as everything there."
@@ -216,6 +228,8 @@ run "dimension" {
 }
 
 run "inference_profiles" {
+  command = plan
+
   assert {
     condition     = aws_bedrock_inference_profile.this["websearch/nova-lite"].name == "tollgate-test-acme-websearch-nova-lite" && aws_bedrock_inference_profile.this["websearch/nova-lite"].model_source[0].copy_from == "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
     error_message = "A profile is named by unit, tenant, app and name, and copies the foundation model of the region."
@@ -239,6 +253,8 @@ run "inference_profiles" {
 }
 
 run "inference_profiles_of_many_kinds" {
+  command = plan
+
   variables {
     partition = "aws-us-gov"
     region    = "us-gov-west-1"
@@ -320,6 +336,8 @@ run "a_key_of_its_own" {
 }
 
 run "models_of_its_own" {
+  command = plan
+
   variables {
     caller_roles = {
       invoke = { role_name = "tollgate-test-invoke", actions = ["bedrock:InvokeModel"] }
@@ -358,6 +376,8 @@ run "models_of_its_own" {
 }
 
 run "models_of_its_own_in_sessions" {
+  command = plan
+
   variables {
     caller_roles = {
       session = { role_name = "pool-session", actions = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], is_session_role = true }
@@ -374,6 +394,8 @@ run "models_of_its_own_in_sessions" {
 }
 
 run "no_models_of_its_own" {
+  command = plan
+
   variables {
     caller_roles = {
       invoke = { role_name = "tollgate-test-invoke", actions = ["bedrock:InvokeModel"] }
@@ -387,6 +409,8 @@ run "no_models_of_its_own" {
 }
 
 run "silo" {
+  command = plan
+
   variables {
     caller_roles = {
       invoke = { role_name = "tollgate-test-invoke", actions = ["bedrock:InvokeModel"] }
@@ -421,6 +445,8 @@ run "silo" {
 }
 
 run "suspended" {
+  command = plan
+
   variables {
     policy = merge(var.policy, { status = "suspended" })
   }
@@ -432,6 +458,8 @@ run "suspended" {
 }
 
 run "offboarded" {
+  command = plan
+
   variables {
     caller_roles = {
       invoke = { role_name = "tollgate-test-invoke", actions = ["bedrock:InvokeModel"] }

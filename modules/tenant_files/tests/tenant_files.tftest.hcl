@@ -15,6 +15,8 @@ variables {
 }
 
 run "a_file_becomes_a_policy" {
+  command = plan
+
   assert {
     condition     = keys(output.tenants_by_id) == ["acme"] && output.tenants_by_id.acme.policy.tenant_id == "acme" && output.tenants_by_id.acme.policy.status == "active"
     error_message = "The file's name is the tenant's id, and a tenant is active unless told otherwise."
@@ -42,6 +44,8 @@ run "a_file_becomes_a_policy" {
 }
 
 run "keys_are_named_by_app" {
+  command = plan
+
   assert {
     condition     = keys(output.tenants_by_id.acme.keys) == ["websearch/old", "websearch/primary"]
     error_message = "A key's id is <app>/<key name>."
@@ -54,6 +58,8 @@ run "keys_are_named_by_app" {
 }
 
 run "options_reach_the_policy" {
+  command = plan
+
   variables {
     directory = "tests/tenants"
   }
@@ -95,6 +101,8 @@ run "options_reach_the_policy" {
 }
 
 run "options_have_defaults" {
+  command = plan
+
   variables {
     directory = "tests/tenants"
   }
@@ -121,6 +129,8 @@ run "options_have_defaults" {
 }
 
 run "a_tiers_terms_come_before_the_defaults" {
+  command = plan
+
   variables {
     directory = "tests/tenants"
     tiers     = { pro = { markup = "1.5", alert_thresholds = [90] } }
@@ -138,6 +148,8 @@ run "a_tiers_terms_come_before_the_defaults" {
 }
 
 run "an_offboarded_tenant_keeps_its_policy_only" {
+  command = plan
+
   variables {
     directory = "tests/tenants"
   }
@@ -195,6 +207,8 @@ run "refuses_a_markup_that_is_no_factor" {
 }
 
 run "a_missing_folder_means_no_tenants" {
+  command = plan
+
   variables {
     directory = "examples/basic/absent"
   }

@@ -60,6 +60,8 @@ run "defaults" {
 }
 
 run "options" {
+  command = plan
+
   variables {
     name                     = "models-for-tollgate"
     caller_functions         = ["converse"]

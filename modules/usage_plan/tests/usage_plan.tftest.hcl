@@ -33,6 +33,8 @@ run "plan" {
 }
 
 run "a_small_plan" {
+  command = plan
+
   variables {
     limits = { requests_per_minute = 1, requests_per_day = 999999999 }
   }
@@ -49,6 +51,8 @@ run "a_small_plan" {
 }
 
 run "no_limits" {
+  command = plan
+
   variables {
     limits = { requests_per_minute = null, requests_per_day = null }
   }
@@ -60,6 +64,8 @@ run "no_limits" {
 }
 
 run "methods" {
+  command = plan
+
   variables {
     methods = {
       "/invoke_model/POST" = { rate_limit = 0.5, burst_limit = 3 }

@@ -13,6 +13,8 @@ override_resource {
 }
 
 run "rules" {
+  command = plan
+
   assert {
     condition = {
       for rule in aws_wafv2_web_acl.this.rule : rule.name => rule.priority

@@ -47,6 +47,8 @@ override_data {
 }
 
 run "onto_a_unit" {
+  command = plan
+
   assert {
     condition     = output.key_parameter_names == { acme = { "web/old" = "/tollgate-test/tenants/acme/web/old", "web/primary" = "/tollgate-test/tenants/acme/web/primary" } }
     error_message = "Keys lie where the gateway's own tenants have theirs."
@@ -69,6 +71,8 @@ run "onto_a_unit" {
 }
 
 run "onto_an_api" {
+  command = plan
+
   variables {
     parent = { rest_api_id = "abcde12345", stage_name = "v1" }
   }
@@ -88,6 +92,8 @@ run "onto_an_api" {
 }
 
 run "plans_of_the_parents_tiers" {
+  command = plan
+
   variables {
     tiers = {
       pro = {
@@ -132,6 +138,8 @@ run "plans_of_the_parents_tiers" {
 }
 
 run "a_tenant_that_a_tiers_plan_is_too_narrow_for" {
+  command = plan
+
   override_data {
     target = data.aws_ssm_parameters_by_path.outputs
     values = {

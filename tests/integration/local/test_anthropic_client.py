@@ -10,7 +10,6 @@ import anthropic
 import pytest
 from pydantic import BaseModel
 
-from scripts.local.stack import LocalStack
 from tests.integration.local.clients import (
     CLAUDE,
     NOVA,
@@ -19,11 +18,12 @@ from tests.integration.local.clients import (
     key_of,
     picture,
     wait_until,
-    write_environment,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from scripts.local.stack import LocalStack
+
+    pass
 
 pytestmark = pytest.mark.stack
 
@@ -44,20 +44,6 @@ class Trip(BaseModel):
 
     city: str
     days: int
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    environment = write_environment(tmp_path_factory.mktemp("environment"))
-    with LocalStack(environment, delta_seconds=0.002) as running:
-        yield running
-
-
-@pytest.fixture
-def books(stack: LocalStack) -> Iterator[Books]:
-    opened = Books(stack)
-    yield opened
-    opened.balance()
 
 
 @pytest.fixture

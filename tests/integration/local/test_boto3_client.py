@@ -21,11 +21,11 @@ from tests.integration.local.clients import (
     bedrock_client,
     picture,
     wait_until,
-    write_environment,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
@@ -50,17 +50,9 @@ TOOLS: Any = {
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    environment = write_environment(tmp_path_factory.mktemp("environment"))
+def stack(environment: Path) -> Iterator[LocalStack]:
     with LocalStack(environment, delta_seconds=0.002, tls=True) as running:
         yield running
-
-
-@pytest.fixture
-def books(stack: LocalStack) -> Iterator[Books]:
-    opened = Books(stack)
-    yield opened
-    opened.balance()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-import yaml
 
 from scripts.local.apigateway import (
     CONTRACT,
@@ -28,19 +27,19 @@ from scripts.local.apigateway import (
     HttpRequest,
     authorizer_event,
     proxy_event,
+    read_yaml,
 )
 from scripts.local.lambda_runtime import LambdaContext
 from scripts.local.stack import LocalStack
 from tests.integration.local.clients import (
-    Books,
     key_of,
     wait_until,
-    write_environment,
 )
 from tollgate.http import StreamedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -55,7 +54,7 @@ apps = {
   }
 }
 """
-DOCUMENT: Any = yaml.safe_load(CONTRACT.read_text("utf-8"))
+DOCUMENT = read_yaml(CONTRACT)
 # What makes an example of the document a right call, beside its body: the model, and headers.
 PROFILE = {"inference-profile-id": "search"}
 CALLS = {
@@ -251,8 +250,7 @@ def noisy(call: Call, chance: random.Random) -> HttpRequest:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    environment = write_environment(tmp_path_factory.mktemp("environment"))
+def stack(environment: Path) -> Iterator[LocalStack]:
     tenant = environment / "tenants" / "acme.tfvars"
     tenant.write_text(tenant.read_text().partition("apps")[0] + APP)
     with LocalStack(environment, delta_seconds=0) as running:
@@ -306,12 +304,12 @@ def test_there_are_enough_inputs() -> None:
     assert sum(len(list(inputs(route))) for route in ROUTES) >= 5_000
 
 
+@pytest.mark.usefixtures("books")
 @pytest.mark.parametrize("route", ROUTES)
 def test_broken_requests_are_refused(
     stack: LocalStack, capfd: pytest.CaptureFixture[str], route: str
 ) -> None:
     caller = Caller(stack)
-    books = Books(stack)
     refused = 0
     for request in inputs(route):
         status, text = caller.call(request)
@@ -327,23 +325,21 @@ def test_broken_requests_are_refused(
         # What is almost right may be right: those calls are answered.
         assert refused > INPUTS[True] / 2
     wait_until(lambda: no_job_runs(stack), 30)
-    books.balance()
 
 
+@pytest.mark.usefixtures("books")
 @pytest.mark.parametrize("size", [3_000, 9_000, 30_000])
 def test_header_bombs_are_refused_by_the_gateway(stack: LocalStack, size: int) -> None:
-    books = Books(stack)
     headers = {f"x-bomb-{number}": "x" * size for number in range(4)}
 
     answer = requests.post(f"{stack.url}/v1/chat/completions", headers=headers, timeout=30)
 
     assert 400 <= answer.status_code < 500
     assert answer.json()["message"]
-    books.balance()
 
 
+@pytest.mark.usefixtures("books")
 def test_bodies_that_nothing_takes_are_refused_by_the_gateway(stack: LocalStack) -> None:
-    books = Books(stack)
     for size in (7_000_000, 11_000_000):
         answer = requests.post(
             f"{stack.url}/v1/chat/completions",
@@ -353,4 +349,3 @@ def test_bodies_that_nothing_takes_are_refused_by_the_gateway(stack: LocalStack)
         )
         assert answer.status_code == 413
         assert answer.json()["message"]
-    books.balance()

@@ -21,9 +21,8 @@ from uuid import uuid4
 
 import pytest
 import requests
-import yaml
 
-from scripts.local.apigateway import CONTRACT
+from scripts.local.apigateway import CONTRACT, read_yaml
 from scripts.local.ministack import ACCOUNT_ID, REGION
 from scripts.local.stack import ENVIRONMENTS, LocalStack
 
@@ -100,7 +99,7 @@ MATRIX: Mapping[str, set[str]] = {
     "countTokens": {*EVERYWHERE, *MODELS},
 }
 
-DOCUMENT: Any = yaml.safe_load(CONTRACT.read_text("utf-8"))
+DOCUMENT = read_yaml(CONTRACT)
 OPERATIONS: dict[str, tuple[str, str, Any]] = {
     operation["operationId"]: (path, method, operation)
     for path, methods in DOCUMENT["paths"].items()

@@ -23,11 +23,11 @@ from tests.integration.local.clients import (
     in_base64,
     key_of,
     picture,
-    write_environment,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from langchain_core.language_models import BaseChatModel
 
@@ -50,17 +50,9 @@ def get_weather(city: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    environment = write_environment(tmp_path_factory.mktemp("environment"))
+def stack(environment: Path) -> Iterator[LocalStack]:
     with LocalStack(environment, delta_seconds=0.001, tls=True) as running:
         yield running
-
-
-@pytest.fixture
-def books(stack: LocalStack) -> Iterator[Books]:
-    opened = Books(stack)
-    yield opened
-    opened.balance()
 
 
 @pytest.fixture(scope="module")

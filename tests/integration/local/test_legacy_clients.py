@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tollgate.domain.tenants import Tenant
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("legacy")]
+pytestmark = pytest.mark.stack
 
 NOVA = "amazon.nova-lite-v1:0"
 CLAUDE = "us.anthropic.claude-sonnet-4-6"

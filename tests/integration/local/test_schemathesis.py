@@ -12,7 +12,6 @@ from urllib.parse import quote
 import pytest
 import requests
 import schemathesis
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -22,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from scripts.local.apigateway import CONTRACT
+from scripts.local.apigateway import CONTRACT, read_yaml
 from scripts.local.stack import ENVIRONMENTS, LocalStack
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ TENANT, APP = "customer1", "websearch"
 MODEL = "amazon.nova-lite-v1:0"
 EMBEDDING_MODEL = "amazon.titan-embed-text-v2:0"
 
-DOCUMENT: Any = yaml.safe_load(CONTRACT.read_text("utf-8"))
+DOCUMENT = read_yaml(CONTRACT)
 OPERATIONS: dict[str, Any] = {
     operation["operationId"]: operation
     for methods in DOCUMENT["paths"].values()

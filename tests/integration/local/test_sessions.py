@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MODEL = "amazon.nova-lite-v1:0"
 TENANTS = ("customer1", "customer2", "silo")
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("sessions")]
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["own role", "pool sessions"])

@@ -1,0 +1,44 @@
+"""What the tests of the local stack share: its tenants, the stack, and books that must balance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.local.stack import LocalStack
+from tests.integration.local.clients import Books, write_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker, because most of these files start a stack."""
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tenants for the clients."""
+    return write_environment(tmp_path_factory.mktemp("environment"))
+
+
+@pytest.fixture(scope="module")
+def stack(environment: Path) -> Iterator[LocalStack]:
+    """A stack with these tenants, that streams without haste."""
+    with LocalStack(environment, delta_seconds=0.002) as running:
+        yield running
+
+
+@pytest.fixture
+def books(stack: LocalStack) -> Iterator[Books]:
+    """The books of one test, which balance after it."""
+    opened = Books(stack)
+    yield opened
+    opened.balance()
