@@ -49,7 +49,9 @@ def pip_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A repository with one lock."""
+    """A repository with one lock, beside that of pip itself."""
+    (tmp_path / setup.PIP_LOCK).parent.mkdir(parents=True)
+    (tmp_path / setup.PIP_LOCK).write_text("pip==1 \\\n    --hash=sha256:00\n", "utf-8")
     (tmp_path / "probe.lock").write_text("probe==1 \\\n    --hash=sha256:00\n", "utf-8")
     return tmp_path
 
@@ -57,10 +59,15 @@ def root(tmp_path: Path) -> Path:
 def test_the_second_call_does_nothing(root: Path, pip_calls: list[list[str]]) -> None:
     assert ensure(ENVIRONMENT, root) is True
     assert ensure(ENVIRONMENT, root) is False
-    (call,) = pip_calls
-    assert call[0] == str(root / ".tools/probe/bin/python")
-    assert "--require-hashes" in call
-    assert not any("://" in part or "index" in part or "find-links" in part for part in call)
+    # A newer pip first, which installs the rest.
+    assert [call[-1] for call in pip_calls] == [
+        str(root / setup.PIP_LOCK),
+        str(root / "probe.lock"),
+    ]
+    for call in pip_calls:
+        assert call[0] == str(root / ".tools/probe/bin/python")
+        assert "--require-hashes" in call
+        assert not any("://" in part or "index" in part or "find-links" in part for part in call)
 
 
 def test_another_lock_makes_it_anew(root: Path, pip_calls: list[list[str]]) -> None:
@@ -70,7 +77,7 @@ def test_another_lock_makes_it_anew(root: Path, pip_calls: list[list[str]]) -> N
     (root / "probe.lock").write_text("probe==2 \\\n    --hash=sha256:00\n", "utf-8")
     assert ensure(ENVIRONMENT, root) is True
     assert not leftover.exists()
-    assert len(pip_calls) == 2
+    assert len(pip_calls) == 4
 
 
 def test_a_half_made_one_is_made_anew(
@@ -79,11 +86,13 @@ def test_a_half_made_one_is_made_anew(
     with monkeypatch.context() as broken:
         failure = subprocess.CompletedProcess([], returncode=1)
         broken.setattr(setup.subprocess, "run", lambda *_, **__: failure)
-        with pytest.raises(SetupError, match=r"pip could not install probe\.lock"):
+        with pytest.raises(
+            SetupError, match=r"pip could not install scripts/requirements/pip\.lock"
+        ):
             ensure(ENVIRONMENT, root)
     assert (root / ".tools/probe/bin/python").exists()
     assert ensure(ENVIRONMENT, root) is True
-    assert len(pip_calls) == 1
+    assert len(pip_calls) == 2
 
 
 @pytest.mark.parametrize("damage", ["", "not json", '{"lock_sha256": "0"}'])
@@ -91,7 +100,7 @@ def test_a_damaged_stamp_is_no_stamp(root: Path, pip_calls: list[list[str]], dam
     ensure(ENVIRONMENT, root)
     (root / ".tools/probe" / setup.STAMP_NAME).write_text(damage, "utf-8")
     assert ensure(ENVIRONMENT, root) is True
-    assert len(pip_calls) == 2
+    assert len(pip_calls) == 4
 
 
 @pytest.mark.usefixtures("pip_calls")
