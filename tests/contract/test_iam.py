@@ -32,6 +32,9 @@ from tollgate.domain.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+# A run of every path serves all tests, so one worker.
+pytestmark = pytest.mark.xdist_group("iam")
+
 # Operations whose IAM action has another name.
 ACTIONS = {
     "bedrock-runtime:Converse": "bedrock:InvokeModel",
