@@ -9,6 +9,9 @@ import pytest
 from scripts.starvation import MODES, Result, Turn, main, replay, trace
 from tollgate.domain.money import PICO_PER_USD
 
+# Each replay serves several tests, so one worker.
+pytestmark = pytest.mark.xdist_group("starvation")
+
 SEEDS = (1, 3)
 BUDGETS = (5, 20)
 every_budget = pytest.mark.parametrize(("seed", "budget"), [(s, b) for s in SEEDS for b in BUDGETS])
