@@ -63,7 +63,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     ask it for its schema only, because their provider is a mock; nothing is ever configured in it.
     """
     root = ROOT / "terraform"
-    terraform.run(root, "init", "-backend=false", environment_name=ENVIRONMENT, capture=True)
+    _initialise(root)
     data = terraform.data_directory(root, ENVIRONMENT)
     (program,) = data.glob(f"providers/{terraform.PROVIDER}/*/*/terraform-provider-aws_v*")
     printed = tmp_path_factory.mktemp("provider") / "stdout"

@@ -27,8 +27,8 @@ pytestmark = [
     pytest.mark.policy,
     pytest.mark.slow,
     pytest.mark.skipif(moto.UNAVAILABLE is not None, reason=str(moto.UNAVAILABLE)),
-    # The Terraform tests of the example run in this group too.
-    pytest.mark.xdist_group("terraform:modules/operator_roles/examples/basic"),
+    # One plan serves all tests, so one worker.
+    pytest.mark.xdist_group("operator-roles"),
 ]
 
 

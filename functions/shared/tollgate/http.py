@@ -30,7 +30,7 @@ Response = dict[str, Any]
 # What Lambda carries of a buffered answer, and the most that a character takes in it.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 _MOST_BYTES_PER_CHARACTER = 6
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,11 @@ def parse_json(text: str | bytes, place: str = "the body") -> Any:  # noqa: ANN4
     be handed on to a model, and what a service makes of it might be billed.
     """
     try:
-        # Python's reader would take UTF-8 that encodes half a pair.
+        # Python's reader would take UTF-8 that encodes half a pair. After this decoding a body,
+        # which may be large, can have one as an escape only.
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         value = json.loads(decoded, parse_constant=_no_constant)
-        if _SURROGATE.search(decoded):
+        if isinstance(text, str) or _ESCAPED_SURROGATE.search(decoded):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise InvalidRequestError(

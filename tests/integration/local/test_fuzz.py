@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 # A body has more to get wrong than a path.
-INPUTS = {False: 150, True: 365}
+INPUTS_OF_A_BODY = 365
+INPUTS_OF_A_PATH = 150
 MODEL = "amazon.nova-lite-v1:0"
 APP = """
 apps = {
@@ -189,7 +190,7 @@ def inputs(route: str) -> Iterator[HttpRequest]:
     """Requests for a route, the same ones every time."""
     chance = random.Random(route)  # noqa: S311 - it only has to be the same every time
     calls = ROUTES[route]
-    count = INPUTS[has_body(route)]
+    count = INPUTS_OF_A_BODY if has_body(route) else INPUTS_OF_A_PATH
     around = (broken_around(chance.choice(calls), chance) for _ in range(count))
     if not has_body(route):
         return islice(around, count)
@@ -323,7 +324,7 @@ def test_broken_requests_are_refused(
     assert "Traceback" not in logged, logged[-3000:]
     if has_body(route):
         # What is almost right may be right: those calls are answered.
-        assert refused > INPUTS[True] / 2
+        assert refused > INPUTS_OF_A_BODY / 2
     wait_until(lambda: no_job_runs(stack), 30)
 
 

@@ -112,7 +112,7 @@ def parse_converse(model: str, body: Mapping[str, Any], dialect: str = CONVERSE)
     check_keys(body, _CONVERSE_KEYS, "the body")
     converse = _members(body)
     as_filled_list(converse.get("messages"), "messages")
-    inference = dict(as_object(converse.pop("inferenceConfig", {}), "inferenceConfig"))
+    inference = dict(converse.pop("inferenceConfig", {}))
     asked = inference.pop("maxTokens", None)
     if inference:
         converse["inferenceConfig"] = inference
