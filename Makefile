@@ -31,25 +31,25 @@ help: ## Show this help
 
 .PHONY: setup
 setup: ## Make all Python environments: dev, ministack, checkov, cdktf
-	@$(PYTHON) -m scripts.setup all
+	@$(PYTHON) -m scripts.build.environments all
 
 .PHONY: setup-dev
 setup-dev:
-	@$(PYTHON) -m scripts.setup dev
+	@$(PYTHON) -m scripts.build.environments dev
 
 .PHONY: setup-local
 setup-local:
-	@$(PYTHON) -m scripts.setup dev ministack
+	@$(PYTHON) -m scripts.build.environments dev ministack
 
 .PHONY: lock
 lock: setup-dev ## Make the hashed locks anew; ARGS=--upgrade takes new versions
-	@$(VENV_PYTHON) -m scripts.lock $(ARGS)
+	@$(VENV_PYTHON) -m scripts.build.locks $(ARGS)
 
 # --- Run it here ------------------------------------------------------------------------------
 
 .PHONY: demo
 demo: setup-local ## Show the whole gateway at work on this machine, then stop it
-	@$(VENV_PYTHON) -m scripts.demo $(ARGS)
+	@$(VENV_PYTHON) -m scripts.local.demo $(ARGS)
 
 .PHONY: local
 local: setup-local ## Run the gateway on this machine until Ctrl-C
@@ -57,19 +57,19 @@ local: setup-local ## Run the gateway on this machine until Ctrl-C
 
 .PHONY: report
 report: setup-dev ## Report from a lake folder; ARGS="chargeback --lake <folder>", or ARGS=--help
-	@$(VENV_PYTHON) -m scripts.report $(ARGS)
+	@$(VENV_PYTHON) -m scripts.reports.report $(ARGS)
 
 .PHONY: bench
 bench: setup-local ## Measure requests, dialects, cold starts and many tenants; ARGS=--quick
-	@$(VENV_PYTHON) -m scripts.bench $(ARGS)
-	@$(VENV_PYTHON) -m scripts.bench_api $(ARGS)
-	@$(VENV_PYTHON) -m scripts.bench_imports $(ARGS)
-	@$(VENV_PYTHON) -m scripts.bench_litellm $(ARGS)
-	@$(VENV_PYTHON) -m scripts.bench_tenants $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.ledger $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.api $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.imports $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.litellm $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.tenants $(ARGS)
 
 .PHONY: bench-litellm
 bench-litellm: setup-local ## Install LiteLLM's proxy (700 MB) and measure it beside the gateway
-	@$(VENV_PYTHON) -m scripts.bench_litellm --install $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.litellm --install $(ARGS)
 
 # --- Checks -----------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ soak: setup-local ## Run the tests that take minutes on purpose
 
 .PHONY: mutation
 mutation: setup-dev ## Count the small changes of the domain that no test notices; ARGS="prices money"
-	@$(VENV_PYTHON) -m scripts.mutation $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.mutation $(ARGS)
 
 .PHONY: lint
 lint: setup-dev ## Lint the Python code and check its format
@@ -102,7 +102,7 @@ lint: setup-dev ## Lint the Python code and check its format
 fmt: setup-dev ## Format Python and Terraform code, and apply the linter's safe corrections
 	@$(VENV_PYTHON) -m ruff check --fix-only
 	@$(VENV_PYTHON) -m ruff format
-	@$(VENV_PYTHON) -m scripts.terraform . fmt -recursive
+	@$(VENV_PYTHON) -m scripts.deploy.terraform . fmt -recursive
 
 .PHONY: typecheck
 typecheck: setup-dev ## Check the types of functions and scripts
@@ -110,25 +110,25 @@ typecheck: setup-dev ## Check the types of functions and scripts
 
 .PHONY: new-tenant
 new-tenant: check-env setup-dev ## Write a commented tenant file; ENV=dev TENANT=acme
-	@$(VENV_PYTHON) -m scripts.new_tenant --env '$(ENV)' --tenant '$(TENANT)'
+	@$(VENV_PYTHON) -m scripts.tenants.new --env '$(ENV)' --tenant '$(TENANT)'
 
 .PHONY: validate-tenants
 validate-tenants: setup-dev ## Check every environment's tenant files
-	@$(VENV_PYTHON) -m scripts.tenants validate
+	@$(VENV_PYTHON) -m scripts.tenants.files validate
 
 .PHONY: docs
 docs: setup-dev ## Write the generated parts of the READMEs anew
-	@$(VENV_PYTHON) -m scripts.docs
+	@$(VENV_PYTHON) -m scripts.build.docs
 
 .PHONY: docs-check
 docs-check: setup-dev
-	@$(VENV_PYTHON) -m scripts.docs --check
+	@$(VENV_PYTHON) -m scripts.build.docs --check
 
 # --- Build and deploy -------------------------------------------------------------------------
 
 .PHONY: package
 package: setup-dev ## Build dist/<function>.zip and the manifest; FUNCTIONS="invoke sweep" picks some
-	@$(VENV_PYTHON) -m scripts.package $(FUNCTIONS)
+	@$(VENV_PYTHON) -m scripts.build.package $(FUNCTIONS)
 
 .PHONY: check-env
 check-env:
@@ -136,35 +136,35 @@ check-env:
 
 .PHONY: bootstrap
 bootstrap: check-env setup-dev ## Make the bucket for the state of ENV; needed once
-	@$(VENV_PYTHON) -m scripts.bootstrap --env $(ENV) $(ARGS)
+	@$(VENV_PYTHON) -m scripts.deploy.bootstrap --env $(ENV) $(ARGS)
 
 .PHONY: plan
 plan: check-env package ## Plan the changes of ENV and save the plan
-	@$(VENV_PYTHON) -m scripts.deploy plan --env $(ENV) $(ARGS)
+	@$(VENV_PYTHON) -m scripts.deploy.commands plan --env $(ENV) $(ARGS)
 
 .PHONY: plan-summary
 plan-summary: check-env setup-dev ## Tell by tenant what the saved plan of ENV changes, as Markdown
-	@$(VENV_PYTHON) -m scripts.plan_summary --env $(ENV) $(ARGS)
+	@$(VENV_PYTHON) -m scripts.deploy.summary --env $(ENV) $(ARGS)
 
 .PHONY: apply
 apply: check-env setup-dev ## Apply the saved plan of ENV
-	@$(VENV_PYTHON) -m scripts.deploy apply --env $(ENV) $(ARGS)
+	@$(VENV_PYTHON) -m scripts.deploy.commands apply --env $(ENV) $(ARGS)
 
 .PHONY: drift
 drift: check-env setup-dev ## Compare AWS with the state of ENV; fails when they differ
-	@$(VENV_PYTHON) -m scripts.deploy drift --env $(ENV) $(ARGS)
+	@$(VENV_PYTHON) -m scripts.deploy.commands drift --env $(ENV) $(ARGS)
 
 .PHONY: destroy
 destroy: check-env setup-dev ## Destroy ENV, except for billing data; CONFIRM=<ENV>, FORCE=1 takes all
-	@$(VENV_PYTHON) -m scripts.deploy destroy --env $(ENV) $(ARGS)
+	@$(VENV_PYTHON) -m scripts.deploy.commands destroy --env $(ENV) $(ARGS)
 
 .PHONY: keys
 keys: check-env setup-dev ## Keys outside Terraform; ENV=dev ARGS="issue --tenant acme --app web --key primary"
-	@$(VENV_PYTHON) -m scripts.keys $(ARGS) --env $(ENV)
+	@$(VENV_PYTHON) -m scripts.tenants.keys $(ARGS) --env $(ENV)
 
 .PHONY: setup-sandbox
 setup-sandbox:
-	@$(PYTHON) -m scripts.setup cdktf
+	@$(PYTHON) -m scripts.build.environments cdktf
 
 .PHONY: sandbox
 sandbox: setup-sandbox package ## Compose a stack to throw away; ARGS="--name load --tenants 200"

@@ -28,19 +28,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.bedrock_stub import BedrockStub
-from scripts.local.invocation_logs import InvocationLogs
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
+from scripts.local.stubs.bedrock import BedrockStub
+from scripts.local.stubs.invocation_logs import InvocationLogs
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.aws import from_values
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts
 from tollgate.adapters.kms import KmsTexts
-from tollgate.clock import utc_now
 from tollgate.domain.ledger import account_tenant, is_tenant_account
 from tollgate.domain.tenants import Caller
 from tollgate.domain.usage import UsageRow, from_item
-from tollgate.jobs import JobReader
+from tollgate.entry.clock import utc_now
+from tollgate.services.jobs import JobReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

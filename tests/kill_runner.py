@@ -24,8 +24,9 @@ from botocore.client import BaseClient
 from botocore.eventstream import EventStream
 
 from scripts.local.lambda_runtime import LambdaContext
-from tollgate import clock, jobs
 from tollgate.domain.jobs import queue_message
+from tollgate.entry import clock
+from tollgate.services import jobs
 from tollgate_invoke import handler as invoke
 from tollgate_stream import handler as stream
 from tollgate_sweep import handler as sweep

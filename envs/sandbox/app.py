@@ -30,7 +30,7 @@ from cdktf import (  # noqa: E402
     TerraformStack,
 )
 
-from scripts import generated_tenants  # noqa: E402
+from scripts.bench import generated_tenants  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(f"{sandbox.prefix}: {sandbox.tenants} tenants in {folder}")
     for command in ("init", "apply", "destroy"):
-        print(f"  .venv/bin/python -m scripts.terraform {os.path.relpath(folder)} {command}")
+        print(f"  .venv/bin/python -m scripts.deploy.terraform {os.path.relpath(folder)} {command}")
     return 0
 
 

@@ -1,5 +1,5 @@
 locals {
-  # The file's policy and what only AWS knows: ARNs. scripts/tenants.py builds the same document.
+  # The file's policy and what only AWS knows: ARNs. scripts/tenants/files.py builds the same document.
   _document = merge(var.policy, {
     kms_key_arn = one(aws_kms_key.this[*].arn)
     apps = {

@@ -1,6 +1,6 @@
 # Each key's value is made by API Gateway, kept in Terraform's state (encrypted, and readable
 # only by those who deploy) and in a parameter or secret for its owner. Functions know its hash
-# only. With the store "external" nothing is made here: `python -m scripts.keys` issues keys, and
+# only. With the store "external" nothing is made here: `python -m scripts.tenants.keys` issues keys, and
 # no state ever holds one.
 locals {
   _keys = local.is_offboarded || var.key_store == "external" ? {} : var.keys

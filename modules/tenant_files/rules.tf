@@ -1,4 +1,4 @@
-# The rules are data (schema.json), read by this module and by scripts/tenants.py.
+# The rules are data (schema.json), read by this module and by scripts/tenants/files.py.
 # Terraform has neither functions nor recursion, so the schema is walked level by
 # level over JSON texts: that keeps every list homogeneous, and the first character
 # of a text tells the type of the value ("type()" exists only in the console).

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from scripts.local.lambda_runtime import FunctionError
 from scripts.local.ministack import MiniStackError
 from scripts.local.stack import ENVIRONMENTS, LocalStack
-from scripts.tenants import TenantFilesError
+from scripts.tenants.files import TenantFilesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,9 +17,9 @@ import boto3
 import botocore.session
 from botocore.loaders import create_loader
 
-from scripts import tenants as tenant_files
 from scripts.local.apigateway import UsagePlan
 from scripts.local.ministack import ACCOUNT_ID, REGION
+from scripts.tenants import files as tenant_files
 from tollgate.adapters import tables
 from tollgate.domain.invocation_logs import log_root
 
@@ -102,7 +102,7 @@ def provision(
         invocation_logs: whether there is a bucket for Bedrock's invocation logs.
 
     Raises:
-        scripts.tenants.TenantFilesError: a tenant file breaks a rule.
+        scripts.tenants.files.TenantFilesError: a tenant file breaks a rule.
     """
     tenants = tenant_files.load_environment(environment_folder)
     key_id = _make_key(emulator)

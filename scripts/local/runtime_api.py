@@ -1,8 +1,8 @@
 """Lambda's Runtime API and the part of API Gateway that streams, for functions that need both.
 
 `RuntimeApi` keeps environments of one function: threads that run the same loop as in AWS
-(`tollgate.streaming`), each answering one invocation at a time. `invoke` hands an event to a free
-environment, or to a new one, and returns as soon as status and headers are there.
+(`tollgate.entry.runtime`), each answering one invocation at a time. `invoke` hands an event to a
+free environment, or to a new one, and returns as soon as status and headers are there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scripts.local.lambda_runtime import (
 )
 from scripts.local.lifecycle import Startable
 from scripts.local.ministack import ACCOUNT_ID, REGION
-from tollgate import streaming
+from tollgate.entry import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,7 +118,7 @@ class RuntimeApi(Startable):
         handler: Handler | None,
         *,
         prefix: str = "tollgate-local",
-        keep_alive_seconds: float = streaming.KEEP_ALIVE_SECONDS,
+        keep_alive_seconds: float = runtime.KEEP_ALIVE_SECONDS,
     ) -> None:
         self._name = name
         self._handler = handler
@@ -193,7 +193,7 @@ class RuntimeApi(Startable):
 
     def _add_environment(self, handler: Handler) -> None:
         self.environments += 1
-        runtime = streaming.Runtime(
+        loop = runtime.Runtime(
             self.address,
             handler,
             function_name=self._function_name,
@@ -204,7 +204,7 @@ class RuntimeApi(Startable):
         def run() -> None:
             # The server may stop while an environment still works.
             with contextlib.suppress(OSError, HTTPException):
-                runtime.run()
+                loop.run()
 
         threading.Thread(target=run, name=f"{self._name} environment", daemon=True).start()
 
@@ -283,7 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not piece:
                 break
         trailers = self._trailers()
-        failure = trailers.get(streaming.ERROR_TYPE.lower())
+        failure = trailers.get(runtime.ERROR_TYPE.lower())
         if failure is not None:
             invocation.take(FunctionError(failure))
         return invocation.take(None)

@@ -22,12 +22,9 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 
 from scripts import tfvars
 from scripts.local.apigateway import UsagePlans
-from scripts.local.bedrock_catalogue import Catalogue
-from scripts.local.bedrock_stub import DEFAULT_DELTA_SECONDS, BedrockStub
 from scripts.local.certificate import make_certificate
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
-from scripts.local.invocation_logs import InvocationLogs
 from scripts.local.lambda_runtime import Functions, Handler
 from scripts.local.lifecycle import Startable
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
@@ -40,8 +37,11 @@ from scripts.local.provision import (
     provision,
 )
 from scripts.local.runtime_api import RuntimeApi
-from scripts.local.sagemaker_stub import SageMakerStub
-from scripts.tenants import ENVIRONMENT_FILE
+from scripts.local.stubs.bedrock import DEFAULT_DELTA_SECONDS, BedrockStub
+from scripts.local.stubs.bedrock_catalogue import Catalogue
+from scripts.local.stubs.invocation_logs import InvocationLogs
+from scripts.local.stubs.sagemaker import SageMakerStub
+from scripts.tenants.files import ENVIRONMENT_FILE
 from tollgate.domain.endpoints import parse_endpoints
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class LocalStack(Startable):
 
         Raises:
             MiniStackError: the emulator does not start.
-            scripts.tenants.TenantFilesError: a tenant file breaks a rule.
+            scripts.tenants.files.TenantFilesError: a tenant file breaks a rule.
         """
         with ExitStack() as cleanup:
             self._start(cleanup)

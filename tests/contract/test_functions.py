@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.build.package import WRAPPER
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS
 from scripts.local.provision import MAX_RECEIVES, VISIBILITY_SECONDS
 from scripts.local.stack import STREAMING_FUNCTIONS
-from scripts.package import WRAPPER
 from tests.contract import hcl
 from tollgate.adapters import tables
 from tollgate.domain.jobs import RUN_SECONDS
-from tollgate.jobs import RUN_LEASE_SECONDS
+from tollgate.services.jobs import RUN_LEASE_SECONDS
 from tollgate_converse.routes import LEASE_SECONDS as CONVERSE_LEASE_SECONDS
 from tollgate_converse.service import ROUTES
 from tollgate_invoke.service import LEASE_SECONDS

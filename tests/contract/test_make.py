@@ -42,7 +42,7 @@ def test_no_target_can_be_hidden_by_a_file() -> None:
     assert set(re.findall(r"^\.PHONY: ([a-z-]+)$", MAKEFILE, re.MULTILINE)) == TARGETS
 
 
-@pytest.mark.parametrize("module", sorted(set(re.findall(r"-m (scripts\.\w+)", MAKEFILE))))
+@pytest.mark.parametrize("module", sorted(set(re.findall(r"-m (scripts(?:\.\w+)+)", MAKEFILE))))
 def test_the_scripts_exist(module: str) -> None:
     spec = importlib.util.find_spec(module)
     assert spec is not None

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from openapi_schema_validator import OAS30Validator
 
-from scripts.docs import operations_table
+from scripts.build.docs import operations_table
 from scripts.local.apigateway import Contract, GatewayError, HttpRequest, check_parameters
 from tests.contract import hcl
 from tests.fakes.world import caller
@@ -21,7 +21,7 @@ from tollgate.domain import errors
 from tollgate.domain.idempotency import is_valid_key
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.tenants import InferenceProfile
-from tollgate.http import Request
+from tollgate.entry.http import Request
 from tollgate_authorize.service import API_KEY_ROUTES, EITHER_ROUTES
 from tollgate_stream.service import MAX_WAIT_SECONDS
 

@@ -12,7 +12,7 @@ import yaml
 from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
-from scripts import terraform
+from scripts.deploy import terraform
 from scripts.local.apigateway import GatewayError, GatewayResponses
 
 ROOT = Path(__file__).resolve().parents[2]

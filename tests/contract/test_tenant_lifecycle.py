@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import terraform
+from scripts.deploy import terraform
 from tests.fakes import inference_profiles
 from tests.stack import moto
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import terraform
+from scripts.deploy import terraform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

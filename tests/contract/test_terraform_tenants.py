@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import tenants, terraform
-from tests.unit.scripts.tenant_cases import (
+from scripts.deploy import terraform
+from scripts.tenants import files as tenants
+from tests.unit.scripts.tenants.tenant_cases import (
     ENVIRONMENT_FIXTURES,
     PREFIX,
     REFUSED,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scripts import demo
-from scripts.report import ChargebackRow
+from scripts.local import demo
+from scripts.reports.report import ChargebackRow
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.stack
 def test_the_demo_ends_well_and_shows_every_step() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.demo"],
+        [sys.executable, "-m", "scripts.local.demo"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import tenants
 from scripts.local.stack import LocalStack
+from scripts.tenants import files as tenants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.schedules import DISTURBANCES, Actor, Command, Stepping
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOVA_LITE, NOW, FakeClock, app, caller, tenant
-from tests.unit.shared.test_pipeline import BOOK
+from tests.unit.services.test_calls import BOOK
 from tollgate.domain.errors import ForbiddenError, UnavailableError
 from tollgate.domain.ledger import (
     Account,
@@ -34,10 +34,10 @@ from tollgate.domain.ledger import (
     scopes_of,
 )
 from tollgate.domain.tenants import Budget, Limits
-from tollgate.ledger import Ledger, RefusedError
-from tollgate.policy import Policies
 from tollgate.ports import Accounts, Admitted, Usage
-from tollgate.pricing import Pricing
+from tollgate.services.ledger import Ledger, RefusedError
+from tollgate.services.policy import Policies
+from tollgate.services.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
 

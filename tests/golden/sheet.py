@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 GOLDEN = Path(__file__).with_name("usage_costs.csv")
-DATA = Path(__file__).resolve().parents[2] / "scripts" / "data"
+DATA = Path(__file__).resolve().parents[2] / "scripts" / "prices" / "data"
 PICODOLLARS = Decimal(10) ** 12
 
 CLASSES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")

@@ -17,7 +17,7 @@ from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.ledger import Hold, scopes_of
-from tollgate.ledger import Ledger, RefusedError
+from tollgate.services.ledger import Ledger, RefusedError
 
 if TYPE_CHECKING:
     from tollgate.domain.tenants import Budget

@@ -11,16 +11,16 @@ import pytest
 
 from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import FakeClock, FakeRuntime, caller, tenant
-from tests.unit.shared.test_pipeline import BOOK, chat_call
+from tests.unit.services.test_calls import BOOK, chat_call
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
-from tollgate.admission import Admission
 from tollgate.domain.errors import BudgetExceededError
 from tollgate.domain.tenants import Budget, Limits
-from tollgate.ledger import Ledger
-from tollgate.pipeline import AdmittedCall, Calls
-from tollgate.policy import Policies
+from tollgate.services.admission import Admission
+from tollgate.services.calls import AdmittedCall, Calls
+from tollgate.services.ledger import Ledger
+from tollgate.services.policy import Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,10 +32,10 @@ from scripts.local.stack import LocalStack
 from tests.fakes.environments import with_silo
 from tollgate.adapters import aws
 from tollgate.adapters.aws import from_values
-from tollgate.clock import utc_now
 from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import TokenUsage, cost, load_default
 from tollgate.domain.usage import UsageRow, from_item
+from tollgate.entry.clock import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

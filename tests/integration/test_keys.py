@@ -11,7 +11,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from scripts import environments, keys, tenants
+from scripts.deploy import environments
+from scripts.tenants import files as tenants
+from scripts.tenants import keys
 from tollgate.adapters import tables
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate_authorize.service import AuthorizeService

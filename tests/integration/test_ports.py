@@ -18,7 +18,7 @@ from tests.fakes.jobs import FakeJobs, FakeJobTexts, FakePayloads, FakeQueue
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOW
-from tests.unit.shared.test_tenants import DOCUMENT
+from tests.unit.domain.test_tenants import DOCUMENT
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.idempotency import DynamoIdempotencyRecords

@@ -9,7 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from scripts import report, reprice
+from scripts.prices import reprice
+from scripts.reports import report
 from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeWatermark
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import tenant

@@ -10,8 +10,8 @@ import pytest
 import requests
 from botocore.client import BaseClient
 
-from scripts import bench
-from scripts.bench import Bench, capacity_of
+from scripts.bench import ledger as bench
+from scripts.bench.ledger import Bench, capacity_of
 from scripts.local.provision import Emulator
 from scripts.local.stack import LocalStack
 

@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.interpreters import interpreter_of
-from scripts.package import ROOT, Target, function_names
+from scripts.build.interpreters import interpreter_of
+from scripts.build.package import ROOT, Target, function_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def run_build(folder: Path, target: Target, *, umask: int = 0o022, hash_seed: st
     """Build all functions in a process of its own."""
     outcome = subprocess.run(
         [
-            *(sys.executable, "-m", "scripts.package", "--output", str(folder)),
+            *(sys.executable, "-m", "scripts.build.package", "--output", str(folder)),
             *("--architecture", target.architecture, "--python-version", target.python),
         ],
         cwd=ROOT,

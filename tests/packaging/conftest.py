@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.package import WHEEL_ARCHITECTURES, Target
+from scripts.build.package import WHEEL_ARCHITECTURES, Target
 from tests.packaging.builds import run_build, runtime_interpreter
 
 if TYPE_CHECKING:

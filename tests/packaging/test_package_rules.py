@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import package
-from scripts.package import PackageError, Target
-from scripts.package_imports import walk
+from scripts.build import package
+from scripts.build.imports import walk
+from scripts.build.package import PackageError, Target
 
 if TYPE_CHECKING:
     from pathlib import Path

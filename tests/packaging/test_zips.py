@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.package import MAX_UNZIPPED_BYTES, MAX_ZIP_BYTES, ROOT, Target, read_declaration
+from scripts.build.package import MAX_UNZIPPED_BYTES, MAX_ZIP_BYTES, ROOT, Target, read_declaration
 from tests.packaging.builds import FUNCTIONS, run_build
 
 if TYPE_CHECKING:

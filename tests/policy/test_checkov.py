@@ -18,7 +18,9 @@ import pytest
 from tests.stack import moto
 
 CHECKOV = moto.REPOSITORY / ".tools" / "checkov" / "bin" / "checkov"
-_MISSING = None if CHECKOV.is_file() else "no checkov; run `python3 -m scripts.setup checkov`"
+_MISSING = (
+    None if CHECKOV.is_file() else "no checkov; run `python3 -m scripts.build.environments checkov`"
+)
 if _MISSING and os.environ.get("CI") == "true":
     raise RuntimeError(_MISSING)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import terraform
+from scripts.deploy import terraform
 from tests.policy.evaluator import Request, allows
 from tests.stack import moto
 

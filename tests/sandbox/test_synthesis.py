@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from scripts import setup, tenants, terraform, tfvars
+from scripts import tfvars
+from scripts.build import environments as setup
+from scripts.deploy import terraform
+from scripts.tenants import files as tenants
 from tests.stack import moto
 
 PYTHON = setup.ENVIRONMENTS["cdktf"].python(moto.REPOSITORY)
@@ -21,7 +24,7 @@ _MISSING = next(
     (
         reason
         for reason, missing in {
-            "no cdktf; run `python3 -m scripts.setup cdktf`": not PYTHON.is_file(),
+            "no cdktf; run `python3 -m scripts.build.environments cdktf`": not PYTHON.is_file(),
             "no node, which cdktf runs in; install Node.js": shutil.which("node") is None,
         }.items()
         if missing

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from scripts import terraform
+from scripts.deploy import terraform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

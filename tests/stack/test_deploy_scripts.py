@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from scripts import deploy, environments
+from scripts.deploy import commands as deploy
+from scripts.deploy import environments
 from tests.stack import moto
 
 if TYPE_CHECKING:
@@ -85,19 +86,19 @@ class Account:
 
     def bootstrap(self, environment: str) -> None:
         """Make the state bucket."""
-        self.must("scripts.bootstrap", "--env", environment)
+        self.must("scripts.deploy.bootstrap", "--env", environment)
         # moto takes a denial's condition for fulfilled, so it would deny what comes with TLS, too.
         self.client("s3").delete_bucket_policy(Bucket=f"tollgate-{environment}-terraform-state")
 
     def deploy(self, environment: str) -> None:
         """Plan and apply."""
-        self.must("scripts.deploy", "plan", "--env", environment)
-        self.must("scripts.deploy", "apply", "--env", environment, CONFIRM=environment)
+        self.must("scripts.deploy.commands", "plan", "--env", environment)
+        self.must("scripts.deploy.commands", "apply", "--env", environment, CONFIRM=environment)
 
     def terraform(self, environment: str, *arguments: str) -> str:
         """Run Terraform by hand in an environment's root."""
         return self.must(
-            "scripts.terraform", str(self.root(environment)), *arguments, ENV=environment
+            "scripts.deploy.terraform", str(self.root(environment)), *arguments, ENV=environment
         )
 
     def root(self, environment: str) -> Path:
@@ -201,13 +202,13 @@ def test_everything_says_whose_it_is(account: Account) -> None:
 
 
 def test_drift_is_none_until_somebody_changes_something(account: Account) -> None:
-    still = account.run("scripts.deploy", "drift", "--env", "dev")
+    still = account.run("scripts.deploy.commands", "drift", "--env", "dev")
     assert still.returncode == 0, still.stdout + still.stderr
 
     table = f"{PREFIX}-usage"
     client = account.client("dynamodb")
     client.update_table(TableName=table, DeletionProtectionEnabled=False)
-    changed = account.run("scripts.deploy", "drift", "--env", "dev")
+    changed = account.run("scripts.deploy.commands", "drift", "--env", "dev")
     client.update_table(TableName=table, DeletionProtectionEnabled=True)
 
     assert changed.returncode == 2
@@ -255,7 +256,7 @@ def test_a_parent_that_is_not_there_is_said_so(account: Account, parent: str, me
     file = account.folder / "envs" / "dev-labs" / environments.VARIABLES_FILE
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace('{ unit = "tollgate-dev" }', parent), encoding="utf-8")
-    result = account.run("scripts.deploy", "plan", "--env", "dev-labs")
+    result = account.run("scripts.deploy.commands", "plan", "--env", "dev-labs")
     file.write_text(text, encoding="utf-8")
 
     assert result.returncode == 1
@@ -268,7 +269,7 @@ def test_a_parent_is_found_by_its_api_and_stage(account: Account) -> None:
     text = file.read_text(encoding="utf-8")
     parent = f'{{ rest_api_id = "{api["id"]}", stage_name = "v1" }}'
     file.write_text(text.replace('{ unit = "tollgate-dev" }', parent), encoding="utf-8")
-    account.must("scripts.deploy", "plan", "--env", "dev-labs")
+    account.must("scripts.deploy.commands", "plan", "--env", "dev-labs")
     file.write_text(text, encoding="utf-8")
 
     changes = account.planned("dev-labs")
@@ -276,7 +277,7 @@ def test_a_parent_is_found_by_its_api_and_stage(account: Account) -> None:
 
 
 def test_the_added_tenants_go_as_they_came(account: Account) -> None:
-    account.must("scripts.deploy", "destroy", "--env", "dev-labs", CONFIRM="dev-labs")
+    account.must("scripts.deploy.commands", "destroy", "--env", "dev-labs", CONFIRM="dev-labs")
 
     assert not [name for name in account.inventory() if "umbrella" in name]
     assert f"{PREFIX}-acme" in account.inventory()
@@ -284,7 +285,7 @@ def test_the_added_tenants_go_as_they_came(account: Account) -> None:
 
 def test_two_units_in_one_account_share_no_name(account: Account) -> None:
     account.bootstrap("prod")
-    account.must("scripts.deploy", "plan", "--env", "prod")
+    account.must("scripts.deploy.commands", "plan", "--env", "prod")
     prod = {
         name
         for change in account.planned("prod")
@@ -325,7 +326,7 @@ def _names(change: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def test_a_destroy_is_shown_before_it_is_confirmed(account: Account) -> None:
     before = account.inventory()
-    result = account.run("scripts.deploy", "destroy", "--env", "dev")
+    result = account.run("scripts.deploy.commands", "destroy", "--env", "dev")
 
     assert result.returncode == 1
     assert "set CONFIRM=dev to destroy" in result.stderr
@@ -342,7 +343,7 @@ def test_a_destroy_leaves_billing_data_and_nothing_else(account: Account) -> Non
     s3.delete_bucket_policy(Bucket=PAYLOADS)
     s3.put_object(Bucket=PAYLOADS, Key="jobs/acme/one.json", Body=b"a prompt")
 
-    said = account.must("scripts.deploy", "destroy", "--env", "dev", CONFIRM="dev")
+    said = account.must("scripts.deploy.commands", "destroy", "--env", "dev", CONFIRM="dev")
 
     assert account.inventory() == {
         f"{PREFIX}-accounts",
@@ -368,7 +369,7 @@ def test_a_lost_state_takes_the_billing_data_over(account: Account) -> None:
     state = {"Bucket": "tollgate-dev-terraform-state", "Key": "tollgate/dev/terraform.tfstate"}
     text = s3.get_object(**state)["Body"].read()
     s3.delete_object(**state)
-    account.must("scripts.deploy", "plan", "--env", "dev", ADOPT="1")
+    account.must("scripts.deploy.commands", "plan", "--env", "dev", ADOPT="1")
     adopted = {
         change["address"]
         for change in account.planned("dev")
@@ -381,7 +382,7 @@ def test_a_lost_state_takes_the_billing_data_over(account: Account) -> None:
 
 
 def test_the_next_apply_goes_on_with_what_was_kept(account: Account) -> None:
-    account.must("scripts.deploy", "plan", "--env", "dev")
+    account.must("scripts.deploy.commands", "plan", "--env", "dev")
     actions = {
         change["address"]: change["change"]["actions"]
         for change in account.planned("dev")
@@ -399,7 +400,7 @@ def test_a_forced_destroy_leaves_the_state_only(account: Account) -> None:
     athena = [address for address in addresses if ".aws_athena_" in address]
     account.terraform("dev", "state", "rm", *athena)
 
-    account.must("scripts.deploy", "destroy", "--env", "dev", CONFIRM="dev", FORCE="1")
+    account.must("scripts.deploy.commands", "destroy", "--env", "dev", CONFIRM="dev", FORCE="1")
 
     assert account.inventory() == {
         "tollgate-dev-labs-terraform-state",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import terraform
+from scripts.deploy import terraform
 from tests.fakes import inference_profiles
 from tests.stack.moto import ACCOUNT_ID, REGION, REPOSITORY, UNAVAILABLE, serve
 
@@ -69,7 +69,7 @@ output "tenant" {
 # What has the value of a key: the attribute, and whether the provider calls it sensitive.
 _HOLDERS = {
     "aws_api_gateway_api_key": ("value", True),
-    # It does not, so a plan that deletes a key would show it: scripts.redact hides it.
+    # It does not, so a plan that deletes a key would show it: scripts.deploy.redaction hides it.
     "aws_api_gateway_usage_plan_key": ("value", False),
     "aws_secretsmanager_secret_version": ("secret_string", True),
 }

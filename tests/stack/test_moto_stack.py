@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import deploy, tenants
-from scripts.redact import redact
-from scripts.tenants import Computed
+from scripts.deploy import commands as deploy
+from scripts.deploy.redaction import redact
+from scripts.tenants import files as tenants
+from scripts.tenants.files import Computed
 from tests.stack.moto import ENVIRONMENT, UNAVAILABLE
 
 if TYPE_CHECKING:

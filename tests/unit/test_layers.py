@@ -1,4 +1,4 @@
-"""Imports point one way: handler → service → domain; adapters alone know boto3."""
+"""Imports point one way, down the floors of the shared package; adapters alone know boto3."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ SHARED = ROOT / "shared" / "tollgate"
 FUNCTIONS = sorted(path for path in ROOT.glob("*/tollgate_*") if path.is_dir())
 MODULES = sorted([*SHARED.rglob("*.py"), *(m for f in FUNCTIONS for m in f.rglob("*.py"))])
 AWS = {"boto3", "botocore", "urllib3", "s3transfer"}
+# From the roof down: a room sees its own floor and those below.
+FLOORS = (
+    {"dialects"},
+    {"entry"},
+    {"adapters"},
+    {"services"},
+    {"ports", "observability"},
+    {"domain", "prices"},
+)
 # Composition is the only place that joins adapters with services.
 COMPOSERS = {"composition.py", "handler.py"}
 
@@ -53,6 +62,26 @@ def test_the_domain_imports_the_standard_library_and_itself(module: Path) -> Non
     assert all(name.startswith(("tollgate.domain", "tollgate.prices")) for name in ours), ours
 
 
+def room(module: Path) -> str:
+    """The package or module of `tollgate` that a file of it belongs to."""
+    return module.relative_to(SHARED).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("module", sorted(SHARED.rglob("[!_]*.py")), ids=relative)
+def test_no_import_climbs_a_floor(module: Path) -> None:
+    (own,) = (number for number, floor in enumerate(FLOORS) if room(module) in floor)
+    above = {name for floor in FLOORS[:own] for name in floor}
+
+    used = {name.split(".")[1] for name in imports(module) if name.startswith("tollgate.")}
+    assert not used & above
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    rooms = {room(module) for module in SHARED.rglob("*.py")} - {"__init__"}
+
+    assert rooms == {name for floor in FLOORS for name in floor}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=relative)
 def test_only_adapters_know_aws(module: Path) -> None:
     if "adapters" not in module.parts:
@@ -76,7 +105,7 @@ def test_functions_import_the_shared_package_and_themselves_only(module: Path) -
 
 @pytest.mark.parametrize("module", MODULES, ids=relative)
 def test_the_environment_is_read_in_one_place(module: Path) -> None:
-    if module.name != "config.py":
+    if module.name != "settings.py" or "entry" not in module.parts:
         assert "os.environ" not in module.read_text()
 
 

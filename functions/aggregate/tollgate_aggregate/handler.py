@@ -10,8 +10,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from tollgate.adapters.aws import dynamodb, s3
 from tollgate.adapters.lake import S3Lake
 from tollgate.adapters.usage_reader import DynamoOpenHolds, DynamoUsageReader, DynamoWatermark
-from tollgate.clock import utc_now
-from tollgate.config import load
+from tollgate.entry.clock import utc_now
+from tollgate.entry.settings import load
 from tollgate.observability import logger, metrics
 from tollgate_aggregate.service import Aggregator
 from tollgate_aggregate.settings import Settings

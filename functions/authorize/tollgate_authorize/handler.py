@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
 from tollgate.adapters.tenants import DynamoTenants
-from tollgate.clock import utc_now
-from tollgate.config import load
+from tollgate.entry.clock import utc_now
+from tollgate.entry.settings import load
 from tollgate.observability import logger
 from tollgate_authorize.service import AuthorizeService, allow, deny
 from tollgate_authorize.settings import Settings

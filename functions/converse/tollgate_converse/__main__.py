@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tollgate.streaming import main
+from tollgate.entry.runtime import main
 
 if TYPE_CHECKING:
-    from tollgate.streaming import Handler
+    from tollgate.entry.runtime import Handler
 
 
 def load_handler() -> Handler:

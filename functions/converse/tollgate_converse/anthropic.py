@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.calls import ChatCall
 from tollgate.dialects import anthropic
-from tollgate.http import failure_headers, json_answer
+from tollgate.entry.http import failure_headers, json_answer
+from tollgate.services.shapes import ChatCall
 from tollgate_converse.openai import SERVER_SENT_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tollgate.domain.errors import TollgateError
-    from tollgate.http import Request, Response
-    from tollgate.pipeline import Answer
+    from tollgate.entry.http import Request, Response
+    from tollgate.services.calls import Answer
 
 _BETAS = "anthropic-beta"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.calls import ChatCall, NativeCall
 from tollgate.dialects import bedrock, eventstream
-from tollgate.http import failure_headers, json_answer
+from tollgate.entry.http import failure_headers, json_answer
+from tollgate.services.shapes import ChatCall, NativeCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tollgate.domain.errors import TollgateError
-    from tollgate.http import Request, Response
-    from tollgate.pipeline import Answer
+    from tollgate.entry.http import Request, Response
+    from tollgate.services.calls import Answer
 
 _METRICS = b"amazon-bedrock-invocationMetrics"
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tollgate.calls import ChatCall, NativeCall
     from tollgate.domain.errors import TollgateError
-    from tollgate.http import Response
-    from tollgate.pipeline import Answer
+    from tollgate.entry.http import Response
+    from tollgate.services.calls import Answer
+    from tollgate.services.shapes import ChatCall, NativeCall
 
 
 class Stream(Protocol):

@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
-from tollgate.clock import utc_now
-from tollgate.composition import (
+from tollgate.entry.clock import utc_now
+from tollgate.entry.composition import (
     TenantStorage,
     build_admission,
     build_calls,
@@ -16,9 +16,9 @@ from tollgate.composition import (
     build_ledger,
     build_sessions,
 )
-from tollgate.config import load
-from tollgate.http import StreamedResponse
-from tollgate.idempotency import Idempotency
+from tollgate.entry.http import StreamedResponse
+from tollgate.entry.idempotency import Idempotency
+from tollgate.entry.settings import load
 from tollgate.observability import logger, metrics
 from tollgate_converse.routes import Gateway
 from tollgate_converse.service import ConverseService
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tollgate.http import Response
+    from tollgate.entry.http import Response
 
 # API Gateway gives up an answer that says nothing for five minutes.
 MODEL_SECONDS = 285

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects import openai
 from tollgate.domain.ids import request_time
-from tollgate.http import failure_headers, json_answer
+from tollgate.entry.http import failure_headers, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tollgate.domain.errors import TollgateError
-    from tollgate.http import Request, Response
-    from tollgate.pipeline import Answer
+    from tollgate.entry.http import Request, Response
+    from tollgate.services.calls import Answer
 
 SERVER_SENT_EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from tollgate.dialects import openai
 from tollgate.domain.errors import TollgateError
 from tollgate.domain.money import format_usd
-from tollgate.http import admission_notices, identity_headers, internal_error, json_response
-from tollgate.idempotency import FirstAnswer, FirstStream
+from tollgate.entry.http import admission_notices, identity_headers, internal_error, json_response
+from tollgate.entry.idempotency import FirstAnswer, FirstStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tollgate.admission import Admission
-    from tollgate.calls import ChatCall, NativeCall
     from tollgate.domain.tenants import Caller
-    from tollgate.http import Request, Response, StreamedResponse
-    from tollgate.idempotency import Idempotency
-    from tollgate.pipeline import AdmittedCall, Answer, Calls, OpenCall
+    from tollgate.entry.http import Request, Response, StreamedResponse
+    from tollgate.entry.idempotency import Idempotency
     from tollgate.ports import InputCounter
+    from tollgate.services.admission import Admission
+    from tollgate.services.calls import AdmittedCall, Answer, Calls, OpenCall
+    from tollgate.services.shapes import ChatCall, NativeCall
     from tollgate_converse.exchange import Dialect, Exchange, Stream
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.

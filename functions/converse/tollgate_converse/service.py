@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tollgate.domain.errors import TollgateError
-from tollgate.http import StreamedResponse, internal_error, parse_event
+from tollgate.entry.http import StreamedResponse, internal_error, parse_event
 from tollgate_converse import anthropic, bedrock, openai
 from tollgate_converse.routes import CallRoute, CountRoute, EmbeddingsRoute, Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tollgate.http import Request, Response
+    from tollgate.entry.http import Request, Response
     from tollgate_converse.exchange import Dialect
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
 from tollgate.adapters.jobs import SqsJobQueue
-from tollgate.clock import utc_now
-from tollgate.composition import (
+from tollgate.entry.clock import utc_now
+from tollgate.entry.composition import (
     TenantStorage,
     build_admission,
     build_calls,
@@ -16,18 +16,18 @@ from tollgate.composition import (
     build_sessions,
     sagemaker_endpoints,
 )
-from tollgate.config import load
-from tollgate.http import answer
-from tollgate.idempotency import Idempotency
-from tollgate.jobs import JobReader, JobSubmitter
+from tollgate.entry.http import answer
+from tollgate.entry.idempotency import Idempotency
+from tollgate.entry.settings import load
 from tollgate.observability import logger, metrics
+from tollgate.services.jobs import JobReader, JobSubmitter
 from tollgate_invoke.service import InvokeService
 from tollgate_invoke.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tollgate.http import Response
+    from tollgate.entry.http import Response
 
 
 # Below the function's 300 seconds, so that this process itself says how the call ended.

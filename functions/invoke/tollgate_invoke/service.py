@@ -10,19 +10,19 @@ from tollgate.dialects import jobs, legacy, profiles
 from tollgate.domain.errors import ForbiddenError, TollgateError
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.money import usd
-from tollgate.http import Request, Response, admission_notices, json_response
-from tollgate.idempotency import FirstAnswer
-from tollgate.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
-from tollgate.policy import allowed_arn, allowed_model
+from tollgate.entry.http import Request, Response, admission_notices, json_response
+from tollgate.entry.idempotency import FirstAnswer
+from tollgate.services.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
+from tollgate.services.policy import allowed_arn, allowed_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tollgate.admission import Admission
-    from tollgate.calls import Call
     from tollgate.domain.jobs import JobView
-    from tollgate.idempotency import Idempotency
-    from tollgate.pipeline import AdmittedCall, Answer, Calls
+    from tollgate.entry.idempotency import Idempotency
+    from tollgate.services.admission import Admission
+    from tollgate.services.calls import AdmittedCall, Answer, Calls
+    from tollgate.services.shapes import Call
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
 LEASE_SECONDS = 360

@@ -9,14 +9,14 @@ from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockCatalogue
 from tollgate.adapters.tenants import DynamoTenants
-from tollgate.clock import utc_now
-from tollgate.config import load
 from tollgate.dialects import openai
 from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.prices import load_default
-from tollgate.http import answer, error_response, failure_headers, json_answer
+from tollgate.entry.clock import utc_now
+from tollgate.entry.http import answer, error_response, failure_headers, json_answer
+from tollgate.entry.settings import load
 from tollgate.observability import logger
-from tollgate.policy import Policies
+from tollgate.services.policy import Policies
 from tollgate_models.service import ModelsService
 from tollgate_models.settings import Settings
 from tollgate_models.usage import UsageService
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from tollgate.domain.errors import TollgateError
-    from tollgate.http import Request, Response
+    from tollgate.entry.http import Request, Response
 
 
 @cache

@@ -9,16 +9,16 @@ from urllib.parse import unquote
 
 from tollgate.domain.errors import ForbiddenError, NotFoundError
 from tollgate.domain.models import UnsupportedModelId, app_model_arns, is_allowed, resolve_model
-from tollgate.http import Request, Response, json_response
-from tollgate.policy import allowed_endpoint
-from tollgate.pricing import PriceTerms, Pricing
+from tollgate.entry.http import Request, Response, json_response
+from tollgate.services.policy import allowed_endpoint
+from tollgate.services.pricing import PriceTerms, Pricing
 
 if TYPE_CHECKING:
     from tollgate.domain.endpoints import Endpoint
     from tollgate.domain.prices import PriceBook, Rates
     from tollgate.domain.tenants import App
-    from tollgate.policy import Party, Policies
     from tollgate.ports import Clock, ModelCatalogue
+    from tollgate.services.policy import Party, Policies
 
 # The catalogue changes a few times a month; a tenant's view of it stays as fresh as its policy.
 CATALOGUE_SECONDS = 300

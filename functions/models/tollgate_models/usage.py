@@ -14,14 +14,14 @@ from tollgate.domain.ledger import (
     window_ends,
 )
 from tollgate.domain.money import format_usd
-from tollgate.http import Request, Response, json_response
+from tollgate.entry.http import Request, Response, json_response
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tollgate.domain.ledger import Account, Scope
-    from tollgate.policy import Policies
     from tollgate.ports import Accounts, Clock
+    from tollgate.services.policy import Policies
 
 
 class UsageService:

@@ -6,17 +6,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
-from tollgate.clock import utc_now
-from tollgate.composition import (
+from tollgate.entry.clock import utc_now
+from tollgate.entry.composition import (
     TenantStorage,
     build_calls,
     build_ledger,
     build_sessions,
 )
-from tollgate.config import load
-from tollgate.http import answer
-from tollgate.jobs import JobReader, JobRunner
+from tollgate.entry.http import answer
+from tollgate.entry.settings import load
 from tollgate.observability import logger, metrics
+from tollgate.services.jobs import JobReader, JobRunner
 from tollgate_stream.service import StreamService
 from tollgate_stream.settings import Settings
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import UnavailableError
 from tollgate.domain.jobs import MAX_CURSOR, parse_queue_message
-from tollgate.http import Request, Response, json_response
+from tollgate.entry.http import Request, Response, json_response
 from tollgate.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tollgate.jobs import JobReader, JobRunner
+    from tollgate.services.jobs import JobReader, JobRunner
 
 DEFAULT_WAIT_SECONDS = 20
 MAX_WAIT_SECONDS = 25

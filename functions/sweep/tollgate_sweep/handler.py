@@ -14,11 +14,11 @@ from tollgate.adapters.invocation_logs import S3InvocationLogs
 from tollgate.adapters.jobs import DynamoJobs
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.usage import DynamoUsage
-from tollgate.clock import utc_now
-from tollgate.config import load
 from tollgate.domain.prices import load_default
+from tollgate.entry.clock import utc_now
+from tollgate.entry.settings import load
 from tollgate.observability import logger, metrics
-from tollgate.pricing import Pricing
+from tollgate.services.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
 from tollgate_sweep.settings import Settings

@@ -10,9 +10,9 @@ from tollgate.domain.ids import request_time
 from tollgate.domain.models import UnsupportedModelId, app_model
 from tollgate.domain.prices import Rates
 from tollgate.domain.usage import is_endpoint_call
-from tollgate.metering import Attribution, Outcome, held_cost, usage_row
-from tollgate.policy import call_tags
-from tollgate.pricing import (
+from tollgate.services.metering import Attribution, Outcome, held_cost, usage_row
+from tollgate.services.policy import call_tags
+from tollgate.services.pricing import (
     LIST_PRICES,
     PriceTerms,
     Pricing,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tollgate.domain.jobs import JOB_EXPIRED as EXPIRED_RESULT
 from tollgate.domain.ledger import Hold, account_tenant, is_tenant_account
 from tollgate.domain.usage import runs_as_job
-from tollgate.metering import log_usage
 from tollgate.observability import logger
+from tollgate.services.metering import log_usage
 from tollgate_sweep.rows import JOB_EXPIRED, NEVER_CALLED, Orphan, Rows
 
 if TYPE_CHECKING:

@@ -26,10 +26,10 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from scripts.local import bedrock_text
-from scripts.local.bedrock_catalogue import Catalogue, Model
-from scripts.local.bedrock_stub import BedrockStub
 from scripts.local.ministack import REGION, ROOT
+from scripts.local.stubs import bedrock_text
+from scripts.local.stubs.bedrock import BedrockStub
+from scripts.local.stubs.bedrock_catalogue import Catalogue, Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -558,7 +558,7 @@ def test_fifty_at_once(stub: BedrockStub, runtime: BedrockRuntimeClient) -> None
 def test_as_a_program(tmp_path: Path) -> None:
     log = tmp_path / "calls.jsonl"
     program = subprocess.Popen(
-        [sys.executable, "-m", "scripts.local.bedrock_stub", "--port", "0", "--log", str(log)],
+        [sys.executable, "-m", "scripts.local.stubs.bedrock", "--port", "0", "--log", str(log)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

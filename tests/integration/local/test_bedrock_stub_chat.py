@@ -11,8 +11,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from scripts.local.bedrock_stub import BedrockStub
 from scripts.local.ministack import REGION
+from scripts.local.stubs.bedrock import BedrockStub
 from tollgate.domain.converse import Assembler
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from tests.integration.local.clients import (
     key_of,
     wait_until,
 )
-from tollgate.http import StreamedResponse
+from tollgate.entry.http import StreamedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ import pytest
 from scripts.local.lambda_runtime import FunctionError, PayloadTooLargeError
 from scripts.local.ministack import ROOT
 from scripts.local.runtime_api import RuntimeApi
-from tollgate.http import StreamedResponse
+from tollgate.entry.http import StreamedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,8 +203,8 @@ def test_a_process_runs_as_lambda_starts_it(tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text(
         textwrap.dedent(
             """
-            from tollgate.http import StreamedResponse
-            from tollgate.streaming import main
+            from tollgate.entry.http import StreamedResponse
+            from tollgate.entry.runtime import main
 
             def lambda_handler(event, context):
                 return StreamedResponse(200, {}, lambda write: write(event["text"].encode()))

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from scripts import tenants as tenant_files
 from scripts.local import __main__ as program
 from scripts.local import provision
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS
 from scripts.local.ministack import ROOT, MiniStack, MiniStackError
 from scripts.local.provision import PREFIX, usage_plan
 from scripts.local.stack import ENVIRONMENTS, FUNCTIONS, LocalStack
+from scripts.tenants import files as tenant_files
 from tests.contract import hcl
 from tollgate.adapters import tables
 

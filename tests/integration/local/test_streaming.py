@@ -16,9 +16,9 @@ from uuid import uuid4
 import pytest
 import requests
 
+from scripts.build.package import WRAPPER, Target, build
 from scripts.local.runtime_api import RuntimeApi
 from scripts.local.stack import LocalStack
-from scripts.package import WRAPPER, Target, build
 from tests.contract.hcl import ROOT
 from tollgate.adapters.aws import from_values
 from tollgate.domain.usage import UsageRow, from_item

@@ -13,9 +13,9 @@ from tollgate.dialects import profiles
 from tollgate.domain.errors import ConflictError, ForbiddenError, InvalidRequestError
 from tollgate.domain.prices import Cost, TokenUsage
 from tollgate.domain.tenants import InferenceProfile
-from tollgate.http import Request
-from tollgate.pipeline import Answer
-from tollgate.policy import Party
+from tollgate.entry.http import Request
+from tollgate.services.calls import Answer
+from tollgate.services.policy import Party
 
 HOME = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/"
 HELLO = [{"role": "user", "content": [{"text": "hello"}]}]

@@ -12,7 +12,7 @@ from tests.fakes.idempotency import FakeIdempotencyRecords
 from tests.fakes.jobs import FakePayloads
 from tests.fakes.replies import event_piece, text_piece
 from tests.fakes.world import NOVA_LITE, tenant
-from tests.unit.shared.test_pipeline import World
+from tests.unit.services.test_calls import World
 from tollgate.dialects import openai
 from tollgate.domain.errors import (
     StreamBrokenError,
@@ -25,8 +25,8 @@ from tollgate.domain.errors import (
 from tollgate.domain.money import usd
 from tollgate.domain.prices import TokenUsage
 from tollgate.domain.tenants import Budget
-from tollgate.http import StreamedResponse
-from tollgate.idempotency import Idempotency
+from tollgate.entry.http import StreamedResponse
+from tollgate.entry.idempotency import Idempotency
 from tollgate.ports import CountRequest, ModelReply, StreamPiece
 from tollgate_converse.routes import Gateway
 from tollgate_converse.service import ROUTES, ConverseService
@@ -34,7 +34,7 @@ from tollgate_converse.service import ROUTES, ConverseService
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tollgate.http import Response
+    from tollgate.entry.http import Response
 
 AUTHORIZER = {"tenant_id": "acme", "app_id": "web", "key_id": "web/primary", "tier": "pro"}
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.world import NOVA_LITE, app, tenant
 from tests.unit.functions.test_invoke import AUTHORIZER, Gateway, body_of
-from tests.unit.shared.test_jobs import KEY_ARN
+from tests.unit.services.test_jobs import KEY_ARN
 from tollgate.domain.errors import (
     TollgateError,
     UnavailableError,
@@ -18,16 +18,16 @@ from tollgate.domain.errors import (
 )
 from tollgate.domain.idempotency import REPLAY_SECONDS
 from tollgate.domain.tenants import Budget
-from tollgate.http import answer
-from tollgate.idempotency import WAIT_SECONDS, Idempotency
-from tollgate.jobs import SUBMIT_LEASE_SECONDS
+from tollgate.entry.http import answer
+from tollgate.entry.idempotency import WAIT_SECONDS, Idempotency
+from tollgate.services.jobs import SUBMIT_LEASE_SECONDS
 from tollgate_invoke.service import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tollgate.domain.idempotency import IdempotencyRecord
-    from tollgate.http import Response
+    from tollgate.entry.http import Response
 
 KEY = "order-4711-attempt"
 HEADER = {"Idempotency-Key": KEY}

@@ -11,14 +11,14 @@ import pytest
 from tests.fakes.idempotency import FakeIdempotencyRecords
 from tests.fakes.jobs import FakePayloads
 from tests.fakes.world import NOVA_LITE, app, tenant
-from tests.unit.shared.test_jobs import JobWorld
+from tests.unit.services.test_jobs import JobWorld
 from tollgate.domain.errors import UnavailableError, UpstreamThrottledError
 from tollgate.domain.jobs import queue_message
 from tollgate.domain.money import format_usd, usd
 from tollgate.domain.prices import TokenUsage
 from tollgate.domain.tenants import Budget, InferenceProfile
-from tollgate.http import Response, answer
-from tollgate.idempotency import Idempotency
+from tollgate.entry.http import Response, answer
+from tollgate.entry.idempotency import Idempotency
 from tollgate.ports import ModelReply
 from tollgate_invoke.service import InvokeService
 from tollgate_stream.service import StreamService

@@ -11,13 +11,13 @@ import pytest
 
 from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import NOVA_LITE, FakeClock, app, caller, tenant
-from tests.unit.shared.test_pipeline import BOOK
+from tests.unit.services.test_calls import BOOK
 from tollgate.domain.endpoints import Endpoint
 from tollgate.domain.errors import ForbiddenError, NotFoundError
 from tollgate.domain.prices import PriceBook
 from tollgate.domain.tenants import InferenceProfile
-from tollgate.http import Request
-from tollgate.policy import Policies
+from tollgate.entry.http import Request
+from tollgate.services.policy import Policies
 from tollgate_models.service import CATALOGUE_SECONDS, ModelsService
 
 REQUEST = Request("gw-1", caller(), {}, {}, {}, b"")

@@ -10,13 +10,13 @@ import pytest
 
 from tests.fakes.invocation_logs import FakeInvocationLogs
 from tests.fakes.world import NOVA_LITE, app, caller, tenant
-from tests.unit.shared.test_jobs import JobWorld
-from tests.unit.shared.test_pipeline import BOOK
+from tests.unit.services.test_calls import BOOK
+from tests.unit.services.test_jobs import JobWorld
 from tollgate.domain.errors import StreamBrokenError, UnavailableError, UpstreamTimeoutError
 from tollgate.domain.invocation_logs import LoggedCall
 from tollgate.domain.prices import TokenUsage
 from tollgate.domain.tenants import Budget, Guardrail, InferenceProfile, Silo
-from tollgate.pricing import Pricing
+from tollgate.services.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
 

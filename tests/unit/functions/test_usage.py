@@ -14,9 +14,9 @@ from tollgate.domain.errors import ForbiddenError
 from tollgate.domain.ledger import Hold, scopes_of
 from tollgate.domain.money import usd
 from tollgate.domain.tenants import Budget, Limits, Tenant
-from tollgate.http import Request
-from tollgate.ledger import Ledger
-from tollgate.policy import Policies
+from tollgate.entry.http import Request
+from tollgate.services.ledger import Ledger
+from tollgate.services.policy import Policies
 from tollgate_models.usage import UsageService
 
 REQUEST = Request("gw-1", caller(), {}, {}, {}, b"")

@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tollgate.calls import ChatCall
 from tollgate.dialects.chat import IMAGE_FORMATS, family_of, sampling
 from tollgate.dialects.fields import (
     as_count,
@@ -22,6 +21,7 @@ from tollgate.dialects.fields import (
     wrong_choice,
 )
 from tollgate.domain.errors import InvalidRequestError
+from tollgate.services.shapes import ChatCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,6 @@ import base64
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from tollgate.calls import ChatCall, NativeCall
 from tollgate.dialects import eventstream
 from tollgate.dialects.fields import (
     as_count,
@@ -20,6 +19,7 @@ from tollgate.dialects.fields import (
     base64_bytes,
     check_keys,
 )
+from tollgate.domain.converse import COUNTED
 from tollgate.domain.errors import (
     InvalidRequestError,
     StreamBrokenError,
@@ -27,7 +27,8 @@ from tollgate.domain.errors import (
     UnavailableError,
     UpstreamThrottledError,
 )
-from tollgate.http import parse_json
+from tollgate.entry.http import parse_json
+from tollgate.services.shapes import ChatCall, NativeCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,6 @@ _CONVERSE_KEYS = (
     "toolConfig",
 )
 _LISTS = ("additionalModelResponseFieldPaths", "messages", "system")
-_COUNTED_KEYS = ("additionalModelRequestFields", "messages", "system", "toolConfig")
 # Members that the SDK takes for bytes, and those with documents of the caller's own inside which
 # the same names mean nothing.
 _BLOBS = ("bytes", "redactedContent")
@@ -130,7 +130,7 @@ def parse_count(body: Mapping[str, Any]) -> dict[str, Any]:
     given = as_object(body.get("input"), "input")
     if given.keys() == {"converse"}:
         converse = as_object(given["converse"], "input.converse")
-        check_keys(converse, _COUNTED_KEYS, "input.converse")
+        check_keys(converse, COUNTED, "input.converse")
         return {"converse": _members(converse, "input.converse.")}
     if given.keys() == {"invokeModel"}:
         native = as_object(given["invokeModel"], "input.invokeModel")

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.http import type_name
+from tollgate.entry.http import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,8 +9,8 @@ from tollgate.dialects.fields import as_text, check_keys
 from tollgate.domain.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from tollgate.calls import ChatCall
-    from tollgate.http import Request
+    from tollgate.entry.http import Request
+    from tollgate.services.shapes import ChatCall
 
 CHAT = "jobs.chat"
 # No header decides about the answer.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tollgate.calls import Call, ChatCall, EndpointCall, NativeCall
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
@@ -28,14 +27,15 @@ from tollgate.domain import native
 from tollgate.domain.converse import joined_text, json_blocks
 from tollgate.domain.errors import InvalidRequestError, UpstreamFailedError
 from tollgate.domain.prices import TokenUsage
-from tollgate.http import Request, type_name
-from tollgate.jobs import usage_counts
+from tollgate.entry.http import Request, type_name
+from tollgate.services.jobs import usage_counts
+from tollgate.services.shapes import Call, ChatCall, EndpointCall, NativeCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tollgate.domain.jobs import JobView
-    from tollgate.pipeline import Answer
+    from tollgate.services.calls import Answer
 
 CHAT = "legacy.chat"
 PROMPT = "legacy.prompt"

@@ -13,7 +13,6 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tollgate.calls import ChatCall, NativeCall
 from tollgate.dialects.chat import IMAGE_FORMATS, family_of, sampling
 from tollgate.dialects.fields import (
     as_count,
@@ -28,7 +27,8 @@ from tollgate.dialects.fields import (
     wrong_choice,
 )
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.http import parse_json
+from tollgate.entry.http import parse_json
+from tollgate.services.shapes import ChatCall, NativeCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

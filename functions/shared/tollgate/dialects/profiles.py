@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from tollgate.dialects.bedrock import converse_body, parse_converse
 from tollgate.dialects.fields import as_filled_list, as_object, as_text, check_keys
 from tollgate.domain.errors import ConflictError, ForbiddenError, InvalidRequestError
-from tollgate.http import parse_json
+from tollgate.entry.http import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tollgate.calls import ChatCall
     from tollgate.domain.tenants import InferenceProfile
-    from tollgate.http import Request
-    from tollgate.pipeline import Answer
-    from tollgate.policy import Party
+    from tollgate.entry.http import Request
+    from tollgate.services.calls import Answer
+    from tollgate.services.policy import Party
+    from tollgate.services.shapes import ChatCall
 
 CHAT = "profiles.chat"
 PROFILE_HEADER = "inference-profile-id"

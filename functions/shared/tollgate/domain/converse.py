@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# The parts of a Converse request that CountTokens takes.
+COUNTED = ("additionalModelRequestFields", "messages", "system", "toolConfig")
 # Sizes and text of an event are in these members; the others carry numbers and words of the API.
 _OUTPUT = ("contentBlockStart", "contentBlockDelta")
 

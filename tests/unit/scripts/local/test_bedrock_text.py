@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.local import bedrock_text
+from scripts.local.stubs import bedrock_text
 
 
 @given(st.text(), st.integers(min_value=0, max_value=400))

@@ -1,0 +1,1 @@
+"""What handlers are made of: HTTP events, repeats, the Runtime loop, settings, composition."""

@@ -1,0 +1,371 @@
+"""Long-poll jobs: submitting an admitted call, running it, reading it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import uuid
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.converse import json_blocks
+from tollgate.domain.custody import Custody
+from tollgate.domain.errors import GoneError, NotFoundError, TollgateError, UnavailableError
+from tollgate.domain.ids import is_request_id
+from tollgate.domain.jobs import (
+    CHUNK_BYTES,
+    CHUNK_SECONDS,
+    CONTENT_BYTES,
+    JOB_EXPIRED,
+    QUEUE_SECONDS,
+    RUN_SECONDS,
+    SEALED_CHUNK_SECONDS,
+    Job,
+    JobView,
+)
+from tollgate.domain.ledger import Hold, Scope
+from tollgate.domain.money import format_usd
+from tollgate.domain.sessions import Session
+from tollgate.domain.tenants import Budget, Caller, Limits
+from tollgate.observability import logger
+from tollgate.ports import Clock, JobQueue, Jobs, JobTexts, ModelRequest, Payloads, StreamPiece
+from tollgate.services.calls import AdmittedCall, Answer, Calls
+from tollgate.services.ledger import Lease
+from tollgate.services.pricing import PriceTerms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tollgate.domain.prices import TokenUsage
+
+# Holds outlive the job they belong to, so that a sweep never races a live producer.
+LEASE_MARGIN_SECONDS = 60
+SUBMIT_LEASE_SECONDS = QUEUE_SECONDS + LEASE_MARGIN_SECONDS
+RUN_LEASE_SECONDS = RUN_SECONDS + LEASE_MARGIN_SECONDS
+_POLL_SECONDS = 0.2
+
+
+class JobSubmitter:
+    """Hands an admitted call to the queue."""
+
+    def __init__(self, calls: Calls, jobs: Jobs, payloads: Payloads, queue: JobQueue) -> None:
+        self._calls = calls
+        self._jobs = jobs
+        self._payloads = payloads
+        self._queue = queue
+
+    def submit(self, call: AdmittedCall) -> str:
+        """Store and queue the call; returns the job id, which is the request id.
+
+        Raises UnavailableError; then the call is settled at no cost, unless the error says that it
+        may be billed: the job could be out there although its answer was lost.
+        """
+        job_id = call.request_id
+        created = call.started_at
+        deadline = int(created.timestamp()) + QUEUE_SECONDS
+        job = Job(
+            job_id=job_id,
+            tenant_id=call.caller.tenant_id,
+            app_id=call.caller.app_id,
+            status="queued",
+            created_at=created,
+            deadline=deadline,
+            available_until=deadline + RUN_SECONDS + call.custody.seconds,
+            payload_key=f"jobs/{call.caller.tenant_id}/{job_id}.json",
+            custody=call.custody,
+        )
+        try:
+            self._payloads.put(
+                job.tenant_id, job.payload_key, encode_call(call), call.custody.kms_key_arn
+            )
+            self._jobs.create(job)
+            self._queue.send(job.tenant_id, job_id)
+        except UnavailableError as error:
+            self._withdraw(call, job, error)
+            raise
+        return job_id
+
+    def _withdraw(self, call: AdmittedCall, job: Job, error: UnavailableError) -> None:
+        # The message may be out although its answer was lost. A job that a producer has claimed
+        # runs and settles itself; only one that nobody took can be settled here.
+        try:
+            self._jobs.abandon(job.tenant_id, job.job_id)
+            standing = self._jobs.get(job.tenant_id, job.job_id)
+        except UnavailableError:
+            logger.error("job not withdrawn", extra={"request_id": call.request_id})
+            error.may_be_billed = True
+            return
+        if standing is not None and standing.claimed:
+            error.may_be_billed = True
+            return
+        self._calls.fail(call, error)
+        _delete_payload(self._payloads, job)
+
+
+class JobRunner:
+    """Runs queued jobs into the streaming table."""
+
+    def __init__(
+        self, calls: Calls, jobs: Jobs, texts: JobTexts, payloads: Payloads, clock: Clock
+    ) -> None:
+        self._calls = calls
+        self._jobs = jobs
+        self._texts = texts
+        self._payloads = payloads
+        self._clock = clock
+
+    def run(self, tenant_id: str, job_id: str) -> None:
+        """Run a job unless another delivery of its message already did.
+
+        UnavailableError means that a dependency failed; delivering the message again is safe.
+        """
+        claimed = self._claim(tenant_id, job_id)
+        if claimed is None:
+            logger.info("job not claimed", extra={"request_id": job_id})
+            return
+        job, document = claimed
+        call = decode_call(document)
+        if self._calls.extend(call, RUN_LEASE_SECONDS):
+            ended = self._run(job, call)
+        else:
+            ended = job.ended("failed", JOB_EXPIRED, self._clock())
+        self._jobs.finish(ended)
+        _delete_payload(self._payloads, job)
+
+    def _claim(self, tenant_id: str, job_id: str) -> tuple[Job, bytes] | None:
+        """The job as ours and its request; None where there is none to be run."""
+        job = self._jobs.get(tenant_id, job_id)
+        if job is None or job.status != "queued":
+            return None
+        document = self._payloads.get(tenant_id, job.payload_key)
+        if document is None:
+            logger.error("job without payload", extra={"request_id": job_id})
+            return None
+        now = self._clock()
+        ours = self._jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS)
+        return None if ours is None else (ours, document)
+
+    def _run(self, job: Job, call: AdmittedCall) -> Job:
+        writer = _ChunkWriter(self._texts, job)
+        try:
+            answer = self._calls.stream(call, writer.take)
+            writer.flush()
+            content = _tool_content(call, answer)
+            self._keep(job, content)
+        except TollgateError as error:
+            self._write_rest(job, writer)
+            return job.ended("failed", error_result(error), self._clock())
+        result = answer_result(answer)
+        if content is not None:
+            result["has_content"] = True
+        return job.ended("succeeded", result, self._clock())
+
+    def _keep(self, job: Job, content: Sequence[Mapping[str, Any]] | None) -> None:
+        """Write the blocks of an answer that is more than text."""
+        document = "" if content is None else json.dumps(content)
+        for index, start in enumerate(range(0, len(document), CONTENT_BYTES)):
+            piece = document[start : start + CONTENT_BYTES]
+            self._texts.append(job, index, piece, part="content")
+
+    def _write_rest(self, job: Job, writer: _ChunkWriter) -> None:
+        try:
+            writer.flush()
+        except UnavailableError:
+            # The job ends all the same: nobody is to wait for text that cannot be written.
+            logger.error("text not written", extra={"request_id": job.job_id})
+
+
+class JobReader:
+    """Serves polls."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        texts: JobTexts,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._jobs = jobs
+        self._texts = texts
+        self._clock = clock
+        self._sleep = sleep
+
+    def read(self, caller: Caller, job_id: str, *, cursor: int, wait: float) -> JobView:
+        """The job and its text from chunk `cursor` on; waits up to `wait` seconds for news.
+
+        Raises NotFoundError for an unknown job or another tenant's, GoneError for an expired one.
+        """
+        started = self._clock()
+        while True:
+            now = self._clock()
+            job = self._job(caller, job_id, now)
+            finished = job.status in ("succeeded", "failed")
+            texts = self._texts.chunks(job, cursor)
+            if texts or finished or (now - started).total_seconds() >= wait:
+                return JobView(job, "".join(texts), cursor + len(texts), self._content(job))
+            self._sleep(_POLL_SECONDS)
+
+    def _content(self, job: Job) -> Sequence[Mapping[str, Any]] | None:
+        if not job.result.get("has_content"):
+            return None
+        blocks: list[dict[str, Any]] = json.loads("".join(self._texts.chunks(job, 0, "content")))
+        return blocks
+
+    def _job(self, caller: Caller, job_id: str, now: datetime) -> Job:
+        job = self._jobs.get(caller.tenant_id, job_id) if is_request_id(job_id) else None
+        if job is None:
+            raise NotFoundError("there is no such job", code="job_not_found")
+        if job.is_expired(now):
+            raise GoneError("the job's result has expired; start it again", code="job_expired")
+        if job.is_lost(now):
+            self._jobs.finish(job.ended("failed", JOB_EXPIRED, now))
+            return self._jobs.get(caller.tenant_id, job_id) or job
+        return job
+
+
+class _ChunkWriter:
+    """Batches deltas into chunk items."""
+
+    def __init__(self, texts: JobTexts, job: Job) -> None:
+        self._texts = texts
+        self._job = job
+        sealed = job.custody.kms_key_arn is not None
+        self._most_seconds = SEALED_CHUNK_SECONDS if sealed else CHUNK_SECONDS
+        self._index = 0
+        self._pending: list[str] = []
+        self._size = 0
+        self._flushed_at = 0.0
+
+    def take(self, piece: StreamPiece) -> None:
+        if piece.text:
+            self.write(piece.text)
+
+    def write(self, text: str) -> None:
+        text = _storable(text)
+        self._pending.append(text)
+        self._size += len(text.encode())
+        age = time.monotonic() - self._flushed_at
+        if self._size >= CHUNK_BYTES or age >= self._most_seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._pending:
+            return
+        self._texts.append(self._job, self._index, "".join(self._pending))
+        self._index += 1
+        self._pending.clear()
+        self._size = 0
+        self._flushed_at = time.monotonic()
+
+
+def _delete_payload(payloads: Payloads, job: Job) -> None:
+    """Delete a request that nobody runs any more; the bucket's lifecycle deletes what stays."""
+    try:
+        payloads.delete(job.tenant_id, job.payload_key)
+    except UnavailableError as error:
+        logger.warning(
+            "payload not deleted", extra={"request_id": job.job_id, "dependency": error.details}
+        )
+
+
+def _tool_content(call: AdmittedCall, answer: Answer) -> Sequence[Mapping[str, Any]] | None:
+    """The blocks of a chat's answer as JSON where it asks for tools; None where text is all."""
+    if call.request.operation != "converse":
+        return None
+    blocks = json_blocks(answer.content)
+    return blocks if any("toolUse" in block for block in blocks) else None
+
+
+def answer_result(answer: Answer) -> dict[str, Any]:
+    """What a succeeded job keeps beside its text."""
+    return {
+        "stop_reason": answer.stop_reason,
+        "usage": usage_counts(answer.usage),
+        "cost_usd": format_usd(answer.cost.total),
+    }
+
+
+def error_result(error: TollgateError) -> dict[str, Any]:
+    """What a failed job keeps."""
+    body = {
+        "code": error.code,
+        "message": _storable(error.message),
+        "http_status": error.http_status,
+    }
+    return {"error": body}
+
+
+def _storable(text: str) -> str:
+    """The text without half of a character: JSON can carry one, a table takes none."""
+    return text.encode(errors="replace").decode()
+
+
+def usage_counts(usage: TokenUsage) -> dict[str, int]:
+    """Token counts under the names of the Converse API."""
+    counts = {
+        "inputTokens": usage.input,
+        "outputTokens": usage.output,
+        "totalTokens": usage.total_input + usage.output,
+    }
+    if usage.cache_read:
+        counts["cacheReadInputTokens"] = usage.cache_read
+    if usage.cache_write_5m or usage.cache_write_1h:
+        counts["cacheWriteInputTokens"] = usage.cache_write_5m + usage.cache_write_1h
+    return counts
+
+
+def encode_call(call: AdmittedCall) -> bytes:
+    """A call as the JSON document that travels to the producer."""
+    # Media are bytes; they travel as base64 under a name that no caller can have used.
+    marker = f"bytes-{uuid.uuid4()}"
+
+    def encode(value: object) -> object:
+        if isinstance(value, bytes):
+            return {marker: base64.b64encode(value).decode()}
+        if isinstance(value, datetime):
+            return value.isoformat()
+        raise TypeError(f"cannot store {type(value).__name__} in a job")
+
+    return json.dumps({"marker": marker, "call": asdict(call)}, default=encode).encode()
+
+
+def decode_call(document: bytes) -> AdmittedCall:
+    """The call of a document that `encode_call` wrote."""
+    marker = json.loads(document)["marker"]
+
+    def decode(value: dict[str, Any]) -> object:
+        return base64.b64decode(value[marker]) if value.keys() == {marker} else value
+
+    data = json.loads(document, object_hook=decode)["call"]
+    lease, request = data["lease"], data["request"]
+    session = request["session"]
+    hold = Hold(**lease["hold"])
+    return AdmittedCall(
+        caller=Caller(**data["caller"]),
+        lease=Lease(
+            hold=hold,
+            scopes=tuple(
+                Scope(
+                    **{
+                        **item,
+                        "budget": Budget(**item["budget"]),
+                        "limits": Limits(**item["limits"]),
+                    }
+                )
+                for item in lease["scopes"]
+            ),
+            minute=lease["minute"],
+            over_budget=lease["over_budget"],
+        ),
+        started_at=datetime.fromisoformat(data["started_at"]),
+        request=ModelRequest(**{**request, "session": session and Session(**session)}),
+        most_output=data["most_output"],
+        cost_center=data["cost_center"],
+        tags=data["tags"],
+        terms=PriceTerms(**data["terms"]),
+        units=data["units"],
+        lowered_max_tokens=data["lowered_max_tokens"],
+        custody=Custody(**data["custody"]),
+    )

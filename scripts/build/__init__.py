@@ -1,0 +1,1 @@
+"""What is made before anything runs: environments, locks, zips, generated docs."""

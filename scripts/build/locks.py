@@ -1,0 +1,64 @@
+"""Make every hashed lock anew from its `requirements.in`, with uv.
+
+A tool environment's lock fits any Python from 3.11 on; a function's fits the Lambda runtime alone.
+Locks name no package index. Versions that a lock already has stay unless `--upgrade` is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMON_OPTIONS = (
+    "--generate-hashes",
+    "--no-annotate",  # so that functions with the same packages have the same lock, and cache
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--no-header",
+    "--quiet",
+)
+TOOL_OPTIONS = ("--universal", "--python-version", "3.11")
+FUNCTION_OPTIONS = ("--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13")
+
+
+def requirements(root: Path) -> dict[Path, tuple[str, ...]]:
+    """Return every requirements file, relative to `root`, with the uv options for its lock."""
+    groups = {
+        "scripts/build/requirements/*.in": TOOL_OPTIONS,
+        "functions/*/requirements.in": FUNCTION_OPTIONS,
+    }
+    return {
+        file.relative_to(root): options
+        for pattern, options in groups.items()
+        for file in sorted(root.glob(pattern))
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return uv's exit status of the first failure, or 0."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.build.locks", description=__doc__)
+    parser.add_argument("--upgrade", action="store_true", help="move to the newest versions")
+    upgrade = ["--upgrade"] if parser.parse_args(arguments).upgrade else []
+    uv = Path(sys.executable).with_name("uv")
+    for file, options in requirements(ROOT).items():
+        output = file.with_suffix(".lock")
+        print(f"lock: {output}", flush=True)
+        command = [
+            *(str(uv), "pip", "compile", str(file), "--output-file", str(output)),
+            *(*options, *COMMON_OPTIONS, *upgrade),
+        ]
+        outcome = subprocess.run(command, cwd=ROOT, check=False)
+        if outcome.returncode != 0:
+            return outcome.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Deployments: environments, the state's bucket, plans, what they tell and what they hide."""

@@ -1,0 +1,201 @@
+"""Make the bucket that Terraform keeps its state in.
+
+``python -m scripts.deploy.bootstrap --env dev``
+
+Reads name and region from the environment's backend file. Everything here is a setting that can be
+put again, so a second run brings a bucket that drifted back to what it should be and makes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts.deploy import environments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_s3 import S3Client
+
+# A state is needed again when an apply went wrong, which shows within days, not years.
+_OLD_STATE_DAYS = 90
+_DEFAULT_REGION = "us-east-1"
+_NOT_FOUND = 404
+
+
+class BootstrapError(Exception):
+    """The bucket cannot be made; the message says what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What the backend file says about where the state lies."""
+
+    bucket: str
+    region: str
+    kms_key_id: str | None
+
+    @classmethod
+    def of(cls, environment: environments.Environment) -> Backend:
+        """Read it from an environment's backend file; raises BootstrapError for a missing key."""
+        values: dict[str, str] = {}
+        for key in ("bucket", "key", "region"):
+            value = environment.backend.get(key)
+            if not isinstance(value, str) or not value:
+                raise BootstrapError(
+                    f"envs/{environment.name}/{environments.BACKEND_FILE}: {key}: "
+                    f"given {value!r}; allowed: a text"
+                )
+            values[key] = value
+        return cls(values["bucket"], values["region"], environment.backend.get("kms_key_id"))
+
+
+def bootstrap(environment: environments.Environment) -> bool:
+    """Make the state bucket of ``environment`` and set it up; returns whether it is new.
+
+    Raises BootstrapError when the credentials are for another account, or when the bucket's name
+    is taken by somebody else.
+    """
+    backend = Backend.of(environment)
+    _check_account(environment, backend)
+    client = boto3.client("s3", region_name=backend.region)
+    made = _make(client, backend)
+    _protect(client, backend)
+    return made
+
+
+def _check_account(environment: environments.Environment, backend: Backend) -> None:
+    allowed = environment.allowed_account_ids
+    if not allowed:
+        return
+    sts: Any = boto3.client("sts", region_name=backend.region)
+    account = sts.get_caller_identity()["Account"]
+    if account not in allowed:
+        raise BootstrapError(
+            f"{environment.name}: the credentials are for account {account}; "
+            f"allowed: {', '.join(allowed)}"
+        )
+
+
+def _make(client: S3Client, backend: Backend) -> bool:
+    try:
+        client.head_bucket(Bucket=backend.bucket)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != _NOT_FOUND:
+            raise BootstrapError(
+                f"bucket {backend.bucket}: {error.response['Error'].get('Code', 'unknown error')}; "
+                "it is somebody else's, or these credentials may not see it; bucket names are "
+                "unique in the world, so pick another one"
+            ) from error
+    else:
+        return False
+    if backend.region == _DEFAULT_REGION:
+        client.create_bucket(Bucket=backend.bucket)
+    else:
+        client.create_bucket(
+            Bucket=backend.bucket,
+            CreateBucketConfiguration={"LocationConstraint": backend.region},  # type: ignore[typeddict-item]
+        )
+    return True
+
+
+def _protect(client: S3Client, backend: Backend) -> None:
+    """The state holds what the deployment holds, the tenants' keys included."""
+    name = backend.bucket
+    client.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    client.put_bucket_ownership_controls(
+        Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    )
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    client.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [
+                {
+                    "ApplyServerSideEncryptionByDefault": (
+                        {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": backend.kms_key_id}
+                        if backend.kms_key_id
+                        else {"SSEAlgorithm": "AES256"}
+                    )
+                }
+            ]
+        },
+    )
+    client.put_bucket_lifecycle_configuration(
+        Bucket=name,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "old-states",
+                    "Status": "Enabled",
+                    "Filter": {},
+                    "NoncurrentVersionExpiration": {"NoncurrentDays": _OLD_STATE_DAYS},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                }
+            ]
+        },
+    )
+    client.put_bucket_policy(Bucket=name, Policy=_policy(name, _partition(backend.region)))
+
+
+def _partition(region: str) -> str:
+    return boto3.session.Session().get_partition_for_region(region)
+
+
+def _policy(bucket: str, partition: str) -> str:
+    arn = f"arn:{partition}:s3:::{bucket}"
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "DenyWithoutTls",
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:*",
+                    "Resource": [arn, f"{arn}/*"],
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ],
+        }
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns 0, or 1 with a message on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.deploy.bootstrap", description=__doc__)
+    parser.add_argument(
+        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        environment = environments.load(options.env)
+        made = bootstrap(environment)
+    except (BootstrapError, environments.SettingsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"error: AWS refused or did not answer: {error}", file=sys.stderr)
+        return 1
+    verb = "made" if made else "was there already; set up"
+    print(f"{options.env}: state bucket {environment.backend['bucket']} {verb}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

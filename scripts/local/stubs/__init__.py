@@ -1,0 +1,1 @@
+"""Stand-ins for the model services, as strict as they are."""

@@ -1,0 +1,104 @@
+"""Guardrails of the Bedrock stub: they let everything pass, and charge for what they read.
+
+A guardrail charges each of its policies by units of 1,000 characters begun, of what goes in and of
+what comes out; word filters and patterns are free. The trace says so where the call asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scripts.local.stubs.bedrock_requests import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from email.message import Message
+
+UNIT_CHARACTERS = 1000
+PAID_POLICIES = ("contentPolicyUnits", "topicPolicyUnits", "sensitiveInformationPolicyUnits")
+FREE_POLICIES = ("sensitiveInformationPolicyFreeUnits", "wordPolicyUnits")
+
+_IDENTIFIER = re.compile(r"[a-z0-9-]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/.+")
+_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
+
+
+@dataclass(frozen=True)
+class Guardrail:
+    """The guardrail that a call passes."""
+
+    identifier: str
+    is_traced: bool
+
+    def converse_trace(self, given: str, made: str) -> dict[str, Any]:
+        """The member `trace` of a Converse response; empty where it is not asked for."""
+        if not self.is_traced:
+            return {}
+        assessments = {self.identifier: [_assessment(made)]}
+        guardrail = {
+            "inputAssessment": {self.identifier: _assessment(given)},
+            "outputAssessments": assessments,
+        }
+        return {"trace": {"guardrail": guardrail}}
+
+    def native_input(self, given: str) -> dict[str, Any]:
+        """What a native answer, or the first chunk of its stream, says of the input."""
+        return self._native({"input": {self.identifier: _assessment(given)}})
+
+    def native_output(self, made: str) -> dict[str, Any]:
+        """What a native answer, or the last chunk of its stream, says of the output."""
+        return self._native({"outputs": [{self.identifier: _assessment(made)}]})
+
+    def _native(self, guardrail: Mapping[str, Any]) -> dict[str, Any]:
+        trace = {"amazon-bedrock-trace": {"guardrail": guardrail}} if self.is_traced else {}
+        return {"amazon-bedrock-guardrailAction": "NONE", **trace}
+
+
+def of_converse(request: Mapping[str, Any]) -> Guardrail | None:
+    """The guardrail of a Converse request; raises ServiceError for a wrong one."""
+    config = request.get("guardrailConfig")
+    if config is None:
+        return None
+    traced = config.get("trace") in ("enabled", "enabled_full")
+    return _checked(config.get("guardrailIdentifier"), config.get("guardrailVersion"), traced)
+
+
+def of_headers(headers: Message) -> Guardrail | None:
+    """The guardrail of a native call; raises ServiceError for a wrong one."""
+    identifier = headers.get("X-Amzn-Bedrock-GuardrailIdentifier")
+    version = headers.get("X-Amzn-Bedrock-GuardrailVersion")
+    if identifier is None and version is None:
+        return None
+    traced = headers.get("X-Amzn-Bedrock-Trace") in ("ENABLED", "ENABLED_FULL")
+    return _checked(identifier, version, traced)
+
+
+def charged(given: str, made: str) -> dict[str, int]:
+    """All units that a call is charged, by policy; those that cost nothing among them."""
+    units = [_usage(given), _usage(made)]
+    return {policy: sum(one[policy] for one in units) for policy in units[0]}
+
+
+def _checked(identifier: object, version: object, traced: bool) -> Guardrail:
+    if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
+        raise invalid("The guardrail identifier or version provided in the request is invalid")
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise invalid("The guardrail identifier or version provided in the request is invalid")
+    return Guardrail(identifier, traced)
+
+
+def _assessment(text: str) -> dict[str, Any]:
+    guarded = {"guarded": len(text), "total": len(text)}
+    return {
+        "invocationMetrics": {
+            "guardrailProcessingLatency": 1,
+            "usage": _usage(text),
+            "guardrailCoverage": {"textCharacters": guarded},
+        }
+    }
+
+
+def _usage(text: str) -> dict[str, int]:
+    units = -(-len(text) // UNIT_CHARACTERS)
+    return dict.fromkeys((*PAID_POLICIES, *FREE_POLICIES), units)

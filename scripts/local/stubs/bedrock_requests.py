@@ -1,0 +1,257 @@
+"""What the Bedrock stub refuses, as the service does."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from scripts.local.stubs import bedrock_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scripts.local.stubs.bedrock_catalogue import Catalogue, Target
+
+STATUS = {
+    "AccessDeniedException": HTTPStatus.FORBIDDEN,
+    "ConflictException": HTTPStatus.BAD_REQUEST,
+    "InternalServerException": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "ModelErrorException": HTTPStatus.FAILED_DEPENDENCY,
+    "ModelNotReadyException": HTTPStatus.TOO_MANY_REQUESTS,
+    "ModelStreamErrorException": HTTPStatus.FAILED_DEPENDENCY,
+    "ModelTimeoutException": HTTPStatus.REQUEST_TIMEOUT,
+    "ResourceNotFoundException": HTTPStatus.NOT_FOUND,
+    "ServiceQuotaExceededException": HTTPStatus.BAD_REQUEST,
+    "ServiceUnavailableException": HTTPStatus.SERVICE_UNAVAILABLE,
+    "ThrottlingException": HTTPStatus.TOO_MANY_REQUESTS,
+    "UnknownOperationException": HTTPStatus.NOT_FOUND,
+    "ValidationException": HTTPStatus.BAD_REQUEST,
+}
+MAX_METADATA_PAIRS = 16
+MAX_STOP_SEQUENCES = 2_500
+_METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{1,256}")
+_METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{0,256}")
+_ROLES = ("user", "assistant")
+MAX_IMAGES = 20
+MAX_DOCUMENTS = 5
+LEAST_THINKING_TOKENS = 1024
+_IMAGE_FORMATS = ("png", "jpeg", "gif", "webp")
+_DOCUMENT_FORMATS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
+_DOCUMENT_NAME = re.compile(r"(?:[a-zA-Z0-9()\[\]-]| (?! )){1,200}")
+
+
+class ServiceError(Exception):
+    """An error response: code, HTTP status and members beside the message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = int(STATUS.get(code, HTTPStatus.BAD_REQUEST))
+        self.details: dict[str, object] = {}
+        if code == "ModelErrorException":
+            self.details = {"originalStatusCode": 500, "resourceName": "stub"}
+
+
+def resolve(catalogue: Catalogue, model_id: str, *, on_demand: bool = True) -> Target:
+    """Find the model that an id names.
+
+    Args:
+        catalogue: the models there are.
+        model_id: id or ARN, already URL-decoded.
+        on_demand: refuse a model that only profiles can call.
+
+    Raises:
+        ServiceError: there is no such model, or it cannot be called this way.
+    """
+    target = catalogue.find(model_id, on_demand=on_demand)
+    if target is not None:
+        return target
+    if model_id.startswith("arn:"):
+        raise ServiceError("ResourceNotFoundException", f"Could not find the model {model_id}")
+    if catalogue.has_model(model_id):
+        raise invalid(
+            f"Invocation of model ID {model_id} with on-demand throughput isn't supported; "
+            "use an inference profile that contains this model"
+        )
+    raise invalid("The provided model identifier is invalid.")
+
+
+def validate(request: Mapping[str, Any], target: Target) -> None:
+    """Check the body of a Converse or ConverseStream request.
+
+    Raises:
+        ServiceError: a ValidationException that says what is wrong.
+    """
+    if target.model.mode != "chat":
+        raise invalid(f"{target.model.model_id} does not support this operation")
+    messages = check_messages(request.get("messages"))
+    _check_tools(messages, request.get("toolConfig"))
+    _check_media(messages)
+    _check_thinking(request)
+    schema_of(request)
+    _check_inference(request.get("inferenceConfig", {}), target)
+    _check_metadata(request.get("requestMetadata"))
+    _check_tier(request.get("serviceTier"), target)
+    limit = target.model.max_input_tokens
+    if limit is not None and bedrock_text.request_tokens(request) > limit:
+        raise invalid("Input is too long for requested model.")
+
+
+def invalid(message: str) -> ServiceError:
+    """Return a ValidationException."""
+    return ServiceError("ValidationException", message)
+
+
+def schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the JSON schema that the answer must fit; None where the request has none.
+
+    Raises:
+        ServiceError: it is not a schema of an object.
+    """
+    text_format = request.get("outputConfig", {}).get("textFormat")
+    if text_format is None:
+        return None
+    try:
+        schema = json.loads(text_format["structure"]["jsonSchema"]["schema"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise invalid("outputConfig.textFormat: the schema is not JSON") from error
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise invalid("outputConfig.textFormat: the schema must be of an object")
+    return schema
+
+
+def check_messages(messages: object) -> Sequence[Mapping[str, Any]]:
+    """Check the messages of a conversation and return them; raises ServiceError."""
+    if not isinstance(messages, list) or not messages:
+        raise invalid("messages must hold at least one message")
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            raise invalid(f"messages.{index}.role must be user or assistant")
+        if message["role"] != _ROLES[index % 2]:
+            raise invalid(
+                "A conversation must start with a user message and alternate between user and "
+                f"assistant; messages.{index} does not"
+            )
+        _check_content(message.get("content"), index)
+    return messages
+
+
+def _check_tools(messages: Sequence[Mapping[str, Any]], config: object) -> None:
+    """Every tool call is answered in the next turn, and the tools are known."""
+    asked: set[str] = set()
+    for index, message in enumerate(messages):
+        content = message["content"]
+        answered = {block["toolResult"]["toolUseId"] for block in content if "toolResult" in block}
+        if answered != asked:
+            raise invalid(
+                f"Expected toolResult blocks at messages.{index}.content for the following Ids: "
+                f"{', '.join(sorted(asked)) or 'none'}"
+            )
+        asked = {block["toolUse"]["toolUseId"] for block in content if "toolUse" in block}
+        if (asked or answered) and not config:
+            raise invalid(
+                "The toolConfig field must be defined when using toolUse and toolResult content "
+                "blocks."
+            )
+    if asked:
+        raise invalid(f"Expected toolResult blocks for the following Ids: {', '.join(asked)}")
+
+
+def _check_media(messages: Sequence[Mapping[str, Any]]) -> None:
+    images, documents = 0, []
+    for index, message in enumerate(messages):
+        blocks = message["content"]
+        found = [block["image"] for block in blocks if "image" in block]
+        files = [block["document"] for block in blocks if "document" in block]
+        if (found or files) and message["role"] != "user":
+            raise invalid(f"messages.{index}: images and documents belong to user messages")
+        if files and not any("text" in block for block in blocks):
+            raise invalid(f"messages.{index}: a message with a document needs a text block")
+        for image in found:
+            _check_source(image, _IMAGE_FORMATS, index)
+        for document in files:
+            _check_source(document, _DOCUMENT_FORMATS, index)
+            if not _DOCUMENT_NAME.fullmatch(document.get("name", "")):
+                raise invalid(f"messages.{index}: the name of a document is not allowed")
+        images += len(found)
+        documents += [document["name"] for document in files]
+    if images > MAX_IMAGES or len(documents) > MAX_DOCUMENTS:
+        raise invalid(f"at most {MAX_IMAGES} images and {MAX_DOCUMENTS} documents are allowed")
+    if len(set(documents)) < len(documents):
+        raise invalid("Messages can not contain multiple documents with the same name")
+
+
+def _check_source(media: Mapping[str, Any], formats: Sequence[str], index: int) -> None:
+    if media.get("format") not in formats:
+        raise invalid(f"messages.{index}: the format must be one of {', '.join(formats)}")
+    source = media.get("source", {})
+    try:
+        data = base64.b64decode(source.get("bytes", ""), validate=True)
+    except (TypeError, binascii.Error) as error:
+        raise invalid(f"messages.{index}: source.bytes is not base64") from error
+    if not data:
+        raise invalid(f"messages.{index}: source.bytes is empty")
+
+
+def _check_thinking(request: Mapping[str, Any]) -> None:
+    thinking = (request.get("additionalModelRequestFields") or {}).get("thinking") or {}
+    if thinking.get("type") != "enabled":
+        return
+    budget = thinking.get("budget_tokens")
+    if not isinstance(budget, int) or budget < LEAST_THINKING_TOKENS:
+        raise invalid(f"thinking.enabled.budget_tokens: must be at least {LEAST_THINKING_TOKENS}")
+    if budget >= request.get("inferenceConfig", {}).get("maxTokens", budget + 1):
+        raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`")
+    if {"any", "tool"} & (request.get("toolConfig") or {}).get("toolChoice", {}).keys():
+        raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _check_content(content: object, index: int) -> None:
+    if not isinstance(content, list) or not content:
+        raise invalid(f"messages.{index}.content must hold at least one block")
+    for block in content:
+        if not isinstance(block, dict) or not block:
+            raise invalid(f"messages.{index}.content holds an empty block")
+        text = block.get("text")
+        if "text" in block and (not isinstance(text, str) or not text.strip()):
+            raise invalid(f"messages.{index}.content: text must not be blank")
+
+
+def _check_inference(inference: Mapping[str, Any], target: Target) -> None:
+    tokens = inference.get("maxTokens")
+    limit = target.model.max_output_tokens
+    if tokens is not None and (not isinstance(tokens, int) or tokens < 1):
+        raise invalid("inferenceConfig.maxTokens must be at least 1")
+    if tokens is not None and limit is not None and tokens > limit:
+        raise invalid(
+            f"The maximum tokens you requested ({tokens}) exceeds the model limit of {limit}"
+        )
+    for name in ("temperature", "topP"):
+        value = inference.get(name)
+        if value is not None and not 0 <= value <= 1:
+            raise invalid(f"inferenceConfig.{name} must be between 0 and 1")
+    sequences: Sequence[str] = inference.get("stopSequences", ())
+    if len(sequences) > MAX_STOP_SEQUENCES or not all(sequences):
+        raise invalid("inferenceConfig.stopSequences: too many or an empty one")
+
+
+def _check_metadata(metadata: object) -> None:
+    if metadata is None:
+        return
+    if not isinstance(metadata, dict) or not 1 <= len(metadata) <= MAX_METADATA_PAIRS:
+        raise invalid(f"requestMetadata must hold 1 to {MAX_METADATA_PAIRS} pairs")
+    for key, value in metadata.items():
+        if not _METADATA_KEY.fullmatch(key) or not _METADATA_VALUE.fullmatch(value):
+            raise invalid("requestMetadata: a key or value has a character that is not allowed")
+
+
+def _check_tier(tier: object, target: Target) -> None:
+    if tier is None:
+        return
+    kind = tier.get("type") if isinstance(tier, dict) else None
+    if kind not in target.model.tiers[target.routing]:
+        raise invalid(f"{target.model.model_id} does not offer the service tier {kind}")

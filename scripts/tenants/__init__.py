@@ -1,0 +1,1 @@
+"""Tenant files and keys: read, checked, begun, issued."""

@@ -1,0 +1,232 @@
+"""The rules of tenant files: single values, shapes of objects, and relations between values.
+
+They are data in ``modules/tenant_files/schema.json``, which Terraform reads too. What that data
+cannot say is here and in ``modules/tenant_files/rules.tf``: how values relate to each other.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCHEMA_FILE = REPOSITORY / "modules" / "tenant_files" / "schema.json"
+SCHEMA: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+_RULES: dict[str, Any] = SCHEMA["rules"]
+
+
+def message(file: str, path: str, value: Any, allowed: str) -> str:  # noqa: ANN401
+    """One error: file, key, given and allowed."""
+    given = "nothing" if value is None else terraform_json(value)
+    return f"{file}: {path}: given {given}; allowed: {allowed}"
+
+
+def section(value: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401
+    """The object under a name, or an empty one where there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def value_errors(file: str, path: str, value: Any, rule_name: str) -> Iterator[str]:  # noqa: ANN401
+    """Check one value against one rule."""
+    if not _fits(value, rule_name):
+        yield message(file, path, value, _RULES[rule_name]["allowed"])
+
+
+def object_errors(file: str, prefix: str, value: Any, shape_name: str) -> Iterator[str]:  # noqa: ANN401
+    """Check an object's own keys and, below it, everything that its shape describes."""
+    if not isinstance(value, dict):
+        return
+    shape = SCHEMA["shapes"][shape_name]
+    if "*" in shape:
+        shape = dict.fromkeys(value, shape["*"])
+    for key in value:
+        if key not in shape:
+            allowed = ", ".join(sorted(shape))
+            yield f"{file}: {prefix}{key}: given an unknown key; allowed: {allowed}"
+    for field, spec in shape.items():
+        path = f"{prefix}{field}"
+        if "name_rule" in spec:
+            yield from value_errors(file, f"{path} (name)", field, spec["name_rule"])
+        given = value.get(field)
+        if given is None and not spec.get("required"):
+            continue
+        yield from value_errors(file, path, given, spec["rule"])
+        yield from _nested_errors(file, path, given, spec)
+
+
+def tier_errors(file: str, tiers: Mapping[str, Any]) -> Iterator[str]:
+    """Check the tiers of an environment."""
+    for name, tier in tiers.items():
+        path = f"tiers.{name}"
+        yield from value_errors(file, f"{path} (name)", name, "tier_name")
+        yield from value_errors(file, path, tier, "object")
+        yield from object_errors(file, f"{path}.", tier, "tier")
+        yield from _thresholds_errors(file, f"{path}.", tier)
+
+
+def tenant_errors(
+    file: str, content: Mapping[str, Any], tiers: Mapping[str, Any], prefix: str | None
+) -> Iterator[str]:
+    """Check a tenant's file against the shape of a tenant, its environment's tiers and its unit."""
+    yield from object_errors(file, "", content, "tenant")
+    yield from _tier_of_environment_errors(file, content, tiers)
+    yield from _max_tokens_errors(file, content, tiers)
+    yield from _thresholds_errors(file, "", content)
+    yield from _silo_errors(file, content, prefix)
+    for app_id, app in section(content, "apps").items():
+        yield from _profiles_errors(file, f"apps.{app_id}.inference_profiles", app, content)
+
+
+def terraform_json(value: Any) -> str:  # noqa: ANN401 - any value of a variable file
+    """JSON exactly as Terraform's ``jsonencode``: sorted, compact, with <, > and & escaped."""
+    if isinstance(value, dict):
+        pairs = (f"{_json_string(key)}:{terraform_json(value[key])}" for key in sorted(value))
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(terraform_json(item) for item in value) + "]"
+    if isinstance(value, str):
+        return _json_string(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return json.dumps(value)
+
+
+def _json_string(text: str) -> str:
+    encoded = json.dumps(text, ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        encoded = encoded.replace(character, f"\\u{ord(character):04x}")
+    return encoded
+
+
+def _fits(value: Any, rule_name: str) -> bool:  # noqa: ANN401
+    rule = _RULES[rule_name]
+    if rule["text"]:
+        subject = value if isinstance(value, str) else None
+    else:
+        subject = None if value is None else terraform_json(value)
+    if subject is None or re.fullmatch(rule["pattern"], subject) is None:
+        return False
+    return rule_name != "date" or _is_calendar_date(subject)
+
+
+def _is_calendar_date(text: str) -> bool:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _nested_errors(file: str, path: str, given: Any, spec: Mapping[str, Any]) -> Iterator[str]:  # noqa: ANN401
+    if "shape" in spec:
+        yield from object_errors(file, f"{path}.", given, spec["shape"])
+    if "item_rule" in spec and isinstance(given, list):
+        for index, item in enumerate(given):
+            yield from value_errors(file, f"{path}[{index}]", item, spec["item_rule"])
+
+
+def _related(file: str, path: str, value: Any, relation: str, *details: object) -> str:  # noqa: ANN401
+    return message(file, path, value, SCHEMA["relations"][relation] % details)
+
+
+def _tier_of_environment_errors(
+    file: str, content: Mapping[str, Any], tiers: Mapping[str, Any]
+) -> Iterator[str]:
+    tier = content.get("tier")
+    if isinstance(tier, str) and _fits(tier, "tier") and tier not in tiers:
+        yield _related(file, "tier", tier, "tier_exists", ", ".join(sorted(tiers)))
+
+
+def _max_tokens_errors(
+    file: str, content: Mapping[str, Any], tiers: Mapping[str, Any]
+) -> Iterator[str]:
+    tier = content.get("tier")
+    tier_values = section(tiers.get(tier) if isinstance(tier, str) else None, "max_tokens")
+    own_values = section(content, "max_tokens")
+    merged: dict[str, int] = {}
+    for field in ("default", "maximum"):
+        for value in (own_values.get(field), tier_values.get(field)):
+            if isinstance(value, int) and _fits(value, "count"):
+                merged.setdefault(field, value)
+    if len(merged) == 2 and merged["default"] > merged["maximum"]:  # noqa: PLR2004 - both fields
+        yield _related(
+            file, "max_tokens.default", merged["default"], "max_tokens_order", merged["maximum"]
+        )
+
+
+def _thresholds_errors(file: str, prefix: str, value: Any) -> Iterator[str]:  # noqa: ANN401
+    percents = value.get("alert_thresholds") if isinstance(value, dict) else None
+    if not isinstance(percents, list) or not all(_fits(item, "percent") for item in percents):
+        return
+    if any(later <= earlier for earlier, later in itertools.pairwise(percents)):
+        yield _related(file, f"{prefix}alert_thresholds", percents, "thresholds_order")
+
+
+def _silo_errors(file: str, content: Mapping[str, Any], prefix: str | None) -> Iterator[str]:
+    if content.get("isolation") == "silo" and content.get("silo") is None:
+        yield _related(file, "silo", None, "silo_of_isolation")
+    role_arn = section(content, "silo").get("role_arn")
+    if isinstance(role_arn, str) and prefix is not None and _is_of_another_unit(role_arn, prefix):
+        yield _related(file, "silo.role_arn", role_arn, "silo_role_of_unit", prefix)
+
+
+def _is_of_another_unit(role_arn: str, prefix: str) -> bool:
+    return _fits(role_arn, "role_arn") and f":role/tollgate/{prefix}/" not in role_arn
+
+
+def _profiles_errors(
+    file: str,
+    path: str,
+    app: Any,  # noqa: ANN401 - may be anything that the file gives
+    content: Mapping[str, Any],
+) -> Iterator[str]:
+    profiles = section(app, "inference_profiles")
+    if profiles and content.get("isolation") == "silo":
+        yield _related(file, path, profiles, "profiles_of_pool")
+    first_by_model: dict[str, str] = {}
+    for name in sorted(profiles):
+        model = section(profiles, name).get("model")
+        if isinstance(model, str) and _fits(model, "model_id"):
+            first = first_by_model.setdefault(model, name)
+            if first != name:
+                yield _related(file, f"{path}.{name}.model", model, "profile_model_once", first)
+            if not _may_call(content, model):
+                yield _related(file, f"{path}.{name}.model", model, "profile_model_allowed")
+        yield from _profile_tags_errors(file, f"{path}.{name}.tags", profiles[name])
+
+
+def _may_call(content: Mapping[str, Any], model: str) -> bool:
+    return _matches(content.get("models"), model) and not _matches(
+        content.get("deny_models"), model
+    )
+
+
+def _matches(patterns: Any, model: str) -> bool:  # noqa: ANN401
+    return isinstance(patterns, list) and any(
+        re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), model)
+        for pattern in patterns
+        if _fits(pattern, "model")
+    )
+
+
+def _profile_tags_errors(file: str, path: str, profile: Any) -> Iterator[str]:  # noqa: ANN401
+    # IAM compares the keys of tags without regard to case.
+    reserved: list[str] = SCHEMA["reserved_profile_tags"]
+    first_by_folded: dict[str, str] = {}
+    for key in sorted(section(profile, "tags")):
+        folded = key.lower()
+        name = f"{path}.{key} (name)"
+        if folded in reserved or folded.startswith("aws:"):
+            yield _related(file, name, key, "profile_tag_reserved", ", ".join(reserved))
+        first = first_by_folded.setdefault(folded, key)
+        if first != key:
+            yield _related(file, name, key, "profile_tag_once", first)

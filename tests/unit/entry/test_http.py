@@ -1,0 +1,103 @@
+"""Proxy events and responses: what Lambda can carry, and errors in the caller's dialect."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tollgate.dialects import openai
+from tollgate.domain.errors import ConflictError, InvalidRequestError, TollgateError
+from tollgate.entry.http import (
+    MAX_RESPONSE_BYTES,
+    Request,
+    Response,
+    answer,
+    json_answer,
+    json_response,
+    parse_json,
+)
+
+EVENT = {
+    "requestContext": {
+        "requestId": "gw-1",
+        "authorizer": {"tenant_id": "acme", "app_id": "web", "key_id": "web/k", "tier": "pro"},
+    }
+}
+
+
+def handler(text: str) -> Any:  # noqa: ANN401 - a function
+    def handle(request: Request) -> Response:
+        return json_response(request, [text], request_id="call-1", cost=1)
+
+    return handle
+
+
+@pytest.mark.parametrize("character", ["a", '"', "ü"])
+def test_an_answer_that_lambda_carries_is_passed_on(character: str) -> None:
+    response = answer(EVENT, handler(character * (MAX_RESPONSE_BYTES // 5)))
+
+    assert response["statusCode"] == 200
+    assert len(json.dumps(response, ensure_ascii=False).encode()) <= MAX_RESPONSE_BYTES
+
+
+@pytest.mark.parametrize(("character", "count"), [("a", 1), ("\n", 3), ("€", 3)])
+def test_an_answer_that_lambda_does_not_carry_is_refused(character: str, count: int) -> None:
+    response = answer(EVENT, handler(character * (MAX_RESPONSE_BYTES // count)))
+
+    body = json.loads(response["body"])
+    assert (response["statusCode"], body["code"]) == (413, "answer_too_large")
+    # The call was made: its id is in the ledger, it is charged, and no SDK makes it again.
+    assert body["request_id"] == response["headers"]["x-request-id"] == "call-1"
+    assert response["headers"]["x-should-retry"] == "false"
+    assert "/model/{modelId}/invoke" in body["message"]
+
+
+def test_a_refusal_is_in_the_callers_dialect() -> None:
+    def handle(_: Request) -> Response:
+        raise ConflictError("there is one already")
+
+    def refuse(error: TollgateError, request_id: str) -> Response:
+        return json_answer(error.http_status, openai.error_body(error, request_id), {})
+
+    response = answer(EVENT, handle, refuse)
+
+    error = json.loads(response["body"])["error"]
+    assert (error["message"], error["request_id"]) == ("there is one already", "gw-1")
+    assert response["headers"]["x-tenant-id"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        (b"\xef\xbb\xbf[]", []),
+        (b'"\xf0\x9f\x98\x80"', "\N{GRINNING FACE}"),
+        (r'"\ud83d\ude00"', "\N{GRINNING FACE}"),
+        (r'"\\ud83d"', r"\ud83d"),
+    ],
+)
+def test_json_is_read(text: str | bytes, expected: object) -> None:
+    assert parse_json(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": }', "the header is not valid JSON at character 6"),
+        ("", "the header is not valid JSON at character 0"),
+        (b"\xff", "the header is not valid JSON"),
+        (b'"\xed\xa0\xbd"', "the header is not valid JSON"),
+        ("[" * 100_000, "the header is not valid JSON"),
+        ("9" * 5000, "the header is not valid JSON"),
+        ('{"a": -Infinity}', "the header is not valid JSON"),
+        (r'"secret \uD83D"', "the header has half of a surrogate pair; allowed is Unicode text"),
+        (r'{"\udc00": 1}', "the header has half of a surrogate pair; allowed is Unicode text"),
+        ('"\ud800"', "the header has half of a surrogate pair; allowed is Unicode text"),
+    ],
+)
+def test_what_no_model_could_be_sent_is_no_json(text: str | bytes, message: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        parse_json(text, "the header")
+    assert refused.value.message == message
