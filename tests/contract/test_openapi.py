@@ -16,7 +16,10 @@ from scripts.build.docs import operations_table
 from scripts.local.apigateway import Contract, GatewayError, HttpRequest, check_parameters
 from tests.contract import hcl
 from tests.fakes.world import caller
-from tollgate.dialects import anthropic, bedrock, jobs, legacy, openai, profiles
+from tollgate.dialects import jobs, legacy, profiles
+from tollgate.dialects.anthropic import request as anthropic
+from tollgate.dialects.bedrock import request as bedrock
+from tollgate.dialects.openai import request as openai
 from tollgate.domain import errors
 from tollgate.domain.idempotency import is_valid_key
 from tollgate.domain.jobs import MAX_CURSOR
@@ -188,7 +191,7 @@ def test_errors_are_in_the_dialect_of_their_operation(name: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic", "bedrock"])
 def test_errors_of_a_dialect_fit_its_schema(dialect: str) -> None:
-    module = importlib.import_module(f"tollgate.dialects.{dialect}")
+    module = importlib.import_module(f"tollgate.dialects.{dialect}.request")
     schema = next(
         DOCUMENT["components"]["schemas"][schema]
         for tag, schema in ERRORS_BY_TAG.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects import anthropic
+from tollgate.dialects.anthropic import request as anthropic
 from tollgate.entry.http import failure_headers, json_answer
 from tollgate.services.shapes import ChatCall
 from tollgate_converse.openai import SERVER_SENT_EVENTS

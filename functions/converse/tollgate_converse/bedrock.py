@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects import bedrock, eventstream
+from tollgate.dialects.bedrock import eventstream
+from tollgate.dialects.bedrock import request as bedrock
 from tollgate.entry.http import failure_headers, json_answer
 from tollgate.services.shapes import ChatCall, NativeCall
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects import openai
+from tollgate.dialects.openai import request as openai
 from tollgate.domain.ids import request_time
 from tollgate.entry.http import failure_headers, json_answer
 

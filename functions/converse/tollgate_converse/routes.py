@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects import openai
+from tollgate.dialects.openai import request as openai
 from tollgate.domain.errors import TollgateError
 from tollgate.domain.money import format_usd
 from tollgate.entry.http import admission_notices, identity_headers, internal_error, json_response

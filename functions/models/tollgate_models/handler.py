@@ -9,7 +9,7 @@ from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockCatalogue
 from tollgate.adapters.tenants import DynamoTenants
-from tollgate.dialects import openai
+from tollgate.dialects.openai import request as openai
 from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.prices import load_default
 from tollgate.entry.clock import utc_now

@@ -59,7 +59,7 @@ from scripts.local.stubs.bedrock_requests import (
     validate,
 )
 from scripts.local.stubs.http import StubHandler, StubServer
-from tollgate.dialects import eventstream
+from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -39,7 +39,7 @@ from scripts.local.stubs.bedrock import (
 )
 from scripts.local.stubs.bedrock_requests import ServiceError
 from scripts.local.stubs.http import StubHandler, StubServer
-from tollgate.dialects import eventstream
+from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -13,7 +13,8 @@ from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 
-from tollgate.dialects import anthropic, openai
+from tollgate.dialects.anthropic import request as anthropic
+from tollgate.dialects.openai import request as openai
 from tollgate.domain.prices import TokenUsage
 
 if TYPE_CHECKING:

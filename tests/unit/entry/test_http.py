@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tollgate.dialects import openai
+from tollgate.dialects.openai import request as openai
 from tollgate.domain.errors import ConflictError, InvalidRequestError, TollgateError
 from tollgate.entry.http import (
     MAX_RESPONSE_BYTES,

@@ -13,7 +13,7 @@ from tests.fakes.jobs import FakePayloads
 from tests.fakes.replies import event_piece, text_piece
 from tests.fakes.world import NOVA_LITE, tenant
 from tests.unit.services.test_calls import World
-from tollgate.dialects import openai
+from tollgate.dialects.openai import request as openai
 from tollgate.domain.errors import (
     StreamBrokenError,
     TollgateError,

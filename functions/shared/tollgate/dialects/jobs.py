@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.bedrock import parse_converse
+from tollgate.dialects.bedrock.request import parse_converse
 from tollgate.dialects.fields import as_text, check_keys
 from tollgate.domain.errors import InvalidRequestError
 

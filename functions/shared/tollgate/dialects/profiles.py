@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.bedrock import converse_body, parse_converse
+from tollgate.dialects.bedrock.request import converse_body, parse_converse
 from tollgate.dialects.fields import as_filled_list, as_object, as_text, check_keys
 from tollgate.domain.errors import ConflictError, ForbiddenError, InvalidRequestError
 from tollgate.entry.http import parse_json

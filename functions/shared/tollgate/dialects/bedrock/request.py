@@ -10,7 +10,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from tollgate.dialects import eventstream
+from tollgate.dialects.bedrock import eventstream
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,

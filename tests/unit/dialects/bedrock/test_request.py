@@ -11,7 +11,8 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from tollgate.dialects import bedrock, eventstream
+from tollgate.dialects.bedrock import eventstream
+from tollgate.dialects.bedrock import request as bedrock
 from tollgate.domain.errors import InvalidRequestError, StreamBrokenError, UpstreamFailedError
 
 ARN = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123"

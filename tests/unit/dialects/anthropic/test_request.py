@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tollgate.dialects import anthropic
+from tollgate.dialects.anthropic import request as anthropic
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.prices import TokenUsage
 

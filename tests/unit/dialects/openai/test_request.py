@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tollgate.dialects import openai
+from tollgate.dialects.openai import request as openai
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.prices import TokenUsage
 

@@ -1,0 +1,1 @@
+"""The OpenAI API: Chat Completions and Embeddings, in terms of Converse."""
