@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from scripts.deploy import environments
 from scripts.tenants import files as tenants
 from scripts.tenants import keys
+from scripts.tenants.desk import KEY_LENGTH, STORES, Desk, KeysError, published
 from tollgate.adapters import tables
 from tollgate.adapters.tenants import DynamoTenants
 from tollgate_authorize.service import AuthorizeService
@@ -21,6 +24,8 @@ from tollgate_authorize.service import AuthorizeService
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from scripts.tenants.key_table import IssuedKey
 
 REGION = "us-east-1"
 PREFIX = "tollgate-dev"
@@ -109,13 +114,13 @@ class World:
         (folder / "acme.tfvars").write_text(TENANT.format(name="Acme", tier=acme_tier))
         (folder / "globex.tfvars").write_text(TENANT.format(name="Globex", tier="free"))
 
-    def desk(self, today: date = TODAY) -> keys.Desk:
+    def desk(self, today: date = TODAY) -> Desk:
         environment = environments.load("dev")
-        unit = keys.published(self.client, environment)
+        unit = published(self.client, environment)
         declared = tenants.load_environment(environment.folder)
-        return keys.Desk(self.client, unit, declared, lambda: today)
+        return Desk(self.client, unit, declared, lambda: today)
 
-    def value(self, key: keys.IssuedKey) -> str:
+    def value(self, key: IssuedKey) -> str:
         """What the owner reads."""
         store, name = key.place.split(":")
         if store == "ssm":
@@ -148,7 +153,7 @@ def _client(service: str) -> Any:
 
 def _failing(code: str) -> Any:
     def fail(**_: Any) -> None:
-        raise keys.ClientError({"Error": {"Code": code, "Message": "made up"}}, "Operation")
+        raise ClientError({"Error": {"Code": code, "Message": "made up"}}, "Operation")
 
     return fail
 
@@ -171,18 +176,18 @@ def failing(world: World, call: str) -> Iterator[None]:
         world.failing.clear()
 
 
-@pytest.mark.parametrize("store", keys.STORES)
+@pytest.mark.parametrize("store", STORES)
 def test_an_issued_key_lets_its_owner_in(world: World, store: str) -> None:
     key = world.desk().issue("acme", "web/primary", store)
     value = world.value(key)
 
     assert world.caller(value) == "acme/web/primary"
     assert world.api_keys(world.own_plan) == {value: True}
-    assert len(value) == keys.KEY_LENGTH
+    assert len(value) == KEY_LENGTH
     assert value.isalnum()
 
 
-@pytest.mark.parametrize("store", keys.STORES)
+@pytest.mark.parametrize("store", STORES)
 def test_the_stored_value_is_encrypted_with_the_deployments_key(world: World, store: str) -> None:
     world.desk().issue("acme", "web/primary", store)
 
@@ -217,7 +222,7 @@ def test_a_tenant_without_a_plan_of_its_own_is_in_its_tiers(world: World) -> Non
 def test_a_key_in_use_is_not_issued_again(world: World) -> None:
     world.desk().issue("acme", "web/primary", "ssm")
 
-    with pytest.raises(keys.KeysError, match="in use; allowed: rotate"):
+    with pytest.raises(KeysError, match="in use; allowed: rotate"):
         world.desk().issue("acme", "web/primary", "ssm")
     assert len(world.items()) == 1
 
@@ -238,7 +243,7 @@ def test_a_key_in_use_is_not_issued_again(world: World) -> None:
 def test_only_declared_keys_are_issued(
     world: World, tenant_id: str, key_id: str, message: str
 ) -> None:
-    with pytest.raises(keys.KeysError, match=message):
+    with pytest.raises(KeysError, match=message):
         world.desk().issue(tenant_id, key_id, "ssm")
     assert world.items() == []
 
@@ -276,22 +281,96 @@ def test_rotating_removes_keys_that_have_ended(world: World) -> None:
 
 
 def test_what_was_never_issued_is_not_rotated(world: World) -> None:
-    with pytest.raises(keys.KeysError, match="not in use; allowed: issue"):
+    with pytest.raises(KeysError, match="not in use; allowed: issue"):
         world.desk().rotate("acme", "web/primary", "ssm", 7)
 
 
 def test_a_revoked_key_lets_nobody_in(world: World) -> None:
-    first = world.value(world.desk().issue("acme", "web/primary", "ssm"))
-    second = world.value(world.desk().rotate("acme", "web/primary", "ssm", 7))
+    value = world.value(world.desk().issue("acme", "web/primary", "ssm"))
     other = world.value(world.desk().issue("acme", "web/batch", "ssm"))
     world.desk().revoke("acme", "web/primary")
 
-    assert [world.caller(value) for value in (first, second, other)] == [
-        None,
-        None,
-        "acme/web/batch",
-    ]
-    assert world.api_keys(world.own_plan) == {first: False, second: False, other: True}
+    assert [world.caller(value), world.caller(other)] == [None, "acme/web/batch"]
+    assert world.api_keys(world.own_plan) == {value: False, other: True}
+
+
+class Rotation:
+    """A key in the middle of a rotation: its old and its new value work."""
+
+    def __init__(self, world: World) -> None:
+        self.old = world.desk().issue("acme", "web/primary", "ssm")
+        self.old_value = world.value(self.old)
+        self.new = world.desk().rotate("acme", "web/primary", "ssm", 7)
+        self.new_value = world.value(self.new)
+
+
+@pytest.mark.parametrize("ended", ["old", "new"])
+def test_during_a_rotation_only_the_named_value_is_revoked(world: World, ended: str) -> None:
+    rotation = Rotation(world)
+    named = rotation.old if ended == "old" else rotation.new
+    world.desk().revoke("acme", "web/primary", [named.api_key_id])
+
+    callers = [world.caller(rotation.old_value), world.caller(rotation.new_value)]
+    assert [caller is None for caller in callers] == [ended == "old", ended == "new"]
+    assert world.api_keys(world.own_plan) == {
+        rotation.old_value: ended != "old",
+        rotation.new_value: ended != "new",
+    }
+
+
+def test_during_a_rotation_both_values_are_revoked_by_their_names(world: World) -> None:
+    rotation = Rotation(world)
+    ids = [rotation.old.api_key_id, rotation.new.api_key_id]
+    other = world.value(world.desk().issue("acme", "web/batch", "ssm"))
+    world.desk().revoke("acme", "web/primary", ids)
+
+    values = (rotation.old_value, rotation.new_value, other)
+    assert [world.caller(value) for value in values] == [None, None, "acme/web/batch"]
+    assert world.api_keys(world.own_plan) == {
+        rotation.old_value: False,
+        rotation.new_value: False,
+        other: True,
+    }
+
+
+def test_during_a_rotation_a_key_alone_does_not_name_what_is_revoked(world: World) -> None:
+    rotation = Rotation(world)
+    last_day = (TODAY + timedelta(days=7)).isoformat()
+    old, new = rotation.old.api_key_id, rotation.new.api_key_id
+
+    with pytest.raises(KeysError) as raised:
+        world.desk().revoke("acme", "web/primary")
+
+    assert str(raised.value) == (
+        "acme/web/primary: given a key with 2 values in use: "
+        f"{old} (rotating until {last_day}), {new} (active); "
+        "allowed: --api-key-id with the ids of those to end"
+    )
+    values = (rotation.old_value, rotation.new_value)
+    assert [world.caller(value) for value in values] == ["acme/web/primary"] * 2
+
+
+def test_after_a_rotation_a_key_names_its_last_value(world: World) -> None:
+    desk = world.desk(date(2026, 11, 1))
+    desk.issue("acme", "web/primary", "ssm")
+    value = world.value(desk.rotate("acme", "web/primary", "ssm", 7))
+    later = date(2026, 11, 9)
+    world.desk(later).revoke("acme", "web/primary")
+
+    assert world.caller(value, later) is None
+
+
+def test_only_a_value_of_the_named_key_is_revoked(world: World) -> None:
+    mine = world.desk().issue("acme", "web/primary", "ssm")
+    other = world.desk().issue("acme", "web/batch", "ssm")
+
+    with pytest.raises(KeysError) as raised:
+        world.desk().revoke("acme", "web/primary", [other.api_key_id])
+
+    assert str(raised.value) == (
+        f"--api-key-id: given {other.api_key_id}; allowed: one of {mine.api_key_id}"
+    )
+    assert {key.status for key in world.desk().issued()} == {"active"}
 
 
 def test_all_keys_of_a_tenant_are_revoked_though_its_file_is_gone(world: World) -> None:
@@ -319,7 +398,7 @@ def test_a_key_that_api_gateway_lost_is_still_revoked(world: World) -> None:
 def test_what_was_not_issued_is_not_revoked(world: World) -> None:
     world.desk().issue("acme", "web/primary", "ssm")
 
-    with pytest.raises(keys.KeysError, match="acme/web/batch: .* allowed: one of web/primary"):
+    with pytest.raises(KeysError, match="acme/web/batch: .* allowed: one of web/primary"):
         world.desk().revoke("acme", "web/batch")
 
 
@@ -342,7 +421,7 @@ def test_after_a_revocation_a_new_key_is_issued(world: World) -> None:
     ],
 )
 def test_a_failure_leaves_no_key_behind(world: World, store: str, call: str) -> None:
-    with failing(world, call), pytest.raises(keys.ClientError):
+    with failing(world, call), pytest.raises(ClientError):
         world.desk().issue("acme", "web/primary", store)
 
     assert world.items() == []
@@ -353,7 +432,7 @@ def test_a_failure_leaves_no_key_behind(world: World, store: str, call: str) -> 
 def test_a_failed_rotation_leaves_the_old_key_as_it_was(world: World) -> None:
     old = world.desk().issue("acme", "web/primary", "ssm")
     value = world.value(old)
-    with failing(world, "ssm.PutParameter!InternalServerError"), pytest.raises(keys.ClientError):
+    with failing(world, "ssm.PutParameter!InternalServerError"), pytest.raises(ClientError):
         world.desk().rotate("acme", "web/primary", "ssm", 0)
 
     assert world.desk().issued() == [old]
@@ -382,7 +461,7 @@ def test_sync_moves_a_key_out_of_the_plan_that_it_was_in(world: World) -> None:
 def test_a_tenant_without_any_plan_was_not_applied(world: World) -> None:
     world.client("apigateway").delete_usage_plan(usagePlanId=world.own_plan)
 
-    with pytest.raises(keys.KeysError, match='nor one of its tier "pro"; allowed: a tenant that'):
+    with pytest.raises(KeysError, match='nor one of its tier "pro"; allowed: a tenant that'):
         world.desk().issue("acme", "web/primary", "ssm")
     assert world.client("apigateway").get_api_keys()["items"] == []
 
@@ -390,14 +469,14 @@ def test_a_tenant_without_any_plan_was_not_applied(world: World) -> None:
 def test_keys_of_terraform_are_left_to_terraform(world: World) -> None:
     world.publish(key_store="ssm")
 
-    with pytest.raises(keys.KeysError, match='given key_store = "ssm".*allowed: key_store = "ext'):
+    with pytest.raises(KeysError, match='given key_store = "ssm".*allowed: key_store = "ext'):
         world.desk()
 
 
 def test_a_deployment_must_have_been_applied(world: World) -> None:
     world.client("ssm").delete_parameter(Name=f"/{PREFIX}/outputs/kms_key_arn")
 
-    with pytest.raises(keys.KeysError, match="without /tollgate-dev/outputs/kms_key_arn"):
+    with pytest.raises(KeysError, match="without /tollgate-dev/outputs/kms_key_arn"):
         world.desk()
 
 
@@ -420,7 +499,7 @@ def test_a_parent_that_nobody_published_is_told(world: World) -> None:
     )
     file.write_text(text)
 
-    with pytest.raises(keys.KeysError, match="rest_api_id: given 'zzzzz99999'"):
+    with pytest.raises(KeysError, match="rest_api_id: given 'zzzzz99999'"):
         world.desk()
 
 
@@ -450,12 +529,66 @@ def test_the_command_line_never_shows_a_key(
     assert [key.status for key in world.desk().issued()] == ["suspended"] * 2
 
 
+def test_people_see_every_key_that_was_declared_or_issued(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rotation = Rotation(world)
+    batch = world.desk().issue("acme", "web/batch", "secrets_manager")
+    gone = world.desk().issue("globex", "web/batch", "ssm")
+    world.desk().revoke("globex", "web/batch")
+    file = world.folder / "dev" / "tenants" / "globex.tfvars"
+    file.write_text(file.read_text().replace("batch = {", "later = {"))
+
+    assert keys.main(["list", "--env", "dev"]) == 0
+
+    last_day = (TODAY + timedelta(days=7)).isoformat()
+    heading, *rows = [re.split(r" {2,}", row) for row in capsys.readouterr().out.splitlines()]
+    assert heading == ["TENANT", "KEY", "STATE", "API KEY ID", "VALUE LIES IN"]
+    assert rows == [
+        ["acme", "old/ended", "declared, expired on 2026-01-31", "-", "-"],
+        ["acme", "old/off", "declared, suspended", "-", "-"],
+        ["acme", "web/batch", "active until 2099-12-31", batch.api_key_id, batch.place],
+        [
+            *("acme", "web/primary", f"rotating until {last_day}"),
+            *(rotation.old.api_key_id, rotation.old.place),
+        ],
+        ["acme", "web/primary", "active", rotation.new.api_key_id, rotation.new.place],
+        ["globex", "old/ended", "declared, expired on 2026-01-31", "-", "-"],
+        ["globex", "old/off", "declared, suspended", "-", "-"],
+        ["globex", "web/batch", "revoked, in no file", gone.api_key_id, gone.place],
+        ["globex", "web/later", "declared", "-", "-"],
+        ["globex", "web/primary", "declared", "-", "-"],
+    ]
+
+
+def test_a_rotated_key_is_expired_after_its_last_day(world: World) -> None:
+    desk = world.desk(date(2026, 11, 1))
+    desk.issue("acme", "web/primary", "ssm")
+    desk.rotate("acme", "web/primary", "ssm", 7)
+
+    states = [line.state for line in world.desk(date(2026, 11, 9)).overview("acme", "web/primary")]
+    assert states == ["expired on 2026-11-08", "active"]
+
+
+def test_rows_line_up_under_their_heading(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.desk().issue("acme", "web/primary", "ssm")
+
+    assert keys.main(["list", "--env", "dev"]) == 0
+
+    heading, *rows = capsys.readouterr().out.splitlines()
+    start = heading.index("STATE")
+    assert {row[start - 2 : start] for row in rows} == {"  "}
+    assert {row[start:].split(",")[0].split(" ")[0] for row in rows} == {"active", "declared"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["issue", "--tenant", "acme", "--app", "web"], "issue: given no --app or no --key"),
         (["revoke", "--tenant", "acme"], "revoke: given no --app or no --key"),
         (["revoke", "--tenant", "acme", "--all", "--app", "web"], "given --all with --app"),
+        (["revoke", "--tenant", "acme", "--all", "--api-key-id", "a"], "allowed: --all alone"),
+        (["list", "--tenant", "acmee"], 'tenant: given "acmee"; allowed: one with a file: acme, '),
         (
             ["rotate", "--tenant", "a", "--app", "b", "--key", "c", "--overlap-days", "91"],
             "--overlap-days: given 91; allowed: 0 to 90",
