@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
-# Override on the command line: make test PYTHON=python3.13
-PYTHON ?= python3
+# The Python of the environments is the newest of 3.13, 3.12 and 3.11 that is found on PATH or in
+# pyenv, unless one is named: make test PYTHON=python3.12
+PYTHON ?=
 TERRAFORM ?= terraform
 export TERRAFORM
 
@@ -15,6 +16,9 @@ TENANT ?=
 FUNCTIONS ?=
 ARGS ?=
 
+SETUP := $(or $(PYTHON),python3) -m scripts.build.environments $(if $(PYTHON),--this-python)
+# What runs the gateway here, deploys it and reports; and what tests, lints and measures it.
+RUN_PYTHON := .tools/run/bin/python
 VENV_PYTHON := .venv/bin/python
 # Tests that share something expensive (a stack, a module) name it as a group; it stays on one worker.
 # Three workers keep two cores busy: one of them mostly waits, for an apply or for a lease to end.
@@ -30,16 +34,24 @@ help: ## Show this help
 # --- Environments -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: ## Make all Python environments: dev, ministack, checkov, cdktf
-	@$(PYTHON) -m scripts.build.environments all
+setup: ## Make all Python environments: run, ministack, dev, checkov, cdktf
+	@$(SETUP) all
+
+.PHONY: setup-run
+setup-run:
+	@$(SETUP) run
 
 .PHONY: setup-dev
 setup-dev:
-	@$(PYTHON) -m scripts.build.environments dev
+	@$(SETUP) dev
 
 .PHONY: setup-local
 setup-local:
-	@$(PYTHON) -m scripts.build.environments dev ministack
+	@$(SETUP) run ministack
+
+.PHONY: setup-stack-tests
+setup-stack-tests:
+	@$(SETUP) dev ministack
 
 .PHONY: lock
 lock: setup-dev ## Make the hashed locks anew; ARGS=--upgrade takes new versions
@@ -49,18 +61,18 @@ lock: setup-dev ## Make the hashed locks anew; ARGS=--upgrade takes new versions
 
 .PHONY: demo
 demo: setup-local ## Show the whole gateway at work on this machine, then stop it
-	@$(VENV_PYTHON) -m scripts.local.demo $(ARGS)
+	@$(RUN_PYTHON) -m scripts.local.demo $(ARGS)
 
 .PHONY: local
 local: setup-local ## Run the gateway on this machine until Ctrl-C
-	@$(VENV_PYTHON) -m scripts.local $(ARGS)
+	@$(RUN_PYTHON) -m scripts.local $(ARGS)
 
 .PHONY: report
-report: setup-dev ## Report from a lake folder; ARGS="chargeback --lake <folder>", or ARGS=--help
-	@$(VENV_PYTHON) -m scripts.reports.report $(ARGS)
+report: setup-run ## Report from a lake folder; ARGS="chargeback --lake <folder>", or ARGS=--help
+	@$(RUN_PYTHON) -m scripts.reports.report $(ARGS)
 
 .PHONY: bench
-bench: setup-local ## Measure requests, dialects, cold starts and many tenants; ARGS=--quick
+bench: setup-stack-tests ## Measure requests, dialects, cold starts and many tenants; ARGS=--quick
 	@$(VENV_PYTHON) -m scripts.bench.ledger $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench.api $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench.imports $(ARGS)
@@ -68,7 +80,7 @@ bench: setup-local ## Measure requests, dialects, cold starts and many tenants; 
 	@$(VENV_PYTHON) -m scripts.bench.tenants $(ARGS)
 
 .PHONY: bench-litellm
-bench-litellm: setup-local ## Install LiteLLM's proxy (700 MB) and measure it beside the gateway
+bench-litellm: setup-stack-tests ## Install LiteLLM's proxy (700 MB) and measure it beside the gateway
 	@$(VENV_PYTHON) -m scripts.bench.litellm --install $(ARGS)
 
 # --- Checks -----------------------------------------------------------------------------------
@@ -86,7 +98,7 @@ test-tf: setup-dev ## Check format and validity of all Terraform code, run its o
 	@$(PYTEST) tests/contract/test_terraform_static.py $(ARGS)
 
 .PHONY: soak
-soak: setup-local ## Run the tests that take minutes on purpose
+soak: setup-stack-tests ## Run the tests that take minutes on purpose
 	@$(PYTEST) -m soak $(ARGS)
 
 .PHONY: mutation
@@ -109,12 +121,12 @@ typecheck: setup-dev ## Check the types of functions and scripts
 	@$(VENV_PYTHON) -m mypy
 
 .PHONY: new-tenant
-new-tenant: check-env setup-dev ## Write a commented tenant file; ENV=dev TENANT=acme
-	@$(VENV_PYTHON) -m scripts.tenants.new --env '$(ENV)' --tenant '$(TENANT)'
+new-tenant: check-env setup-run ## Write a commented tenant file; ENV=dev TENANT=acme
+	@$(RUN_PYTHON) -m scripts.tenants.new --env '$(ENV)' --tenant '$(TENANT)'
 
 .PHONY: validate-tenants
-validate-tenants: setup-dev ## Check every environment's tenant files
-	@$(VENV_PYTHON) -m scripts.tenants.files validate
+validate-tenants: setup-run ## Check every environment's tenant files
+	@$(RUN_PYTHON) -m scripts.tenants.files validate
 
 .PHONY: docs
 docs: setup-dev ## Write the generated parts of the READMEs anew
@@ -127,44 +139,44 @@ docs-check: setup-dev
 # --- Build and deploy -------------------------------------------------------------------------
 
 .PHONY: package
-package: setup-dev ## Build dist/<function>.zip and the manifest; FUNCTIONS="invoke sweep" picks some
-	@$(VENV_PYTHON) -m scripts.build.package $(FUNCTIONS)
+package: setup-run ## Build dist/<function>.zip and the manifest; FUNCTIONS="invoke sweep" picks some
+	@$(RUN_PYTHON) -m scripts.build.package $(FUNCTIONS)
 
 .PHONY: check-env
 check-env:
 	@$(if $(filter $(ENV),$(environments)),:,$(error $(wrong_env)))
 
 .PHONY: bootstrap
-bootstrap: check-env setup-dev ## Make the bucket for the state of ENV; needed once
-	@$(VENV_PYTHON) -m scripts.deploy.bootstrap --env $(ENV) $(ARGS)
+bootstrap: check-env setup-run ## Make the bucket for the state of ENV; needed once
+	@$(RUN_PYTHON) -m scripts.deploy.bootstrap --env $(ENV) $(ARGS)
 
 .PHONY: plan
 plan: check-env package ## Plan the changes of ENV and save the plan
-	@$(VENV_PYTHON) -m scripts.deploy.commands plan --env $(ENV) $(ARGS)
+	@$(RUN_PYTHON) -m scripts.deploy.commands plan --env $(ENV) $(ARGS)
 
 .PHONY: plan-summary
-plan-summary: check-env setup-dev ## Tell by tenant what the saved plan of ENV changes, as Markdown
-	@$(VENV_PYTHON) -m scripts.deploy.summary --env $(ENV) $(ARGS)
+plan-summary: check-env setup-run ## Tell by tenant what the saved plan of ENV changes, as Markdown
+	@$(RUN_PYTHON) -m scripts.deploy.summary --env $(ENV) $(ARGS)
 
 .PHONY: apply
-apply: check-env setup-dev ## Apply the saved plan of ENV
-	@$(VENV_PYTHON) -m scripts.deploy.commands apply --env $(ENV) $(ARGS)
+apply: check-env setup-run ## Apply the saved plan of ENV
+	@$(RUN_PYTHON) -m scripts.deploy.commands apply --env $(ENV) $(ARGS)
 
 .PHONY: drift
-drift: check-env setup-dev ## Compare AWS with the state of ENV; fails when they differ
-	@$(VENV_PYTHON) -m scripts.deploy.commands drift --env $(ENV) $(ARGS)
+drift: check-env setup-run ## Compare AWS with the state of ENV; fails when they differ
+	@$(RUN_PYTHON) -m scripts.deploy.commands drift --env $(ENV) $(ARGS)
 
 .PHONY: destroy
-destroy: check-env setup-dev ## Destroy ENV, except for billing data; CONFIRM=<ENV>, FORCE=1 takes all
-	@$(VENV_PYTHON) -m scripts.deploy.commands destroy --env $(ENV) $(ARGS)
+destroy: check-env setup-run ## Destroy ENV, except for billing data; CONFIRM=<ENV>, FORCE=1 takes all
+	@$(RUN_PYTHON) -m scripts.deploy.commands destroy --env $(ENV) $(ARGS)
 
 .PHONY: keys
-keys: check-env setup-dev ## Keys outside Terraform; ENV=dev ARGS="issue --tenant acme --app web --key primary"
-	@$(VENV_PYTHON) -m scripts.tenants.keys $(ARGS) --env $(ENV)
+keys: check-env setup-run ## Keys outside Terraform; ENV=dev ARGS="issue --tenant acme --app web --key primary"
+	@$(RUN_PYTHON) -m scripts.tenants.keys $(ARGS) --env $(ENV)
 
 .PHONY: setup-sandbox
 setup-sandbox:
-	@$(PYTHON) -m scripts.build.environments cdktf
+	@$(SETUP) cdktf
 
 .PHONY: sandbox
 sandbox: setup-sandbox package ## Compose a stack to throw away; ARGS="--name load --tenants 200"

@@ -2,9 +2,9 @@
 
 A module with an ``openapi.yaml`` gets a table of its operations before them.
 
-``python -m scripts.build.docs`` rewrites what lies between the two markers; ``--check`` changes nothing
-and fails when a README is stale. It reads the files as ``terraform fmt`` leaves them: a block
-starts and ends in column 0 and its own attributes start in column 2.
+``python -m scripts.build.docs`` rewrites what lies between the two markers; ``--check`` changes
+nothing and fails when a README is stale. It reads the files as ``terraform fmt`` leaves them: a
+block starts and ends in column 0 and its own attributes start in column 2.
 """
 
 from __future__ import annotations

@@ -1,10 +1,14 @@
 """Make the repository's Python environments from their hashed locks.
 
+    python3 -m scripts.build.environments run ministack
+
 Runs before anything is installed, so it imports the standard library only and works under any
-Python from 3.11 on. Each environment is a folder of its own, because the tools pin releases of
-common libraries that exclude each other. A stamp inside the folder records what it was made from:
-a second call finds it and returns at once, and a half-made environment, which has none, is made
-again. Package indexes, mirrors and certificates come from pip's own configuration.
+Python from 3.11 on. The environments are made with the newest of Python 3.13, 3.12 and 3.11 that
+this machine has, whichever runs this; with CI=true only the first will do, the Lambda functions'.
+Each is a folder of its own, because the tools pin releases of common libraries that exclude each
+other. A stamp inside the folder records what it was made from: a second call finds it and returns
+at once, and a half-made environment, which has none, is made again. Package indexes, mirrors and
+certificates come from pip's own configuration.
 """
 
 from __future__ import annotations
@@ -12,18 +16,22 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
-import importlib.util
 import json
+import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import time
-import venv
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from scripts.build.interpreters import VERSIONS, Interpreter, newest_interpreter
+from scripts.build.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +39,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 MINIMUM_PYTHON = (3, 11)
 STAMP_NAME = ".setup-stamp.json"
-# The pip that comes with Python 3.11 takes seven times as long as this one.
-PIP_LOCK = "scripts/build/requirements/pip.lock"
+LOG_NAME = "setup.log"
+POLL_SECONDS = 0.2
+# The names in a lock.
+_NAME = re.compile(r"^[\w.-]+(?===)", re.MULTILINE)
 
 
 class SetupError(Exception):
@@ -55,30 +65,55 @@ class Environment:
 ENVIRONMENTS = {
     environment.name: environment
     for environment in (
-        Environment("dev", ".venv", "scripts/build/requirements/dev.lock"),
+        # What the stack on this machine, the demo, reports and deployments import.
+        Environment("run", ".tools/run", "scripts/build/requirements/run.lock"),
         Environment("ministack", ".tools/ministack", "scripts/build/requirements/ministack.lock"),
+        # The same, and what tests, linters and benches need besides.
+        Environment("dev", ".venv", "scripts/build/requirements/dev.lock"),
         Environment("checkov", ".tools/checkov", "scripts/build/requirements/checkov.lock"),
         Environment("cdktf", ".tools/cdktf", "scripts/build/requirements/cdktf.lock"),
     )
 }
+# The pip that comes with Python 3.11 takes seven times as long as this one, which fills the others.
+PIP = Environment("pip", ".tools/pip", "scripts/build/requirements/pip.lock")
 
 
-def check_interpreter() -> None:
-    """Raise SetupError when the running interpreter cannot make an environment."""
+def running_interpreter() -> Interpreter:
+    """Return the Python that runs this.
+
+    Raises:
+        SetupError: it is older than what the code is written for.
+    """
     if sys.version_info < MINIMUM_PYTHON:
         wanted = ".".join(map(str, MINIMUM_PYTHON))
         raise SetupError(
             f"Python {wanted} or newer is needed, this is {sys.version.split()[0]} "
             f"({sys.executable}); run make with PYTHON=<path of a newer python3>"
         )
-    if importlib.util.find_spec("ensurepip") is None:
+    return Interpreter(sys.executable, ".".join(platform.python_version_tuple()[:2]))
+
+
+def choose_interpreter() -> Interpreter:
+    """Return the Python to make environments with: the newest that tests run on, or this one.
+
+    Raises:
+        SetupError: CI has no Python of the Lambda functions' version, or see `running_interpreter`.
+    """
+    wanted = VERSIONS[0]
+    running = running_interpreter()
+    if running.version == wanted and running.makes_environments():
+        return running
+    chosen = newest_interpreter() or running
+    if os.environ.get("CI") == "true" and chosen.version != wanted:
         raise SetupError(
-            f"{sys.executable} has no ensurepip module, so it cannot make an environment with pip; "
-            "on Debian and Ubuntu install the package python3-venv"
+            f"CI=true needs Python {wanted}, the version of the Lambda functions; the newest "
+            f"found is {chosen.version} ({chosen.program}). Put python{wanted} on PATH or install "
+            "it with pyenv; PYTHON=<path> names another one on purpose"
         )
+    return chosen
 
 
-def expected_stamp(lock: Path, folder: Path) -> dict[str, str]:
+def expected_stamp(lock: Path, folder: Path, python: Interpreter) -> dict[str, str]:
     """Describe what an up-to-date environment in `folder` was made from.
 
     The folder is part of it because an environment's scripts name their interpreter by full path:
@@ -91,7 +126,7 @@ def expected_stamp(lock: Path, folder: Path) -> dict[str, str]:
         raise SetupError(f"the lock {lock} does not exist; `make lock` makes it")
     return {
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest(),
-        "python": ".".join(map(str, sys.version_info[:2])),
+        "python": python.version,
         "folder": str(folder),
     }
 
@@ -115,58 +150,129 @@ def exclusively(folder: Path) -> Iterator[None]:
         yield
 
 
-def build(environment: Environment, root: Path, stamp: dict[str, str]) -> None:
-    """Make the environment from nothing and stamp it.
+def build(environment: Environment, root: Path, python: Interpreter, progress: Progress) -> None:
+    """Make the environment from nothing.
 
     Raises:
-        SetupError: pip could not install the lock; pip's own message is already on stderr.
+        SetupError: the Python cannot make environments, or pip could not install the lock; what pip
+            said is in the message.
     """
     folder = root / environment.folder
     if folder.exists():
         shutil.rmtree(folder)
-    venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
-    for wanted in (PIP_LOCK, environment.lock):
-        command = [
-            str(environment.python(root)),
-            *("-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"),
-            *("--require-hashes", "--no-deps", "--only-binary=:all:"),
-            # Of the tools' thousands of modules few are ever imported; those are compiled then.
-            "--no-compile",
-            *("--requirement", str(root / wanted)),
-        ]
-        outcome = subprocess.run(command, cwd=root, check=False)
-        if outcome.returncode != 0:
-            raise SetupError(
-                f"pip could not install {wanted} into {environment.folder} (see above); "
-                "`pip config list` shows which package indexes it used"
-            )
-    (folder / STAMP_NAME).write_text(json.dumps(stamp, sort_keys=True) + "\n", "utf-8")
+    is_pip = environment is PIP
+    made = subprocess.run(
+        [python.program, "-m", "venv", *([] if is_pip else ["--without-pip"]), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise SetupError(
+            f"{python.program} cannot make the environment {environment.folder}; on Debian and "
+            f"Ubuntu install the package python3-venv\n{made.stdout}{made.stderr}".rstrip()
+        )
+    command = [
+        *(str(PIP.python(root)), "-m", "pip"),
+        *([] if is_pip else ["--python", str(environment.python(root))]),
+        *("install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"),
+        *("--require-hashes", "--no-deps", "--only-binary=:all:"),
+        # Of the tools' thousands of modules few are ever imported; those are compiled then.
+        "--no-compile",
+        *("--requirement", str(root / environment.lock)),
+    ]
+    if not run_pip(command, environment, root, progress):
+        raise SetupError(
+            f"pip could not install {environment.lock} into {environment.folder}; "
+            "`pip config list` shows which package indexes it used. It said:\n"
+            f"{(folder / LOG_NAME).read_text('utf-8', 'replace').strip()}"
+        )
 
 
-def ensure(environment: Environment, root: Path = ROOT) -> bool:
+def run_pip(
+    command: Sequence[str], environment: Environment, root: Path, progress: Progress
+) -> bool:
+    """Run pip, tell how far it is, and return whether it succeeded; its words go to a log."""
+    folder = root / environment.folder
+    packages = len(_NAME.findall((root / environment.lock).read_text("utf-8")))
+    log = folder / LOG_NAME
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    unpacked: list[str] = []
+    while True:
+        try:
+            return process.wait(POLL_SECONDS) == 0
+        except subprocess.TimeoutExpired:
+            unpacked += sorted(unpacked_packages(folder) - set(unpacked))
+            news = how_far(log.read_text("utf-8", "replace"), unpacked, packages)
+            progress.tell(environment.folder, news)
+
+
+def how_far(said: str, unpacked: Sequence[str], packages: int) -> str:
+    """Say in a few words what pip is doing, from what it said, and unpacked of so many packages."""
+    # Those for other systems than this one.
+    wanted = packages - len(re.findall(r"^Ignoring ", said, re.MULTILINE))
+    fetched = re.findall(r"^Collecting ([\w.-]+)", said, re.MULTILINE)
+    if "Installing collected packages" in said and unpacked:
+        return f"{len(unpacked)} of {wanted} unpacked, {unpacked[-1]}"
+    return f"{len(fetched)} of {wanted} fetched, {fetched[-1]}" if fetched else "pip starts"
+
+
+def unpacked_packages(folder: Path) -> set[str]:
+    """Return the names of the packages in an environment."""
+    found = folder.glob("lib/python*/site-packages/*.dist-info")
+    return {entry.name.partition("-")[0] for entry in found}
+
+
+def ensure(
+    environment: Environment, python: Interpreter, progress: Progress, root: Path = ROOT
+) -> bool:
     """Make the environment unless it is already current; return whether it was made.
 
     Raises:
-        SetupError: see `check_interpreter`, `expected_stamp` and `build`.
+        SetupError: see `expected_stamp` and `build`.
     """
     folder = root / environment.folder
-    stamp = expected_stamp(root / environment.lock, folder)
+    stamp = expected_stamp(root / environment.lock, folder, python)
     if is_current(folder, stamp):
         return False
-    check_interpreter()
+    if environment is not PIP:
+        ensure(PIP, python, progress, root)
     with exclusively(folder):
         if is_current(folder, stamp):
             return False
-        print(f"setup: making {environment.folder} from {environment.lock} ...", flush=True)
+        progress.say(
+            f"{environment.folder}: making it with Python {python.version} from {environment.lock}"
+        )
         started = time.monotonic()
-        build(environment, root, stamp)
-        print(f"setup: {environment.folder} ready in {time.monotonic() - started:.0f} s")
+        build(environment, root, python, progress)
+        (folder / STAMP_NAME).write_text(json.dumps(stamp, sort_keys=True) + "\n", "utf-8")
+        progress.end(
+            environment.folder,
+            f"ready, {len(unpacked_packages(folder))} packages, {megabytes(folder)} MB, "
+            f"{time.monotonic() - started:.0f} s",
+        )
     return True
+
+
+def megabytes(folder: Path) -> int:
+    """Return the size of a folder's files in MB (10**6 bytes)."""
+    sizes = (entry.lstat().st_size for entry in folder.rglob("*"))
+    return round(sum(sizes) / 10**6)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.build.environments", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.build.environments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "names",
         nargs="+",
@@ -174,14 +280,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="environment",
         help=f"{', '.join(ENVIRONMENTS)} or all",
     )
-    chosen = parser.parse_args(arguments).names
-    names = list(ENVIRONMENTS) if "all" in chosen else list(dict.fromkeys(chosen))
+    parser.add_argument(
+        "--this-python", action="store_true", help="make them with the Python that runs this"
+    )
+    options = parser.parse_args(arguments)
+    names = list(ENVIRONMENTS) if "all" in options.names else list(dict.fromkeys(options.names))
+    progress = Progress(sys.stderr)
     try:
+        python = running_interpreter() if options.this_python else choose_interpreter()
         # Unpacking keeps one core busy, so several are made at once.
         with ThreadPoolExecutor() as pool:
-            list(pool.map(ensure, (ENVIRONMENTS[name] for name in names)))
+            list(pool.map(lambda name: ensure(ENVIRONMENTS[name], python, progress), names))
     except SetupError as error:
-        print(f"setup: {error}", file=sys.stderr)
+        progress.say(str(error))
         return 1
     return 0
 

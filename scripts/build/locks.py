@@ -29,7 +29,10 @@ FUNCTION_OPTIONS = ("--python-platform", "aarch64-manylinux_2_28", "--python-ver
 
 
 def requirements(root: Path) -> dict[Path, tuple[str, ...]]:
-    """Return every requirements file, relative to `root`, with the uv options for its lock."""
+    """Return every requirements file, relative to `root`, with the uv options for its lock.
+
+    A file that takes its versions from another's lock comes after that one.
+    """
     groups = {
         "scripts/build/requirements/*.in": TOOL_OPTIONS,
         "functions/*/requirements.in": FUNCTION_OPTIONS,
@@ -37,8 +40,12 @@ def requirements(root: Path) -> dict[Path, tuple[str, ...]]:
     return {
         file.relative_to(root): options
         for pattern, options in groups.items()
-        for file in sorted(root.glob(pattern))
+        for file in sorted(root.glob(pattern), key=lambda file: (_follows(file), file))
     }
+
+
+def _follows(requirements_file: Path) -> bool:
+    return "\n-c " in requirements_file.read_text("utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -95,7 +95,7 @@ class MiniStack(Startable):
         if not self._interpreter.exists():
             raise MiniStackError(
                 f"MiniStack is not installed: {self._interpreter} does not exist; "
-                "run `make setup` (or `python3 -m scripts.build.environments ministack`)"
+                "run `make setup-local`"
             )
         for attempt in range(1, START_ATTEMPTS + 1):
             self._launch()

@@ -6,10 +6,13 @@ import importlib.util
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from scripts.build.environments import ENVIRONMENTS as PYTHON_ENVIRONMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
@@ -75,3 +78,60 @@ def test_hooks_are_local_and_call_existing_targets() -> None:
     ]
     assert {words[0] for words in entries} == {"make", "terraform"}
     assert {words[1] for words in entries if words[0] == "make"} <= TARGETS
+
+
+# Imports modules where packages that a lock does not bring look as if they were not installed.
+IMPORT_WITH = """
+import importlib, importlib.metadata, re, sys
+
+def plain(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+lock, *modules = sys.argv[1:]
+locked = {plain(line.partition("==")[0]) for line in open(lock) if "==" in line}
+owners = importlib.metadata.packages_distributions()
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        owner = owners.get(name)
+        if owner is not None and locked.isdisjoint(map(plain, owner)):
+            raise ModuleNotFoundError(f"{name} is not in {lock}", name=name)
+
+sys.meta_path.insert(0, Missing())
+for module in modules:
+    importlib.import_module(module)
+"""
+
+
+def test_what_runs_without_the_test_tools_imports_only_what_its_lock_brings() -> None:
+    modules = sorted(set(re.findall(r"\$\(RUN_PYTHON\) -m (\S+)", MAKEFILE)))
+    assert "scripts.local.demo" in modules
+    handlers = sorted((ROOT / "functions").glob("*/tollgate_*/handler.py"))
+    lock = PYTHON_ENVIRONMENTS["run"].lock
+    outcome = subprocess.run(
+        [
+            *(sys.executable, "-c", IMPORT_WITH, lock, *modules),
+            *(f"{handler.parent.name}.handler" for handler in handlers),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_make_names_the_python_of_the_environment_that_a_target_sets_up() -> None:
+    needs = {
+        "$(RUN_PYTHON)": {"setup-run", "setup-local", "setup", "package"},
+        "$(VENV_PYTHON)": {"setup-dev", "setup-stack-tests", "setup"},
+    }
+    rules = re.findall(r"^([a-z-]+):([^\n#]*)[^\n]*\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)
+    checked = 0
+    for target, prerequisites, recipe in rules:
+        for python, setups in needs.items():
+            if python in recipe:
+                assert setups & set(prerequisites.split()), f"{target} does not set up {python}"
+                checked += 1
+    assert checked > 20

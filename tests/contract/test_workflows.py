@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.build.environments import MINIMUM_PYTHON
+from scripts.build.interpreters import VERSIONS
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {file.name: file for file in sorted((ROOT / ".github" / "workflows").iterdir())}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
@@ -139,3 +142,14 @@ def test_every_workflow_uses_one_terraform() -> None:
         if "setup-terraform" in step.get("uses", "")
     }
     assert len(versions) == 1
+
+
+def test_tests_run_on_the_python_of_the_functions_and_on_the_oldest() -> None:
+    job = workflow("test.yml")["jobs"]["test"]
+    oldest = ".".join(map(str, MINIMUM_PYTHON))
+    assert job["strategy"]["matrix"]["python"] == [VERSIONS[0], oldest]
+    [run] = [step for step in job["steps"] if step.get("run") == ".ci/run"]
+    assert run["env"]["PYTHON"] == "python${{ matrix.python }}"
+    for name in FILES.keys() - {"test.yml"}:
+        for step in steps(name):
+            assert step.get("with", {}).get("python-version") in {None, VERSIONS[0]}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.build.interpreters import interpreter_of
+from scripts.build.interpreters import interpreter_of, newest_interpreter
 
 if TYPE_CHECKING:
     import pytest
@@ -51,3 +51,25 @@ def test_another_version_under_that_name_does_not_count(
     program(tmp_path / "bin/python2.9", f'exec {sys.executable} "$@"')
     search(monkeypatch, tmp_path)
     assert interpreter_of("2.9") is None
+
+
+def fake_python(version: str, makes_environments: bool) -> str:
+    answer = 0 if makes_environments else 1
+    return f'case "$2" in *ensurepip*) exit {answer};; esac\necho {version} "$0"'
+
+
+def test_the_newest_that_can_make_environments_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    search(monkeypatch, tmp_path)
+    assert newest_interpreter() is None
+    program(tmp_path / "bin/python3.11", fake_python("3.11", makes_environments=True))
+    program(tmp_path / "bin/python3.13", fake_python("3.13", makes_environments=False))
+    found = newest_interpreter()
+    assert found is not None
+    assert (found.version, found.program) == ("3.11", str(tmp_path / "bin/python3.11"))
+    pyenv = tmp_path / "pyenv/versions/3.12.1/bin/python3.12"
+    program(pyenv, fake_python("3.12", makes_environments=True))
+    found = newest_interpreter()
+    assert found is not None
+    assert found.version == "3.12"
