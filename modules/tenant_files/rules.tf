@@ -14,6 +14,7 @@ locals {
         shape     = try(spec.shape, "")
         item_rule = try(spec.item_rule, "")
         name_rule = try(spec.name_rule, "")
+        once      = try(spec.once, false)
       }
     }
   }
@@ -185,11 +186,81 @@ locals {
     !can(var.tiers[jsondecode(value.text)])
   ]
 
-  max_tokens_errors = [
-    for node in local.tenant_nodes :
-    "${node.file}: max_tokens.default: given ${local.max_tokens_by_file[node.file].default}; allowed: ${format(local.schema.relations.max_tokens_order, local.max_tokens_by_file[node.file].maximum)}"
-    if try(local.max_tokens_by_file[node.file].default > local.max_tokens_by_file[node.file].maximum, false)
+  # Numbers of which one bounds another. An app takes nothing from the tier.
+  order_scopes = concat(
+    [for node in local.tenant_nodes : merge(node, { tier = jsonencode(try(var.tiers[jsondecode(node.text).tier], {})) })],
+    [for node in local.nodes : merge(node, { tier = "{}" }) if contains(["app", "tier"], node.shape)],
+  )
+
+  order_texts = flatten([for scope in local.order_scopes : [
+    for order in local.schema.orders : {
+      file     = scope.file
+      path     = "${scope.path}${order.section}.${order.lower}"
+      relation = order.relation
+      rule     = order.rule
+      lower    = [for text in order.inherited ? [scope.text, scope.tier] : [scope.text] : jsonencode(try(jsondecode(text)[order.section][order.lower], null))]
+      upper    = [for text in [scope.text, scope.tier] : jsonencode(try(jsondecode(text)[order.section][order.upper], null))]
+    }
+  ]])
+
+  # The first that is a number: the file's own, else the tier's.
+  order_numbers = [
+    for order in local.order_texts : merge(order, {
+      for side in ["lower", "upper"] : side => concat([
+        for text in order[side] : text
+        if can(regex(local.schema.rules[order.rule].text ? "^\"(?:${local.schema.rules[order.rule].pattern})\"$" : "^(?:${local.schema.rules[order.rule].pattern})$", text))
+      ], ["null"])[0]
+    })
   ]
+
+  order_errors = [
+    for order in local.order_numbers :
+    "${order.file}: ${order.path}: given ${order.lower}; allowed: ${format(local.schema.relations[order.relation], trim(order.upper, "\""))}"
+    if try(tonumber(jsondecode(order.lower)) > tonumber(jsondecode(order.upper)), false)
+  ]
+
+  once_errors = flatten([for child in local.children : [
+    for index, item in jsondecode(child.text) :
+    "${child.file}: ${child.path}[${index}]: given ${jsonencode(item)}; allowed: ${format(local.schema.relations.item_once, "${child.path}[${index([for other in jsondecode(child.text) : jsonencode(other)], jsonencode(item))}]")}"
+    if index([for other in jsondecode(child.text) : jsonencode(other)], jsonencode(item)) < index
+  ] if child.spec.once && startswith(child.text, "[")])
+
+  tenant_ids = [for file_name in keys(local.decoded_by_file) : trimsuffix(file_name, ".tfvars")]
+
+  team_errors = flatten([for child in local.children_0 : [
+    for index, item in jsondecode(child.text) :
+    "${child.file}: ${child.path}[${index}]: given ${jsonencode(item)}; allowed: ${local.schema.relations.team_not_tenant}"
+    if contains(local.tenant_ids, try(tostring(item), ""))
+  ] if child.path == "teams" && startswith(child.text, "[")])
+
+  # A star of the denied pattern is a text like any other to the denying one, which has to have a
+  # star of its own for it.
+  models_left_errors = [
+    for child in local.children_0 :
+    "${child.file}: ${child.path}: given ${child.text}; allowed: ${local.schema.relations.models_left}"
+    if child.path == "deny_models" && try(length(local.models_by_file[child.file]), 0) > 0 && alltrue([
+      for model in try(local.models_by_file[child.file], []) : anytrue([
+        for pattern in try(local.model_patterns_by_list["${child.file} deny_models"], []) :
+        can(regex(pattern, model)) || can(regex(pattern, replace(model, local.routing_prefix, "")))
+      ])
+    ])
+  ]
+
+  models_by_file = {
+    for child in local.children_0 : child.file => [
+      for pattern in jsondecode(child.text) : pattern
+      if can(regex("^\"${local.schema.rules.model.pattern}\"$", jsonencode(pattern)))
+    ] if child.path == "models" && startswith(child.text, "[")
+  }
+
+  # As replace() takes a regular expression.
+  routing_prefix = "/^(?:${join("|", local.schema.routing_prefixes)})[.]/"
+
+  price_errors = flatten([for node in local.nodes : [
+    for key in keys(jsondecode(node.text)) :
+    "${node.file}: ${node.path}${key} (name): given ${jsonencode(key)}; allowed: ${local.schema.relations.price_of_model}"
+    if replace(key, local.routing_prefix, "") != key
+  ] if node.shape == "prices"])
 
   # With the tier's defaults, because either number may come from either place.
   max_tokens_by_file = {
@@ -256,7 +327,10 @@ locals {
         for allowed in [local.schema.relations.profile_model_allowed] :
         "${entry.file}: ${entry.path}: given ${entry.text}; allowed: ${allowed}"
         if !anytrue([for pattern in try(local.model_patterns_by_list["${entry.file} models"], []) : can(regex(pattern, entry.model))]) ||
-        anytrue([for pattern in try(local.model_patterns_by_list["${entry.file} deny_models"], []) : can(regex(pattern, entry.model))])
+        anytrue([
+          for pattern in try(local.model_patterns_by_list["${entry.file} deny_models"], []) :
+          can(regex(pattern, entry.model)) || can(regex(pattern, replace(entry.model, local.routing_prefix, "")))
+        ])
       ],
     )
   ])
@@ -291,7 +365,11 @@ locals {
     local.unknown_key_errors,
     local.calendar_errors,
     local.tier_name_errors,
-    local.max_tokens_errors,
+    local.order_errors,
+    local.once_errors,
+    local.team_errors,
+    local.models_left_errors,
+    local.price_errors,
     local.thresholds_errors,
     local.silo_errors,
     local.profile_model_errors,

@@ -139,10 +139,11 @@ def load(directory: Path, tiers: Mapping[str, Any], prefix: str | None) -> dict[
     read = {path.name: _read(path, errors) for path in paths}
     files = {name: content for name, content in read.items() if content is not None}
     errors.extend(tier_errors(ENVIRONMENT_FILE, tiers))
-    for name in read:
-        errors.extend(value_errors(name, "file name", name.removesuffix(SUFFIX), "tenant_id"))
+    tenant_ids = [name.removesuffix(SUFFIX) for name in read]
+    for name, tenant_id in zip(read, tenant_ids, strict=True):
+        errors.extend(value_errors(name, "file name", tenant_id, "tenant_id"))
     for name, content in files.items():
-        errors.extend(tenant_errors(name, content, tiers, prefix))
+        errors.extend(tenant_errors(name, content, tiers, prefix, tenant_ids))
     if errors:
         raise TenantFilesError(sorted(errors))
     return {

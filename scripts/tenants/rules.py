@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = REPOSITORY / "modules" / "tenant_files" / "schema.json"
@@ -70,20 +70,37 @@ def tier_errors(file: str, tiers: Mapping[str, Any]) -> Iterator[str]:
         yield from value_errors(file, f"{path} (name)", name, "tier_name")
         yield from value_errors(file, path, tier, "object")
         yield from object_errors(file, f"{path}.", tier, "tier")
+        yield from _order_errors(file, f"{path}.", tier, {})
         yield from _thresholds_errors(file, f"{path}.", tier)
 
 
 def tenant_errors(
-    file: str, content: Mapping[str, Any], tiers: Mapping[str, Any], prefix: str | None
+    file: str,
+    content: Mapping[str, Any],
+    tiers: Mapping[str, Any],
+    prefix: str | None,
+    tenant_ids: Container[str],
 ) -> Iterator[str]:
-    """Check a tenant's file against the shape of a tenant, its environment's tiers and its unit."""
+    """Check a tenant's file against the shape of a tenant and against what is around it.
+
+    That is its environment's `tiers`, its unit's `prefix`, and the ids of all tenants beside it.
+    """
     yield from object_errors(file, "", content, "tenant")
     yield from _tier_of_environment_errors(file, content, tiers)
-    yield from _max_tokens_errors(file, content, tiers)
+    yield from _order_errors(file, "", content, tier_of(content, tiers))
     yield from _thresholds_errors(file, "", content)
     yield from _silo_errors(file, content, prefix)
+    yield from _teams_errors(file, content, tenant_ids)
+    yield from _models_errors(file, content)
     for app_id, app in section(content, "apps").items():
+        yield from _order_errors(file, f"apps.{app_id}.", app, {})
         yield from _profiles_errors(file, f"apps.{app_id}.inference_profiles", app, content)
+
+
+def tier_of(content: Mapping[str, Any], tiers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tier that a file names, or an empty one where there is none."""
+    name = content.get("tier")
+    return section(tiers, name) if isinstance(name, str) else {}
 
 
 def terraform_json(value: Any) -> str:  # noqa: ANN401 - any value of a variable file
@@ -132,6 +149,16 @@ def _nested_errors(file: str, path: str, given: Any, spec: Mapping[str, Any]) ->
     if "item_rule" in spec and isinstance(given, list):
         for index, item in enumerate(given):
             yield from value_errors(file, f"{path}[{index}]", item, spec["item_rule"])
+        if spec.get("once"):
+            yield from _once_errors(file, path, given)
+
+
+def _once_errors(file: str, path: str, items: Sequence[Any]) -> Iterator[str]:
+    first_by_text: dict[str, int] = {}
+    for index, item in enumerate(items):
+        first = first_by_text.setdefault(terraform_json(item), index)
+        if first != index:
+            yield _related(file, f"{path}[{index}]", item, "item_once", f"{path}[{first}]")
 
 
 def _related(file: str, path: str, value: Any, relation: str, *details: object) -> str:  # noqa: ANN401
@@ -146,21 +173,23 @@ def _tier_of_environment_errors(
         yield _related(file, "tier", tier, "tier_exists", ", ".join(sorted(tiers)))
 
 
-def _max_tokens_errors(
-    file: str, content: Mapping[str, Any], tiers: Mapping[str, Any]
-) -> Iterator[str]:
-    tier = content.get("tier")
-    tier_values = section(tiers.get(tier) if isinstance(tier, str) else None, "max_tokens")
-    own_values = section(content, "max_tokens")
-    merged: dict[str, int] = {}
-    for field in ("default", "maximum"):
-        for value in (own_values.get(field), tier_values.get(field)):
-            if isinstance(value, int) and _fits(value, "count"):
-                merged.setdefault(field, value)
-    if len(merged) == 2 and merged["default"] > merged["maximum"]:  # noqa: PLR2004 - both fields
-        yield _related(
-            file, "max_tokens.default", merged["default"], "max_tokens_order", merged["maximum"]
-        )
+def _order_errors(file: str, prefix: str, value: Any, tier: Any) -> Iterator[str]:  # noqa: ANN401
+    """Check the numbers of which one bounds another; what `value` leaves out is the tier's."""
+    for order in SCHEMA["orders"]:
+        own, others = section(value, order["section"]), section(tier, order["section"])
+        lower = number(order, "lower", own, others if order["inherited"] else {})
+        upper = number(order, "upper", own, others)
+        if lower is not None and upper is not None and Decimal(lower) > Decimal(upper):
+            path = f"{prefix}{order['section']}.{order['lower']}"
+            given = lower if _RULES[order["rule"]]["text"] else Decimal(lower)
+            yield _related(file, path, given, order["relation"], upper)
+
+
+def number(order: Mapping[str, Any], side: str, *sources: Mapping[str, Any]) -> str | None:
+    """The digits of one side of an order, from the first source that has a valid number."""
+    values = (source.get(order[side]) for source in sources)
+    valid = (value for value in values if _fits(value, order["rule"]))
+    return next((terraform_json(value).strip('"') for value in valid), None)
 
 
 def _thresholds_errors(file: str, prefix: str, value: Any) -> Iterator[str]:  # noqa: ANN401
@@ -169,6 +198,26 @@ def _thresholds_errors(file: str, prefix: str, value: Any) -> Iterator[str]:  # 
         return
     if any(later <= earlier for earlier, later in itertools.pairwise(percents)):
         yield _related(file, f"{prefix}alert_thresholds", percents, "thresholds_order")
+
+
+def _teams_errors(
+    file: str, content: Mapping[str, Any], tenant_ids: Container[str]
+) -> Iterator[str]:
+    teams = content.get("teams")
+    for index, team in enumerate(teams if isinstance(teams, list) else ()):
+        if isinstance(team, str) and team in tenant_ids:
+            yield _related(file, f"teams[{index}]", team, "team_not_tenant")
+
+
+def _models_errors(file: str, content: Mapping[str, Any]) -> Iterator[str]:
+    models = patterns_of(content, "models")
+    # A star of the denied pattern is a text like any other to the denying one, which has to have
+    # a star of its own for it.
+    if models and all(is_denied(content, pattern) for pattern in models):
+        yield _related(file, "deny_models", content["deny_models"], "models_left")
+    for model in section(content, "prices"):
+        if without_routing(model) != model:
+            yield _related(file, f"prices.{model} (name)", model, "price_of_model")
 
 
 def _silo_errors(file: str, content: Mapping[str, Any], prefix: str | None) -> Iterator[str]:
@@ -205,17 +254,28 @@ def _profiles_errors(
 
 
 def _may_call(content: Mapping[str, Any], model: str) -> bool:
-    return _matches(content.get("models"), model) and not _matches(
-        content.get("deny_models"), model
-    )
+    return _matches(patterns_of(content, "models"), model) and not is_denied(content, model)
 
 
-def _matches(patterns: Any, model: str) -> bool:  # noqa: ANN401
-    return isinstance(patterns, list) and any(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), model)
-        for pattern in patterns
-        if _fits(pattern, "model")
-    )
+def is_denied(content: Mapping[str, Any], model: str) -> bool:
+    """Whether a file denies a model: under its id without a prefix, it is on every routing."""
+    denied = patterns_of(content, "deny_models")
+    return _matches(denied, model) or _matches(denied, without_routing(model))
+
+
+def without_routing(model: str) -> str:
+    """The id of a model, or a pattern of ids, without the routing prefix that it may have."""
+    return re.sub(rf"^(?:{'|'.join(SCHEMA['routing_prefixes'])})[.]", "", model)
+
+
+def patterns_of(content: Mapping[str, Any], name: str) -> list[str]:
+    """The valid patterns of a file's list `models` or `deny_models`."""
+    patterns = content.get(name)
+    return [item for item in patterns if _fits(item, "model")] if isinstance(patterns, list) else []
+
+
+def _matches(patterns: Iterable[str], model: str) -> bool:
+    return any(re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), model) for pattern in patterns)
 
 
 def _profile_tags_errors(file: str, path: str, profile: Any) -> Iterator[str]:  # noqa: ANN401

@@ -11,15 +11,18 @@ import pytest
 
 from scripts.deploy import terraform
 from scripts.tenants import files as tenants
+from scripts.tenants.rules import SCHEMA
 from tests.unit.scripts.tenants.tenant_cases import (
     ENVIRONMENT_FIXTURES,
     PREFIX,
     REFUSED,
     TENANT_FIXTURES,
     TIERS,
+    UNORDERED_TIERS,
     UNREADABLE,
     VALID,
     Fixture,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +86,28 @@ def test_both_refuse_the_same_files_in_the_same_words(root: Path) -> None:
 
     assert _refusals(root) == list(raised.value.errors)
     assert len(raised.value.errors) == sum(len(case.messages) for case in cases)
+
+
+def test_both_refuse_another_tenants_id_among_teams(root: Path) -> None:
+    folder = _write(root, {"mine": text(teams='["search", "theirs"]'), "theirs": text()})
+
+    with pytest.raises(tenants.TenantFilesError) as raised:
+        tenants.load(folder, TIERS, PREFIX)
+
+    assert [error.split(": given")[0] for error in raised.value.errors] == ["mine.tfvars: teams[1]"]
+    assert _refusals(root) == list(raised.value.errors)
+
+
+def test_both_refuse_tiers_whose_numbers_contradict_each_other(root: Path) -> None:
+    (root / "terraform.tfvars.json").write_text(
+        json.dumps({"prefix": PREFIX, "tiers": UNORDERED_TIERS})
+    )
+
+    with pytest.raises(tenants.TenantFilesError) as raised:
+        tenants.load(root / "tenants", UNORDERED_TIERS, PREFIX)
+
+    assert len(raised.value.errors) == len(SCHEMA["orders"])
+    assert _refusals(root) == list(raised.value.errors)
 
 
 def test_both_refuse_the_file_that_breaks_a_rule_in_the_same_words(root: Path) -> None:

@@ -17,6 +17,14 @@ TIERS: dict[str, Any] = {
     "resold": {"markup": "1.5", "alert_thresholds": [80, 100]},
 }
 
+UNORDERED_TIERS: dict[str, Any] = {
+    "pro": {
+        "budget": {"month_usd": "9.5", "day_usd": "10"},
+        "limits": {"requests_per_minute": 600, "requests_per_day": 599},
+        "max_tokens": {"default": 5000, "maximum": 4096},
+    },
+}
+
 VALID_LINES = {
     "name": '"Acme Search"',
     "kind": '"team"',
@@ -426,6 +434,37 @@ REFUSED = [
         ["max_tokens.default: given 200; allowed: at most max_tokens.maximum, which is 100"],
     ),
     Refused(
+        "max-tokens-of-tier",
+        text(max_tokens="{ maximum = 512 }"),
+        ["max_tokens.default: given 1024; allowed: at most max_tokens.maximum, which is 512"],
+    ),
+    Refused(
+        "orders-in-notation",
+        text(
+            limits="{ requests_per_minute = 1e3, requests_per_day = 9.99e2 }",
+            budget='{ month_usd = "10", day_usd = "10.000000000001" }',
+        ),
+        [
+            'budget.day_usd: given "10.000000000001"; '
+            "allowed: at most the month's budget, which is 10",
+            "limits.requests_per_minute: given 1000; "
+            "allowed: at most requests_per_day, which is 999",
+        ],
+    ),
+    Refused(
+        "profile-of-denied-base",
+        text(
+            models='["us.amazon.nova-*"]',
+            deny_models='["amazon.nova-lite-*"]',
+            apps="{ web = { inference_profiles = { "
+            'lite = { model = "us.amazon.nova-lite-v1:0" } } } }',
+        ),
+        [
+            "apps.web.inference_profiles.lite.model: given "
+            '"us.amazon.nova-lite-v1:0"; allowed: a model that models allow and deny_models do not'
+        ],
+    ),
+    Refused(
         "max-tokens-tier",
         text(max_tokens="{ default = 5000 }"),
         ["max_tokens.default: given 5000; allowed: at most max_tokens.maximum, which is 4096"],
@@ -612,6 +651,19 @@ VALID = {
     "context": text(
         system_preamble='"Answer <briefly> & \\"well\\".\\n\\tCite documents: äöü."',
         teams='["search", "support-2"]',
+    ),
+    "numbers-at-their-bounds": text(
+        budget='{ month_usd = "5.0", day_usd = "5.00" }',
+        limits="{ requests_per_minute = 5, requests_per_day = 5 }",
+        max_tokens="{ default = 5, maximum = 5 }",
+        apps='{ web = { budget = { month_usd = "1", day_usd = "1" } } }',
+    ),
+    "less-than-the-tiers-day": text(
+        budget='{ month_usd = "5" }', limits="{ requests_per_day = 5 }"
+    ),
+    "denied-in-part": text(
+        models='["amazon.nova-*", "us.anthropic.*"]',
+        deny_models='["*anthropic*", "amazon.titan-*"]',
     ),
     "longest-preamble": text(system_preamble=f'"{"é" * 4000}"'),
     "shortest-preamble": text(system_preamble='"!"', teams="[]"),

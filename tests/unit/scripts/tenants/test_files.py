@@ -18,13 +18,14 @@ from tests.unit.scripts.tenants.tenant_cases import (
     REFUSED,
     TENANT_FIXTURES,
     TIERS,
+    UNORDERED_TIERS,
     UNREADABLE,
     VALID,
     Fixture,
     Refused,
     text,
 )
-from tollgate.domain.models import matches
+from tollgate.domain.models import GEO_PREFIXES, GLOBAL_PREFIX, matches
 from tollgate.domain.tenants import Guardrail, parse_tenant
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -147,6 +148,37 @@ def test_tiers_follow_the_same_rules(
         tenants.load(tmp_path, tiers, PREFIX)
 
     assert raised.value.errors == (f"env.tfvars: {message}",)
+
+
+def test_numbers_of_a_tier_may_not_contradict_each_other(tmp_path: Path) -> None:
+    with pytest.raises(TenantFilesError) as raised:
+        tenants.load(tmp_path, UNORDERED_TIERS, PREFIX)
+
+    assert raised.value.errors == (
+        'env.tfvars: tiers.pro.budget.day_usd: given "10"; '
+        "allowed: at most the month's budget, which is 9.5",
+        "env.tfvars: tiers.pro.limits.requests_per_minute: given 600; "
+        "allowed: at most requests_per_day, which is 599",
+        "env.tfvars: tiers.pro.max_tokens.default: given 5000; "
+        "allowed: at most max_tokens.maximum, which is 4096",
+    )
+
+
+def test_another_tenants_id_is_no_team(tmp_path: Path) -> None:
+    _write(tmp_path, "mine", text(teams='["search", "theirs"]'))
+    _write(tmp_path, "theirs", text(teams='["search"]'))
+
+    with pytest.raises(TenantFilesError) as raised:
+        tenants.load(tmp_path, TIERS, PREFIX)
+
+    assert raised.value.errors == (
+        'mine.tfvars: teams[1]: given "theirs"; allowed: '
+        "a name that is no tenant's id: a tenant's calls come with its own keys",
+    )
+
+
+def test_routing_prefixes_are_those_that_the_gateway_knows() -> None:
+    assert tuple(SCHEMA["routing_prefixes"]) == (*GEO_PREFIXES, GLOBAL_PREFIX)
 
 
 def test_no_folder_means_no_tenants(tmp_path: Path) -> None:
