@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 from functools import partial
@@ -15,16 +14,20 @@ from openapi_schema_validator import OAS30Validator
 from scripts.build.docs import operations_table
 from scripts.local.apigateway import Contract, GatewayError, HttpRequest, check_parameters
 from tests.contract import hcl
-from tests.fakes.world import caller
-from tollgate.dialects import jobs, legacy, profiles
+from tests.fakes.exchanges import request
+from tollgate.dialects import legacy
+from tollgate.dialects.anthropic import errors as anthropic_errors
 from tollgate.dialects.anthropic import request as anthropic
+from tollgate.dialects.bedrock import errors as bedrock_errors
 from tollgate.dialects.bedrock import request as bedrock
+from tollgate.dialects.jobs import request as jobs
+from tollgate.dialects.openai import errors as openai_errors
 from tollgate.dialects.openai import request as openai
+from tollgate.dialects.profiles import request as profiles
 from tollgate.domain import errors
 from tollgate.domain.idempotency import is_valid_key
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.tenants import InferenceProfile
-from tollgate.entry.http import Request
 from tollgate_authorize.service import API_KEY_ROUTES, EITHER_ROUTES
 from tollgate_stream.service import MAX_WAIT_SECONDS
 
@@ -189,9 +192,15 @@ def test_errors_are_in_the_dialect_of_their_operation(name: str) -> None:
             assert content["application/json"]["schema"]["$ref"] == wanted, status
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic", "bedrock"])
-def test_errors_of_a_dialect_fit_its_schema(dialect: str) -> None:
-    module = importlib.import_module(f"tollgate.dialects.{dialect}.request")
+@pytest.mark.parametrize(
+    ("dialect", "module"),
+    [
+        ("openai", openai_errors),
+        ("anthropic", anthropic_errors),
+        ("bedrock", bedrock_errors),
+    ],
+)
+def test_errors_of_a_dialect_fit_its_schema(dialect: str, module: Any) -> None:
     schema = next(
         DOCUMENT["components"]["schemas"][schema]
         for tag, schema in ERRORS_BY_TAG.items()
@@ -229,10 +238,6 @@ def test_the_gateways_validator_is_there_where_parameters_are_required(name: str
         assert operation["x-amazon-apigateway-request-validator"] == "parameters"
 
 
-def request(body: object = None, **headers: str) -> Request:
-    return Request("gw-1", caller(), {}, {}, headers, json.dumps(body).encode())
-
-
 # The handlers' own checks of what the document requires.
 OWN_CHECKS: dict[tuple[str, str], Callable[[], object]] = {
     ("invokeModel", "team_id"): lambda: legacy.team_of(request())
@@ -263,19 +268,20 @@ def chat(**more: object) -> dict[str, object]:
 
 
 PROFILE = InferenceProfile("own", "amazon.nova-lite-v1:0", "arn:own", {})
+MODEL = {"modelId": "m"}
 TARGET = legacy.Target("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0")
 # Handlers that refuse a key of the body which they do not know, by the schema of that body.
 PARSERS: dict[str, list[Callable[[], object]]] = {
-    "ChatCompletionRequest": [lambda: openai.parse_chat(chat(unknown=1))],
-    "EmbeddingsRequest": [lambda: openai.parse_embeddings({"unknown": 1})],
-    "MessageRequest": [lambda: anthropic.parse_messages(chat(max_tokens=1, unknown=1))],
-    "CountMessageRequest": [lambda: anthropic.parse_count(chat(unknown=1))],
-    "ConverseRequest": [lambda: bedrock.parse_converse("m", {"unknown": 1})],
-    "CountTokensRequest": [lambda: bedrock.parse_count({"unknown": 1})],
-    "JobRequest": [lambda: jobs.parse(request(chat(unknown=1)))],
-    "InvokeProfileRequest": [lambda: profiles.parse(request({"unknown": 1}), PROFILE)],
+    "ChatCompletionRequest": [lambda: openai.parse_chat(request(chat(unknown=1)))],
+    "EmbeddingsRequest": [lambda: openai.parse_embeddings(request({"unknown": 1}))],
+    "MessageRequest": [lambda: anthropic.parse_chat(request(chat(max_tokens=1, unknown=1)))],
+    "CountMessageRequest": [lambda: anthropic.parse_count(request(chat(unknown=1)))],
+    "ConverseRequest": [lambda: bedrock.parse_chat(request({"unknown": 1}, path=MODEL))],
+    "CountTokensRequest": [lambda: bedrock.parse_count(request({"unknown": 1}, path=MODEL))],
+    "JobRequest": [lambda: jobs.parse_chat(request(chat(unknown=1)))],
+    "InvokeProfileRequest": [lambda: profiles.parse_chat(request({"unknown": 1}), PROFILE)],
     "InvokeModelRequest": [
-        partial(legacy.parse, request({"unknown": 1}, type=kind), TARGET, {})
+        partial(legacy.parse, request({"unknown": 1}, headers={"type": kind}), TARGET, {})
         for kind in ("text", "embeddings", "image")
     ],
 }

@@ -2,100 +2,95 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
-from tollgate.dialects.openai import request as openai
-from tollgate.domain.ids import request_time
-from tollgate.entry.http import failure_headers, json_answer
+from tollgate.dialects.exchange import Dialect
+from tollgate.dialects.openai.answer import ID_HEADERS, chat_body, embeddings_body
+from tollgate.dialects.openai.errors import refusal
+from tollgate.dialects.openai.request import HEADERS, parse_chat, parse_embeddings
+from tollgate.dialects.openai.stream import ChatStream
+from tollgate.domain.errors import TollgateError
+from tollgate.entry.http import admission_notices, json_response
+from tollgate.entry.idempotency import FirstAnswer
+from tollgate_converse.routes import LEASE_SECONDS, CallRoute, note_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from tollgate.domain.errors import TollgateError
+    from tollgate.dialects.openai.request import EmbeddingsRequest
+    from tollgate.domain.tenants import Caller
     from tollgate.entry.http import Request, Response
-    from tollgate.services.calls import Answer
-
-SERVER_SENT_EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-
-
-class OpenAI:
-    """OpenAI's errors."""
-
-    deciding_headers = ()
-
-    def id_headers(self, request_id: str) -> Mapping[str, str]:
-        """Its clients read x-request-id, as every answer has it."""
-        return {}
-
-    def refusal(self, error: TollgateError, request_id: str) -> Response:
-        """`{"error": {...}}`."""
-        body = openai.error_body(error, request_id)
-        return json_answer(error.http_status, body, failure_headers(error, request_id))
+    from tollgate.services.calls import AdmittedCall, Answer
+    from tollgate.services.shapes import NativeCall
+    from tollgate_converse.routes import Gateway, Route
 
 
-class ChatCompletion:
-    """`POST /v1/chat/completions`."""
+@dataclass(frozen=True, slots=True)
+class EmbeddingsRoute:
+    """`POST /v1/embeddings`: as many calls as the model needs for the texts, with one receipt."""
 
-    keep_alive = openai.KEEP_ALIVE
-    stream_headers = SERVER_SENT_EVENTS
+    dialect: Dialect
 
-    def __init__(self, request: Request) -> None:
-        parsed = openai.parse_chat(request.json_object())
-        self.call = parsed.call
-        self.is_streamed = parsed.is_streamed
-        self.notes = parsed.notes
-        self._includes_usage = parsed.includes_usage
-
-    def body(self, answer: Answer) -> dict[str, Any]:
-        """A chat completion."""
-        return openai.chat_body(
-            answer.document,
-            completion_id=_completion_id(answer.request_id),
-            created=_created(answer.request_id),
-            model=self.call.model,
-            usage=answer.usage,
+    def answer(self, gateway: Gateway, request: Request) -> Response:
+        """The answer. Raises the errors of `tollgate.domain.errors`."""
+        parsed = parse_embeddings(request)
+        return gateway.idempotency.once(
+            request,
+            partial(self._at_once, gateway, request, parsed),
+            headers=self.dialect.deciding_headers,
+            lease_seconds=LEASE_SECONDS,
         )
 
-    def headers(self, answer: Answer) -> Mapping[str, str]:
-        """None of its own."""
-        return {}
-
-    def stream(self, request_id: str) -> ChatCompletionStream:
-        """Chunks of a chat completion."""
-        return ChatCompletionStream(
-            openai.ChatStream(
-                completion_id=_completion_id(request_id),
-                created=_created(request_id),
-                model=self.call.model,
-                includes_usage=self._includes_usage,
-            )
+    def _at_once(
+        self,
+        gateway: Gateway,
+        request: Request,
+        parsed: EmbeddingsRequest,
+        request_id: str,
+    ) -> FirstAnswer:
+        admitted, answers = self._run(gateway, request.caller, parsed.calls, request_id)
+        response = json_response(
+            request,
+            embeddings_body(parsed, answers),
+            request_id=request_id,
+            cost=sum(answer.cost.total for answer in answers),
+            remaining=answers[-1].remaining,
+            notices={**admission_notices(admitted), **note_headers(parsed.notes)},
         )
+        return FirstAnswer(response, admitted.custody)
+
+    def _run(
+        self,
+        gateway: Gateway,
+        caller: Caller,
+        calls: Sequence[NativeCall],
+        request_id: str,
+    ) -> tuple[AdmittedCall, list[Answer]]:
+        """Make the calls one after the other; the first has the request's id, all have rows.
+
+        A failure ends the request. What was embedded before it stays charged, so that the request
+        counts as one that may be billed.
+        """
+        answers: list[Answer] = []
+        for call in calls:
+            try:
+                admitted = gateway.admit(
+                    caller, call, streamed=False, request_id=None if answers else request_id
+                )
+                answers.append(gateway.calls.run(admitted))
+            except TollgateError as error:
+                if answers:
+                    error.request_id = request_id
+                    error.may_be_billed = True
+                raise
+        return admitted, answers
 
 
-class ChatCompletionStream:
-    """Server-sent events of a chat completion."""
+_DIALECT = Dialect(refusal, HEADERS, ID_HEADERS)
 
-    def __init__(self, stream: openai.ChatStream) -> None:
-        self._stream = stream
-
-    def piece(self, event: Mapping[str, Any]) -> bytes:
-        """A chunk."""
-        return self._stream.event(event)
-
-    def end(self, answer: Answer, receipt: Mapping[str, str]) -> bytes:
-        """The last chunk, with the receipt, and the mark of the end."""
-        return self._stream.end(
-            stop_reason=answer.stop_reason or "", usage=answer.usage, receipt=receipt
-        )
-
-    def error(self, error: TollgateError, request_id: str) -> bytes:
-        """An error in place of a chunk."""
-        return self._stream.error(openai.error_body(error, request_id))
-
-
-def _completion_id(request_id: str) -> str:
-    return f"chatcmpl-{request_id}"
-
-
-def _created(request_id: str) -> int:
-    return int(request_time(request_id).timestamp())
+ROUTES: Mapping[str, Route] = {
+    "POST /v1/chat/completions": CallRoute(_DIALECT, parse_chat, chat_body, ChatStream),
+    "POST /v1/embeddings": EmbeddingsRoute(_DIALECT),
+}

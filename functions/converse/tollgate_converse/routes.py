@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tollgate.dialects.openai import request as openai
 from tollgate.domain.errors import TollgateError
 from tollgate.domain.money import format_usd
 from tollgate.entry.http import admission_notices, identity_headers, internal_error, json_response
@@ -15,6 +14,7 @@ from tollgate.entry.idempotency import FirstAnswer, FirstStream
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tollgate.dialects.exchange import Dialect, ParsedCall, Stream
     from tollgate.domain.tenants import Caller
     from tollgate.entry.http import Request, Response, StreamedResponse
     from tollgate.entry.idempotency import Idempotency
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tollgate.services.admission import Admission
     from tollgate.services.calls import AdmittedCall, Answer, Calls, OpenCall
     from tollgate.services.shapes import ChatCall, NativeCall
-    from tollgate_converse.exchange import Dialect, Exchange, Stream
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
 LEASE_SECONDS = 960
@@ -51,72 +50,81 @@ class Gateway:
         )
 
 
+class Route(Protocol):
+    """What answers the requests of one path."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Whose errors it answers with."""
+
+    def answer(self, gateway: Gateway, request: Request) -> Response | StreamedResponse:
+        """The answer. Raises the errors of `tollgate.domain.errors`."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallRoute:
     """One model call, answered at once or streamed."""
 
     dialect: Dialect
-    parse: Callable[[Request], Exchange]
+    parse: Callable[[Request], ParsedCall]
+    body: Callable[[ParsedCall, Answer], Any]
+    stream: Callable[[ParsedCall, str], Stream]
 
     def answer(self, gateway: Gateway, request: Request) -> Response | StreamedResponse:
         """The answer. Raises the errors of `tollgate.domain.errors` until the first byte."""
-        exchange = self.parse(request)
-        if exchange.is_streamed:
+        parsed = self.parse(request)
+        if parsed.is_streamed:
             return gateway.idempotency.once_streamed(
                 request,
-                partial(self._stream, gateway, request, exchange),
+                partial(self._streamed, gateway, request, parsed),
                 headers=self.dialect.deciding_headers,
                 lease_seconds=LEASE_SECONDS,
             )
         return gateway.idempotency.once(
             request,
-            partial(self._at_once, gateway, request, exchange),
+            partial(self._at_once, gateway, request, parsed),
             headers=self.dialect.deciding_headers,
             lease_seconds=LEASE_SECONDS,
         )
 
     def _at_once(
-        self, gateway: Gateway, request: Request, exchange: Exchange, request_id: str
+        self, gateway: Gateway, request: Request, parsed: ParsedCall, request_id: str
     ) -> FirstAnswer:
-        admitted = gateway.admit(
-            request.caller, exchange.call, streamed=False, request_id=request_id
-        )
+        admitted = gateway.admit(request.caller, parsed.call, streamed=False, request_id=request_id)
         answer = gateway.calls.run(admitted)
         response = json_response(
             request,
-            exchange.body(answer),
+            self.body(parsed, answer),
             request_id=answer.request_id,
             cost=answer.cost.total,
             remaining=answer.remaining,
             notices={
                 **admission_notices(admitted),
-                **note_headers(exchange.notes),
-                **self.dialect.id_headers(answer.request_id),
-                **exchange.headers(answer),
+                **note_headers(parsed.notes),
+                **id_headers(self.dialect, answer.request_id),
+                **answer.headers,
             },
         )
         return FirstAnswer(response, admitted.custody)
 
-    def _stream(
-        self, gateway: Gateway, request: Request, exchange: Exchange, request_id: str
+    def _streamed(
+        self, gateway: Gateway, request: Request, parsed: ParsedCall, request_id: str
     ) -> FirstStream:
-        admitted = gateway.admit(
-            request.caller, exchange.call, streamed=True, request_id=request_id
-        )
+        admitted = gateway.admit(request.caller, parsed.call, streamed=True, request_id=request_id)
+        stream = self.stream(parsed, admitted.request_id)
         headers = {
-            **exchange.stream_headers,
+            **stream.headers,
             **identity_headers(request, admitted.request_id),
             **admission_notices(admitted),
-            **note_headers(exchange.notes),
-            **self.dialect.id_headers(admitted.request_id),
+            **note_headers(parsed.notes),
+            **id_headers(self.dialect, admitted.request_id),
         }
-        stream = exchange.stream(admitted.request_id)
         opened = gateway.calls.open(admitted)
         return FirstStream(
             headers=headers,
             produce=partial(_write, opened, stream, admitted.request_id),
             custody=admitted.custody,
-            keep_alive=exchange.keep_alive,
+            keep_alive=stream.keep_alive,
         )
 
 
@@ -125,7 +133,7 @@ def _write(
 ) -> TollgateError | None:
     """Write the body of an open call; returns the failure that the body tells of."""
     try:
-        answer = opened.read(lambda piece: write(stream.piece(piece.event)))
+        answer = opened.read(lambda piece: write(stream.event(piece.event)))
         last = stream.end(answer, _receipt(answer))
     except TollgateError as error:
         failure = error
@@ -147,73 +155,6 @@ def _receipt(answer: Answer) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddingsRoute:
-    """`POST /v1/embeddings`: as many calls as the model needs for the texts, with one receipt."""
-
-    dialect: Dialect
-
-    def answer(self, gateway: Gateway, request: Request) -> Response:
-        """The answer. Raises the errors of `tollgate.domain.errors`."""
-        parsed = openai.parse_embeddings(request.json_object())
-        return gateway.idempotency.once(
-            request,
-            partial(self._at_once, gateway, request, parsed),
-            headers=self.dialect.deciding_headers,
-            lease_seconds=LEASE_SECONDS,
-        )
-
-    def _at_once(
-        self,
-        gateway: Gateway,
-        request: Request,
-        parsed: openai.EmbeddingsRequest,
-        request_id: str,
-    ) -> FirstAnswer:
-        admitted, answers = self._run(gateway, request.caller, parsed.calls, request_id)
-        body = openai.embeddings_body(
-            [v for answer in answers for v in openai.embedding_vectors(answer.document)],
-            model=parsed.model,
-            input_tokens=sum(answer.usage.total_input for answer in answers),
-            is_base64=parsed.is_base64,
-        )
-        response = json_response(
-            request,
-            body,
-            request_id=request_id,
-            cost=sum(answer.cost.total for answer in answers),
-            remaining=answers[-1].remaining,
-            notices={**admission_notices(admitted), **note_headers(parsed.notes)},
-        )
-        return FirstAnswer(response, admitted.custody)
-
-    def _run(
-        self,
-        gateway: Gateway,
-        caller: Caller,
-        calls: Sequence[NativeCall],
-        request_id: str,
-    ) -> tuple[AdmittedCall, list[Answer]]:
-        """Make the calls one after the other; the first has the request's id, all have rows.
-
-        A failure ends the request. What was embedded before it stays charged, so that the request
-        counts as one that may be billed.
-        """
-        answers: list[Answer] = []
-        for call in calls:
-            try:
-                admitted = gateway.admit(
-                    caller, call, streamed=False, request_id=None if answers else request_id
-                )
-                answers.append(gateway.calls.run(admitted))
-            except TollgateError as error:
-                if answers:
-                    error.request_id = request_id
-                    error.may_be_billed = True
-                raise
-        return admitted, answers
-
-
-@dataclass(frozen=True, slots=True)
 class CountRoute:
     """Input tokens of a request: policy is asked, nothing is held or charged."""
 
@@ -227,8 +168,13 @@ class CountRoute:
         return json_response(
             request,
             self.body(gateway.counter.input_tokens(counted)),
-            notices=self.dialect.id_headers(request.request_id),
+            notices=id_headers(self.dialect, request.request_id),
         )
+
+
+def id_headers(dialect: Dialect, request_id: str) -> Mapping[str, str]:
+    """The id of a request under the names that the API's clients read."""
+    return dict.fromkeys(dialect.id_headers, request_id)
 
 
 def note_headers(notes: Sequence[str]) -> Mapping[str, str]:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tollgate.dialects import jobs, legacy, profiles
+from tollgate.dialects import legacy
+from tollgate.dialects.jobs import answer as job_answer
+from tollgate.dialects.jobs import request as job_request
+from tollgate.dialects.profiles import answer as profile_answer
+from tollgate.dialects.profiles import request as profile_request
 from tollgate.domain.errors import ForbiddenError, TollgateError
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.money import usd
@@ -68,17 +72,17 @@ class InvokeService:
     def handle(self, request: Request) -> Response:
         """The response to a request. Raises the errors of `tollgate.domain.errors`."""
         if request.route == "POST /v1/jobs":
-            call = jobs.parse(request)
-            return self._once(request, _Start(call, jobs.started_body, 202), jobs.HEADERS)
+            start = _Start(job_request.parse_chat(request).call, job_answer.started_body, 202)
+            return self._once(request, start, job_request.HEADERS)
         if request.route == "POST /invoke":
             return self._through_profile(request)
         return self._legacy(request)
 
     def _through_profile(self, request: Request) -> Response:
-        profile = profiles.choose(request, self._admission.party(request.caller))
-        call = profiles.parse(request, profile)
-        work = _Run([call], lambda answers: profiles.answer_body(answers[0]))
-        return self._once(request, work, profiles.HEADERS)
+        profile = profile_request.choose(request, self._admission.party(request.caller))
+        parsed = profile_request.parse_chat(request, profile)
+        work = _Run([parsed.call], lambda answers: profile_answer.chat_body(parsed, answers[0]))
+        return self._once(request, work, profile_request.HEADERS)
 
     def _legacy(self, request: Request) -> Response:
         tags = self._team_tags(request)

@@ -9,11 +9,11 @@ from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockCatalogue
 from tollgate.adapters.tenants import DynamoTenants
-from tollgate.dialects.openai import request as openai
+from tollgate.dialects.openai.errors import refusal as openai_refusal
 from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.prices import load_default
 from tollgate.entry.clock import utc_now
-from tollgate.entry.http import answer, error_response, failure_headers, json_answer
+from tollgate.entry.http import answer, error_response
 from tollgate.entry.settings import load
 from tollgate.observability import logger
 from tollgate.services.policy import Policies
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tollgate.domain.errors import TollgateError
     from tollgate.entry.http import Request, Response
 
 
@@ -64,10 +63,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
     return answer(
         event,
         lambda request: build_routes()[request.route](request),
-        _openai_refusal if is_openai else error_response,
+        openai_refusal if is_openai else error_response,
     )
-
-
-def _openai_refusal(error: TollgateError, request_id: str) -> Response:
-    headers = failure_headers(error, request_id)
-    return json_answer(error.http_status, openai.error_body(error, request_id), headers)

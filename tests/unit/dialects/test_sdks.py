@@ -13,12 +13,20 @@ from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 
-from tollgate.dialects.anthropic import request as anthropic
-from tollgate.dialects.openai import request as openai
+from tests.fakes.exchanges import CALL_ID, RECEIPT, answer, parsed, request
+from tollgate.dialects.anthropic.answer import chat_body as message_body
+from tollgate.dialects.anthropic.stream import ChatStream as MessageStream
+from tollgate.dialects.openai.answer import chat_body as completion_body
+from tollgate.dialects.openai.answer import embeddings_body
+from tollgate.dialects.openai.request import parse_embeddings
+from tollgate.dialects.openai.stream import ChatStream as CompletionStream
+from tollgate.domain.errors import StreamBrokenError
 from tollgate.domain.prices import TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tollgate.dialects.exchange import Stream
 
 USAGE = TokenUsage(input=10, output=5, cache_read=3, cache_write_5m=2, cache_write_1h=1)
 BLOCKS: Sequence[Mapping[str, Any]] = (
@@ -107,34 +115,35 @@ def anthropic_client(data: bytes) -> anthropic_sdk.Anthropic:
     )
 
 
-def completion_stream(events: Sequence[Mapping[str, Any]] = EVENTS) -> bytes:
-    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=True)
+def streamed(stream: Stream, events: Sequence[Mapping[str, Any]]) -> bytes:
     data = b"".join(stream.event(event) for event in events)
-    return data + stream.end(stop_reason="tool_use", usage=USAGE, receipt={"cost_usd": "0.1"})
+    return data + stream.end(answer(usage=USAGE, stop_reason="tool_use"), RECEIPT)
+
+
+def completion_stream(events: Sequence[Mapping[str, Any]] = EVENTS) -> bytes:
+    return streamed(CompletionStream(parsed(includes_usage=True), CALL_ID), events)
 
 
 def message_stream(events: Sequence[Mapping[str, Any]] = EVENTS) -> bytes:
-    stream = anthropic.MessageStream(message_id="m1", model="m")
-    data = b"".join(stream.event(event) for event in events)
-    return data + stream.end(stop_reason="tool_use", usage=USAGE, receipt={"cost_usd": "0.1"})
+    return streamed(MessageStream(parsed(), CALL_ID), events)
 
 
 @pytest.mark.parametrize("stop_reason", STOP_REASONS)
 def test_completions_are_valid(stop_reason: str) -> None:
     given = {**document(stop_reason), "serviceTier": {"type": "priority"}}
-    body = openai.chat_body(given, completion_id="c1", created=7, model="m", usage=USAGE)
+    body = completion_body(parsed(), answer(given, USAGE))
 
-    parsed = ChatCompletion.model_validate(body)
-    assert parsed.usage is not None
-    assert parsed.usage.total_tokens == 21
+    read = ChatCompletion.model_validate(body)
+    assert read.usage is not None
+    assert read.usage.total_tokens == 21
 
 
 @pytest.mark.parametrize("stop_reason", STOP_REASONS)
 def test_messages_are_valid(stop_reason: str) -> None:
-    body = anthropic.message_body(document(stop_reason), message_id="m1", model="m", usage=USAGE)
+    body = message_body(parsed(), answer(document(stop_reason), USAGE))
 
-    parsed = Message.model_validate(body)
-    assert [block.type for block in parsed.content] == [
+    read = Message.model_validate(body)
+    assert [block.type for block in read.content] == [
         "thinking",
         "redacted_thinking",
         "text",
@@ -144,7 +153,8 @@ def test_messages_are_valid(stop_reason: str) -> None:
 
 
 def test_embeddings_are_valid() -> None:
-    body = openai.embeddings_body([[0.5], [1.0]], model="m", input_tokens=3, is_base64=False)
+    asked = parse_embeddings(request({"model": "cohere.embed-english-v3", "input": ["a", "b"]}))
+    body = embeddings_body(asked, [answer({"embeddings": [[0.5], [1.0]]})])
 
     assert CreateEmbeddingResponse.model_validate(body).data[1].embedding == [1.0]
 
@@ -180,7 +190,7 @@ def test_a_stream_of_messages_adds_up() -> None:
         texts = [event.text for event in stream if event.type == "text"]
         final = stream.get_final_message()
 
-    buffered = anthropic.message_body(document("tool_use"), message_id="m1", model="m", usage=USAGE)
+    buffered = message_body(parsed(), answer(document("tool_use"), USAGE))
     assert texts == ["It ", "rains."]
     assert final.to_dict(mode="json", exclude_none=True)["content"] == buffered["content"]
     assert (final.stop_reason, final.usage.input_tokens, final.usage.output_tokens) == (
@@ -204,9 +214,9 @@ def test_a_stream_with_a_schema_is_parsed() -> None:
 
 
 def test_failures_in_a_stream_are_the_sdks_own_errors() -> None:
-    chat = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=True)
-    error = {"message": "the stream broke", "type": "server_error", "code": "broken"}
-    data = chat.event(EVENTS[0]) + chat.error({"error": error})
+    error = StreamBrokenError("the stream broke", code="broken")
+    chat = CompletionStream(parsed(), CALL_ID)
+    data = chat.event(EVENTS[0]) + chat.error(error, CALL_ID)
     with pytest.raises(openai_sdk.APIError, match="the stream broke") as failed:
         list(
             openai_client(data).chat.completions.create(
@@ -215,9 +225,8 @@ def test_failures_in_a_stream_are_the_sdks_own_errors() -> None:
         )
     assert failed.value.code == "broken"
 
-    messages = anthropic.MessageStream(message_id="m1", model="m")
-    body = {"type": "error", "error": {"type": "api_error", "message": "the stream broke"}}
-    data = messages.event(EVENTS[0]) + messages.error(body)
+    messages = MessageStream(parsed(), CALL_ID)
+    data = messages.event(EVENTS[0]) + messages.error(error, CALL_ID)
     with pytest.raises(anthropic_sdk.APIStatusError, match="the stream broke"):
         list(
             anthropic_client(data).messages.create(

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from tollgate.dialects.openai import request as openai
-from tollgate.domain.errors import ConflictError, InvalidRequestError, TollgateError
+from tollgate.dialects.openai.errors import refusal
+from tollgate.domain.errors import ConflictError, InvalidRequestError
 from tollgate.entry.http import (
     MAX_RESPONSE_BYTES,
     Request,
     Response,
     answer,
-    json_answer,
     json_response,
     parse_json,
 )
@@ -58,10 +57,7 @@ def test_a_refusal_is_in_the_callers_dialect() -> None:
     def handle(_: Request) -> Response:
         raise ConflictError("there is one already")
 
-    def refuse(error: TollgateError, request_id: str) -> Response:
-        return json_answer(error.http_status, openai.error_body(error, request_id), {})
-
-    response = answer(EVENT, handle, refuse)
+    response = answer(EVENT, handle, refusal)
 
     error = json.loads(response["body"])["error"]
     assert (error["message"], error["request_id"]) == ("there is one already", "gw-1")

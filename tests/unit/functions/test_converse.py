@@ -13,7 +13,6 @@ from tests.fakes.jobs import FakePayloads
 from tests.fakes.replies import event_piece, text_piece
 from tests.fakes.world import NOVA_LITE, tenant
 from tests.unit.services.test_calls import World
-from tollgate.dialects.openai import request as openai
 from tollgate.domain.errors import (
     StreamBrokenError,
     TollgateError,
@@ -575,33 +574,6 @@ def test_titan_texts_are_calls_of_their_own_with_one_receipt() -> None:
     assert usd(response["headers"]["x-tollgate-cost-usd"]) == sum(row.total_cost for row in rows)
     assert response["headers"]["x-request-id"] == rows[0].request_id
     assert {row.dialect for row in rows} == {"openai.embeddings"}
-
-
-def test_cohere_texts_are_a_call_for_every_96() -> None:
-    parsed = openai.parse_embeddings({"model": COHERE, "input": ["a"] * 97})
-
-    assert [len(call.body["texts"]) for call in parsed.calls] == [96, 1]
-    assert {call.body["input_type"] for call in parsed.calls} == {"search_document"}
-
-
-def test_what_a_cohere_model_is_told() -> None:
-    body = {"input": "a", "dimensions": 256, "input_type": "search_query"}
-    (call,) = openai.parse_embeddings({"model": "cohere.embed-v4:0", **body}).calls
-
-    assert call.body == {
-        "texts": ["a"],
-        "input_type": "search_query",
-        "embedding_types": ["float"],
-        "output_dimension": 256,
-    }
-
-
-@pytest.mark.parametrize("embeddings", [[[0.5], [0.25]], {"float": [[0.5], [0.25]]}])
-def test_vectors_are_packed_as_openais_client_reads_them(embeddings: object) -> None:
-    vectors = openai.embedding_vectors({"embeddings": embeddings})
-    body = openai.embeddings_body(vectors, model=COHERE, input_tokens=2, is_base64=True)
-
-    assert [item["embedding"] for item in body["data"]] == ["AAAAPw==", "AACAPg=="]
 
 
 def test_texts_embedded_before_a_failure_stay_charged() -> None:

@@ -10,6 +10,8 @@ from tollgate.domain.models import UnsupportedModelId, resolve_model
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tollgate.entry.http import Request
+
 # Converse's names of the images that it takes, by media type.
 IMAGE_FORMATS = {
     "image/png": "png",
@@ -25,6 +27,11 @@ def family_of(model: str) -> str:
         return resolve_model(model).model_id
     except UnsupportedModelId:
         return ""
+
+
+def members(request: Request) -> dict[str, Any]:
+    """The members of a body; to these APIs null is the same as nothing."""
+    return {name: value for name, value in request.json_object().items() if value is not None}
 
 
 def sampling(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,19 @@
-"""Messages in terms of Converse, and back."""
+"""Messages in terms of Converse."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tollgate.dialects.anthropic import request as anthropic
+from tests.fakes.exchanges import request
+from tollgate.dialects.anthropic.request import parse_chat, parse_count
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.prices import TokenUsage
+
+if TYPE_CHECKING:
+    from tollgate.dialects.exchange import ParsedCall
 
 CLAUDE = "us.anthropic.claude-sonnet-4-6"
 USER = {"role": "user", "content": "What is a token?"}
@@ -29,9 +32,9 @@ SPEC = {
 }
 
 
-def parse(**fields: Any) -> anthropic.MessagesRequest:
+def parse(betas: str = "", **fields: Any) -> ParsedCall:
     given = {"model": CLAUDE, "max_tokens": 100, "messages": [USER], **fields}
-    return anthropic.parse_messages(given)
+    return parse_chat(request(given, headers={"anthropic-beta": betas}))
 
 
 def body(**fields: Any) -> dict[str, Any]:
@@ -215,10 +218,8 @@ def test_turns_of_one_role_are_joined() -> None:
 
 
 def test_betas_reach_claude_and_no_other() -> None:
-    given = {"max_tokens": 1, "messages": [USER]}
-
-    claude = anthropic.parse_messages({**given, "model": CLAUDE}, ["context-1m-2025-08-07"])
-    nova = anthropic.parse_messages({**given, "model": "amazon.nova-lite-v1:0"}, ["x"])
+    claude = parse("context-1m-2025-08-07, ,")
+    nova = parse("x", model="amazon.nova-lite-v1:0")
     assert claude.call.body["additionalModelRequestFields"] == {
         "anthropic_beta": ["context-1m-2025-08-07"]
     }
@@ -227,12 +228,10 @@ def test_betas_reach_claude_and_no_other() -> None:
 
 
 def test_a_count_needs_no_maximum() -> None:
-    model, converse = anthropic.parse_count(
-        {"model": CLAUDE, "messages": [USER], "tools": [WEATHER]}
-    )
+    call = parse_count(request({"model": CLAUDE, "messages": [USER], "tools": [WEATHER]}))
 
-    assert model == CLAUDE
-    assert converse["toolConfig"] == {"tools": [SPEC]}
+    assert (call.model, call.max_tokens) == (CLAUDE, None)
+    assert call.body["toolConfig"] == {"tools": [SPEC]}
 
 
 @pytest.mark.parametrize(
@@ -297,160 +296,3 @@ def test_blocks_that_cannot_be_read_are_refused(block: dict[str, Any], message: 
     with pytest.raises(InvalidRequestError) as refused:
         content(block)
     assert message in refused.value.message
-
-
-USAGE = TokenUsage(input=10, output=5, cache_read=3, cache_write_5m=2, cache_write_1h=1)
-COUNTS = {
-    "input_tokens": 10,
-    "output_tokens": 5,
-    "cache_read_input_tokens": 3,
-    "cache_creation_input_tokens": 3,
-    "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 1},
-}
-
-
-def test_an_answer() -> None:
-    blocks = [
-        {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}},
-        {"reasoningContent": {"redactedContent": b"pixel"}},
-        {"text": "It rains."},
-        {"citationsContent": {"content": [{"text": "Cited."}], "citations": []}},
-        {"toolUse": {"toolUseId": "t1", "name": "get_weather", "input": {"city": "X"}}},
-    ]
-    document = {
-        "output": {"message": {"role": "assistant", "content": blocks}},
-        "stopReason": "stop_sequence",
-        "additionalModelResponseFields": {"stop_sequence": "END"},
-    }
-
-    assert anthropic.message_body(document, message_id="m1", model="m", usage=USAGE) == {
-        "id": "m1",
-        "type": "message",
-        "role": "assistant",
-        "model": "m",
-        "content": [
-            {"type": "thinking", "thinking": "Hm.", "signature": "s"},
-            {"type": "redacted_thinking", "data": PIXEL},
-            {"type": "text", "text": "It rains."},
-            {"type": "text", "text": "Cited."},
-            {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {"city": "X"}},
-        ],
-        "stop_reason": "stop_sequence",
-        "stop_sequence": "END",
-        "usage": COUNTS,
-    }
-
-
-def events(data: bytes) -> list[dict[str, Any]]:
-    found = []
-    for text in data.decode().split("\n\n"):
-        if text:
-            name, line = text.split("\n")
-            event = json.loads(line.removeprefix("data: "))
-            assert name == f"event: {event['type']}"
-            found.append(event)
-    return found
-
-
-def delta(index: int, **fields: Any) -> dict[str, Any]:
-    return {"contentBlockDelta": {"contentBlockIndex": index, "delta": fields}}
-
-
-def stop(index: int) -> dict[str, Any]:
-    return {"contentBlockStop": {"contentBlockIndex": index}}
-
-
-def test_a_stream() -> None:
-    stream = anthropic.MessageStream(message_id="m1", model="m")
-    given: list[dict[str, Any]] = [
-        {"messageStart": {"role": "assistant"}},
-        delta(0, reasoningContent={"text": "Hm"}),
-        delta(0, reasoningContent={"signature": "s"}),
-        stop(0),
-        delta(1, reasoningContent={"redactedContent": b"pixel"}),
-        stop(1),
-        delta(2, text="Hi"),
-        delta(2, text=" there"),
-        stop(2),
-        {
-            "contentBlockStart": {
-                "contentBlockIndex": 3,
-                "start": {"toolUse": {"toolUseId": "t1", "name": "get_weather"}},
-            }
-        },
-        delta(3, toolUse={"input": '{"a"'}),
-        stop(3),
-        {
-            "messageStop": {
-                "stopReason": "tool_use",
-                "additionalModelResponseFields": {"stop_sequence": None},
-            }
-        },
-        {"metadata": {}},
-    ]
-
-    data = b"".join(stream.event(event) for event in given)
-    start, ping, *blocks, last, end = events(
-        data + stream.end(stop_reason="tool_use", usage=USAGE, receipt={"cost_usd": "0.1"})
-    )
-    assert start["message"]["content"] == []
-    assert ping == {"type": "ping"}
-    assert [
-        (block["type"], block["index"], block.get("content_block") or block.get("delta"))
-        for block in blocks
-    ] == [
-        ("content_block_start", 0, {"type": "thinking", "thinking": "", "signature": ""}),
-        ("content_block_delta", 0, {"type": "thinking_delta", "thinking": "Hm"}),
-        ("content_block_delta", 0, {"type": "signature_delta", "signature": "s"}),
-        ("content_block_stop", 0, None),
-        ("content_block_start", 1, {"type": "redacted_thinking", "data": PIXEL}),
-        ("content_block_stop", 1, None),
-        ("content_block_start", 2, {"type": "text", "text": ""}),
-        ("content_block_delta", 2, {"type": "text_delta", "text": "Hi"}),
-        ("content_block_delta", 2, {"type": "text_delta", "text": " there"}),
-        ("content_block_stop", 2, None),
-        (
-            "content_block_start",
-            3,
-            {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {}},
-        ),
-        ("content_block_delta", 3, {"type": "input_json_delta", "partial_json": '{"a"'}),
-        ("content_block_stop", 3, None),
-    ]
-    assert last == {
-        "type": "message_delta",
-        "delta": {"stop_reason": "tool_use", "stop_sequence": None},
-        "usage": COUNTS,
-    }
-    assert end == {"type": "message_stop", "tollgate": {"cost_usd": "0.1"}}
-
-
-def test_a_failure_after_the_first_byte_is_an_event() -> None:
-    stream = anthropic.MessageStream(message_id="m1", model="m")
-    error = {"type": "error", "error": {"type": "api_error", "message": "broke"}}
-
-    assert events(stream.error(error)) == [error]
-
-
-def test_blocks_are_counted_as_the_client_sees_them() -> None:
-    stream = anthropic.MessageStream(message_id="m1", model="m")
-    given: list[dict[str, Any]] = [
-        # An image has no form here, and the text after it is the first block.
-        {"contentBlockStart": {"contentBlockIndex": 0, "start": {"image": {"format": "png"}}}},
-        stop(0),
-        delta(1, text="Hi"),
-        stop(1),
-    ]
-
-    sent = events(b"".join(stream.event(event) for event in given))
-    assert [(event["type"], event["index"]) for event in sent] == [
-        ("content_block_start", 0),
-        ("content_block_delta", 0),
-        ("content_block_stop", 0),
-    ]
-
-
-def test_stop_reasons_are_words_that_anthropic_has() -> None:
-    reasons = [anthropic.stop_reason_of(reason) for reason in ("max_tokens", "malformed_tool_use")]
-
-    assert reasons == ["max_tokens", "end_turn"]

@@ -1,17 +1,21 @@
-"""Chat Completions in terms of Converse, and back."""
+"""Chat Completions and Embeddings in terms of Converse."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tollgate.dialects.openai import request as openai
+from tests.fakes.exchanges import request
+from tollgate.dialects.openai.request import parse_chat, parse_embeddings
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.prices import TokenUsage
 
+if TYPE_CHECKING:
+    from tollgate.dialects.exchange import ParsedCall
+
+COHERE = "cohere.embed-english-v3"
 USER = {"role": "user", "content": "What is a token?"}
 PIXEL = base64.b64encode(b"pixel").decode()
 WEATHER = {
@@ -29,8 +33,9 @@ CALL = {
 }
 
 
-def parse(**fields: Any) -> openai.ChatRequest:
-    return openai.parse_chat({"model": "amazon.nova-lite-v1:0", "messages": [USER], **fields})
+def parse(**fields: Any) -> ParsedCall:
+    body = {"model": "amazon.nova-lite-v1:0", "messages": [USER], **fields}
+    return parse_chat(request(body))
 
 
 def body(**fields: Any) -> dict[str, Any]:
@@ -278,7 +283,7 @@ def test_what_changes_nothing_is_noted() -> None:
         ({"messages": [{"role": "function"}]}, "messages[0].role is 'function'; allowed is system"),
         ({"messages": [{"role": "assistant"}]}, "messages[0] is empty"),
         ({"temperature": 1.5}, "temperature is 1.5; allowed is 0 to 1"),
-        ({"temperature": float("nan")}, "temperature is nan; allowed is 0 to 1"),
+        ({"temperature": float("nan")}, "the body is not valid JSON"),
         ({"temperature": 10**400}, "temperature is 1000"),
         ({"top_p": True}, "top_p is a boolean; allowed is a number"),
         ({"max_tokens": 0}, "max_tokens is 0; allowed is 1 or more"),
@@ -338,156 +343,20 @@ def test_parts_that_cannot_be_read_are_refused(part: dict[str, Any], message: st
     assert message in refused.value.message
 
 
-DOCUMENT = {
-    "output": {
-        "message": {
-            "role": "assistant",
-            "content": [
-                {"reasoningContent": {"reasoningText": {"text": "Hm."}}},
-                {"text": "It "},
-                {"text": "rains."},
-                {
-                    "toolUse": {
-                        "toolUseId": "t1",
-                        "name": "get_weather",
-                        "input": {"city": "Tromsø"},
-                    }
-                },
-            ],
-        }
-    },
-    "stopReason": "tool_use",
-    "serviceTier": {"type": "flex"},
-}
-USAGE = TokenUsage(input=10, output=5, cache_read=3, cache_write_5m=2)
-COUNTS = {
-    "prompt_tokens": 15,
-    "completion_tokens": 5,
-    "total_tokens": 20,
-    "prompt_tokens_details": {"cached_tokens": 3},
-}
+def test_cohere_texts_are_a_call_for_every_96() -> None:
+    parsed = parse_embeddings(request({"model": COHERE, "input": ["a"] * 97}))
+
+    assert [len(call.body["texts"]) for call in parsed.calls] == [96, 1]
+    assert {call.body["input_type"] for call in parsed.calls} == {"search_document"}
 
 
-def test_an_answer() -> None:
-    answer = openai.chat_body(DOCUMENT, completion_id="c1", created=7, model="m", usage=USAGE)
+def test_what_a_cohere_model_is_told() -> None:
+    body = {"input": "a", "dimensions": 256, "input_type": "search_query"}
+    (call,) = parse_embeddings(request({"model": "cohere.embed-v4:0", **body})).calls
 
-    assert answer == {
-        "id": "c1",
-        "object": "chat.completion",
-        "created": 7,
-        "model": "m",
-        "choices": [
-            {
-                "index": 0,
-                "message": {
-                    "role": "assistant",
-                    "content": "It rains.",
-                    "refusal": None,
-                    "reasoning_content": "Hm.",
-                    "tool_calls": [
-                        {
-                            "id": "t1",
-                            "type": "function",
-                            "function": {"name": "get_weather", "arguments": '{"city": "Tromsø"}'},
-                        }
-                    ],
-                },
-                "logprobs": None,
-                "finish_reason": "tool_calls",
-            }
-        ],
-        "usage": COUNTS,
-        "service_tier": "flex",
+    assert call.body == {
+        "texts": ["a"],
+        "input_type": "search_query",
+        "embedding_types": ["float"],
+        "output_dimension": 256,
     }
-
-
-def events(data: bytes) -> list[Any]:
-    lines = [line for line in data.decode().split("\n\n") if line]
-    assert all(line.startswith("data: ") for line in lines)
-    texts = [line.removeprefix("data: ") for line in lines]
-    return [text if text == "[DONE]" else json.loads(text) for text in texts]
-
-
-def test_a_stream() -> None:
-    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=True)
-    given: list[dict[str, Any]] = [
-        {"messageStart": {"role": "assistant"}},
-        {
-            "contentBlockDelta": {
-                "contentBlockIndex": 0,
-                "delta": {"reasoningContent": {"text": "Hm"}},
-            }
-        },
-        {
-            "contentBlockDelta": {
-                "contentBlockIndex": 0,
-                "delta": {"reasoningContent": {"signature": "s"}},
-            }
-        },
-        {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"text": "Hi"}}},
-        {"contentBlockStop": {"contentBlockIndex": 1}},
-        {
-            "contentBlockStart": {
-                "contentBlockIndex": 2,
-                "start": {"toolUse": {"toolUseId": "t1", "name": "get_weather"}},
-            }
-        },
-        {"contentBlockDelta": {"contentBlockIndex": 2, "delta": {"toolUse": {"input": '{"a"'}}}},
-        {"messageStop": {"stopReason": "tool_use"}},
-        {"metadata": {}},
-    ]
-
-    data = b"".join(stream.event(event) for event in given)
-    data += stream.end(stop_reason="tool_use", usage=USAGE, receipt={"cost_usd": "0.1"})
-    *chunks, finish, usage, done = events(data)
-
-    assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
-        {"role": "assistant", "content": ""},
-        {"reasoning_content": "Hm"},
-        {"content": "Hi"},
-        {
-            "tool_calls": [
-                {
-                    "index": 0,
-                    "id": "t1",
-                    "type": "function",
-                    "function": {"name": "get_weather", "arguments": ""},
-                }
-            ]
-        },
-        {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]},
-    ]
-    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
-    assert finish["choices"] == [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]
-    assert finish["tollgate"] == {"cost_usd": "0.1"}
-    assert (usage["choices"], usage["usage"]) == ([], COUNTS)
-    assert done == "[DONE]"
-
-
-def test_usage_comes_only_when_asked_for() -> None:
-    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=False)
-
-    assert len(events(stream.end(stop_reason="end_turn", usage=USAGE, receipt={}))) == 2
-
-
-def test_a_failure_after_the_first_byte_is_an_event() -> None:
-    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=False)
-
-    assert events(stream.error({"error": {"message": "broke"}})) == [
-        {"error": {"message": "broke"}},
-        "[DONE]",
-    ]
-
-
-def test_a_tool_without_arguments_is_called_with_an_empty_object() -> None:
-    stream = openai.ChatStream(completion_id="c1", created=7, model="m", includes_usage=False)
-    start = {"toolUse": {"toolUseId": "t1", "name": "now"}}
-    given: list[dict[str, Any]] = [
-        {"contentBlockStart": {"contentBlockIndex": 0, "start": start}},
-        {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"toolUse": {"input": ""}}}},
-        {"contentBlockStop": {"contentBlockIndex": 0}},
-    ]
-
-    chunks = events(b"".join(stream.event(event) for event in given))
-    calls = [chunk["choices"][0]["delta"]["tool_calls"][0] for chunk in chunks]
-    assert "".join(call["function"]["arguments"] for call in calls) == "{}"

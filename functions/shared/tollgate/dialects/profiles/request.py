@@ -1,4 +1,4 @@
-"""The second seed system's wire format: `POST /invoke`, a chat through an inference profile.
+"""Requests through an inference profile.
 
 The caller names one of its app's own profiles by the header `inference-profile-id`, or by `tags`
 that only one of them has. The body is the list of Converse messages, or an object with them.
@@ -6,9 +6,10 @@ that only one of them has. The body is the list of Converse messages, or an obje
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tollgate.dialects.bedrock.request import converse_body, parse_converse
+from tollgate.dialects.bedrock.request import chat_call
+from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import as_filled_list, as_object, as_text, check_keys
 from tollgate.domain.errors import ConflictError, ForbiddenError, InvalidRequestError
 from tollgate.entry.http import parse_json
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
 
     from tollgate.domain.tenants import InferenceProfile
     from tollgate.entry.http import Request
-    from tollgate.services.calls import Answer
     from tollgate.services.policy import Party
-    from tollgate.services.shapes import ChatCall
 
 CHAT = "profiles.chat"
 PROFILE_HEADER = "inference-profile-id"
 TAGS_HEADER = "tags"
 # The headers that decide about the answer. The seed system's clients also send `region` and
 # `s3_bucket_name`; what those chose is the deployment's business here.
-HEADERS = (PROFILE_HEADER, TAGS_HEADER)
+HEADERS: Sequence[str] = (PROFILE_HEADER, TAGS_HEADER)
 
 _BODY_KEYS = (
     "additionalModelRequestFields",
@@ -72,18 +71,12 @@ def choose(request: Request, party: Party) -> InferenceProfile:
     return meant[0]
 
 
-def parse(request: Request, profile: InferenceProfile) -> ChatCall:
+def parse_chat(request: Request, profile: InferenceProfile) -> ParsedCall:
     """The chat of a request. Raises InvalidRequestError naming what is wrong."""
     value = parse_json(request.body)
     body = {"messages": value} if isinstance(value, list) else as_object(value, "the body")
     check_keys(body, _BODY_KEYS, "the body")
-    return parse_converse(profile.arn, body, CHAT)
-
-
-def answer_body(answer: Answer) -> dict[str, Any]:
-    """The `output` of Converse, as the seed system gave it."""
-    output: dict[str, Any] = converse_body(answer.document["output"])
-    return output
+    return ParsedCall(chat_call(profile.arn, body, CHAT))
 
 
 def _ids(profile: InferenceProfile) -> Sequence[str]:

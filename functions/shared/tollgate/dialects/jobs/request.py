@@ -1,20 +1,22 @@
-"""Tollgate's own wire format for jobs: `POST /v1/jobs`, a Converse request with its model."""
+"""Requests to start a job."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tollgate.dialects.bedrock.request import parse_converse
+from tollgate.dialects.bedrock.request import chat_call
+from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import as_text, check_keys
 from tollgate.domain.errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tollgate.entry.http import Request
-    from tollgate.services.shapes import ChatCall
 
 CHAT = "jobs.chat"
 # No header decides about the answer.
-HEADERS: tuple[str, ...] = ()
+HEADERS: Sequence[str] = ()
 
 _BODY_KEYS = (
     "additionalModelRequestFields",
@@ -26,7 +28,7 @@ _BODY_KEYS = (
 )
 
 
-def parse(request: Request) -> ChatCall:
+def parse_chat(request: Request) -> ParsedCall:
     """The chat to run. Raises InvalidRequestError naming what is wrong."""
     body = request.json_object()
     check_keys(body, _BODY_KEYS, "the body")
@@ -35,9 +37,4 @@ def parse(request: Request) -> ChatCall:
         raise InvalidRequestError("model is empty; GET /v1/models lists the models")
     if isinstance(body.get("system"), str):
         body["system"] = [{"text": body["system"]}]
-    return parse_converse(model, body, CHAT)
-
-
-def started_body(job_id: str) -> dict[str, Any]:
-    """The body of a started job; `GET /v1/jobs/{id}` tells how it goes on."""
-    return {"id": job_id, "status": "queued"}
+    return ParsedCall(chat_call(model, body, CHAT))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fakes import exchanges
 from tests.fakes.world import NOVA_LITE, app, caller, tenant
-from tollgate.dialects import profiles
+from tollgate.dialects.profiles.request import choose, parse_chat
 from tollgate.domain.errors import ConflictError, ForbiddenError, InvalidRequestError
-from tollgate.domain.prices import Cost, TokenUsage
 from tollgate.domain.tenants import InferenceProfile
-from tollgate.entry.http import Request
-from tollgate.services.calls import Answer
 from tollgate.services.policy import Party
+
+if TYPE_CHECKING:
+    from tollgate.entry.http import Request
 
 HOME = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/"
 HELLO = [{"role": "user", "content": [{"text": "hello"}]}]
@@ -31,9 +32,8 @@ PARTY = Party(caller(), tenant(), app(inference_profiles={"search": SEARCH, "tri
 
 
 def request(body: object = HELLO, **headers: str) -> Request:
-    text = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request("gw-1", caller(), {}, {}, named, text)
+    return exchanges.request(body, headers=named)
 
 
 def tagged(*tags: tuple[str, Any]) -> Request:
@@ -42,7 +42,7 @@ def tagged(*tags: tuple[str, Any]) -> Request:
 
 @pytest.mark.parametrize("named", ["search", f"{HOME}id-of-search", "id-of-search"])
 def test_a_profile_is_named_by_name_arn_or_id(named: str) -> None:
-    assert profiles.choose(request(inference_profile_id=named), PARTY) is SEARCH
+    assert choose(request(inference_profile_id=named), PARTY) is SEARCH
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_a_profile_is_named_by_name_arn_or_id(named: str) -> None:
     ],
 )
 def test_a_profile_is_found_by_tags_that_it_has_among_others(tags: list[tuple[str, str]]) -> None:
-    assert profiles.choose(tagged(*tags), PARTY) is TRIAL
-    assert profiles.choose(request(tags=json.dumps(dict(tags))), PARTY) is TRIAL
+    assert choose(tagged(*tags), PARTY) is TRIAL
+    assert choose(request(tags=json.dumps(dict(tags))), PARTY) is TRIAL
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_profile_is_found_by_tags_that_it_has_among_others(tags: list[tuple[st
 )
 def test_tags_of_several_profiles_choose_none(tags: list[tuple[str, str]]) -> None:
     with pytest.raises(ConflictError) as refused:
-        profiles.choose(tagged(*tags), PARTY)
+        choose(tagged(*tags), PARTY)
     assert refused.value.code == "profile_ambiguous"
     assert refused.value.details == {"profiles": ["search", "trial"]}
 
@@ -84,7 +84,7 @@ def test_tags_of_several_profiles_choose_none(tags: list[tuple[str, str]]) -> No
 )
 def test_what_is_none_of_the_apps_own_is_refused(asked: Request) -> None:
     with pytest.raises(ForbiddenError, match="allowed are search, trial") as refused:
-        profiles.choose(asked, PARTY)
+        choose(asked, PARTY)
     assert refused.value.code == "profile_not_allowed"
 
 
@@ -93,12 +93,12 @@ def test_a_tag_of_the_file_never_takes_the_place_of_the_gateways_own() -> None:
     party = Party(caller(), tenant(), app(inference_profiles={"search": posing}))
 
     with pytest.raises(ForbiddenError):
-        profiles.choose(tagged(("tenant", "globex"), ("Stage", "live")), party)
+        choose(tagged(("tenant", "globex"), ("Stage", "live")), party)
 
 
 def test_an_app_without_profiles_is_told_so() -> None:
     with pytest.raises(ForbiddenError, match="none, as it has none"):
-        profiles.choose(request(inference_profile_id="x"), Party(caller(), tenant(), app()))
+        choose(request(inference_profile_id="x"), Party(caller(), tenant(), app()))
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,16 @@ def test_an_app_without_profiles_is_told_so() -> None:
 )
 def test_headers_that_name_nothing_are_refused(asked: Request, message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
-        profiles.choose(asked, PARTY)
+        choose(asked, PARTY)
 
 
 def test_the_body_is_a_list_of_messages_or_an_object_with_them() -> None:
-    plain = profiles.parse(request(), SEARCH)
+    plain = parse_chat(request(), SEARCH).call
     assert (plain.model, plain.dialect) == (SEARCH.arn, "profiles.chat")
     assert (plain.body, plain.max_tokens) == ({"messages": HELLO}, None)
 
     image = {"image": {"format": "png", "source": {"bytes": base64.b64encode(b"x").decode()}}}
-    whole = profiles.parse(
+    whole = parse_chat(
         request(
             {
                 "messages": [{"role": "user", "content": [image]}],
@@ -137,7 +137,7 @@ def test_the_body_is_a_list_of_messages_or_an_object_with_them() -> None:
             }
         ),
         SEARCH,
-    )
+    ).call
     assert whole.max_tokens == 9
     assert whole.body["messages"][0]["content"][0]["image"]["source"] == {"bytes": b"x"}
     assert whole.body["inferenceConfig"] == {"temperature": 0}
@@ -157,18 +157,4 @@ def test_the_body_is_a_list_of_messages_or_an_object_with_them() -> None:
 )
 def test_a_bad_body_is_named(body: object, message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
-        profiles.parse(request(body), SEARCH)
-
-
-def test_the_answer_is_the_output_of_converse() -> None:
-    hidden = {"reasoningContent": {"redactedContent": b"x"}}
-    message = {"role": "assistant", "content": [hidden, {"text": "hey"}]}
-    cost = Cost(1, 1, 0, 0, priced=True)
-    answer = Answer("r", {"output": {"message": message}}, "end_turn", TokenUsage(), cost, None)
-
-    assert profiles.answer_body(answer) == {
-        "message": {
-            "role": "assistant",
-            "content": [{"reasoningContent": {"redactedContent": "eA=="}}, {"text": "hey"}],
-        }
-    }
+        parse_chat(request(body), SEARCH)

@@ -1,0 +1,76 @@
+"""The tools of a chat in Converse's form."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tollgate.dialects.anthropic.messages import cache_mark
+from tollgate.dialects.fields import as_flag, as_list, as_object, as_text, check_keys, wrong_choice
+from tollgate.domain.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Fields of a tool that say how it is told of, not what it may do.
+_TOOL_HINTS = ("eager_input_streaming", "input_examples")
+_TOOL_READ = ("cache_control", "description", "input_schema", "name", "strict", "type")
+# Fields of a tool with one value that means what Converse does anyway.
+_TOOL_NEUTRAL: Mapping[str, object] = {"allowed_callers": ["direct"], "defer_loading": False}
+
+
+def tool_config(
+    given: Mapping[str, Any], notes: list[str], *, has_history: bool
+) -> dict[str, Any] | None:
+    tools = as_list(given.get("tools", []), "tools")
+    choice = as_object(given.get("tool_choice", {"type": "auto"}), "tool_choice")
+    kind = choice.get("type")
+    if kind not in ("auto", "any", "tool", "none"):
+        raise wrong_choice("tool_choice.type", kind, ("auto", "any", "tool", "none"))
+    if not tools:
+        if kind in ("any", "tool"):
+            raise InvalidRequestError("tool_choice asks for a tool, but tools is empty")
+        return None
+    if choice.get("disable_parallel_tool_use"):
+        notes.append("disable_parallel_tool_use is ignored: a model may call several tools at once")
+    if kind == "none":
+        if not has_history:
+            return None
+        # Converse wants the tools of a conversation that used some, and cannot forbid them.
+        notes.append("tool_choice none is ignored: the conversation has used tools")
+    config: dict[str, Any] = {"tools": []}
+    for index, tool in enumerate(tools):
+        place = f"tools[{index}]"
+        fields = as_object(tool, place)
+        config["tools"].append(_tool_spec(fields, place, notes))
+        config["tools"].extend(cache_mark(fields, place))
+    if kind == "tool":
+        config["toolChoice"] = {"tool": {"name": as_text(choice.get("name"), "tool_choice.name")}}
+    elif "tool_choice" in given and kind != "none":
+        config["toolChoice"] = {kind: {}}
+    return config
+
+
+def _tool_spec(tool: Mapping[str, Any], place: str, notes: list[str]) -> dict[str, Any]:
+    if tool.get("type", "custom") not in ("custom", None):
+        raise InvalidRequestError(
+            f"{place}.type is not 'custom': a tool that the provider runs is billed beyond what "
+            "can be held; allowed are tools with an input_schema"
+        )
+    check_keys(tool, (*_TOOL_READ, *_TOOL_HINTS, *_TOOL_NEUTRAL), place)
+    notes.extend(f"{place}.{name} is ignored" for name in _TOOL_HINTS if tool.get(name))
+    for name, neutral in _TOOL_NEUTRAL.items():
+        if tool.get(name) not in (None, neutral):
+            raise InvalidRequestError(
+                f"{place}.{name} is not supported by Bedrock; allowed is {json.dumps(neutral)}, "
+                "or leave it out"
+            )
+    spec: dict[str, Any] = {
+        "name": as_text(tool.get("name"), f"{place}.name"),
+        "inputSchema": {"json": as_object(tool.get("input_schema"), f"{place}.input_schema")},
+    }
+    if tool.get("description"):
+        spec["description"] = as_text(tool["description"], f"{place}.description")
+    if tool.get("strict"):
+        spec["strict"] = as_flag(tool["strict"], f"{place}.strict")
+    return {"toolSpec": spec}

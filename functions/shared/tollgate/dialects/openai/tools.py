@@ -1,0 +1,70 @@
+"""The tools of a chat in Converse's form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tollgate.dialects.fields import as_flag, as_list, as_object, as_text, wrong_choice
+from tollgate.domain.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def tool_config(
+    given: Mapping[str, Any], notes: list[str], *, has_history: bool
+) -> dict[str, Any] | None:
+    tools = as_list(given.get("tools", []), "tools")
+    choice = given.get("tool_choice")
+    if given.get("parallel_tool_calls") is False:
+        notes.append("parallel_tool_calls is ignored: a model may call several tools at once")
+    if not tools:
+        if choice not in (None, "none", "auto"):
+            raise InvalidRequestError("tool_choice asks for a tool, but tools is empty")
+        return None
+    if choice == "none":
+        if not has_history:
+            return None
+        # Converse wants the tools of a conversation that used some, and cannot forbid them.
+        notes.append("tool_choice none is ignored: the conversation has used tools")
+        choice = None
+    config: dict[str, Any] = {
+        "tools": [_tool_spec(tool, f"tools[{index}]") for index, tool in enumerate(tools)]
+    }
+    if choice is not None:
+        config["toolChoice"] = _tool_choice(choice)
+    return config
+
+
+def _tool_spec(tool: object, place: str) -> dict[str, Any]:
+    fields = as_object(tool, place)
+    if fields.get("type") != "function":
+        raise wrong_choice(f"{place}.type", fields.get("type"), ("function",))
+    function = as_object(fields.get("function"), f"{place}.function")
+    schema = function.get("parameters")
+    spec: dict[str, Any] = {
+        "name": as_text(function.get("name"), f"{place}.function.name"),
+        "inputSchema": {
+            "json": {"type": "object", "properties": {}}
+            if schema is None
+            else as_object(schema, f"{place}.function.parameters")
+        },
+    }
+    if function.get("description"):
+        spec["description"] = as_text(function["description"], f"{place}.function.description")
+    if function.get("strict"):
+        spec["strict"] = as_flag(function["strict"], f"{place}.function.strict")
+    return {"toolSpec": spec}
+
+
+def _tool_choice(choice: object) -> dict[str, Any]:
+    if choice == "auto":
+        return {"auto": {}}
+    if choice == "required":
+        return {"any": {}}
+    if not isinstance(choice, dict):
+        raise wrong_choice("tool_choice", choice, ("none", "auto", "required", "a function"))
+    if choice.get("type") != "function":
+        raise wrong_choice("tool_choice.type", choice.get("type"), ("function",))
+    function = as_object(choice.get("function"), "tool_choice.function")
+    return {"tool": {"name": as_text(function.get("name"), "tool_choice.function.name")}}
