@@ -146,12 +146,16 @@ package: setup-run ## Build dist/<function>.zip and the manifest; FUNCTIONS="inv
 check-env:
 	@$(if $(filter $(ENV),$(environments)),:,$(error $(wrong_env)))
 
+.PHONY: check-aws
+check-aws: check-env setup-run
+	@$(RUN_PYTHON) -m scripts.deploy.preflight --env $(ENV)
+
 .PHONY: bootstrap
 bootstrap: check-env setup-run ## Make the bucket for the state of ENV; needed once
 	@$(RUN_PYTHON) -m scripts.deploy.bootstrap --env $(ENV) $(ARGS)
 
 .PHONY: plan
-plan: check-env package ## Plan the changes of ENV and save the plan
+plan: check-aws package ## Plan the changes of ENV and save the plan
 	@$(RUN_PYTHON) -m scripts.deploy.commands plan --env $(ENV) $(ARGS)
 
 .PHONY: plan-summary

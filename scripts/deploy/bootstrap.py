@@ -11,18 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.deploy import environments
+from scripts.deploy import environments, preflight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_s3 import S3Client
+
+    from scripts.deploy.environments import Backend
 
 # A state is needed again when an apply went wrong, which shows within days, not years.
 _OLD_STATE_DAYS = 90
@@ -34,65 +35,30 @@ class BootstrapError(Exception):
     """The bucket cannot be made; the message says what was found and what to do."""
 
 
-@dataclass(frozen=True)
-class Backend:
-    """What the backend file says about where the state lies."""
-
-    bucket: str
-    region: str
-    kms_key_id: str | None
-
-    @classmethod
-    def of(cls, environment: environments.Environment) -> Backend:
-        """Read it from an environment's backend file; raises BootstrapError for a missing key."""
-        values: dict[str, str] = {}
-        for key in ("bucket", "key", "region"):
-            value = environment.backend.get(key)
-            if not isinstance(value, str) or not value:
-                raise BootstrapError(
-                    f"envs/{environment.name}/{environments.BACKEND_FILE}: {key}: "
-                    f"given {value!r}; allowed: a text"
-                )
-            values[key] = value
-        return cls(values["bucket"], values["region"], environment.backend.get("kms_key_id"))
-
-
 def bootstrap(environment: environments.Environment) -> bool:
     """Make the state bucket of ``environment`` and set it up; returns whether it is new.
 
-    Raises BootstrapError when the credentials are for another account, or when the bucket's name
-    is taken by somebody else.
+    Raises PreflightError when AWS does not take the credentials or they are for another account,
+    and BootstrapError when the bucket's name is taken by somebody else.
     """
-    backend = Backend.of(environment)
-    _check_account(environment, backend)
+    backend = environment.backend
+    preflight.check(environment, state=False)
     client = boto3.client("s3", region_name=backend.region)
-    made = _make(client, backend)
+    made = _make(client, backend, environment.label(environments.BACKEND_FILE))
     _protect(client, backend)
     return made
 
 
-def _check_account(environment: environments.Environment, backend: Backend) -> None:
-    allowed = environment.allowed_account_ids
-    if not allowed:
-        return
-    sts: Any = boto3.client("sts", region_name=backend.region)
-    account = sts.get_caller_identity()["Account"]
-    if account not in allowed:
-        raise BootstrapError(
-            f"{environment.name}: the credentials are for account {account}; "
-            f"allowed: {', '.join(allowed)}"
-        )
-
-
-def _make(client: S3Client, backend: Backend) -> bool:
+def _make(client: S3Client, backend: Backend, file: str) -> bool:
     try:
         client.head_bucket(Bucket=backend.bucket)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != _NOT_FOUND:
             raise BootstrapError(
-                f"bucket {backend.bucket}: {error.response['Error'].get('Code', 'unknown error')}; "
-                "it is somebody else's, or these credentials may not see it; bucket names are "
-                "unique in the world, so pick another one"
+                f"{file}: bucket: {backend.bucket}: "
+                f"{error.response['Error'].get('Code', 'unknown error')}; it is somebody else's, "
+                "or these credentials may not see it; bucket names are unique in the world, so "
+                "pick another one"
             ) from error
     else:
         return False
@@ -186,14 +152,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         environment = environments.load(options.env)
         made = bootstrap(environment)
-    except (BootstrapError, environments.SettingsError) as error:
+    except (BootstrapError, preflight.PreflightError, environments.SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (BotoCoreError, ClientError) as error:
         print(f"error: AWS refused or did not answer: {error}", file=sys.stderr)
         return 1
     verb = "made" if made else "was there already; set up"
-    print(f"{options.env}: state bucket {environment.backend['bucket']} {verb}")
+    print(f"{options.env}: state bucket {environment.backend.bucket} {verb}")
+    print(f"next: make plan ENV={options.env}")
     return 0
 
 

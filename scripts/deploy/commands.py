@@ -23,7 +23,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scripts.deploy import adopt, environments, terraform
+from scripts.deploy import adopt, environments, preflight, terraform
 from scripts.deploy.redaction import redact
 
 if TYPE_CHECKING:
@@ -340,11 +340,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        return ACTIONS[options.action](environments.load(options.env))
+        environment = environments.load(options.env)
+        preflight.check(environment, state=True)
+        return ACTIONS[options.action](environment)
     except (
         DeployError,
         adopt.AdoptError,
         environments.SettingsError,
+        preflight.PreflightError,
         terraform.TerraformError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)

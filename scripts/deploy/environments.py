@@ -31,13 +31,32 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True)
+class Backend:
+    """Where an environment's state lies, as its backend file says."""
+
+    bucket: str
+    key: str
+    region: str
+    kms_key_id: str | None
+
+
+@dataclass(frozen=True)
 class Environment:
     """One environment: its name, its folder, and what its two files say."""
 
     name: str
     folder: Path
-    backend: Mapping[str, Any]
+    backend_settings: Mapping[str, Any]
     variables: Mapping[str, Any]
+
+    @property
+    def backend(self) -> Backend:
+        """Where its state lies; raises SettingsError for a setting that is missing."""
+        values = {
+            name: _text(self.backend_settings, self.label(BACKEND_FILE), name)
+            for name in ("bucket", "key", "region")
+        }
+        return Backend(**values, kms_key_id=self.backend_settings.get("kms_key_id"))
 
     @property
     def tenants_only(self) -> bool:
@@ -57,12 +76,12 @@ class Environment:
     @property
     def region(self) -> str:
         """The region that it is deployed to."""
-        return self._text("region")
+        return _text(self.variables, self.label(VARIABLES_FILE), "region")
 
     @property
     def prefix(self) -> str:
         """The prefix of its names; only a gateway has one of its own."""
-        return self._text("prefix")
+        return _text(self.variables, self.label(VARIABLES_FILE), "prefix")
 
     @property
     def allowed_account_ids(self) -> list[str]:
@@ -73,13 +92,9 @@ class Environment:
         """A file of its folder, as Terraform finds it from the root module."""
         return os.path.relpath(self.folder / name, self.root_module)
 
-    def _text(self, key: str) -> str:
-        value = self.variables.get(key)
-        if not isinstance(value, str) or not value:
-            raise SettingsError(
-                f"envs/{self.name}/{VARIABLES_FILE}: {key}: given {value!r}; allowed: a text"
-            )
-        return value
+    def label(self, name: str) -> str:
+        """A file of its folder, as a message names it."""
+        return f"envs/{self.name}/{name}"
 
 
 def deployable() -> list[str]:
@@ -100,7 +115,7 @@ def load(name: str) -> Environment:
     return Environment(
         name=name,
         folder=folder,
-        backend=_read(folder / BACKEND_FILE),
+        backend_settings=_read(folder / BACKEND_FILE),
         variables=_read(folder / VARIABLES_FILE),
     )
 
@@ -113,3 +128,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{label}: cannot be read: {error.strerror}") from error
     except tfvars.TfvarsError as error:
         raise SettingsError(f"{label}: {error}") from error
+
+
+def _text(settings: Mapping[str, Any], label: str, key: str) -> str:
+    value = settings.get(key)
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{label}: {key}: given {value!r}; allowed: a text")
+    return value

@@ -42,6 +42,14 @@ def executable() -> str | None:
     return shutil.which(os.environ.get("TERRAFORM") or "terraform")
 
 
+def required_executable() -> str:
+    """Full path of Terraform; raises TerraformError when there is none."""
+    program = executable()
+    if program is None:
+        raise TerraformError("terraform is not on PATH; install it or set TERRAFORM")
+    return program
+
+
 def mirror_roots() -> list[Path]:
     """Folders worth a look for a provider mirror, each looked into one level deep only."""
     home = Path.home()
@@ -179,9 +187,7 @@ def run(  # noqa: PLR0913 - the options of one subprocess call
     Raises TerraformError when Terraform is missing, when ``cwd`` is no folder, or when ``check``
     is set and the exit status is not zero (with the captured output, if any).
     """
-    program = executable()
-    if program is None:
-        raise TerraformError("terraform is not on PATH; install it or set TERRAFORM")
+    program = required_executable()
     if not cwd.is_dir():
         raise TerraformError(f"{cwd}: no such directory")
     command = [program, *arguments]

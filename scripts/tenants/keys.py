@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.deploy import environments
+from scripts.deploy import environments, preflight
 from scripts.tenants import files as tenants
 from scripts.tenants.desk import STORES, Desk, KeysError, published
 from scripts.tenants.key_table import render
@@ -124,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         environment = environments.load(options.env)
         declared = tenants.load_environment(environment.folder)
+        preflight.check(environment, state=False)
         clients = _session_clients(environment.region)
         unit = published(clients, environment)
         desk = Desk(clients, unit, declared, lambda: datetime.now(UTC).date())
@@ -133,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (
         KeysError,
         environments.SettingsError,
+        preflight.PreflightError,
         tenants.TenantFilesError,
         BotoCoreError,
         ClientError,

@@ -102,9 +102,10 @@ def test_a_second_run_puts_back_what_drifted(
 
     assert bootstrap.main(["--env", "test"]) == 0
     assert s3().get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
-    first, second = capsys.readouterr().out.splitlines()
+    first, *_, second, following = capsys.readouterr().out.splitlines()
     assert first.endswith(f"{BUCKET} made")
     assert second.endswith(f"{BUCKET} was there already; set up")
+    assert following == "next: make plan ENV=test"
 
 
 def test_somebody_elses_bucket_is_refused(
@@ -118,7 +119,10 @@ def test_somebody_elses_bucket_is_refused(
     monkeypatch.setattr(boto3, "client", lambda *_, **__: Foreign())
 
     assert bootstrap.main(["--env", "test"]) == 1
-    assert f"error: bucket {BUCKET}: 403; it is somebody else's" in capsys.readouterr().err
+    assert (
+        f"backend.s3.tfbackend: bucket: {BUCKET}: 403; it is somebody else's"
+        in capsys.readouterr().err
+    )
 
 
 def test_credentials_for_another_account_make_nothing(

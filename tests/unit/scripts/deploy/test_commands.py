@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import adopt, environments, terraform
+from scripts.deploy import adopt, environments, preflight, terraform
 from scripts.deploy import commands as deploy
 from scripts.deploy.redaction import redact
 
@@ -55,6 +55,14 @@ class Recorder:
         self.state = STATE
         self.deleted: list[str] = []
         self.drifted: list[str] = []
+        self.refused = ""
+
+    def preflight(self, environment: environments.Environment, *, state: bool) -> preflight.Caller:
+        """Stands in for the questions to AWS."""
+        assert state
+        if self.refused:
+            raise preflight.PreflightError(f"{environment.name}: {self.refused}")
+        return preflight.Caller(account="111122223333", arn="arn:aws:iam::111122223333:user/a")
 
     def __call__(
         self, cwd: Path, *arguments: str, environment_name: str | None = None, **options: Any
@@ -98,6 +106,7 @@ def saved(environment: str) -> Path:
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(terraform, "run", recorder)
+    monkeypatch.setattr(preflight, "check", recorder.preflight)
     monkeypatch.setattr(environments, "GATEWAY_MODULE", tmp_path / "terraform")
     monkeypatch.setattr(environments, "TENANTS_ONLY_MODULE", tmp_path / "terraform/tenants_only")
     for name in ("ADOPT", "CONFIRM", "FORCE"):
@@ -110,6 +119,19 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def test_environments_have_a_backend_and_variables() -> None:
     assert {"dev", "dev-labs", "prod"} <= set(environments.deployable())
     assert "local" not in environments.deployable()
+
+
+@pytest.mark.parametrize("action", sorted(deploy.ACTIONS))
+def test_nothing_starts_where_aws_does_not_answer(
+    calls: Recorder, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    calls.refused = "found no AWS credentials"
+    saved("dev").write_text("a plan")
+
+    assert deploy.main([action, "--env", "dev"]) == 1
+    assert capsys.readouterr().err == "error: dev: found no AWS credentials\n"
+    assert calls.calls == []
+    assert saved("dev").exists()
 
 
 def test_plan_initialises_the_environments_backend_and_saves(
