@@ -32,13 +32,13 @@ from tollgate.domain.holds import (
     has_media,
     image_units,
     least_max_tokens,
-    max_tokens_field,
     max_tokens_of,
     native_input_tokens,
     rerank_searches,
     text_tokens,
     units_usd,
 )
+from tollgate.domain.native import max_tokens_field
 from tollgate.domain.prices import LongContext, ModelCard, Rates, TokenUsage, cost
 from tollgate.services.shapes import NativeCall
 

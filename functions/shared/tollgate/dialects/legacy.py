@@ -26,6 +26,7 @@ from tollgate.dialects.fields import (
 from tollgate.domain import native
 from tollgate.domain.converse import joined_text, json_blocks
 from tollgate.domain.errors import InvalidRequestError, UpstreamFailedError
+from tollgate.domain.families.registry import embedding_body, image_body
 from tollgate.domain.prices import TokenUsage
 from tollgate.entry.http import Request, type_name
 from tollgate.services.jobs import usage_counts
@@ -273,11 +274,7 @@ def _embeddings(name: str, model_id: str, body: Mapping[str, Any], tags: Mapping
     check_keys(body, _EMBEDDING_KEYS, "the body")
     given = body.get("inputs")
     texts = _texts(given)
-    parameters = _object(body, "parameters")
-    if model_id.startswith("cohere."):
-        documents = [{"input_type": "search_document", **parameters, "texts": texts}]
-    else:
-        documents = [{**parameters, "inputText": text} for text in texts]
+    documents = embedding_body(model_id).write_texts(texts, _object(body, "parameters"))
     return _embedding_ask(name, documents, tags, is_batch=isinstance(given, list))
 
 
@@ -287,11 +284,13 @@ def _image_embeddings(
     check_keys(body, _EMBEDDING_KEYS, "the body")
     image = as_text(body.get("inputs"), "inputs")
     parameters = _object(body, "parameters")
-    if model_id.startswith("cohere."):
-        images = {"input_type": "image", "images": [_image_url(image)]}
-        return _embedding_ask(name, [{**parameters, **images}], tags, is_batch=False)
-    base64_bytes(image, "inputs")
-    return _embedding_ask(name, [{**parameters, "inputImage": image}], tags, is_batch=False)
+    form = embedding_body(model_id)
+    if form.takes_data_url:
+        image = _image_url(image)
+    else:
+        base64_bytes(image, "inputs")
+    document = form.write_image(image, parameters)
+    return _embedding_ask(name, [document], tags, is_batch=False)
 
 
 def _embedding_ask(
@@ -324,7 +323,7 @@ def _texts(given: object) -> list[str]:
 
 
 def _image_url(image: str) -> str:
-    """An image as the URL with data that Cohere's models read."""
+    """An image as the URL with data that some models read."""
     if image.startswith("data:"):
         return image
     data = base64_bytes(image, "inputs")
@@ -337,7 +336,7 @@ def _image_url(image: str) -> str:
 
 def _vectors_body(answers: Sequence[Answer], *, is_batch: bool) -> list[dict[str, Any]]:
     """One vector under the key that clients know; all of them beside it where a list was sent."""
-    vectors = [vector for answer in answers for vector in _vectors(answer)]
+    vectors = [vector for answer in answers for vector in native.vectors_of(answer.document)]
     if not vectors:
         raise _unreadable(answers[-1], "no embedding")
     body: dict[str, Any] = {"embedding": vectors[0]}
@@ -350,38 +349,26 @@ def _vectors_body(answers: Sequence[Answer], *, is_batch: bool) -> list[dict[str
     return [{**body, "usage": usage_counts(used)}]
 
 
-def _vectors(answer: Answer) -> list[Any]:
-    """The vectors of an answer: one, several, or several by type, of which numbers come first."""
-    found = answer.document
-    if isinstance(found, dict):
-        names = ("embeddings", "embedding", "embeddingsByType")
-        found = next((found[name] for name in names if name in found), None)
-    if isinstance(found, dict):
-        found = found.get("float") or next(iter(found.values()), None)
-    if not isinstance(found, list) or not found:
-        return []
-    return found if isinstance(found[0], list) else [found]
-
-
 def _image(name: str, model_id: str, body: Mapping[str, Any], tags: Mapping[str, str]) -> Ask:
     check_keys(body, _IMAGE_KEYS, "the body")
     parameters = _object(body, "parameters")
-    is_stability = model_id.startswith("stability.")
+    form = image_body(model_id)
+    is_amazon = form.prompt == "textToImageParams"
     document = (
-        _stability(model_id, body, parameters)
-        if is_stability
-        else {
+        {
             "taskType": "TEXT_IMAGE",
             **parameters,
-            "textToImageParams": as_object(body.get("textToImageParams"), "textToImageParams"),
+            form.prompt: as_object(body.get(form.prompt), form.prompt),
         }
+        if is_amazon
+        else _stability(form.prompt, body, parameters)
     )
     call = NativeCall(name, document, IMAGES, kind="images", tags=tags)
-    return Ask([call], _artifacts_body if is_stability else _images_body)
+    return Ask([call], _images_body if is_amazon else _artifacts_body)
 
 
 def _stability(
-    model_id: str, body: Mapping[str, Any], parameters: Mapping[str, Any]
+    member: str, body: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A body for Stability: weighted prompts for its first models, a plain one for the others."""
     prompts = [
@@ -392,12 +379,12 @@ def _stability(
         as_text(prompt.get("text"), f"text_prompts[{index}].text")
         for index, prompt in enumerate(prompts)
     ]
-    if model_id.startswith("stability.stable-diffusion-xl"):
-        return {**_STABILITY_DEFAULTS, **parameters, "text_prompts": prompts}
+    if member == "text_prompts":
+        return {**_STABILITY_DEFAULTS, **parameters, member: prompts}
     unwanted = [_is_unwanted(prompt, index) for index, prompt in enumerate(prompts)]
     wanted = [text for text, no in zip(texts, unwanted, strict=True) if not no]
     against = [text for text, no in zip(texts, unwanted, strict=True) if no]
-    document = {**parameters, "prompt": ", ".join(wanted)}
+    document = {**parameters, member: ", ".join(wanted)}
     return {**document, "negative_prompt": ", ".join(against)} if against else document
 
 

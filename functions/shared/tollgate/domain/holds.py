@@ -14,9 +14,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families import claude, registry
 from tollgate.domain.prices import ModelCard, Rates, worst_case
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tollgate.domain.tenants import Tenant
 
 # What a chat template adds around the caller's text: role markers per message, begin and end of
@@ -31,10 +34,6 @@ DEFAULT_MAX_TOKENS = 4096
 
 # The shortest answer that a call is lowered to: a sentence, or the name of a tool and an argument.
 MIN_CLAMPED_TOKENS = 16
-
-# A provider's beta that lets a model read more than its card says.
-_MILLION_CONTEXT_BETA = "context-1m"
-_MILLION_CONTEXT_TOKENS = 1_000_000
 
 # A guardrail charges text in units of this many characters, rounded up.
 GUARDRAIL_UNIT_CHARACTERS = 1000
@@ -161,7 +160,7 @@ def chat_answers(request: Mapping[str, Any]) -> int:
     Raises InvalidRequestError where a provider's own field would lift the bound on output.
     """
     fields = request.get("additionalModelRequestFields") or {}
-    lifting = sorted(_SPELLINGS & fields.keys())
+    lifting = sorted(registry.MAX_TOKENS & fields.keys())
     if lifting:
         raise InvalidRequestError(
             f"the additional model field {lifting[0]!r} would lift the bound on output; "
@@ -190,12 +189,13 @@ def chat_bound(input_tokens: int, max_tokens: int, rates: Rates, answers: int = 
 def applicable_rates(rates: Rates, model_id: str, request: Mapping[str, Any]) -> Rates:
     """The rates without those that this Converse request cannot be charged.
 
-    Claude writes to its cache only where a request marks what to cache, and for an hour only
-    where the mark says so. Other providers cache of their own accord: they keep all their rates.
+    Some families write to their cache only where a request marks what to cache, and for an hour
+    only where the mark says so. The others cache of their own accord: they keep all their rates.
     """
-    if not model_id.startswith("anthropic."):
+    names = registry.family_of(model_id).cache_marks
+    if not names:
         return rates
-    marks = list(_cache_marks(request))
+    marks = list(_cache_marks(request, names))
     unused: dict[str, Any] = {}
     if not marks:
         unused["cache_write_5m"] = None
@@ -214,116 +214,13 @@ def least_max_tokens(request: Mapping[str, Any]) -> int:
     than its thinking may take, or it refuses the call.
     """
     fields = request.get("additionalModelRequestFields") or {}
-    budgets = [
-        setting.get("budget_tokens")
-        for setting in (fields.get("thinking"), fields.get("reasoning_config"))
-        if isinstance(setting, Mapping)
-    ]
+    settings = [fields.get(name) for name in registry.THINKING]
+    budgets = [setting.get("budget_tokens") for setting in settings if isinstance(setting, Mapping)]
     thinking = max((budget for budget in budgets if isinstance(budget, int)), default=0)
     return MIN_CLAMPED_TOKENS + thinking
 
 
 # --- Native request bodies --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class MaxTokensField:
-    """Where a provider's native body says how many tokens to generate at most.
-
-    `path` leads to the field that is set when the body has none; `aliases` are other spellings
-    that the provider reads at the same place.
-    """
-
-    path: tuple[str, ...]
-    aliases: tuple[str, ...] = ()
-
-    def read(self, body: Mapping[str, Any]) -> int | None:
-        """What the body asks for, None where it says nothing.
-
-        Raises InvalidRequestError when it is no whole number, or said twice: nobody could tell
-        which one the provider takes.
-        """
-        place = self._place(body)
-        given = [name for name in (self.path[-1], *self.aliases) if place.get(name) is not None]
-        if not given:
-            return None
-        if len(given) > 1:
-            raise InvalidRequestError(f"{given[1]} sets {given[0]} a second time; send one of them")
-        value = place[given[0]]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidRequestError(f"{given[0]} allows a whole number only")
-        return value
-
-    def write(self, body: Mapping[str, Any], max_tokens: int) -> dict[str, Any]:
-        """A copy of the body that asks for `max_tokens`, under the spelling that it uses."""
-        place = self._place(body)
-        name = next((alias for alias in self.aliases if place.get(alias) is not None), None)
-        changed: dict[str, Any] = {**place, name or self.path[-1]: max_tokens}
-        for key in reversed(self.path[:-1]):
-            changed = {**body, key: changed}
-        return changed
-
-    def _place(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        place: object = body
-        for key in self.path[:-1]:
-            place = body.get(key)
-            if place is None:
-                place = {}
-        if not isinstance(place, Mapping):
-            raise InvalidRequestError(f"{'.'.join(self.path[:-1])} allows an object only")
-        return place
-
-
-_MAX_TOKENS = MaxTokensField(("max_tokens",))
-_OPENAI_STYLE = MaxTokensField(("max_tokens",), aliases=("max_completion_tokens",))
-# By the longest prefix of the base model id.
-_FIELDS: dict[str, MaxTokensField] = {
-    "ai21.": _MAX_TOKENS,
-    "ai21.j2-": MaxTokensField(("maxTokens",)),
-    "amazon.nova-": MaxTokensField(("inferenceConfig", "maxTokens"), aliases=("max_new_tokens",)),
-    "amazon.titan-text-": MaxTokensField(("textGenerationConfig", "maxTokenCount")),
-    "anthropic.": _MAX_TOKENS,
-    "cohere.command": _MAX_TOKENS,
-    "deepseek.": _OPENAI_STYLE,
-    "google.gemma": _OPENAI_STYLE,
-    "meta.llama": MaxTokensField(("max_gen_len",)),
-    "minimax.": _OPENAI_STYLE,
-    "mistral.": _MAX_TOKENS,
-    "moonshot.": _OPENAI_STYLE,
-    "moonshotai.": _OPENAI_STYLE,
-    "nvidia.": _OPENAI_STYLE,
-    "openai.": MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)),
-    "qwen.": _OPENAI_STYLE,
-    "writer.": _MAX_TOKENS,
-    "xai.": _OPENAI_STYLE,
-    "zai.": _OPENAI_STYLE,
-}
-_CLAUDE_COMPLETION = MaxTokensField(("max_tokens_to_sample",))
-_SPELLINGS = frozenset(
-    name
-    for field in (*_FIELDS.values(), _CLAUDE_COMPLETION)
-    for name in (field.path[-1], *field.aliases)
-)
-# Fields by which one request asks for several answers, all of them billed.
-_ANSWER_FIELDS = ("best_of", "candidate_count", "n", "numResults", "num_generations")
-
-
-def max_tokens_field(model_id: str, body: Mapping[str, Any]) -> MaxTokensField:
-    """Where the native body of a base model id keeps its maximum of tokens.
-
-    Raises InvalidRequestError for a model whose native bodies are not known: without the field
-    the output has no bound.
-    """
-    if model_id.startswith("anthropic.") and "messages" not in body:
-        return _CLAUDE_COMPLETION
-    prefix = max((key for key in _FIELDS if model_id.startswith(key)), key=len, default=None)
-    if prefix is None:
-        raise InvalidRequestError(
-            f"the native request body of {model_id} has no known field for the maximum of tokens, "
-            "so its cost cannot be bounded; call it with a chat request",
-            code="unbounded_request",
-        )
-    return _FIELDS[prefix]
 
 
 def native_answers(body: Mapping[str, Any]) -> int:
@@ -341,7 +238,7 @@ def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
     count = len(messages) if isinstance(messages, list | tuple) else 1
     text = text_tokens(json.dumps(_without_media(body), ensure_ascii=False))
     text += _framing(count, body.get("toolConfig"), body)
-    if has_media({name: value for name, value in body.items() if name not in _TOOLS}):
+    if has_media({name: value for name, value in body.items() if name not in registry.TOOLS}):
         return max(_context_tokens(card, body), text)
     return text
 
@@ -442,22 +339,6 @@ def guardrail_bound(bound: Bound, body: Mapping[str, Any], rates: Rates) -> Boun
 
 # --- Shared -----------------------------------------------------------------------------------
 
-_TOOLS = ("toolConfig", "tools")
-_MEDIA_KEYS = frozenset(
-    (
-        "audio",
-        "document",
-        "file",
-        "image",
-        "image_url",
-        "images",
-        "input_audio",
-        "input_image",
-        "video",
-        "video_url",
-    )
-)
-
 
 def has_media(value: object) -> bool:
     """Whether a request holds anything but text, in Converse's or a provider's own shape.
@@ -468,7 +349,7 @@ def has_media(value: object) -> bool:
         is_tool_use = "toolUseId" in value or value.get("type") == "tool_use"
         plain = {"json", "input"} if is_tool_use else {"json"}
         return any(
-            key in _MEDIA_KEYS or (key == "type" and item in _MEDIA_KEYS) or has_media(item)
+            key in registry.MEDIA or (key == "type" and item in registry.MEDIA) or has_media(item)
             for key, item in value.items()
             if key not in plain
         )
@@ -493,7 +374,7 @@ def _media(value: object) -> Iterator[object]:
     """All images and documents of a request."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            if key in _MEDIA_KEYS:
+            if key in registry.MEDIA:
                 yield item
             else:
                 yield from _media(item)
@@ -502,16 +383,16 @@ def _media(value: object) -> Iterator[object]:
             yield from _media(item)
 
 
-def _cache_marks(value: object) -> Iterator[Mapping[str, Any]]:
+def _cache_marks(value: object, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            if key in ("cachePoint", "cache_control"):
+            if key in names:
                 yield item if isinstance(item, Mapping) else {}
             else:
-                yield from _cache_marks(item)
+                yield from _cache_marks(item, names)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _cache_marks(item)
+            yield from _cache_marks(item, names)
 
 
 def _check_tools(request: Mapping[str, Any]) -> None:
@@ -539,9 +420,7 @@ def _context_tokens(card: ModelCard, fields: Mapping[str, Any]) -> int:
             f"{card.model_id} does not publish its context size, so images and documents "
             "cannot be bounded in cost; send text only"
         )
-    if _MILLION_CONTEXT_BETA in json.dumps(fields.get("anthropic_beta", "")):
-        return max(card.max_input_tokens, _MILLION_CONTEXT_TOKENS)
-    return card.max_input_tokens
+    return max(card.max_input_tokens, claude.long_context_tokens(fields))
 
 
 def _framing(messages: int, tool_config: object, fields: Mapping[str, Any]) -> int:
@@ -558,7 +437,7 @@ def _framing(messages: int, tool_config: object, fields: Mapping[str, Any]) -> i
 
 def _answers(fields: Mapping[str, Any]) -> int:
     answers = 1
-    for name in _ANSWER_FIELDS:
+    for name in registry.ANSWERS:
         value = fields.get(name)
         if value is None:
             continue

@@ -17,9 +17,9 @@ from tollgate.domain import native
 from tollgate.domain.converse import COUNTED
 from tollgate.domain.endpoints import MACHINE_UNIT, REQUEST_UNIT
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
+from tollgate.domain.families.registry import image_body
 from tollgate.domain.holds import (
     Bound,
-    MaxTokensField,
     applicable_rates,
     chat_answers,
     chat_bound,
@@ -30,7 +30,6 @@ from tollgate.domain.holds import (
     has_media,
     image_units,
     least_max_tokens,
-    max_tokens_field,
     max_tokens_of,
     native_answers,
     native_input_tokens,
@@ -231,7 +230,7 @@ class _Text(_Native):
             body = native.with_preamble(card.model_id, body, tenant.system_preamble)
         super().__init__(body, settings, tier)
         self._card = card
-        self._field: MaxTokensField = max_tokens_field(card.model_id, body)
+        self._field = native.max_tokens_field(card.model_id, body)
         self.max_tokens = max_tokens_of(self._field.read(body), tenant, card)
         self.input_tokens = native_input_tokens(body, card)
 
@@ -279,7 +278,7 @@ class _Images(_Native):
         tier: str,
     ) -> None:
         super().__init__(body, settings, tier)
-        self._units = image_units(*native.image_request(card.model_id, body))
+        self._units = image_units(*image_body(card.model_id).asked(body))
 
     @property
     def units(self) -> Mapping[str, int]:

@@ -1,0 +1,146 @@
+"""Anthropic Claude: the Messages API, and the text completions of the first models."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.families.forms import (
+    Answer,
+    Family,
+    MaxTokensField,
+    TextBody,
+    said_before,
+    said_in_blocks,
+)
+from tollgate.domain.families.openai_format import write_chat
+from tollgate.domain.families.reading import count, part
+from tollgate.domain.prices import TokenUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = "bedrock-2023-05-31"
+# The beta that lets a model read more than its card says.
+_LONG_CONTEXT_BETA = "context-1m"
+_LONG_CONTEXT_TOKENS = 1_000_000
+
+
+def long_context_tokens(body: Mapping[str, Any]) -> int:
+    """The context size that the betas of a body ask for; 0 where they ask for none."""
+    asks = _LONG_CONTEXT_BETA in json.dumps(body.get("anthropic_beta", ""))
+    return _LONG_CONTEXT_TOKENS if asks else 0
+
+
+def _write_messages(prompt: str) -> dict[str, Any]:
+    return {"anthropic_version": VERSION, **write_chat(prompt)}
+
+
+def _write_completion(prompt: str) -> dict[str, Any]:
+    # These models answer only to this form; a caller may have written it already.
+    if "\n\nHuman:" in prompt and "\n\nAssistant:" in prompt:
+        return {"prompt": prompt}
+    return {"prompt": f"\n\nHuman: {prompt}\n\nAssistant:"}
+
+
+def _block(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _with_system(body: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return said_in_blocks(body, text, _block)
+
+
+def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
+    counts = part(document, "usage")
+    given, made = count(counts, "input_tokens"), count(counts, "output_tokens")
+    if given is None or made is None:
+        return None
+    written = count(counts, "cache_creation_input_tokens") or 0
+    hour = count(part(counts, "cache_creation"), "ephemeral_1h_input_tokens") or 0
+    hour = min(hour, written)
+    return TokenUsage(
+        input=given,
+        output=made,
+        cache_read=count(counts, "cache_read_input_tokens") or 0,
+        cache_write_5m=written - hour,
+        cache_write_1h=hour,
+    )
+
+
+# Not among them, as Bedrock has none of it: container, mcp_servers and service_tier.
+MESSAGES = TextBody(
+    prompt="messages",
+    members=frozenset(
+        (
+            "anthropic_beta",
+            "anthropic_version",
+            "cache_control",
+            "context_management",
+            "max_tokens",
+            "messages",
+            "metadata",
+            "output_config",
+            "output_format",
+            "reasoning_config",
+            "stop_sequences",
+            "system",
+            "temperature",
+            "thinking",
+            "tool_choice",
+            "tools",
+            "top_k",
+            "top_p",
+        )
+    ),
+    max_tokens=MaxTokensField(("max_tokens",)),
+    stop="stop_sequences",
+    write=_write_messages,
+    system="system",
+    with_system=_with_system,
+    answer=Answer(
+        blocks=(("content",),),
+        texts=(("delta", "text"),),
+        stops=(("stop_reason",), ("delta", "stop_reason")),
+        usage=_usage,
+    ),
+    tools=("tools",),
+    media=("document", "image"),
+    thinking=("thinking", "reasoning_config"),
+)
+
+COMPLETION = TextBody(
+    models=("anthropic.claude-instant", "anthropic.claude-v"),
+    prompt="prompt",
+    members=frozenset(
+        (
+            "anthropic_version",
+            "max_tokens_to_sample",
+            "prompt",
+            "stop_sequences",
+            "temperature",
+            "top_k",
+            "top_p",
+        )
+    ),
+    max_tokens=MaxTokensField(("max_tokens_to_sample",)),
+    stop="stop_sequences",
+    write=_write_completion,
+    system="prompt",
+    with_system=said_before("prompt"),
+    answer=Answer(texts=(("completion",),), stops=(("stop_reason",),)),
+)
+
+
+def _read_as(body: Mapping[str, Any]) -> TextBody:
+    # The last models of completions read messages as well.
+    return MESSAGES if "messages" in body else COMPLETION
+
+
+CLAUDE = Family(
+    name="Claude",
+    models=("anthropic.",),
+    texts=(COMPLETION, MESSAGES),
+    read_as=_read_as,
+    cache_marks=("cachePoint", "cache_control"),
+)

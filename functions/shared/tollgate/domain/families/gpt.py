@@ -1,0 +1,17 @@
+"""OpenAI's own models, gpt-oss among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tollgate.domain.families.forms import Family, MaxTokensField
+from tollgate.domain.families.openai_format import CHAT
+
+MESSAGES = replace(
+    CHAT,
+    members=CHAT.members
+    | {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity"},
+    max_tokens=MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)),
+)
+
+GPT = Family(name="GPT", models=("openai.",), texts=(MESSAGES,))

@@ -1,0 +1,31 @@
+"""Mistral AI: prompts of the first models, chat of all others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tollgate.domain.families.forms import Answer, Family, MaxTokensField
+from tollgate.domain.families.openai_format import CHAT, COMPLETION
+
+_MAX_TOKENS = MaxTokensField(("max_tokens",))
+
+PROMPT = replace(
+    COMPLETION,
+    models=(
+        "mistral.mistral-7b",
+        "mistral.mistral-large-2402",
+        "mistral.mistral-small-2402",
+        "mistral.mixtral",
+    ),
+    members=COMPLETION.members | {"top_k"},
+    max_tokens=_MAX_TOKENS,
+    answer=Answer(texts=(("outputs", 0, "text"),), stops=(("outputs", 0, "stop_reason"),)),
+)
+
+MESSAGES = replace(
+    CHAT,
+    members=CHAT.members | {"prompt_mode", "random_seed", "safe_prompt"},
+    max_tokens=_MAX_TOKENS,
+)
+
+MISTRAL = Family(name="Mistral", models=("mistral.",), texts=(PROMPT, MESSAGES))
