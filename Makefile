@@ -13,6 +13,7 @@ export TERRAFORM
 # What a target works on.
 ENV ?=
 TENANT ?=
+APP ?=
 FUNCTIONS ?=
 ARGS ?=
 
@@ -173,6 +174,14 @@ drift: check-env setup-run ## Compare AWS with the state of ENV; fails when they
 .PHONY: destroy
 destroy: check-env setup-run ## Destroy ENV, except for billing data; CONFIRM=<ENV>, FORCE=1 takes all
 	@$(RUN_PYTHON) -m scripts.deploy.commands destroy --env $(ENV) $(ARGS)
+
+.PHONY: url
+url: check-env setup-run ## Print the URL of ENV's API
+	@$(RUN_PYTHON) -m scripts.deploy.outputs --env $(ENV) api_url
+
+.PHONY: key
+key: check-env setup-run ## Say where an app's key lies, ARGS=--show prints it; ENV=dev TENANT=acme APP=websearch
+	@$(RUN_PYTHON) -m scripts.tenants.handover --env $(ENV) --tenant '$(TENANT)' --app '$(APP)' $(ARGS)
 
 .PHONY: keys
 keys: check-env setup-run ## Keys outside Terraform; ENV=dev ARGS="issue --tenant acme --app web --key primary"

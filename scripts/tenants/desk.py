@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from scripts.deploy import outputs
 from scripts.tenants.key_table import IssuedKey, issued_states, overview
 
 if TYPE_CHECKING:
@@ -59,16 +60,11 @@ def published(clients: Clients, environment: environments.Environment) -> Unit:
 
     Raises KeysError when it has not been applied, or when Terraform makes its keys.
     """
-    ssm = clients("ssm")
-    prefix = _prefix(ssm, environment)
-    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{prefix}/outputs")
-    values = {p["Name"].rsplit("/", 1)[1]: p["Value"] for page in pages for p in page["Parameters"]}
-    missing = [name for name in _PUBLISHED if name not in values]
-    if missing:
-        raise KeysError(
-            f"{prefix}: given a deployment without /{prefix}/outputs/{missing[0]} in "
-            f"{environment.region}; allowed: one that was applied (make plan, make apply)"
-        )
+    try:
+        found = outputs.read(clients("ssm"), environment, _PUBLISHED)
+    except outputs.OutputsError as error:
+        raise KeysError(str(error)) from error
+    prefix, values = found.prefix, found.values
     if values["key_store"] != KEY_STORE:
         raise KeysError(
             f'{prefix}: given key_store = "{values["key_store"]}", where Terraform makes the keys '
@@ -81,22 +77,6 @@ def published(clients: Clients, environment: environments.Environment) -> Unit:
         tenants_table=values["tenants_table_name"],
         tier_plans={tier: plan["id"] for tier, plan in plans.items()},
     )
-
-
-def _prefix(ssm: Any, environment: environments.Environment) -> str:  # noqa: ANN401
-    if not environment.tenants_only:
-        return environment.prefix
-    parent = environment.variables["parent"]
-    if parent.get("unit"):
-        return str(parent["unit"])
-    name = f"/tollgate/rest-apis/{parent.get('rest_api_id')}/prefix"
-    try:
-        return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
-    except ssm.exceptions.ParameterNotFound:
-        raise KeysError(
-            f"parent.rest_api_id: given {parent.get('rest_api_id')!r}, which no deployment "
-            "published; allowed: the id of an applied deployment's REST API"
-        ) from None
 
 
 class Desk:

@@ -53,7 +53,9 @@ def test_the_scripts_exist(module: str) -> None:
         assert importlib.util.find_spec(f"{module}.__main__") is not None
 
 
-@pytest.mark.parametrize("target", ["plan", "apply", "drift", "destroy", "bootstrap", "keys"])
+@pytest.mark.parametrize(
+    "target", ["plan", "apply", "drift", "destroy", "bootstrap", "keys", "url", "key"]
+)
 @pytest.mark.parametrize("environment", ["", "nowhere"])
 def test_an_environment_must_exist(target: str, environment: str) -> None:
     outcome = run("make", target, f"ENV={environment}")

@@ -337,7 +337,9 @@ def test_without_terraform_nothing_is_asked(
     assert "terraform is not on PATH" in refusal(capsys)
 
 
-@pytest.mark.parametrize("target", ["plan", "apply", "drift", "destroy", "bootstrap", "keys"])
+@pytest.mark.parametrize(
+    "target", ["plan", "apply", "drift", "destroy", "bootstrap", "keys", "url", "key"]
+)
 def test_no_target_starts_without_credentials(
     credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str
 ) -> None:

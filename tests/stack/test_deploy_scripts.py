@@ -201,6 +201,22 @@ def test_everything_says_whose_it_is(account: Account) -> None:
     assert all(f'"{tags["Tenant"]}"' in name for name, tags in tenants.items())
 
 
+def test_the_url_and_the_keys_are_found_by_their_names(account: Account) -> None:
+    app = ("--env", "dev", "--tenant", "acme", "--app", "websearch")
+    (api,) = account.client("apigateway").get_rest_apis()["items"]
+    values = {
+        key["value"]
+        for key in account.client("apigateway").get_api_keys(includeValues=True)["items"]
+    }
+
+    url = account.must("scripts.deploy.outputs", "--env", "dev", "api_url")
+    assert api["id"] in url
+    assert url.rstrip().endswith("/v1")
+    place = f"/{PREFIX}/tenants/acme/websearch/primary"
+    assert f"SSM parameter {place}" in account.must("scripts.tenants.handover", *app)
+    assert account.must("scripts.tenants.handover", *app, "--show").rstrip("\n") in values
+
+
 def test_drift_is_none_until_somebody_changes_something(account: Account) -> None:
     still = account.run("scripts.deploy.commands", "drift", "--env", "dev")
     assert still.returncode == 0, still.stdout + still.stderr
