@@ -8,13 +8,13 @@
 # FILL IN: what people call the tenant.
 name = ""
 
-# FILL IN: "customer", "department", "project", "team" or "user"; reports group by it.
+# FILL IN: what it is: "customer", "department", "project", "team" or "user"; reports group by it.
 kind = ""
 
 # FILL IN: who pays, as finance writes it.
 cost_center = ""
 
-# FILL IN: one of $tiers; their values are in envs/$environment/env.tfvars.
+# FILL IN: the tier of envs/$environment/env.tfvars whose values hold where this file has none: $tiers.
 tier = ""
 
 # FILL IN: the models that it may call, as ids or patterns: "amazon.nova-*", "us.anthropic.claude-*", "*".
@@ -37,16 +37,18 @@ models = []
 
 # --- Money -----------------------------------------------------------------------------------------
 
-# In USD; a "hard" budget (the default) refuses what does not fit, a "soft" one admits it and tells.
+# In USD; a "hard" budget (the default) refuses what does not fit, a "soft" one admits it and tells so
+# in the answer's header x-tollgate-budget.
 #budget = { month_usd = null, day_usd = null, mode = null }
 
-# What the tenant is charged for each dollar of cost; without a tier's, "1".
+# What the tenant is charged for each dollar of cost, in the lake's table tenants; without a tier's, "1".
 #markup = null
 
 # Percents of a budget at which to tell somebody; without a tier's, [50, 80, 100]. Nothing reads it yet.
 #alert_thresholds = null
 
-# Example: contract prices in USD per million tokens, by model, routing and service tier.
+# Example: contract prices in USD per million tokens, by model, routing and service tier; `units` are per
+# image, search or other unit. What is left out has the list price.
 #prices = { "amazon.nova-lite-v1:0" = { in_region = { default = { input = "0.05", output = "0.20" } } } }
 
 # Example: admit models that have no price, at this ceiling in USD per million tokens.
@@ -63,7 +65,8 @@ models = []
 #}
 
 # What a call without maxTokens gets, and the most that one may ask for. `clamp` lowers maxTokens to what
-# the budget still covers; `count` "exact" counts input tokens before a call, "bytes" (default) bounds them.
+# the budget still covers, instead of refusing; `count` "exact" counts input tokens before a call, where the
+# model can, "bytes" (default) bounds them.
 #max_tokens = { default = null, maximum = null, clamp = null, count = null }
 
 # Accounts that the limits are spread over; more than 1 for some hundred calls a second and more.
@@ -71,19 +74,20 @@ models = []
 
 # --- Where its calls run, and what protects its data -----------------------------------------------
 
-# "silo" calls models in the tenant's own AWS account.
+# "silo" calls models in the tenant's own AWS account; other tenants stay in the pool.
 #isolation = "pool"
 
-# Example: the role in that account, which modules/tenant_role makes there. May be set before the move.
+# Example: the role in that account, which modules/tenant_role makes there. May be set before the move
+# to "silo".
 #silo = {
 #  role_arn    = "arn:aws:iam::111122223333:role/tollgate/$prefix/$tenant_id"
 #  external_id = "$external_id"
 #}
 
-# Example: the guardrail that checks its calls; what it charges is part of their cost.
+# Example: the Bedrock guardrail that checks its calls; what it charges is held and booked with them.
 #guardrail = { id = "a1b2c3d4e5f6", version = "1" }
 
-# How long the texts of jobs and of repeatable answers stay readable, 5 to 1440.
+# How many minutes the texts of jobs and of repeatable answers stay readable.
 #retention_minutes = 1440
 
 # Whether its texts are encrypted under a KMS key of its own.
@@ -97,22 +101,26 @@ models = []
 # --- Apps and their keys ---------------------------------------------------------------------------
 
 apps = {
-  # FILL IN: the app's id instead of "app"; one entry for each app.
+  # FILL IN: one entry for each app, under its id instead of "app".
   app = {
+    # Its keys; two while one is rotated.
     keys = {
       primary = {
         # The last day (UTC) on which the key works, as "YYYY-MM-DD".
         #expires = null
-        #status  = "active"
+        # "suspended" refuses the key alone.
+        #status = "active"
       }
     }
 
     # "suspended" refuses every call of the app.
     #status = "active"
-    #tags   = {}
+    # What reports may filter by, beside the tenant's.
+    #tags = {}
 
     # Within the tenant's; an app takes nothing from the tier.
     #budget = { month_usd = null, day_usd = null, mode = null }
+    # Within the tenant's as well.
     #limits = {
     #  requests_per_minute = null
     #  requests_per_day    = null
@@ -120,8 +128,8 @@ apps = {
     #  concurrent_requests = null
     #}
 
-    # Example: calls of this model go through a profile with these tags, which AWS's own bill shows.
-    # One for each model; not with isolation = "silo".
+    # Example: calls of this model go through an application inference profile of the app, so that AWS's
+    # own bill shows the app and these tags. One for each model; not with isolation = "silo".
     #inference_profiles = {
     #  nova-lite = { model = "amazon.nova-lite-v1:0", description = "Search", tags = { Stage = "trial" } }
     #}

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class TollgateError(Exception):
@@ -136,3 +139,62 @@ class UpstreamTimeoutError(TollgateError):
 
     http_status = 504
     code = "upstream_timeout"
+
+
+_ASK = "ask the platform team; the message names what is allowed"
+_CORRECT = "correct what the message names"
+_WAIT = "wait for `Retry-After` seconds, then send the same again"
+
+# What a caller does about each code. The table in the callers' guide is made of it, and is refused
+# while a code is missing here. A few are API Gateway's own answers.
+ADVICE: Mapping[str, str] = {
+    "answer_too_large": "ask for less, for fewer images or shorter texts, or stream the answer; "
+    "the call is charged",
+    "app_suspended": _ASK,
+    "budget_exceeded": "lower `maxTokens` to `affordable_max_tokens`, wait for `resets_at`, or ask "
+    "for a higher budget",
+    "concurrent_requests_exceeded": _WAIT,
+    "endpoint_not_in_account": "ask the platform team: the tenant's account has no such endpoint",
+    "filtered": "ask the platform team: its web ACL refused the request",
+    "guardrail_required": "ask the platform team: the tenant's guardrail does not check this kind "
+    "of call",
+    "idempotency_in_progress": _WAIT,
+    "idempotency_mismatch": "send a new key with a new request",
+    "idempotency_unknown": "the first call may have been charged and its answer is lost: wait for "
+    "`Retry-After` seconds, or send a new key; either is a second call",
+    "internal_error": "try again with the same `Idempotency-Key`; report the request id if it "
+    "persists",
+    "invalid_api_key": "check the key and the header it goes in; else ask the platform team",
+    "invalid_request": _CORRECT,
+    "job_expired": "start the job again",
+    "job_not_found": "check the job's id, and that the key is of the tenant that started it",
+    "model_not_allowed": _ASK,
+    "model_not_found": "check the model's id against `GET /v1/models`",
+    "model_not_priced": "ask the platform team to price the model",
+    "payload_too_large": "send less",
+    "profile_ambiguous": "send tags that one of the app's profiles alone has",
+    "profile_not_allowed": _ASK,
+    "quota_exceeded": "ask the platform team: the usage plan's quota is used up",
+    "rate_exceeded": _WAIT,
+    "requests_per_day_exceeded": _WAIT,
+    "requests_per_minute_exceeded": _WAIT,
+    "tenant_mismatch": "send the id of the key's own tenant as `team_id`, or one of its teams",
+    "tenant_offboarded": _ASK,
+    "tenant_role_denied": "ask the platform team: the tenant's account refuses the gateway's role",
+    "tenant_suspended": _ASK,
+    "tokens_per_minute_exceeded": _WAIT,
+    "unavailable": _WAIT,
+    "unbounded_request": "leave out what the message names: it can cost more than anybody can say "
+    "before the call",
+    "unknown_route": "check method and path against the routes above",
+    "unsupported_model_id": _CORRECT,
+    "upstream_denied": "ask the platform team to enable the model in its account",
+    "upstream_failed": "try again, unless `x-should-retry` is `false`: then the call may be charged",
+    "upstream_stream_broken": "the text so far is charged; a new call is a second one",
+    "upstream_throttled": _WAIT,
+    "upstream_timeout": "repeat it with the same `Idempotency-Key`; stream long answers",
+    "upstream_unavailable": _WAIT,
+    "upstream_unreadable": "report the request id; the call is charged",
+    "upstream_validation": _CORRECT,
+    "wrong_operation": "send the model to a route that serves it; the message names which",
+}

@@ -1,0 +1,3 @@
+"""What the documents have from the code: one module for each kind of table."""
+
+from __future__ import annotations

@@ -1,0 +1,46 @@
+"""The operations of an OpenAPI document: what a caller sends where, and where its key goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from scripts.build.tables.markdown import cell, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+HEADS = ("operation", "key in", "what it does", "answer", "parameters")
+
+
+def render(openapi: Path) -> str:
+    """The operations in the order of the document, in Markdown."""
+    document = yaml.safe_load(openapi.read_text(encoding="utf-8"))
+    schemes = document["components"]["securitySchemes"]
+    return table(
+        HEADS,
+        [
+            _row(f"{method.upper()} {path}", operation, schemes)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        ],
+    )
+
+
+def _row(name: str, operation: Mapping[str, Any], schemes: Mapping[str, Any]) -> tuple[str, ...]:
+    headers = [schemes[scheme]["name"] for place in operation["security"] for scheme in place]
+    is_streamed = operation.get("x-tollgate-response-transfer-mode") == "STREAM"
+    return (
+        f"`{name}`",
+        " or ".join(f"`{header}`" for header in headers),
+        cell(operation["summary"]),
+        "streamed" if is_streamed else "buffered",
+        ", ".join(_parameter(item) for item in operation.get("parameters", ())) or "none",
+    )
+
+
+def _parameter(parameter: Mapping[str, Any]) -> str:
+    required = " (required)" if parameter.get("required") else ""
+    return f"{parameter['in']} `{parameter['name']}`{required}"
