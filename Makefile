@@ -130,7 +130,7 @@ validate-tenants: setup-run ## Check every environment's tenant files
 	@$(RUN_PYTHON) -m scripts.tenants.files validate
 
 .PHONY: docs
-docs: setup-dev ## Write the generated parts of the READMEs anew
+docs: setup-dev ## Write the generated parts of the documents anew
 	@$(VENV_PYTHON) -m scripts.build.docs
 
 .PHONY: docs-check

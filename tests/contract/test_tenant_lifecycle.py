@@ -1,7 +1,7 @@
 """What changes in AWS when a tenant's file changes: plans of the real provider on an applied state.
 
 Every stage has a tenant of its own, so that one apply and one plan show them all, and that each
-file changes its own tenant's resources only. The README's table of stages says the same in words.
+file changes its own tenant's resources only. The table of stages in envs/README.md says the same.
 """
 
 from __future__ import annotations

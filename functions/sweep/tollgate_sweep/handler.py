@@ -57,12 +57,14 @@ def _invocation_logs(settings: Settings) -> InvocationLogs | None:
     return S3InvocationLogs(aws.s3(), bucket, root, settings.aws_region)
 
 
+METRICS = {"orphaned": "OrphanedCalls", "resolved": "ResolvedCalls", "waiting": "WaitingCalls"}
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """One sweep; returns the counts."""
     ended = build_service().sweep()
-    for name in ("orphaned", "resolved", "waiting"):
-        metric = f"{name.capitalize()}Calls"
+    for name, metric in METRICS.items():
         metrics.add_metric(name=metric, unit=MetricUnit.Count, value=ended[name])
     return ended

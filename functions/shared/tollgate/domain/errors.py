@@ -189,7 +189,7 @@ ADVICE: Mapping[str, str] = {
     "unknown_route": "check method and path against the routes above",
     "unsupported_model_id": _CORRECT,
     "upstream_denied": "ask the platform team to enable the model in its account",
-    "upstream_failed": "try again, unless `x-should-retry` is `false`: then the call may be charged",
+    "upstream_failed": "try again, unless `x-should-retry` is `false`: then it may be charged",
     "upstream_stream_broken": "the text so far is charged; a new call is a second one",
     "upstream_throttled": _WAIT,
     "upstream_timeout": "repeat it with the same `Idempotency-Key`; stream long answers",

@@ -1,4 +1,4 @@
-"""The generated part of the modules' READMEs."""
+"""The generated parts of the documents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.build import docs
+from scripts.build.tables import errors, operations, tenants, terraform
+from scripts.build.tables.markdown import DocsError
+from tollgate.domain.errors import ADVICE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +65,8 @@ RENDERED = """### Inputs
 | name | description |
 | --- | --- |
 | `arn` | The ARN. |"""
-README = f"# Thing\n\n{docs.BEGIN}\nold\n{docs.END}\n\nAfter.\n"
+BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
+README = f"# Thing\n\n{BEGIN}\nold\n{END}\n\nAfter.\n"
 
 
 @pytest.fixture
@@ -72,38 +76,39 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (directory / "variables.tf").write_text(VARIABLES, encoding="utf-8")
     (directory / "outputs.tf").write_text(OUTPUTS, encoding="utf-8")
     (directory / "README.md").write_text(README, encoding="utf-8")
+    part = docs.Part(directory / "README.md", "TF_DOCS", lambda: terraform.render(directory))
     monkeypatch.setattr(docs, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(docs, "module_directories", lambda: [directory])
+    monkeypatch.setattr(docs, "parts", lambda: [part])
     return directory
 
 
 def test_inputs_and_outputs_are_tables(module: Path) -> None:
-    assert docs.render(module) == RENDERED
+    assert terraform.render(module) == RENDERED
 
 
 def test_only_the_part_between_the_markers_is_written(module: Path) -> None:
     assert docs.main([]) == 0
     text = (module / "README.md").read_text(encoding="utf-8")
-    assert text == f"# Thing\n\n{docs.BEGIN}\n{RENDERED}\n{docs.END}\n\nAfter.\n"
+    assert text == f"# Thing\n\n{BEGIN}\n{RENDERED}\n{END}\n\nAfter.\n"
 
 
-def test_check_fails_on_a_stale_readme_and_changes_nothing(
+def test_check_fails_on_a_stale_document_and_changes_nothing(
     module: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert docs.main(["--check"]) == 1
-    assert "README.md: stale; run `make docs`" in capsys.readouterr().err
+    assert "README.md: TF_DOCS is stale; run `make docs`" in capsys.readouterr().err
     assert (module / "README.md").read_text(encoding="utf-8") == README
     docs.main([])
     assert docs.main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("readme", ["", docs.BEGIN, f"{docs.END}{docs.BEGIN}", README * 2])
+@pytest.mark.parametrize("readme", ["", BEGIN, f"{END}{BEGIN}", README * 2])
 def test_the_markers_must_be_there_once(
     module: Path, capsys: pytest.CaptureFixture[str], readme: str
 ) -> None:
     (module / "README.md").write_text(readme, encoding="utf-8")
     assert docs.main([]) == 1
-    assert docs.BEGIN in capsys.readouterr().err
+    assert BEGIN in capsys.readouterr().err
 
 
 def test_a_description_is_required(module: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,13 +117,19 @@ def test_a_description_is_required(module: Path, capsys: pytest.CaptureFixture[s
     assert 'outputs.tf: "arn" needs a description' in capsys.readouterr().err
 
 
-def test_the_repositorys_modules_are_found() -> None:
-    names = [directory.name for directory in docs.module_directories()]
-    assert names[0] == "terraform"
-    assert {"function", "gateway", "metering", "tenant"} <= set(names)
+def test_the_repositorys_documents_are_found() -> None:
+    names = [(part.document.parent.name, part.name) for part in docs.parts()]
+    assert names[0] == ("terraform", "TF_DOCS")
+    assert {
+        ("function", "TF_DOCS"),
+        ("tenant", "TF_DOCS"),
+        ("gateway", "OPERATIONS"),
+        ("gateway", "ERRORS"),
+        ("envs", "TENANT_KEYS"),
+    } <= set(names)
 
 
-def test_the_repositorys_readmes_are_up_to_date() -> None:
+def test_the_repositorys_documents_are_up_to_date() -> None:
     assert docs.main(["--check"]) == 0
 
 
@@ -139,19 +150,150 @@ paths:
       x-tollgate-response-transfer-mode: STREAM
       responses: { "202": {} }
 """
-OPERATIONS = """### Operations
+OPERATIONS = """| operation | key in | what it does | answer | parameters |
+| --- | --- | --- | --- | --- |
+| `GET /things/{id}` | `Authorization` | A thing \\| by &lt;id&gt; | buffered | \
+path `id` (required), query `wait` |
+| `POST /things/{id}` | `Authorization` | Makes it | streamed | none |"""
 
-| operation | what it does | parameters | key in | answer | statuses |
-| --- | --- | --- | --- | --- | --- |
-| `GET /things/{id}` | A thing \\| by &lt;id&gt; | path `id` (required), query `wait` | \
-`Authorization` | buffered | 200, 404 |
-| `POST /things/{id}` | Makes it | none | `Authorization` | streamed | 202 |
 
-### Inputs
+def test_operations_say_where_the_key_goes(tmp_path: Path) -> None:
+    document = tmp_path / "openapi.yaml"
+    document.write_text(OPENAPI, encoding="utf-8")
+
+    assert operations.render(document) == OPERATIONS
+
+
+RAISES = """
+def refuse(kind, limit):
+    if kind:
+        raise NotFoundError("no", code="thing_not_found")
+    if limit:
+        raise errors.UnavailableError("later", retry_after=1)
+    return Kind(UpstreamFailedError, "thing_failed", "broken"), {
+        "error": {"code": "thing_expired", "message": "gone", "http_status": 410}
+    }
 """
+RESPONSES = "BAD: { status: 415, code: bad_thing, type: x }\n"
 
 
-def test_operations_come_before_the_inputs(tmp_path: Path) -> None:
-    (tmp_path / "openapi.yaml").write_text(OPENAPI, encoding="utf-8")
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "responses.yaml").write_text(RESPONSES, encoding="utf-8")
+    (tmp_path / "raises.py").write_text(RAISES, encoding="utf-8")
+    return tmp_path
 
-    assert docs.render(tmp_path).startswith(OPERATIONS)
+
+def test_codes_are_read_wherever_they_are_raised_or_kept(source: Path) -> None:
+    assert errors.codes(source, source / "responses.yaml") == {
+        (404, "thing_not_found"),
+        (503, "unavailable"),
+        (502, "thing_failed"),
+        (410, "thing_expired"),
+        (415, "bad_thing"),
+    }
+
+
+def test_a_code_that_cannot_be_read_is_refused(source: Path) -> None:
+    (source / "raises.py").write_text("GoneError('no', code=f'{kind}_gone')\n", encoding="utf-8")
+
+    with pytest.raises(DocsError, match=r"raises.py:1: the code f'\{kind\}_gone' is computed"):
+        errors.codes(source, source / "responses.yaml")
+
+
+@pytest.mark.parametrize("code", ["budget_exceeded", "tenant_offboarded", "unknown_route"])
+def test_every_code_has_advice(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    others = {name: advice for name, advice in ADVICE.items() if name != code}
+    monkeypatch.setattr("tollgate.domain.errors.ADVICE", others)
+
+    with pytest.raises(DocsError, match=f"has nothing on {code}"):
+        errors.render()
+
+
+def test_no_advice_is_on_a_code_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tollgate.domain.errors.ADVICE", {**ADVICE, "timeout": "wait"})
+
+    with pytest.raises(DocsError, match="is on timeout, which nothing answers with"):
+        errors.render()
+
+
+def test_codes_that_ask_for_the_same_share_a_row() -> None:
+    rows = [line.split(" | ") for line in errors.render().splitlines()[2:]]
+
+    assert len({(status, advice) for status, _, advice in rows}) == len(rows)
+    assert "| 402" in {row[0] for row in rows}
+
+
+SCHEMA = """{
+  "rules": {
+    "text": {"allowed": "a text"},
+    "app_id": {"allowed": "a name"},
+    "partner": {"allowed": "a name"},
+    "object": {"allowed": "an object"},
+    "usd": {"allowed": "dollars"}
+  },
+  "shapes": {
+    "tenant": {
+      "name": {"rule": "text", "required": true},
+      "budget": {"rule": "object", "shape": "budget"},
+      "shares": {"rule": "object", "shape": "shares"},
+      "apps": {"rule": "object", "required": true, "shape": "apps"}
+    },
+    "tier": {"budget": {"rule": "object", "shape": "budget"}},
+    "budget": {"month_usd": {"rule": "usd"}, "day_usd": {"rule": "usd"}},
+    "shares": {"*": {"name_rule": "partner", "rule": "object", "shape": "share"}},
+    "share": {"of": {"rule": "text", "required": true}},
+    "apps": {"*": {"name_rule": "app_id", "rule": "object", "required": true, "shape": "app"}},
+    "app": {"status": {"rule": "text"}}
+  }
+}"""
+TEMPLATE = """# Tenant $tenant_id; not about a key.
+
+# FILL IN: what people call it | at home.
+name = ""
+
+# --- Money ----
+
+# The most it may cost,
+# in USD.
+#budget = { month_usd = null, day_usd = null }
+
+# Example: who shares it.
+#shares = { a = { of = "b" } }
+
+apps = {
+  # FILL IN: one entry for each app.
+  app = {
+    # "off" ends it.
+    #status = "on"
+  }
+}
+"""
+KEYS = """| key | allowed | unless set | meaning |
+| --- | --- | --- | --- |
+| `name` | a text | required | What people call it \\| at home |
+| `budget` | `month_usd`, `day_usd`: dollars | the tier's, or none | The most it may cost, in USD |
+| `shares.<partner>` | `of` (required): a text | none | Who shares it, as in `{ a = { of = "b" } }` |
+| `apps.<app_id>` | an object | required | One entry for each app |
+| `apps.<app_id>.status` | a text | `"on"` | "off" ends it |"""
+
+
+@pytest.fixture
+def tenant_files(tmp_path: Path) -> Path:
+    (tmp_path / "schema.json").write_text(SCHEMA, encoding="utf-8")
+    (tmp_path / "template.tfvars").write_text(TEMPLATE, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_tenants_keys_have_rules_defaults_and_words(tenant_files: Path) -> None:
+    table = tenants.render(tenant_files / "schema.json", tenant_files / "template.tfvars")
+
+    assert table == KEYS
+
+
+def test_a_key_without_words_is_refused(tenant_files: Path) -> None:
+    template = tenant_files / "template.tfvars"
+    template.write_text(TEMPLATE.replace("# Example: who shares it.\n", ""), encoding="utf-8")
+
+    with pytest.raises(DocsError, match="has no comment on shares, a key of tenant files"):
+        tenants.render(tenant_files / "schema.json", template)
