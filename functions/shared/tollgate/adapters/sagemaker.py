@@ -9,12 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from tollgate.adapters.bedrock import broken_stream, upstream_error
-from tollgate.domain.endpoints import (
-    ContainerFailedError,
-    ContainerStream,
-    answer_stop_reason,
-    answer_usage,
-)
 from tollgate.domain.errors import (
     ForbiddenError,
     InvalidRequestError,
@@ -24,6 +18,14 @@ from tollgate.domain.errors import (
     UpstreamFailedError,
     UpstreamThrottledError,
     UpstreamTimeoutError,
+)
+from tollgate.domain.families.containers import (
+    ContainerFailedError,
+    ContainerStream,
+    answer_stop_reason,
+    answer_usage,
+    buffered,
+    streamed,
 )
 from tollgate.ports import ModelReply, ModelRequest, StreamPiece
 
@@ -53,7 +55,7 @@ class SageMakerRuntime:
         """InvokeEndpoint."""
         client = self._clients(request.session)
         try:
-            answer = client.invoke_endpoint(**_parameters(request, _buffered(request.body)))
+            answer = client.invoke_endpoint(**_parameters(request, buffered(request.body)))
             data = answer["Body"].read()
         except _STREAM_FAULTS as error:
             raise _error(error) from error
@@ -67,7 +69,7 @@ class SageMakerRuntime:
         client = self._clients(request.session)
         try:
             events: Any = client.invoke_endpoint_with_response_stream(
-                **_parameters(request, _streamed(request.body))
+                **_parameters(request, streamed(request.body))
             )["Body"]
         except (ClientError, BotoCoreError) as error:
             raise _error(error) from error
@@ -90,21 +92,6 @@ def _parameters(request: ModelRequest, body: object) -> dict[str, Any]:
         "InferenceId": request.metadata["request_id"],
         **named,
     }
-
-
-def _buffered(body: object) -> object:
-    """The body without a wish to stream, which would be answered by something that is not JSON."""
-    if not isinstance(body, dict):
-        return body
-    return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
-
-
-def _streamed(body: object) -> object:
-    """The body as containers want it: they stream what asks for it, and count if asked to."""
-    if not isinstance(body, dict):
-        return body
-    counted = {"stream_options": {"include_usage": True}} if "messages" in body else {}
-    return {**body, "stream": True, **counted}
 
 
 def _reply(data: bytes) -> ModelReply:

@@ -17,6 +17,7 @@ from tollgate.domain import native
 from tollgate.domain.converse import COUNTED
 from tollgate.domain.endpoints import MACHINE_UNIT, REQUEST_UNIT
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
+from tollgate.domain.families import containers
 from tollgate.domain.families.registry import image_body
 from tollgate.domain.holds import (
     Bound,
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MODES = {"chat": "text", "embedding": "embeddings", "image_generation": "images"}
 _TIERS = ("default", "flex", "priority")
-# What containers call the maximum of tokens that they generate.
-_ENDPOINT_FIELDS = ("max_tokens", "max_new_tokens")
 
 
 class Shape(ABC):
@@ -328,7 +327,7 @@ class _Endpoint(Shape):
     def __init__(
         self, call: EndpointCall, tenant: Tenant, endpoint: Endpoint, seconds: int
     ) -> None:
-        self.body = _with_preamble(call.body, tenant.system_preamble)
+        self.body = containers.with_preamble(call.body, tenant.system_preamble)
         self.component = call.component
         self.input_tokens = text_tokens(_json(self.body))
         self._units: Mapping[str, int] = {}
@@ -336,7 +335,7 @@ class _Endpoint(Shape):
             self._units = {REQUEST_UNIT: 1}
         elif "instance_hour_usd" in endpoint.price:
             self._units = {MACHINE_UNIT: seconds * 1000}
-        asked = _asked(self.body)
+        asked = containers.asked(self.body)
         ceiling = tenant.maximum_max_tokens
         if asked is not None and ceiling is not None and asked > ceiling:
             raise InvalidRequestError(
@@ -344,7 +343,7 @@ class _Endpoint(Shape):
                 "the tenant's maximum"
             )
         if asked is None:
-            asked = 0 if _is_embedding(self.body) else endpoint.max_tokens
+            asked = 0 if containers.is_embedding(self.body) else endpoint.max_tokens
         if asked is None and not self._units:
             raise InvalidRequestError(
                 "this endpoint is priced by the token; say how many it may generate, "
@@ -363,7 +362,11 @@ class _Endpoint(Shape):
         return chat_bound(input_tokens, max_tokens, rates)
 
     def sent(self, max_tokens: int) -> Any:  # noqa: ANN401 - what the container reads
-        return self.body if max_tokens == self.max_tokens else _lowered(self.body, max_tokens)
+        return (
+            self.body
+            if max_tokens == self.max_tokens
+            else containers.lowered(self.body, max_tokens)
+        )
 
 
 Call = ChatCall | NativeCall | EndpointCall
@@ -409,76 +412,6 @@ def _guarded(guardrail: Guardrail | None) -> dict[str, str]:
         "guardrailVersion": guardrail.version,
         "trace": "ENABLED",
     }
-
-
-def _asked(body: object) -> int | None:
-    """The maximum of tokens that a container's body asks for; None where it says nothing."""
-    if not isinstance(body, dict):
-        return None
-    parameters = body.get("parameters")
-    places = [body, parameters if isinstance(parameters, dict) else {}]
-    given = [place[name] for place in places for name in _ENDPOINT_FIELDS if name in place]
-    if not given:
-        return None
-    for value in given:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidRequestError("max_tokens allows a whole number of 1 or more")
-    largest: int = max(given)
-    return largest
-
-
-def _is_embedding(body: object) -> bool:
-    """Whether a container's body asks for embeddings: without the mode it asks for text."""
-    if not isinstance(body, dict) or body.keys() & {"inputs", "messages", "prompt"}:
-        return False
-    return "text_inputs" in body and body.get("mode") == "embedding"
-
-
-def _lowered(body: object, max_tokens: int) -> object:
-    """A container's body that asks for at most `max_tokens`, wherever it said how many.
-
-    One that did not say gets the field that its kind of body has.
-    """
-    if not isinstance(body, dict):
-        return body
-    parameters = body.get("parameters")
-    parameters = parameters if isinstance(parameters, dict) else {}
-    if _asked(body) is None:
-        field_name = "max_tokens" if "messages" in body else "max_new_tokens"
-        if "inputs" not in body:
-            return {**body, field_name: max_tokens}
-        return {**body, "parameters": {**parameters, field_name: max_tokens}}
-    lowered = {**body, **{name: max_tokens for name in _ENDPOINT_FIELDS if name in body}}
-    if parameters:
-        named = {name: max_tokens for name in _ENDPOINT_FIELDS if name in parameters}
-        lowered["parameters"] = {**parameters, **named}
-    return lowered
-
-
-def _with_preamble(body: object, preamble: str | None) -> object:
-    """A container's body that says `preamble` first. Raises where it has no place for it."""
-    if preamble is None:
-        return body
-    if not isinstance(body, dict):
-        raise _no_place()
-    if isinstance(body.get("messages"), list):
-        messages = [{"role": "system", "content": preamble}, *body["messages"]]
-        return {**body, "messages": messages}
-    if isinstance(body.get("inputs"), str):
-        return {**body, "inputs": f"{preamble}\n\n{body['inputs']}"}
-    # Nothing is generated from what is embedded.
-    if _is_embedding(body):
-        return body
-    if isinstance(body.get("text_inputs"), str):
-        return {**body, "text_inputs": f"{preamble}\n\n{body['text_inputs']}"}
-    raise _no_place()
-
-
-def _no_place() -> InvalidRequestError:
-    return InvalidRequestError(
-        "the request has no place for the tenant's preamble; send inputs as a string or messages",
-        code="wrong_operation",
-    )
 
 
 def _json(value: object) -> str:
