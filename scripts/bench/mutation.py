@@ -1,7 +1,7 @@
 """Change the rules of the domain one small step at a time and see whether a test notices.
 
     make mutation                              all modules of tollgate/domain
-    make mutation ARGS="prices money"          some of them
+    make mutation ARGS="prices families.nova"  some of them
     make mutation ARGS="prices --minimum 90"
 
 Every mutant is a copy of the domain with one operator, number, text or argument changed; it is
@@ -13,6 +13,7 @@ killed when a fast unit test of its module fails. The work is done by mutmut in 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import shutil
@@ -57,7 +58,7 @@ class Verdict:
     @property
     def module(self) -> str:
         """The module of the domain that the mutant is in."""
-        return self.name.rpartition(".")[0].rpartition(".")[2]
+        return self.name.rpartition(".")[0].removeprefix("tollgate.domain.")
 
     @property
     def outcome(self) -> str:
@@ -70,16 +71,30 @@ class Verdict:
 
 
 def modules(root: Path = ROOT) -> list[str]:
-    """Names of the domain's modules."""
+    """Names of the domain's modules below it, such as `families.nova`.
+
+    Tables without a function are left out: there is nothing in them that mutmut changes.
+    """
     folder = root / "functions" / "shared" / DOMAIN
-    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    return sorted(
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        if path.stem != "__init__" and _has_functions(path)
+    )
+
+
+def _has_functions(path: Path) -> bool:
+    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text())))
 
 
 def tests_of(chosen: Iterable[str], root: Path = ROOT) -> list[str]:
-    """The test files of these modules: `test_<module>*.py`, and what tests them all."""
-    patterns = [*(f"test_{module}*.py" for module in chosen), *SHARED_TESTS]
+    """The test files of these modules: `test_<module>*.py`, and what tests them all.
+
+    Those of a module in a package of the domain lie in a folder of the package's name.
+    """
+    patterns = [*map(_pattern, chosen), *SHARED_TESTS]
     found = {
-        folder / path.name
+        path.relative_to(root)
         for folder in TESTS
         for pattern in patterns
         for path in (root / folder).glob(pattern)
@@ -87,9 +102,14 @@ def tests_of(chosen: Iterable[str], root: Path = ROOT) -> list[str]:
     return sorted(map(str, found))
 
 
+def _pattern(module: str) -> str:
+    *packages, name = module.split(".")
+    return "/".join((*packages, f"test_{name}*.py"))
+
+
 def configuration(chosen: Sequence[str], tests: Sequence[str]) -> str:
     """The workspace's pyproject.toml."""
-    mutate = [str(Path("src") / DOMAIN / f"{module}.py") for module in chosen]
+    mutate = [f"src/{DOMAIN}/{module.replace('.', '/')}.py" for module in chosen]
     return "\n".join(
         (
             "[tool.mutmut]",
@@ -146,7 +166,7 @@ def verdicts(workspace: Path) -> list[Verdict]:
     folder = workspace / "mutants" / "src" / DOMAIN
     found = [
         Verdict(name, exit_code)
-        for file in sorted(folder.glob("*.meta"))
+        for file in sorted(folder.rglob("*.meta"))
         for name, exit_code in json.loads(file.read_text("utf-8"))["exit_code_by_key"].items()
     ]
     if not found:
@@ -167,7 +187,7 @@ def score(found: Iterable[Verdict]) -> float:
 def table(found: Sequence[Verdict]) -> str:
     """Killed, survived and untested mutants and the score, by module."""
     lines = [
-        f"{'module':<12}{'mutants':>9}{'killed':>9}{'survived':>10}{'untested':>10}{'score':>9}"
+        f"{'module':<26}{'mutants':>9}{'killed':>9}{'survived':>10}{'untested':>10}{'score':>9}"
     ]
     by_module: dict[str, list[Verdict]] = {}
     for verdict in found:
@@ -175,7 +195,7 @@ def table(found: Sequence[Verdict]) -> str:
     for name, of_module in [*sorted(by_module.items()), ("all", list(found))]:
         outcomes = Counter(verdict.outcome for verdict in of_module)
         lines.append(
-            f"{name:<12}{len(of_module):>9}{outcomes['killed']:>9}{outcomes['survived']:>10}"
+            f"{name:<26}{len(of_module):>9}{outcomes['killed']:>9}{outcomes['survived']:>10}"
             f"{outcomes['untested']:>10}{score(of_module):>8.1f}%"
         )
     return "\n".join(lines)

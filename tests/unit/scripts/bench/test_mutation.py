@@ -22,9 +22,9 @@ def found(*exit_codes: int | None, module: str = "money") -> list[Verdict]:
     ]
 
 
-def workspace_with(folder: Path, exit_codes: dict[str, int | None]) -> Path:
-    meta = folder / "mutants" / "src" / "tollgate" / "domain" / "money.py.meta"
-    meta.parent.mkdir(parents=True)
+def workspace_with(folder: Path, exit_codes: dict[str, int | None], module: str = "money") -> Path:
+    meta = folder / "mutants" / "src" / "tollgate" / "domain" / f"{module}.py.meta"
+    meta.parent.mkdir(parents=True, exist_ok=True)
     meta.write_text(json.dumps({"exit_code_by_key": exit_codes}), "utf-8")
     return folder
 
@@ -56,6 +56,29 @@ def test_verdicts_come_from_what_mutmut_left(tmp_path: Path) -> None:
     assert (verdict.module, verdict.outcome) == ("money", "survived")
 
 
+def test_a_package_of_the_domain_is_walked_too(tmp_path: Path) -> None:
+    workspace_with(tmp_path, {"tollgate.domain.money.x_usd__mutmut_1": KILLED})
+    nova = {"tollgate.domain.families.nova.x__usage__mutmut_1": SURVIVED}
+    workspace_with(tmp_path, nova, module="families/nova")
+
+    assert [(verdict.module, verdict.outcome) for verdict in verdicts(tmp_path)] == [
+        ("families.nova", "survived"),
+        ("money", "killed"),
+    ]
+    assert "families.nova" in mutation.modules()
+    assert mutation.tests_of(["families.nova"]) == [
+        "tests/unit/domain/families/test_nova.py",
+        "tests/unit/domain/test_domain_edges.py",
+    ]
+    document = tomllib.loads(mutation.configuration(["families.nova"], []))
+    mutated = document["tool"]["mutmut"]["only_mutate"]
+    assert mutated == ["src/tollgate/domain/families/nova.py"]
+
+
+def test_a_table_has_nothing_to_change() -> None:
+    assert "families.qwen" not in mutation.modules()
+
+
 @pytest.mark.parametrize(
     ("exit_codes", "problem"),
     [({}, "no mutants"), ({"a.b.c": KILLED, "a.b.d": None}, "1 mutants were not tried, a.b.d")],
@@ -70,7 +93,8 @@ def test_an_unfinished_run_gives_no_score(
 def test_every_module_of_the_domain_has_tests_of_its_own() -> None:
     for module in mutation.modules():
         if module != "errors":  # each error is tested where it is raised
-            assert any(f"test_{module}" in file for file in mutation.tests_of([module])), module
+            own = f"/test_{module.rpartition('.')[2]}"
+            assert any(own in file for file in mutation.tests_of([module])), module
 
 
 def test_the_workspace_mutates_the_chosen_modules_with_their_tests() -> None:

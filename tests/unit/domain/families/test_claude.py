@@ -1,0 +1,106 @@
+"""Anthropic Claude."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tollgate.domain.families import registry
+from tollgate.domain.families.claude import COMPLETION, MESSAGES, long_context_tokens
+from tollgate.domain.prices import TokenUsage
+
+SONNET, OLD = "anthropic.claude-sonnet-4-6", "anthropic.claude-v2:1"
+
+
+def test_a_message() -> None:
+    written = MESSAGES.write("Hi")
+
+    assert written == {
+        "anthropic_version": "bedrock-2023-05-31",
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    assert MESSAGES.with_system({**written, "system": "Be brief."}, "Be kind.") == {
+        **written,
+        "system": [{"type": "text", "text": "Be kind."}, {"type": "text", "text": "Be brief."}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("prompt", "written"),
+    [
+        ("Hi", "\n\nHuman: Hi\n\nAssistant:"),
+        ("\n\nHuman: Hi\n\nAssistant: Ah,", "\n\nHuman: Hi\n\nAssistant: Ah,"),
+        ("\n\nHuman: Hi", "\n\nHuman: \n\nHuman: Hi\n\nAssistant:"),
+        ("Hi\n\nAssistant:", "\n\nHuman: Hi\n\nAssistant:\n\nAssistant:"),
+    ],
+)
+def test_a_prompt_of_the_first_models_has_turns(prompt: str, written: str) -> None:
+    assert COMPLETION.write(prompt) == {"prompt": written}
+
+
+def test_the_form_of_a_prompt_is_the_models_and_that_of_a_body_the_bodys() -> None:
+    assert registry.text_body(SONNET) is MESSAGES
+    assert (
+        registry.text_body(OLD) is registry.text_body("anthropic.claude-instant-v1") is COMPLETION
+    )
+    for model in (SONNET, OLD):
+        assert registry.text_body(model, {"messages": []}) is MESSAGES
+        assert registry.text_body(model, {"prompt": "Hi"}) is COMPLETION
+        assert registry.text_body(model, {}) is COMPLETION
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"input_tokens": 4, "output_tokens": 2}, TokenUsage(input=4, output=2)),
+        (
+            {
+                "input_tokens": 0,
+                "output_tokens": 0,
+                "cache_read_input_tokens": 1,
+                "cache_creation_input_tokens": 5,
+                "cache_creation": {"ephemeral_1h_input_tokens": 2},
+            },
+            TokenUsage(input=0, cache_read=1, cache_write_5m=3, cache_write_1h=2),
+        ),
+        (
+            {
+                "input_tokens": 4,
+                "output_tokens": 2,
+                "cache_creation_input_tokens": 5,
+                "cache_creation": {"ephemeral_1h_input_tokens": 9},
+            },
+            TokenUsage(input=4, output=2, cache_write_1h=5),
+        ),
+        (
+            {
+                "input_tokens": 4,
+                "output_tokens": 2,
+                "cache_creation": {"ephemeral_1h_input_tokens": 9},
+            },
+            TokenUsage(input=4, output=2),
+        ),
+        ({"input_tokens": 4}, None),
+        ({"output_tokens": 2}, None),
+        (None, None),
+    ],
+)
+def test_counts(counts: Any, found: TokenUsage | None) -> None:
+    assert MESSAGES.answer.usage is not None
+    assert MESSAGES.answer.usage({"usage": counts}) == found
+
+
+@pytest.mark.parametrize(
+    ("betas", "tokens"),
+    [
+        (["context-1m-2025-08-07"], 1_000_000),
+        ("context-1m-2025-08-07", 1_000_000),
+        (["other", "context-1m-2026-01-01"], 1_000_000),
+        (["interleaved-thinking-2025-05-14"], 0),
+        (None, 0),
+    ],
+)
+def test_a_beta_makes_the_context_longer(betas: object, tokens: int) -> None:
+    assert long_context_tokens({"anthropic_beta": betas}) == tokens
+    assert long_context_tokens({}) == 0

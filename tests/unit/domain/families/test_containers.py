@@ -1,0 +1,231 @@
+"""Containers of SageMaker endpoints: what they read, answer and stream."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families import containers
+from tollgate.domain.families.containers import ContainerFailedError, ContainerStream
+from tollgate.domain.prices import TokenUsage
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        ({"inputs": "Hi"}, None),
+        ({"inputs": "Hi", "parameters": {"max_new_tokens": 5}}, 5),
+        ({"messages": [], "max_tokens": 5}, 5),
+        ({"max_tokens": 5, "parameters": {"max_new_tokens": 7}}, 7),
+        ({"inputs": "Hi", "parameters": "strange"}, None),
+        (["Hi"], None),
+    ],
+)
+def test_the_largest_maximum_that_a_body_names_is_what_it_asks_for(
+    body: object, tokens: int | None
+) -> None:
+    assert containers.asked(body) == tokens
+
+
+@pytest.mark.parametrize("value", [0, True, 1.0, "5", None])
+def test_a_maximum_is_a_whole_number(value: object) -> None:
+    for body in ({"max_tokens": value}, {"parameters": {"max_new_tokens": value}}):
+        with pytest.raises(InvalidRequestError, match="max_tokens allows a whole number of 1 or"):
+            containers.asked(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        ({"messages": []}, {"messages": [], "max_tokens": 3}),
+        ({"prompt": "Hi"}, {"prompt": "Hi", "max_new_tokens": 3}),
+        ({"inputs": "Hi"}, {"inputs": "Hi", "parameters": {"max_new_tokens": 3}}),
+        (
+            {"inputs": "Hi", "parameters": {"top_k": 1, "max_tokens": 9}},
+            {"inputs": "Hi", "parameters": {"top_k": 1, "max_tokens": 3}},
+        ),
+        (
+            {"max_tokens": 9, "parameters": {"max_new_tokens": 9}},
+            {"max_tokens": 3, "parameters": {"max_new_tokens": 3}},
+        ),
+        (["Hi"], ["Hi"]),
+    ],
+)
+def test_a_maximum_is_lowered_wherever_it_stands(body: object, sent: object) -> None:
+    assert containers.lowered(body, 3) == sent
+
+
+@pytest.mark.parametrize(
+    ("body", "is_embedding"),
+    [
+        ({"text_inputs": "Hi", "mode": "embedding"}, True),
+        ({"text_inputs": "Hi"}, False),
+        ({"mode": "embedding"}, False),
+        ({"text_inputs": "Hi", "mode": "embedding", "inputs": "Hi"}, False),
+        ({"text_inputs": "Hi", "mode": "embedding", "messages": []}, False),
+        ({"text_inputs": "Hi", "mode": "embedding", "prompt": ""}, False),
+        ("Hi", False),
+    ],
+)
+def test_only_what_generates_nothing_is_an_embedding(body: object, is_embedding: bool) -> None:
+    assert containers.is_embedding(body) is is_embedding
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (
+            {"messages": [{"role": "user", "content": "Hi"}]},
+            {
+                "messages": [
+                    {"role": "system", "content": "Be kind."},
+                    {"role": "user", "content": "Hi"},
+                ]
+            },
+        ),
+        ({"inputs": "Hi", "a": 1}, {"inputs": "Be kind.\n\nHi", "a": 1}),
+        ({"text_inputs": "Hi"}, {"text_inputs": "Be kind.\n\nHi"}),
+        (
+            {"text_inputs": ["Hi"], "mode": "embedding"},
+            {"text_inputs": ["Hi"], "mode": "embedding"},
+        ),
+    ],
+)
+def test_the_tenants_text_is_said_first(body: dict[str, Any], sent: dict[str, Any]) -> None:
+    assert containers.with_preamble(body, "Be kind.") == sent
+    assert containers.with_preamble(body, None) is body
+
+
+@pytest.mark.parametrize("body", [["Hi"], {"inputs": ["Hi"]}, {"text_inputs": ["Hi"]}, {}])
+def test_what_has_no_place_for_it_is_refused(body: object) -> None:
+    with pytest.raises(InvalidRequestError, match="no place for the tenant's preamble") as refused:
+        containers.with_preamble(body, "Be kind.")
+    assert refused.value.code == "wrong_operation"
+    assert containers.with_preamble(body, None) is body
+
+
+def test_a_stream_is_asked_for_where_one_is_wanted() -> None:
+    asking = {"inputs": "Hi", "stream": True, "stream_options": {}}
+
+    assert containers.buffered(asking) == {"inputs": "Hi"}
+    assert containers.buffered(["Hi"]) == ["Hi"]
+    assert containers.streamed({"inputs": "Hi"}) == {"inputs": "Hi", "stream": True}
+    assert containers.streamed({"messages": []}) == {
+        "messages": [],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert containers.streamed(["Hi"]) == ["Hi"]
+
+
+@pytest.mark.parametrize(
+    ("document", "text", "reason", "usage"),
+    [
+        ([{"generated_text": "Hello"}], "Hello", None, None),
+        (
+            {
+                "generated_text": "Hello",
+                "details": {"finish_reason": "length", "input_length": 4, "generated_tokens": 2},
+            },
+            "Hello",
+            "length",
+            TokenUsage(input=4, output=2),
+        ),
+        (
+            {
+                "choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}],
+                "usage": {
+                    "prompt_tokens": 4,
+                    "completion_tokens": 2,
+                    "prompt_tokens_details": {"cached_tokens": 3},
+                },
+            },
+            "Hello",
+            "stop",
+            TokenUsage(input=4, output=2),
+        ),
+        ({"embedding": [0.1], "usage": {"prompt_tokens": 4}}, "", None, TokenUsage(input=4)),
+        ({"usage": {"prompt_tokens": 4, "completion_tokens": None}}, "", None, None),
+        ({"details": "none", "stop_reason": "stop"}, "", "stop", None),
+        ([], "", None, None),
+        ("Hello", "", None, None),
+    ],
+)
+def test_an_answer(
+    document: object, text: str, reason: str | None, usage: TokenUsage | None
+) -> None:
+    assert containers.answer_text(document) == text
+    assert containers.answer_stop_reason(document) == reason
+    assert containers.answer_usage(document) == usage
+
+
+def event(document: object) -> str:
+    return f"data: {json.dumps(document)}\n\n"
+
+
+TOKENS = "".join(
+    (
+        ": a comment\n\n",
+        "event: token\n",
+        event({"token": {"text": "Hé", "special": False}}),
+        event({"token": {"text": "llo"}}),
+        event(
+            {
+                "token": {"text": "</s>", "special": True},
+                "generated_text": "Héllo",
+                "details": {"finish_reason": "eos", "input_length": 4, "generated_tokens": 2},
+            }
+        ),
+    )
+)
+CHUNKS = "".join(
+    (
+        event({"choices": [{"delta": {"content": "Hé"}}]}),
+        event({"choices": [{"delta": {"content": "llo"}, "finish_reason": "eos"}]}),
+        event({"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 2}}),
+        "data: [DONE]\n\n",
+    )
+)
+LINES = '{"outputs": [{"text": "Hé"}]}\n{"generated_text": "llo", "stop_reason": "eos"}'
+
+
+@given(st.data())
+@pytest.mark.parametrize(
+    ("stream", "usage"),
+    [(TOKENS, TokenUsage(4, 2)), (CHUNKS, TokenUsage(4, 2)), (LINES, None)],
+    ids=["tokens", "chunks", "lines"],
+)
+def test_a_stream_says_the_same_wherever_its_parts_end(
+    stream: str, usage: TokenUsage | None, data: st.DataObject
+) -> None:
+    raw = stream.encode()
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(raw) - 1), max_size=6)))
+    reader = ContainerStream()
+
+    parts = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
+    said = "".join([*map(reader.feed, parts), reader.end()])
+
+    assert said == reader.text == "Héllo"
+    assert (reader.stop_reason, reader.usage) == ("eos", usage)
+
+
+def test_what_is_no_stream_of_documents_is_text_as_it_is() -> None:
+    reader = ContainerStream()
+
+    assert reader.feed(b"One line\n\ndata: of text\nand ano") == "One line\n\ndata: of text\n"
+    assert reader.end() == "and ano"
+    assert reader.usage is None
+
+
+def test_a_container_can_fail_in_mid_stream() -> None:
+    reader = ContainerStream()
+    reader.feed(event({"token": {"text": "He"}}).encode())
+
+    with pytest.raises(ContainerFailedError):
+        reader.feed(event({"error": "out of memory"}).encode())
+    assert reader.text == "He"

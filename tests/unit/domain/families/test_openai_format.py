@@ -1,0 +1,78 @@
+"""OpenAI's format, and the families that read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tollgate.domain.families import registry
+from tollgate.domain.families.openai_format import CHAT, COMPLETION, usage
+from tollgate.domain.prices import TokenUsage
+
+if TYPE_CHECKING:
+    from tollgate.domain.families.forms import TextBody
+
+READERS = [body for body in registry.TEXTS if body.write is CHAT.write]
+
+
+@pytest.mark.parametrize("body", READERS)
+def test_a_chat_is_written_with_the_tenants_text_as_its_first_message(body: TextBody) -> None:
+    written = {**body.write("Hi"), "top_p": 1}
+
+    assert written == {"messages": [{"role": "user", "content": "Hi"}], "top_p": 1}
+    assert body.with_system(written, "Be kind.") == {
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Hi"},
+        ],
+        "top_p": 1,
+    }
+
+
+@pytest.mark.parametrize("body", READERS)
+def test_both_spellings_of_the_maximum_are_members_where_both_are_read(body: TextBody) -> None:
+    assert set(body.max_tokens.names) <= body.members
+
+
+def test_many_families_read_it() -> None:
+    families = {family.name for family in registry.FAMILIES if {*family.texts} & {*READERS}}
+
+    assert families >= {"DeepSeek", "GPT", "Gemma", "Kimi", "MiniMax", "Mistral", "Qwen"}
+
+
+def test_a_prompt_is_continued() -> None:
+    assert COMPLETION.write("Hi") == {"prompt": "Hi"}
+    assert COMPLETION.with_system({"prompt": "Hi"}, "Be kind.") == {"prompt": "Be kind.\n\nHi"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"prompt_tokens": 4, "completion_tokens": 2}, TokenUsage(input=4, output=2)),
+        (
+            {
+                "prompt_tokens": 4,
+                "completion_tokens": 2,
+                "prompt_tokens_details": {"cached_tokens": 3},
+            },
+            TokenUsage(input=1, output=2, cache_read=3),
+        ),
+        (
+            {
+                "prompt_tokens": 4,
+                "completion_tokens": 0,
+                "prompt_tokens_details": {"cached_tokens": 9},
+            },
+            TokenUsage(input=0, output=0, cache_read=4),
+        ),
+        ({"prompt_tokens": 4}, None),
+        ({"completion_tokens": 2}, None),
+        ({"prompt_tokens": "4", "completion_tokens": 2}, None),
+        ([], None),
+    ],
+)
+def test_what_came_from_the_cache_is_part_of_the_prompt(
+    counts: Any, found: TokenUsage | None
+) -> None:
+    assert usage({"usage": counts}) == found
