@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.models import geographies
 from tollgate.domain.money import format_usd, usd
 
 if TYPE_CHECKING:
@@ -59,19 +60,6 @@ _REGIONS = {
     "APS5": "ap-south-2",
     "APS6": "ap-southeast-4",
 }
-# The first geography that fits is the one a region's profiles have by name; the others are wider.
-_GEOGRAPHIES = (
-    ("us-gov-", ("us-gov",)),
-    ("us-", ("us",)),
-    ("ca-", ("ca", "us")),
-    ("eu-", ("eu",)),
-    ("ap-southeast-2", ("au", "apac")),
-    ("ap-southeast-4", ("au", "apac")),
-    ("ap-northeast-1", ("jp", "apac")),
-    ("ap-northeast-3", ("jp", "apac")),
-    ("ap-south-", ("in", "apac")),
-    ("ap-", ("apac",)),
-)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Words of a usage type that say what is counted. Anything else makes it somebody else's price.
 _NOISE = frozenset(
@@ -340,8 +328,7 @@ def _routings(rates: Mapping[str, Any], region: str, routing: str) -> Iterator[s
     if routing == "global":
         yield "global"
         return
-    geographies = next((names for start, names in _GEOGRAPHIES if region.startswith(start)), ())
-    geos = [f"geo/{name}" for name in geographies if f"geo/{name}" in rates]
+    geos = [f"geo/{name}" for name in geographies(region) if f"geo/{name}" in rates]
     yield from geos
     if routing == "geo":
         return

@@ -17,7 +17,7 @@ from tollgate.domain.money import usd
 from tollgate.entry.http import Request, Response, admission_notices, json_response
 from tollgate.entry.idempotency import FirstAnswer
 from tollgate.services.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
-from tollgate.services.policy import allowed_arn, allowed_model
+from tollgate.services.policy import allowed_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +116,7 @@ class InvokeService:
             return legacy.Target(arn, allowed_arn(party, arn, name).model_id)
         if name is not None and self._admission.is_endpoint(name):
             return legacy.Target(name, None)
-        ref = allowed_model(party, name or "")
+        ref = self._admission.model(party, name or "")
         return legacy.Target(ref.requested, ref.model_id)
 
     def _once(self, request: Request, work: _Run | _Start, headers: Sequence[str]) -> Response:

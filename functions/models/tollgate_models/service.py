@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tollgate.domain.errors import ForbiddenError, NotFoundError
 from tollgate.domain.models import UnsupportedModelId, app_model_arns, is_allowed, resolve_model
+from tollgate.domain.nearby import nearest
 from tollgate.entry.http import Request, Response, json_response
+from tollgate.services.nearby import MOST, advice
 from tollgate.services.policy import allowed_endpoint
-from tollgate.services.pricing import PriceTerms, Pricing
+from tollgate.services.pricing import PriceTerms, Pricing, bounds
 
 if TYPE_CHECKING:
     from tollgate.domain.endpoints import Endpoint
-    from tollgate.domain.prices import PriceBook, Rates
+    from tollgate.domain.prices import PriceBook
     from tollgate.domain.tenants import App
     from tollgate.ports import Clock, ModelCatalogue
     from tollgate.services.policy import Party, Policies
@@ -63,12 +66,14 @@ class ModelsService:
         """
         # An id may be an ARN, which clients encode; no id has a percent sign.
         model_id = unquote(request.path["model"])
-        for summary in self._callable(request):
-            if summary["modelId"] == model_id:
-                return json_response(request, _model(summary))
+        summaries = {summary["modelId"]: summary for summary in self._callable(request)}
+        if model_id in summaries:
+            return json_response(request, _model(summaries[model_id]))
+        near = list(islice(nearest(model_id, summaries), MOST))
         raise NotFoundError(
-            "there is no such model for this key; GET /v1/models lists what there is",
+            f"there is no such model for this key; {advice(near, 'model_not_found')}",
             code="model_not_found",
+            details={"nearest": near} if near else None,
         )
 
     def _callable(self, request: Request) -> Sequence[Summary]:
@@ -101,7 +106,7 @@ class ModelsService:
             return False
         card = self._prices.with_overrides(terms.prices).card(ref.model_id)
         rates = self._pricing.rates(model_id, self._clock(), terms)
-        return rates is not None and _bounds("chat" if card is None else card.mode, rates)
+        return rates is not None and bounds("chat" if card is None else card.mode, rates)
 
     def _endpoint_summaries(self, party: Party) -> Iterator[Summary]:
         for endpoint in self._endpoints.values():
@@ -118,16 +123,6 @@ class ModelsService:
                 "inputModalities": ["TEXT"],
                 "outputModalities": ["TEXT"],
             }
-
-
-def _bounds(mode: str, rates: Rates) -> bool:
-    """Whether rates bound the cost of what a kind of model does."""
-    needed = {
-        "chat": rates.input is not None and rates.output is not None,
-        "embedding": rates.input is not None,
-        "image_generation": bool(rates.units),
-    }
-    return needed.get(mode, False)
 
 
 def _model(summary: Summary) -> dict[str, Any]:

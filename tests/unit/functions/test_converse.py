@@ -462,6 +462,76 @@ def test_a_call_over_budget_is_402_in_each_dialect() -> None:
         assert "affordable_max_tokens" in response["details"]
 
 
+MISNAMED = [
+    ("nova-lite", 400, "unsupported_model_id", [NOVA_LITE]),
+    ("bedrock/converse/amazon.nova-lit-v1:0", 400, "unsupported_model_id", [NOVA_LITE]),
+    ("us.amazon.nova-lite", 403, "model_not_allowed", [NOVA_LITE]),
+    ("us.anthropic.claude-x", 403, "model_not_allowed", None),
+    ("gpt-4o", 400, "unsupported_model_id", None),
+    ("x" * 10**5, 400, "unsupported_model_id", None),
+    ("meta." + "x" * 10**5, 403, "model_not_allowed", None),
+]
+# Counting needs no price.
+UNPRICED = [
+    ("amazon.nova-lite", 403, "model_not_priced", [NOVA_LITE]),
+    ("amazon." + "x" * 10**5, 403, "model_not_priced", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("route", "model", "status", "code", "near"),
+    [
+        pytest.param(route, *misnamed, id=f"{route} {misnamed[0][:24]}")
+        for route in (CHAT, EMBEDDINGS, MESSAGES, COUNT_MESSAGE, CONVERSE, INVOKE, COUNT)
+        for misnamed in (
+            *MISNAMED,
+            *(UNPRICED if route not in (COUNT, COUNT_MESSAGE, EMBEDDINGS) else ()),
+        )
+        # What has the form of an id must be one for embeddings.
+        if route != EMBEDDINGS or misnamed[2] == "unsupported_model_id"
+    ],
+)
+def test_models_that_may_be_meant_are_named_in_each_dialect(
+    route: str, model: str, status: int, code: str, near: list[str] | None
+) -> None:
+    world = Converse()
+    more: dict[str, Any] = {
+        EMBEDDINGS: {"input": "a"},
+        COUNT_MESSAGE: OPENAI_BODY,
+        COUNT: {"input": {"converse": CONVERSE_BODY}},
+    }
+    body = {**more, **BODIES}[route]
+    if not route.startswith("/model/"):
+        body = {**body, "model": model}
+
+    response = world.answer(route, body, model=model)
+
+    error = body_of(response)
+    error = error.get("error", error)
+    assert (response["statusCode"], error["code"]) == (status, code)
+    assert error.get("details", {}).get("nearest") == near
+    assert (NOVA_LITE if near else "GET /v1/models") in error["message"]
+    assert len(error["message"]) < 400
+    assert world.runtime.requests == []
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        (CHAT, {**OPENAI_BODY, "reasoning_effort": "low"}),
+        (MESSAGES, {**ANTHROPIC_BODY, "top_k": 5, "thinking": {"type": "adaptive"}}),
+    ],
+)
+def test_a_model_that_is_none_is_named_before_what_it_could_not_do(
+    route: str, body: dict[str, Any]
+) -> None:
+    response = Converse().answer(route, {**body, "model": "nova-lite"})
+
+    error = body_of(response)["error"]
+    assert error["code"] == "unsupported_model_id"
+    assert error["details"] == {"nearest": [NOVA_LITE]}
+
+
 @calls
 def test_without_an_identity_nothing_is_called(route: str) -> None:
     world = Converse()

@@ -366,6 +366,16 @@ def test_an_arn_that_is_not_the_apps_or_not_the_model_named_is_refused(
     assert gateway.runtime.requests == []
 
 
+def test_models_that_may_be_meant_are_named() -> None:
+    response = gateway_of().post(query={"model_id": "nova-lite"})
+
+    assert response["statusCode"] == 400
+    assert (
+        body_of(response)["message"] == f"'nova-lite' is not a model id; did you mean {NOVA_LITE}?"
+    )
+    assert body_of(response)["details"] == {"nearest": [NOVA_LITE]}
+
+
 def test_an_arn_of_a_denied_model_is_refused() -> None:
     gateway = gateway_of(model_arns={PROVISIONED: NOVA_LITE}, denied_models=("*nova-lite*",))
 

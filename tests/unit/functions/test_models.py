@@ -213,6 +213,19 @@ def test_what_is_not_allowed_is_as_unknown_as_what_is_not_there(model: str) -> N
     assert model not in caught.value.message
 
 
+def test_the_nearest_of_the_list_are_named_for_one_that_is_not_on_it() -> None:
+    made, _ = service("*")
+
+    with pytest.raises(
+        NotFoundError, match=f"did you mean {NOVA_LITE} or us.{NOVA_LITE}"
+    ) as caught:
+        made.model(replace(REQUEST, path={"model": "amazon.nova-lite"}))
+    assert caught.value.details == {"nearest": [NOVA_LITE, f"us.{NOVA_LITE}"]}
+    with pytest.raises(NotFoundError, match="GET /v1/models lists") as caught:
+        made.model(replace(REQUEST, path={"model": "gpt-4o"}))
+    assert caught.value.details == {}
+
+
 def test_the_tenants_own_arns_are_listed() -> None:
     arn = "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/abc"
     made, _ = service("amazon.*", model_arns={arn: NOVA_LITE, f"{arn}2": "meta.gone-v1:0"})

@@ -251,7 +251,7 @@ def test_a_model_without_a_price_is_refused(model: str) -> None:
 
 
 def test_a_malformed_model_id_is_a_bad_request() -> None:
-    with pytest.raises(InvalidRequestError, match="unsupported model id"):
+    with pytest.raises(InvalidRequestError, match="'nova lite' is not a model id; did you mean"):
         World().admit(model="nova lite")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects.fields import as_number
-from tollgate.domain.models import UnsupportedModelId, resolve_model
+from tollgate.domain.models import UnsupportedModelId, is_tenant_arn, resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +21,16 @@ IMAGE_FORMATS = {
 }
 
 
-def family_of(model: str) -> str:
-    """The base model id behind an id; empty for an ARN of the account's own."""
+def family_of(model: str) -> str | None:
+    """The base model id behind an id; empty for an ARN of the account's own.
+
+    None for what is no model's id at all: admission refuses that and says what may be meant, which
+    is more help than what a request for such a model has wrong besides.
+    """
     try:
         return resolve_model(model).model_id
     except UnsupportedModelId:
-        return ""
+        return "" if is_tenant_arn(model) else None
 
 
 def members(request: Request) -> dict[str, Any]:

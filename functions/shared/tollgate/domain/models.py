@@ -14,8 +14,23 @@ if TYPE_CHECKING:
 
 Routing = Literal["in_region", "geo", "global"]
 
+# What of an id an error shows; a caller may have sent megabytes.
+_SHOWN = 128
 GEO_PREFIXES = ("us-gov", "apac", "us", "eu", "au", "jp", "ca", "in")
 GLOBAL_PREFIX = "global"
+# The first geography that fits is the one a region's profiles have by name; the others are wider.
+_GEOGRAPHIES = (
+    ("us-gov-", ("us-gov",)),
+    ("us-", ("us",)),
+    ("ca-", ("ca", "us")),
+    ("eu-", ("eu",)),
+    ("ap-southeast-2", ("au", "apac")),
+    ("ap-southeast-4", ("au", "apac")),
+    ("ap-northeast-1", ("jp", "apac")),
+    ("ap-northeast-3", ("jp", "apac")),
+    ("ap-south-", ("in", "apac")),
+    ("ap-", ("apac",)),
+)
 _NO_ARNS: Mapping[str, str] = MappingProxyType({})
 
 _MODEL = r"[a-z][a-z0-9]*\.[A-Za-z0-9][A-Za-z0-9._:-]*"
@@ -45,7 +60,7 @@ class UnsupportedModelId(ValueError):  # noqa: N818 - says what is wrong; every 
 
     def __init__(self, given: str) -> None:
         """Build the message from the id as the caller wrote it."""
-        super().__init__(f"unsupported model id {given!r}: use {_ALLOWED}")
+        super().__init__(f"unsupported model id {shown_id(given)!r}: use {_ALLOWED}")
         self.given = given
 
 
@@ -148,6 +163,16 @@ def is_denied(ref: ModelRef, tenant: Tenant) -> bool:
     """Whether a deny pattern matches a model: under its base id, it is denied on every routing."""
     denied = tenant.denied_models
     return matches(denied, ref.profile_id) or matches(denied, ref.model_id)
+
+
+def geographies(region: str) -> tuple[str, ...]:
+    """The geographies whose profiles can be called in a region, its own first."""
+    return next((names for start, names in _GEOGRAPHIES if region.startswith(start)), ())
+
+
+def shown_id(model_id: str) -> str:
+    """A model id, or what a caller sent in its place, at a length that fits an error."""
+    return model_id if len(model_id) <= _SHOWN else f"{model_id[:_SHOWN]}…"
 
 
 def is_tenant_arn(text: str) -> bool:

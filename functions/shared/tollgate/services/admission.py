@@ -12,12 +12,14 @@ from tollgate.domain.errors import ForbiddenError, NotFoundError, TollgateError
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import RUN_SECONDS
 from tollgate.domain.ledger import Hold, Refusal, Scope, scopes_of
+from tollgate.domain.models import shown_id
 from tollgate.domain.prices import ModelCard, PriceBook, Rates, unlisted_card
 from tollgate.domain.sessions import Session, model_session
 from tollgate.observability import logger
 from tollgate.ports import Clock, CountRequest, ModelRequest, TokenCounter
 from tollgate.services.calls import AdmittedCall
 from tollgate.services.ledger import Lease, Ledger, RefusedError, refusal_error
+from tollgate.services.nearby import Nearby
 from tollgate.services.policy import Party, Policies, allowed_endpoint, allowed_model, call_tags
 from tollgate.services.pricing import PriceTerms, Pricing
 from tollgate.services.shapes import Call, ChatCall, EndpointCall, NativeCall, Shape
@@ -108,6 +110,7 @@ class Admission:
         self._ledger = ledger
         self._prices = prices
         self._pricing = Pricing(prices, region)
+        self._nearby = Nearby(prices, region)
         self._region = region
         self._clock = clock
         self._counter = counter
@@ -118,6 +121,16 @@ class Admission:
     def party(self, caller: Caller) -> Party:
         """The caller's tenant and app. Raises ForbiddenError unless both are active."""
         return self._policies.party(caller)
+
+    def model(self, party: Party, requested: str) -> ModelRef:
+        """The model behind a requested id, as the app calls it.
+
+        Raises as `allowed_model` does, and names the models that may have been meant.
+        """
+        try:
+            return allowed_model(party, requested)
+        except TollgateError as error:
+            raise self._nearby.advised(error, party, requested, self._clock()) from error
 
     def is_endpoint(self, model: str) -> bool:
         """Whether a model's name is that of a SageMaker endpoint."""
@@ -185,7 +198,7 @@ class Admission:
         Raises the 4xx errors of `tollgate.domain.errors`.
         """
         party = self._policies.party(caller)
-        ref = allowed_model(party, call.model)
+        ref = self.model(party, call.model)
         card = self._card(ref, PriceTerms.of(party.tenant, party.app))
         shape = call.shaped(card, party.tenant)
         session = model_session(party.tenant, caller, self._pool_role_arn)
@@ -199,15 +212,26 @@ class Admission:
     def _target(self, party: Party, call: Call, at: datetime, lease_seconds: int) -> _Target:
         if isinstance(call, EndpointCall):
             return self._endpoint(party, call, at, lease_seconds)
-        ref = allowed_model(party, call.model)
+        ref = self.model(party, call.model)
         terms = PriceTerms.of(party.tenant, party.app)
         terms = replace(terms, is_guarded=party.tenant.guardrail is not None)
         card = self._card(ref, terms)
+        priced = _priced(card.mode, self._pricing.rates(ref.requested, at, terms))
+        if not priced:
+            # Before what is wrong with the request, as it may be meant for another model.
+            where = f"in {self._region}, so its cost cannot be bounded"
+            error = self._not_priced(ref, terms, where)
+            raise self._nearby.advised(error, party, ref.profile_id, at)
         shape = call.shaped(card, party.tenant)
-        # What asks for another tier may be served, and billed, as the default.
-        tiers = sorted({"default", shape.service_tier})
-        rates = [self._pricing.rates(ref.requested, at, terms, tier) for tier in tiers]
-        return _Target(shape, ref, terms, self._priced(ref, terms, card, rates))
+        if shape.service_tier != "default":
+            # What asks for another tier may be served, and billed, as the default.
+            rates = self._pricing.rates(ref.requested, at, terms, shape.service_tier)
+            of_tier = _priced(card.mode, rates)
+            if not of_tier:
+                where = "on that service tier; ask the platform team to add it"
+                raise self._not_priced(ref, terms, where)
+            priced = [*priced, *of_tier]
+        return _Target(shape, ref, terms, priced)
 
     def _endpoint(
         self, party: Party, call: EndpointCall, at: datetime, lease_seconds: int
@@ -221,29 +245,18 @@ class Admission:
         ref = allowed_endpoint(party, endpoint)
         terms = PriceTerms(unpriced=party.tenant.unpriced, endpoint=endpoint.price)
         shape = call.shaped(party.tenant, endpoint, min(lease_seconds, RUN_SECONDS))
-        rates = self._pricing.rates(call.model, at, terms)
-        card = ModelCard(call.model, "chat", None, None, None)
-        return _Target(shape, ref, terms, self._priced(ref, terms, card, [rates]))
+        priced = _priced("chat", self._pricing.rates(call.model, at, terms))
+        if not priced:
+            raise self._not_priced(ref, terms, "as an endpoint; ask the platform team to add it")
+        return _Target(shape, ref, terms, priced)
 
-    def _priced(
-        self, ref: ModelRef, terms: PriceTerms, card: ModelCard, rates: Sequence[Rates | None]
-    ) -> Sequence[Rates]:
-        """The rates. Raises ForbiddenError where the cost of a call could not be bounded."""
-        needed = _NEEDED.get(card.mode, ())
-        priced = [
-            tier_rates
-            for tier_rates in rates
-            if tier_rates is not None
-            and all(getattr(tier_rates, name) is not None for name in needed)
-        ]
-        if len(priced) == len(rates):
-            return priced
-        what = "no price on that service tier" if priced else f"no price in {self._region}"
-        raise ForbiddenError(
-            f"{ref.profile_id} has {what}, so its cost cannot be bounded; "
-            "use a model of GET /list_foundation_models or ask the platform team to price it",
+    def _not_priced(self, ref: ModelRef, terms: PriceTerms, what: str) -> ForbiddenError:
+        """The error of a call whose cost could not be bounded."""
+        model_id = shown_id(ref.profile_id)
+        return ForbiddenError(
+            f"{model_id} has no price {what}",
             code="model_not_priced",
-            details={"model_id": ref.profile_id, "price_version": self._pricing.version(terms)},
+            details={"model_id": model_id, "price_version": self._pricing.version(terms)},
         )
 
     def _place(self, call: _Call, bound: Bound, now: datetime) -> tuple[Lease, Bound]:
@@ -294,6 +307,14 @@ class Admission:
         if tokens is None or tokens >= bound.input_tokens:
             return None
         return call.bound(tokens, bound.max_tokens)
+
+
+def _priced(mode: str, rates: Rates | None) -> Sequence[Rates]:
+    """The rates, if they bound the cost per token of what a kind of model does."""
+    needed = _NEEDED.get(mode, ())
+    if rates is None or any(getattr(rates, name) is None for name in needed):
+        return ()
+    return (rates,)
 
 
 def _depends_on_tokens(refused: Refusal) -> bool:

@@ -17,6 +17,7 @@ from tollgate.domain.models import (
     is_denied,
     is_tenant_arn,
     matches,
+    shown_id,
 )
 
 if TYPE_CHECKING:
@@ -94,20 +95,22 @@ def allowed_model(party: Party, requested: str) -> ModelRef:
                 "model_arns and the app's own inference profiles",
                 code="model_not_allowed",
             ) from error
-        raise InvalidRequestError(str(error), code="unsupported_model_id") from error
+        raise InvalidRequestError(
+            f"{shown_id(requested)!r} is not a model id", code="unsupported_model_id"
+        ) from error
     if is_denied(ref, tenant):
         raise ForbiddenError(
-            f"tenant {tenant.tenant_id} may not call {ref.profile_id}; "
+            f"tenant {tenant.tenant_id} may not call {shown_id(ref.profile_id)}; "
             f"denied are {', '.join(tenant.denied_models)}",
             code="model_not_allowed",
-            details={"model_id": ref.profile_id, "denied": list(tenant.denied_models)},
+            details={"model_id": shown_id(ref.profile_id), "denied": list(tenant.denied_models)},
         )
     if not matches(tenant.models, ref.profile_id):
         raise ForbiddenError(
-            f"tenant {tenant.tenant_id} may not call {ref.profile_id}; "
-            f"allowed are {', '.join(tenant.models)}",
+            f"tenant {tenant.tenant_id} may not call {shown_id(ref.profile_id)}; "
+            f"allowed are {', '.join(tenant.models) or 'none'}",
             code="model_not_allowed",
-            details={"model_id": ref.profile_id, "allowed": list(tenant.models)},
+            details={"model_id": shown_id(ref.profile_id), "allowed": list(tenant.models)},
         )
     return ref
 
@@ -147,7 +150,7 @@ def allowed_endpoint(party: Party, endpoint: Endpoint) -> ModelRef:
     if not is_allowed(ref, tenant):
         raise ForbiddenError(
             f"tenant {tenant.tenant_id} may not call {endpoint.name}; "
-            f"allowed are {', '.join(tenant.models)}",
+            f"allowed are {', '.join(tenant.models) or 'none'}",
             code="model_not_allowed",
             details={"model_id": endpoint.name, "allowed": list(tenant.models)},
         )

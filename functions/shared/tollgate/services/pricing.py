@@ -51,6 +51,16 @@ LIST_PRICES = PriceTerms()
 _NO_UNITS: Mapping[str, int] = MappingProxyType({})
 
 
+def bounds(mode: str, rates: Rates) -> bool:
+    """Whether rates bound the cost of what a kind of model does."""
+    needed = {
+        "chat": rates.input is not None and rates.output is not None,
+        "embedding": rates.input is not None,
+        "image_generation": bool(rates.units),
+    }
+    return needed.get(mode, False)
+
+
 class Pricing:
     """Prices calls of one region."""
 

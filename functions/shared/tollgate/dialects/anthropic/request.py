@@ -110,7 +110,7 @@ def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: list[str]) 
     fields = _additional_fields(given, betas, notes)
     if fields:
         converse["additionalModelRequestFields"] = fields
-    if "stopSequences" in inference and family_of(str(given.get("model"))).startswith("anthropic."):
+    if "stopSequences" in inference and _is_claude(given):
         converse["additionalModelResponseFieldPaths"] = [_STOP_SEQUENCE_PATH]
     return converse
 
@@ -126,7 +126,7 @@ def _inference(given: Mapping[str, Any]) -> dict[str, Any]:
 def _additional_fields(
     given: Mapping[str, Any], betas: Sequence[str], notes: list[str]
 ) -> dict[str, Any]:
-    is_claude = family_of(str(given.get("model"))).startswith("anthropic.")
+    is_claude = _is_claude(given)
     fields: dict[str, Any] = {}
     if "top_k" in given:
         _only_claude("top_k", is_claude)
@@ -146,6 +146,12 @@ def _additional_fields(
     elif betas:
         notes.append("anthropic-beta is ignored: the model is not Claude")
     return fields
+
+
+def _is_claude(given: Mapping[str, Any]) -> bool:
+    """Whether the model has Claude's own fields; what is no model is not refused for them."""
+    family = family_of(str(given.get("model")))
+    return family is None or family.startswith("anthropic.")
 
 
 def _only_claude(name: str, is_claude: bool) -> None:

@@ -31,6 +31,8 @@ def reasoning_fields(
     if effort not in _EFFORTS:
         raise wrong_choice("reasoning_effort", effort, ("none", *_EFFORTS))
     family = family_of(model)
+    if family is None:
+        return {}, max_tokens
     if family.startswith("openai."):
         return {"reasoning_effort": effort}, max_tokens
     if family.startswith("amazon.nova-2"):

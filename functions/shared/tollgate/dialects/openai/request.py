@@ -253,6 +253,9 @@ def _embedding_bodies(
     model: str, texts: Sequence[str], given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     family = family_of(model)
+    if family is None:
+        # Never sent, as there is no such model.
+        return [{}]
     size = as_count(given["dimensions"], "dimensions") if "dimensions" in given else None
     if family.startswith("cohere.embed"):
         return _cohere_bodies(family, texts, size, given.get("input_type", _INPUT_TYPES[0]))
