@@ -137,6 +137,12 @@ def test_every_example_is_run_checked_or_marked() -> None:
             assert (ROOT / example.mark.removeprefix("run by ")).is_file(), example
 
 
+@pytest.mark.parametrize("document", PRESENT)
+def test_code_is_fenced(document: str) -> None:
+    # What is only indented says no language, and so would not be checked.
+    assert re.findall(r"\n\n {4,}\S.*", documents.prose(document)) == []
+
+
 def of(language: str) -> list[Example]:
     """The examples in a language."""
     return [item for item in EXAMPLES if item.language == language]

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -30,6 +29,7 @@ from tollgate_aggregate.service import Aggregator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 # One stack for all of them, so one worker.
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("examples")]
@@ -62,10 +62,7 @@ def stack() -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="module")
 def environment(stack: LocalStack) -> Mapping[str, str]:
-    """The variables that the examples use, and the interpreter that has what they import."""
-    folder = Path(sys.executable).parent
-    # What sets environments up is not run again, and a make around the tests does not count.
-    make = f"SETUP=true RUN_PYTHON={sys.executable} VENV_PYTHON={sys.executable}"
+    """The variables that the examples use."""
     return {
         **{name: value for name, value in os.environ.items() if name not in {"ENV", "MAKELEVEL"}},
         # Where curl, requests, the AWS SDKs, Node and Python itself look up whom to trust.
@@ -79,8 +76,8 @@ def environment(stack: LocalStack) -> Mapping[str, str]:
             ),
             str(stack.ca_file),
         ),
-        "MAKEFLAGS": f"--no-print-directory -- {make}",
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        # The environments are there: see `clone`.
+        "MAKEFLAGS": "--no-print-directory -- SETUP=true",
         "TOLLGATE_URL": stack.url,
         "TOLLGATE_KEY": stack.keys["customer1/websearch/primary"],
         "TOLLGATE_TEAM": "customer1",
@@ -137,7 +134,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def clone(tmp_path: Path, lake: Path) -> Path:
-    """The repository as it comes from a clone, with a copy of the lake in it."""
+    """The repository as it comes from a clone, with its environments and a copy of the lake."""
     for name in _COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -145,6 +142,9 @@ def clone(tmp_path: Path, lake: Path) -> Path:
         else:
             shutil.copy(source, tmp_path / name)
     (tmp_path / "lake").symlink_to(lake)
+    (tmp_path / ".tools").mkdir()
+    for environment in (".venv", ".tools/run"):
+        (tmp_path / environment).symlink_to(sys.prefix)
     return tmp_path
 
 
@@ -201,7 +201,7 @@ def assert_like(shown: Any, given: Any) -> None:
 
 @pytest.mark.parametrize("example", of("bash"), ids=str)
 def test_bash(example: Example, environment: Mapping[str, str], tmp_path: Path, lake: Path) -> None:
-    is_of_the_repository = re.search(r"^(make|python) ", example.text, re.MULTILINE)
+    is_of_the_repository = re.search(r"^(make |\.tools/)", example.text, re.MULTILINE)
     folder = clone(tmp_path, lake) if is_of_the_repository else tmp_path
 
     printed = run(["bash", "-euo", "pipefail", "-c", example.text], environment, folder)
