@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.deploy import environments, preflight
+from scripts.deploy import environments, next_steps, preflight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     verb = "made" if made else "was there already; set up"
     print(f"{options.env}: state bucket {environment.backend.bucket} {verb}")
-    print(f"next: make plan ENV={options.env}")
+    print(next_steps.after_bootstrap(options.env))
     return 0
 
 

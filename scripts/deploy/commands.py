@@ -2,8 +2,9 @@
 
 ``python -m scripts.deploy.commands plan --env dev``
 
-``plan`` saves what it shows; ``apply`` applies that saved plan and nothing else, once. Production
-asks for ``CONFIRM=prod`` on top. The functions' zips must exist (``make package``).
+``plan`` saves what it shows, sums it up and names the next command; ``apply`` applies that saved
+plan and nothing else, once. Production asks for ``CONFIRM=prod`` on top. The functions' zips must
+exist (``make package``).
 
 ``destroy`` takes everything away except for billing data (the usage and accounts tables, the lake
 with what queries it, the key they are encrypted with) and audit logs, which stay in AWS and in the
@@ -16,24 +17,28 @@ sandbox, and shows what would go until it has it. ``FORCE=1`` takes these, too.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scripts.deploy import adopt, environments, preflight, terraform
-from scripts.deploy.redaction import redact
+from scripts.deploy import (
+    adopt,
+    environments,
+    next_steps,
+    plans,
+    preflight,
+    summary,
+    terraform,
+)
+from scripts.deploy.plans import DeployError
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from scripts.deploy.environments import Environment
 
-PLAN_FILE = "saved.tfplan"
 DRIFT_FILE = "drift.tfplan"
 # Environments where a slip costs the most; applying one takes CONFIRM=<its name>.
 CONFIRMED_ENVIRONMENTS = frozenset({"prod"})
@@ -79,28 +84,27 @@ _INDEX = re.compile(r'\["[^"]*"\]|\[\d+\]')
 _NOT_IN_AWS = re.compile(r"(^|\.)(data|terraform_data)\.")
 
 
-class DeployError(Exception):
-    """The request cannot be carried out; the message says what to do."""
-
-
-def plan_path(environment: Environment) -> Path:
-    """Where the saved plan of an environment lies; beside its backend data, out of git."""
-    return terraform.data_directory(environment.root_module, environment.name) / PLAN_FILE
-
-
 def plan(environment: Environment) -> int:
     """Initialise the backend of ``environment``, then show and save what would change.
 
     Raises DeployError when the plan would lose billing data, and forgets it, unless FORCE=1.
     """
-    saved = plan_path(environment)
+    saved = plans.saved_path(environment)
     # A plan that fails must not leave an older one to be applied in its place.
     saved.unlink(missing_ok=True)
     _initialise(environment)
     with _private_files(), adopt.imports(environment, wanted=_is_set("ADOPT")):
         _planned(environment, "plan", f"-out={saved}")
+    planned = plans.saved(environment)
     if not _is_set("FORCE"):
-        _refuse_losses(environment, saved, RECORDS)
+        _refuse_losses(environment, planned, RECORDS)
+    print(f"\n{summary.tell(planned, environment.name)}")
+    if planned.get("applyable", True):
+        print(
+            next_steps.after_plan(
+                environment.name, is_confirmed=environment.name in CONFIRMED_ENVIRONMENTS
+            )
+        )
     return 0
 
 
@@ -110,19 +114,20 @@ def apply(environment: Environment) -> int:
     Raises DeployError without a saved plan, or without the confirmation that production takes.
     """
     name = environment.name
-    saved = plan_path(environment)
+    saved = plans.saved_path(environment)
     if not saved.is_file():
         raise DeployError(f"{name}: there is no saved plan; run `make plan ENV={name}` and read it")
     if name in CONFIRMED_ENVIRONMENTS and not _confirmed(environment):
         raise DeployError(f"{name}: set CONFIRM={name} to apply the saved plan to {name}")
     try:
-        _terraform(environment, "apply", "-input=false", _LOCK_TIMEOUT, str(saved))
+        plans.run(environment, "apply", "-input=false", _LOCK_TIMEOUT, str(saved))
     finally:
         # Even a failed apply has changed the state, so the plan no longer says what would happen.
         saved.unlink(missing_ok=True)
     # Providers note what they sent, and AWS answers with more: empty lists, settings that another
     # resource made. Read once now, it is not taken for somebody's change by `drift`.
     _planned(environment, "apply", "-refresh-only", "-auto-approve", capture=True)
+    print(f"\n{next_steps.after_apply(environment)}")
     return 0
 
 
@@ -133,7 +138,7 @@ def destroy(environment: Environment) -> int:
     would go has been shown then.
     """
     name = environment.name
-    saved = plan_path(environment)
+    saved = plans.saved_path(environment)
     saved.unlink(missing_ok=True)
     _initialise(environment)
     addresses = _addresses(environment)
@@ -153,8 +158,8 @@ def destroy(environment: Environment) -> int:
         with _private_files():
             _planned(environment, "plan", "-destroy", *targets, f"-out={saved}")
         if not forced:
-            _refuse_losses(environment, saved, RETAINED)
-        _terraform(environment, "apply", "-input=false", _LOCK_TIMEOUT, str(saved))
+            _refuse_losses(environment, plans.saved(environment), RETAINED)
+        plans.run(environment, "apply", "-input=false", _LOCK_TIMEOUT, str(saved))
     finally:
         saved.unlink(missing_ok=True)
     for address in sorted(set(addresses) - set(going)):
@@ -165,14 +170,14 @@ def destroy(environment: Environment) -> int:
 def drift(environment: Environment) -> int:
     """Show where AWS differs from the state; returns 2 when it does."""
     name = environment.name
-    seen = plan_path(environment).with_name(DRIFT_FILE)
+    seen = plans.saved_path(environment).with_name(DRIFT_FILE)
     _initialise(environment)
     try:
         with _private_files():
             _planned(environment, "plan", "-refresh-only", f"-out={seen}")
         # Terraform's own exit status is that of a difference even where it finds none.
         changed = [
-            change["address"] for change in _read(environment, seen).get("resource_drift", [])
+            change["address"] for change in plans.read(environment, seen).get("resource_drift", [])
         ]
     finally:
         seen.unlink(missing_ok=True)
@@ -184,21 +189,6 @@ def drift(environment: Environment) -> int:
         file=sys.stderr,
     )
     return _DIFFERS
-
-
-def saved_plan(environment: Environment) -> dict[str, Any]:
-    """The saved plan as Terraform's JSON; raises DeployError when there is none."""
-    saved = plan_path(environment)
-    if not saved.is_file():
-        name = environment.name
-        raise DeployError(f"{name}: there is no saved plan; run `make plan ENV={name}`")
-    return _read(environment, saved)
-
-
-def _read(environment: Environment, plan: Path) -> dict[str, Any]:
-    shown = _terraform(environment, "show", "-json", str(plan), capture=True)
-    document: dict[str, Any] = json.loads(shown.stdout)
-    return document
 
 
 def is_among(address: str, kept: Iterable[str]) -> bool:
@@ -241,14 +231,14 @@ def _is_guarded(address: str) -> bool:
     return resource.startswith(_GUARDED_TYPES)
 
 
-def _refuse_losses(environment: Environment, saved: Path, kept: Iterable[str]) -> None:
+def _refuse_losses(environment: Environment, plan: Mapping[str, Any], kept: Iterable[str]) -> None:
     lost = [
         change["address"]
-        for change in saved_plan(environment).get("resource_changes", [])
+        for change in plan.get("resource_changes", [])
         if "delete" in change["change"]["actions"] and is_among(change["address"], kept)
     ]
     if lost:
-        saved.unlink()
+        plans.saved_path(environment).unlink()
         raise DeployError(
             f"{environment.name}: the plan would lose billing data: {', '.join(sorted(lost))}; "
             "the plan is forgotten. Set FORCE=1 to lose them."
@@ -257,12 +247,12 @@ def _refuse_losses(environment: Environment, saved: Path, kept: Iterable[str]) -
 
 def _addresses(environment: Environment) -> list[str]:
     """The resources in the state; data sources and what only Terraform knows are not in AWS."""
-    listed = _terraform(environment, "state", "list", capture=True).stdout.split("\n")
+    listed = plans.run(environment, "state", "list", capture=True).stdout.split("\n")
     return [line for line in listed if line and not _NOT_IN_AWS.search(line)]
 
 
 def _initialise(environment: Environment) -> None:
-    _terraform(
+    plans.run(
         environment,
         "init",
         "-input=false",
@@ -274,7 +264,7 @@ def _initialise(environment: Environment) -> None:
 def _planned(
     environment: Environment, command: str, *arguments: str, capture: bool = False
 ) -> None:
-    _terraform(
+    plans.run(
         environment,
         command,
         "-input=false",
@@ -283,18 +273,6 @@ def _planned(
         f"-var=environment={environment.name}",
         *arguments,
         capture=capture,
-    )
-
-
-def _terraform(
-    environment: Environment, *arguments: str, capture: bool = False
-) -> subprocess.CompletedProcess[str]:
-    return terraform.run(
-        environment.root_module,
-        *arguments,
-        environment_name=environment.name,
-        capture=capture,
-        shown=None if capture else redact,
     )
 
 

@@ -1,75 +1,48 @@
 """Tell by tenant what a plan changes: ``python -m scripts.deploy.summary --env dev``.
 
-Prints Markdown for a comment on a pull request: per tenant the fields of its policy that change,
-its keys, and its other resources; then what changes outside of the tenants. ``--plan-json`` reads
-the output of ``terraform show -json`` instead of the environment's saved plan.
-
-A plan holds what the state holds. Nothing but addresses, names and the fields of policies leaves
-this program: no key and no hash of one, no attribute of any other resource, no external id.
+Prints Markdown for a comment on a pull request: what the plan stops, then per tenant what a new
+policy says or which fields of one change, its keys, and its other resources; then what changes
+outside of the tenants. ``--plan-json`` reads the output of ``terraform show -json`` instead of the
+environment's saved plan.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.deploy import commands as deploy
-from scripts.deploy import environments, terraform
+from scripts.deploy import changes, environments, plans, policies, terraform
+from scripts.tenants import files as tenants
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Mapping, Sequence
 
-_TENANT = re.compile(r'^module\.tenant\["(?P<id>[^"]+)"\]\.(?P<resource>.+)$')
-_POLICY = "aws_dynamodb_table_item.policy"
-_KEYS = ("aws_api_gateway_api_key.", "aws_dynamodb_table_item.key")
-# Terraform's actions, in the words of a reader; an action that is not here changes nothing.
-_VERBS = {
-    ("create",): "add",
-    ("update",): "change",
-    ("delete",): "remove",
-    ("delete", "create"): "replace",
-    ("create", "delete"): "replace",
-    ("forget",): "forget",
-}
-_HIDDEN_FIELDS = ("external_id",)
+    from scripts.deploy.changes import Changes
+    from scripts.deploy.environments import Environment
+
 # GitHub takes 65,536 characters; what follows this is said to be missing.
 _LONGEST = 60_000
-_ABSENT = object()
+# A terminal's page; a deployment may have thousands of tenants.
+_MOST_TENANTS = 20
 
 
-@dataclass
-class Changes:
-    """What happens to one tenant, or to everything outside of the tenants."""
+def summarise(
+    plan: Mapping[str, Any], environment: str, declared: Mapping[str, tenants.Tenant]
+) -> str:
+    """The Markdown for one plan; its first line lets a later comment find and replace it.
 
-    verbs: Counter[str] = field(default_factory=Counter)
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, verb: str, line: str) -> None:
-        """Note one resource."""
-        self.verbs[verb] += 1
-        self.lines.append(line)
+    ``declared`` are the tenants of the environment's files, by id.
+    """
+    return _shortened("\n".join(_markdown(environment, changes.of(plan, declared))))
 
 
-def summarise(plan: Mapping[str, Any], environment: str) -> str:
-    """The Markdown for one plan; its first line lets a later comment find and replace it."""
-    tenants: defaultdict[str, Changes] = defaultdict(Changes)
-    platform = Changes()
-    for resource in plan.get("resource_changes", []):
-        verb = _verb(resource["change"])
-        if verb is None:
-            continue
-        found = _TENANT.match(resource["address"])
-        if found:
-            _note_tenant(tenants[found["id"]], verb, found["resource"], resource["change"])
-        else:
-            platform.add(verb, f"{verb} `{resource['address']}`")
-    return _shortened("\n".join(_markdown(environment, tenants, platform)))
+def tell(plan: Mapping[str, Any], environment: str) -> str:
+    """The last lines of a long plan on a terminal: what is counted, by tenant and by kind."""
+    return "\n".join(_text(environment, changes.of(plan, {})))
 
 
 def marker(environment: str) -> str:
@@ -77,101 +50,65 @@ def marker(environment: str) -> str:
     return f"<!-- tollgate plan: {environment} -->"
 
 
-def _verb(change: Mapping[str, Any]) -> str | None:
-    if change.get("importing"):
-        return "adopt"
-    return _VERBS.get(tuple(change["actions"]))
-
-
-def _note_tenant(changes: Changes, verb: str, resource: str, change: Mapping[str, Any]) -> None:
-    if resource == _POLICY:
-        changes.verbs[verb] += 1
-        changes.lines.extend(_policy_lines(verb, change))
-    elif resource.startswith(_KEYS):
-        # Both the key and its item carry its name; the item's says nothing that the key's does not.
-        changes.verbs[verb] += 1
-        line = f"{verb} key `{_index(resource)}`"
-        if line not in changes.lines:
-            changes.lines.append(line)
-    else:
-        changes.add(verb, f"{verb} `{resource}`")
-
-
-def _index(resource: str) -> str:
-    index = re.search(r'\["([^"]+)"\]$', resource)
-    return index[1] if index else resource
-
-
-def _policy_lines(verb: str, change: Mapping[str, Any]) -> list[str]:
-    before, after = _document(change.get("before")), _document(change.get("after"))
-    if verb != "change" or before is None or after is None:
-        known = after is not None or verb == "remove"
-        return [f"{verb} policy" + ("" if known else ", some of it known after the apply only")]
-    lines = []
-    for path in sorted({*before, *after}):
-        old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
-        if old != new:
-            hidden = path.rpartition(".")[2] in _HIDDEN_FIELDS
-            lines.append(
-                f"policy `{path}`: " + ("changed" if hidden else f"{_shown(old)} → {_shown(new)}")
-            )
-    return lines or ["change policy"]
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is _ABSENT or value is None else f"`{json.dumps(value)}`"
-
-
-def _document(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A policy's fields by dotted path, or None when the item is not known yet."""
-    try:
-        item = json.loads((attributes or {})["item"])
-        return dict(_flat(json.loads(item["document"]["S"]), ""))
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _flat(value: object, path: str) -> Iterable[tuple[str, object]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else key)
-    else:
-        yield path, value
-
-
-def _markdown(environment: str, tenants: Mapping[str, Changes], platform: Changes) -> Iterable[str]:
+def _markdown(environment: str, plan: changes.Plan) -> Iterable[str]:
     yield marker(environment)
+    for status in changes.STOPS:
+        if plan.stopped[status]:
+            named = (f"{kind} {policies.code(name)}" for kind, name in plan.stopped[status])
+            yield f"**{status.capitalize()}: {', '.join(named)}**"
+            yield ""
     yield f"### Plan for `{environment}`"
     yield ""
-    if not tenants and not platform.lines:
+    if not plan.tenants and not plan.platform.others:
         yield "Nothing changes."
         return
-    if tenants:
+    if plan.tenants:
         yield "| tenant | what happens |"
         yield "| --- | --- |"
-        for name in sorted(tenants):
-            yield f"| `{name}` | {_counted(tenants[name])} |"
+        for name, tenant in sorted(plan.tenants.items()):
+            new = "new: " if tenant.is_new else ""
+            yield f"| {policies.code(name)} | {new}{_counted(tenant.verbs)} |"
     else:
         yield "No tenant changes."
-    for name in sorted(tenants):
-        yield from _details(f"Tenant {name}", tenants[name])
-    if platform.lines:
+    for name, tenant in sorted(plan.tenants.items()):
+        yield from _details(f"Tenant {name}", tenant)
+    if plan.platform.others:
         yield ""
-        yield f"**Outside of the tenants:** {_counted(platform)}"
-        yield from _details("Outside of the tenants", platform)
+        yield f"**Outside of the tenants:** {_counted(plan.platform.verbs)}"
+        yield from _details("Outside of the tenants", plan.platform)
 
 
-def _counted(changes: Changes) -> str:
-    return ", ".join(f"{count} to {verb}" for verb, count in sorted(changes.verbs.items()))
-
-
-def _details(title: str, changes: Changes) -> Iterable[str]:
+def _details(title: str, part: Changes) -> Iterable[str]:
     yield ""
-    yield f"<details><summary>{title}</summary>"
+    # What a new tenant may do is what a reviewer is asked about.
+    yield f"<details{' open' if part.is_new else ''}><summary>{title}</summary>"
     yield ""
-    yield from (f"- {line}" for line in changes.lines)
+    keys = [line for _, lines in sorted(part.keys.items()) for line in lines]
+    yield from (f"- {line}" for line in (*part.policy, *keys, *part.others))
     yield ""
     yield "</details>"
+
+
+def _text(environment: str, plan: changes.Plan) -> Iterable[str]:
+    total = sum((tenant.verbs for tenant in plan.tenants.values()), start=plan.platform.verbs)
+    yield f"Plan for {environment}: {_counted(total) or 'nothing changes'}"
+    for status in changes.STOPS:
+        if plan.stopped[status]:
+            stopped = (f"{kind} {name}" for kind, name in plan.stopped[status])
+            yield f"  {status}: {', '.join(stopped)}"
+    named = sorted(plan.tenants.items())
+    for name, tenant in named[:_MOST_TENANTS]:
+        yield f"  tenant {name}: {_counted(tenant.verbs)}"
+    if len(named) > _MOST_TENANTS:
+        yield f"  and {len(named) - _MOST_TENANTS} more tenants"
+    if plan.platform.others:
+        yield f"  outside of the tenants: {_counted(plan.platform.verbs)}"
+        kinds = sorted(plan.platform.kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+        yield from (f"    {count:>4} {kind}" for kind, count in kinds)
+
+
+def _counted(verbs: Counter[str]) -> str:
+    return ", ".join(f"{count} to {verb}" for verb, count in sorted(verbs.items()))
 
 
 def _shortened(text: str) -> str:
@@ -180,6 +117,14 @@ def _shortened(text: str) -> str:
     kept = text[:_LONGEST].rpartition("\n")[0]
     missing = text.count("\n") - kept.count("\n")
     return f"{kept}\n\n… and {missing} more lines; the whole plan is in the job's log."
+
+
+def _declared(environment: Environment) -> dict[str, tenants.Tenant]:
+    try:
+        return tenants.load_environment(environment.folder)
+    except tenants.TenantFilesError:
+        # There is a plan, so Terraform took them; it is told without what only the files know.
+        return {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,21 +140,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plan-json", type=Path, help="a plan as JSON, instead of the saved one")
     options = parser.parse_args(arguments)
     try:
+        environment = environments.load(options.env)
         plan = (
             json.loads(options.plan_json.read_text(encoding="utf-8"))
             if options.plan_json
-            else deploy.saved_plan(environments.load(options.env))
+            else plans.saved(environment)
         )
     except (
         OSError,
         ValueError,
-        deploy.DeployError,
+        plans.DeployError,
         environments.SettingsError,
         terraform.TerraformError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(summarise(plan, options.env))
+    print(summarise(plan, options.env, _declared(environment)))
     return 0
 
 

@@ -19,7 +19,7 @@ import boto3
 import pytest
 
 from scripts.deploy import commands as deploy
-from scripts.deploy import environments
+from scripts.deploy import environments, plans
 from tests.stack import moto
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Account:
 
     def planned(self, environment: str) -> list[dict[str, Any]]:
         """The changes of an environment's saved plan."""
-        plan = self.root(environment) / ".terraform" / environment / deploy.PLAN_FILE
+        plan = self.root(environment) / ".terraform" / environment / plans.PLAN_FILE
         shown = self.terraform(environment, "show", "-json", str(plan))
         changes: list[dict[str, Any]] = json.loads(shown)["resource_changes"]
         return changes

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import adopt, environments, preflight, terraform
+from scripts.deploy import adopt, environments, plans, preflight, terraform
 from scripts.deploy import commands as deploy
 from scripts.deploy.redaction import redact
 
@@ -56,6 +56,7 @@ class Recorder:
         self.deleted: list[str] = []
         self.drifted: list[str] = []
         self.refused = ""
+        self.applyable = True
 
     def preflight(self, environment: environments.Environment, *, state: bool) -> preflight.Caller:
         """Stands in for the questions to AWS."""
@@ -90,7 +91,13 @@ class Recorder:
                 for address in self.deleted
             ]
             drift = [{"address": address} for address in self.drifted]
-            return json.dumps({"resource_changes": changes, "resource_drift": drift})
+            return json.dumps(
+                {
+                    "applyable": self.applyable,
+                    "resource_changes": changes,
+                    "resource_drift": drift,
+                }
+            )
         return ""
 
     def named(self, *words: str) -> list[tuple[str, ...]]:
@@ -99,7 +106,7 @@ class Recorder:
 
 
 def saved(environment: str) -> Path:
-    return deploy.plan_path(environments.load(environment))
+    return plans.saved_path(environments.load(environment))
 
 
 @pytest.fixture
@@ -119,6 +126,50 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def test_environments_have_a_backend_and_variables() -> None:
     assert {"dev", "dev-labs", "prod"} <= set(environments.deployable())
     assert "local" not in environments.deployable()
+
+
+@pytest.mark.parametrize(
+    ("environment", "command"),
+    [("dev", "make apply ENV=dev"), ("prod", "make apply ENV=prod CONFIRM=prod")],
+)
+def test_a_plan_ends_with_what_it_changes_and_the_next_command(
+    calls: Recorder, capsys: pytest.CaptureFixture[str], environment: str, command: str
+) -> None:
+    calls.deleted = ["module.gateway.aws_api_gateway_stage.this", 'module.tenant["acme"].a.b["c"]']
+    assert deploy.main(["plan", "--env", environment]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        f"Plan for {environment}: 2 to replace",
+        "  tenant acme: 1 to replace",
+        "  outside of the tenants: 1 to replace",
+        "       1 aws_api_gateway_stage",
+        f"next: {command}",
+    ]
+
+
+def test_a_plan_that_changes_nothing_names_no_next_command(
+    calls: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls.applyable = False
+    assert deploy.main(["plan", "--env", "dev"]) == 0
+    assert capsys.readouterr().out == "\nPlan for dev: nothing changes\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "tenant", "app"), [("dev", "acme", "ranker"), ("dev-labs", "umbrella", "")]
+)
+def test_an_apply_ends_with_the_url_and_a_key_that_exists(
+    calls: Recorder,
+    capsys: pytest.CaptureFixture[str],
+    environment: str,
+    tenant: str,
+    app: str,
+) -> None:
+    saved(environment).write_text("a plan")
+    assert deploy.main(["apply", "--env", environment]) == 0
+    _, url, key = capsys.readouterr().out.splitlines()
+    assert url == f"next: make url ENV={environment}"
+    assert key.strip().startswith(f"make key ENV={environment} TENANT={tenant} APP={app}")
 
 
 @pytest.mark.parametrize("action", sorted(deploy.ACTIONS))
@@ -378,7 +429,7 @@ def test_drift_tells_by_its_status(
     assert deploy.main(["drift", "--env", "dev"]) == status
     assert calls.named("plan", "-refresh-only")
     assert not calls.named("apply")
-    assert [path.name for path in saved("dev").parent.iterdir()] == [deploy.PLAN_FILE]
+    assert [path.name for path in saved("dev").parent.iterdir()] == [plans.PLAN_FILE]
     assert (f"differs from the state: {USAGE}." in capsys.readouterr().err) == bool(drifted)
 
 

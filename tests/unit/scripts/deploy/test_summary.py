@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from scripts.deploy import environments
 from scripts.deploy import summary as plan_summary
+from scripts.tenants import files as tenants
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +35,27 @@ def policy(**fields: Any) -> dict[str, Any]:
     return item({"tenant_id": "acme", "budget": {"month_usd": "50", "day_usd": None}, **fields})
 
 
-def summary(*changes: dict[str, Any]) -> str:
-    return plan_summary.summarise({"resource_changes": list(changes)}, "dev")
+def key(**attributes: str) -> dict[str, Any]:
+    values = {"pk": f"KEY#{HASH}", "status": "active", "expires": "", **attributes}
+    return {"item": json.dumps({name: {"S": value} for name, value in values.items()})}
+
+
+def summary(*changes: dict[str, Any], **declared: tenants.Tenant) -> str:
+    return plan_summary.summarise({"resource_changes": list(changes)}, "dev", declared)
+
+
+def tenant(tmp_path: Path, text: str) -> tenants.Tenant:
+    """A tenant as its file says, with the tiers of `dev`."""
+    tiers = tenants.load_settings(environments.FOLDER / "dev").tiers
+    (tmp_path / "acme.tfvars").write_text(text)
+    return tenants.load(tmp_path, tiers, "tollgate-dev")["acme"]
+
+
+def text_of(markdown: str) -> str:
+    """What a reader of the comment sees, and no markup."""
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
+    inline = [child for token in tokens for child in token.children or []]
+    return "\n".join(child.content for child in inline)
 
 
 def test_the_first_line_finds_the_environments_comment_again() -> None:
@@ -54,7 +75,7 @@ def test_a_new_tenant_is_one_row_with_its_keys_by_name() -> None:
         change('module.tenant["acme"].aws_dynamodb_table_item.key["web/primary"]', ["create"]),
     )
 
-    assert "| `acme` | 3 to add |" in text
+    assert "| `acme` | new: 3 to add |" in text
     assert text.count("- add key `web/primary`") == 1
     assert "- add policy\n" in text
     assert "Outside of the tenants" not in text
@@ -73,7 +94,235 @@ def test_a_changed_policy_is_told_field_by_field() -> None:
     assert '- policy `models`: `["a"]` → `["a", "b"]`' in text
     assert "- policy `shards`: nothing → `2`" in text
     assert "tenant_id" not in text
+    assert "day_usd" not in text
     assert "| `acme` | 1 to change |" in text
+
+
+ACME = """
+name        = "Acme Search"
+kind        = "team"
+cost_center = "CC-1001"
+tier        = "pro"
+models      = ["amazon.nova-*"]
+deny_models = ["amazon.nova-premier-*"]
+budget      = { month_usd = "50", day_usd = "10" }
+apps = {
+  web = { keys = { primary = {}, next = { expires = "2027-01-31" } } }
+  ranker = {
+    budget             = { day_usd = "2" }
+    limits             = { concurrent_requests = 2 }
+    inference_profiles = { cheap = { model = "amazon.nova-lite-v1:0" } }
+  }
+}
+"""
+POLICY = 'module.tenant["acme"].aws_dynamodb_table_item.policy'
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_new_tenant_is_told_with_what_it_may_do(tmp_path: Path, is_known: bool) -> None:
+    """A policy with inference profiles is known after the apply only; the file says it before."""
+    acme = tenant(tmp_path, ACME)
+    document = json.loads(tenants.policy_document(acme.policy))
+    text = summary(
+        change(POLICY, ["create"], after=item(document) if is_known else {}),
+        change('module.tenant["acme"].aws_dynamodb_table_item.key["web/next"]', ["create"]),
+        acme=acme,
+    )
+
+    told = [line[2:] for line in text.splitlines() if line.startswith("- ")]
+    assert told == [
+        "add policy",
+        "name: `Acme Search`, `team`, `CC-1001`",
+        "tier: `pro`",
+        "budget: $50 a month, $10 a day, `hard`",
+        "limits: 10 concurrent requests, 5,000 requests per day, 120 requests per minute, "
+        "100,000 tokens per minute",
+        "models: `amazon.nova-*`",
+        "never: `amazon.nova-premier-*`",
+        "app `ranker`: budget $2 a day, `hard`; limits 2 concurrent requests",
+        "app `web`: budget none; limits none",
+        "add key `web/next`, last day 2027-01-31",
+    ]
+    assert "<details open><summary>Tenant acme</summary>" in text
+
+
+def test_a_change_with_arns_that_are_not_known_yet_is_told_from_the_file(tmp_path: Path) -> None:
+    acme = tenant(tmp_path, ACME)
+    before = json.loads(tenants.policy_document(acme.policy))
+    before["apps"]["web"]["inference_profiles"] = {"a": {"model": "m", "arn": "arn:1"}}
+    before["kms_key_arn"] = "arn:2"
+    before["tier"] = "free"
+    text = summary(change(POLICY, ["update"], before=item(before), after={}), acme=acme)
+
+    assert '- policy `tier`: `"free"` → `"pro"`' in text
+    assert '- policy `apps.web.inference_profiles.a.model`: `"m"` → nothing' in text
+    assert "- policy: ARNs that are known after the apply only" in text
+    assert "arn:" not in text
+
+
+def test_an_app_that_comes_or_goes_is_one_line(tmp_path: Path) -> None:
+    after = json.loads(tenants.policy_document(tenant(tmp_path, ACME).policy))
+    before = json.loads(json.dumps(after))
+    before["apps"]["old"] = before["apps"].pop("ranker")
+    text = summary(change(POLICY, ["update"], before=item(before), after=item(after)))
+
+    assert [line for line in text.splitlines() if line.startswith("- ")] == [
+        "- add app `ranker`: budget $2 a day, `hard`; limits 2 concurrent requests",
+        "- remove app `old`",
+    ]
+    assert text.splitlines()[1] == "**Removed: app `acme/old`**"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"silo": None}),
+        ({"silo": None}, {}),
+        ({"teams": []}, {"teams": None}),
+        ({"tags": {}}, {}),
+        ({"tags": {"a": {}}}, {"tags": {"b": {}}}),
+    ],
+)
+def test_nothing_does_not_become_nothing(before: dict[str, Any], after: dict[str, Any]) -> None:
+    text = summary(change(POLICY, ["update"], before=policy(**before), after=policy(**after)))
+
+    assert "nothing → nothing" not in text
+    assert "- change policy, but none of what it says" in text
+
+
+def test_a_field_that_begins_or_ends_to_have_a_value_is_told() -> None:
+    before, after = policy(teams=[], tags={"a": "1"}), policy(teams=["red"], tags={})
+    text = summary(change(POLICY, ["update"], before=before, after=after))
+
+    assert '- policy `teams`: nothing → `["red"]`' in text
+    assert '- policy `tags.a`: `"1"` → nothing' in text
+
+
+def test_a_rotation_shows_the_old_keys_last_day() -> None:
+    keys = 'module.tenant["acme"].aws_dynamodb_table_item.key'
+    api_keys = 'module.tenant["acme"].aws_api_gateway_api_key.this'
+    text = summary(
+        change(f'{api_keys}["web/next"]', ["create"]),
+        change(f'{keys}["web/next"]', ["create"], after={}),
+        change(f'{keys}["web/old"]', ["update"], before=key(), after=key(expires="2026-12-31")),
+    )
+
+    assert [line for line in text.splitlines() if line.startswith("- ")] == [
+        "- add key `web/next`",
+        "- key `web/old`: last day none → 2026-12-31",
+    ]
+    assert HASH not in text
+
+
+@pytest.mark.parametrize("status", ["suspended", "offboarded"])
+def test_what_is_stopped_is_the_first_line(status: str) -> None:
+    old, new = ({"apps": {"web": {"status": value}}} for value in ("active", "suspended"))
+    name = 'module.tenant["globex"].aws_dynamodb_table_item'
+    changes = (
+        change(POLICY, ["update"], before=policy(), after=policy(status=status)),
+        change(f"{name}.policy", ["update"], before=policy(**old), after=policy(**new)),
+        change(
+            f'{name}.key["app/primary"]', ["update"], before=key(), after=key(status="suspended")
+        ),
+        change('module.tenant["gone"].aws_dynamodb_table_item.policy', ["delete"], before=policy()),
+    )
+    _, *lines = summary(*changes).splitlines()
+    stopped = [line for line in lines if line.startswith("**")]
+
+    assert lines[0] == stopped[0] == "**Removed: tenant `gone`**"
+    suspended = "app `globex/web`, key `globex/app/primary`**"
+    if status == "suspended":
+        assert stopped[1] == f"**Suspended: tenant `acme`, {suspended}"
+    else:
+        assert stopped[1:] == ["**Offboarded: tenant `acme`**", f"**Suspended: {suspended}"]
+    assert "- key `app/primary`: suspended" in lines
+    said = plan_summary.tell({"resource_changes": list(changes)}, "dev")
+    assert "tenant acme" in said.partition(f"{status}: ")[2].splitlines()[0]
+
+
+def test_what_is_active_again_is_not_stopped() -> None:
+    before, after = policy(status="suspended"), policy(status="active")
+    text = summary(change(POLICY, ["update"], before=before, after=after))
+
+    assert "Suspended" not in text
+    assert '- policy `status`: `"suspended"` → `"active"`' in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "</details> **bold** @everyone ![x](https://example.com/x)",
+        "a ` b `` c",
+        "`",
+        "a|b",
+        "reversed \u202e text",
+    ],
+)
+def test_a_tenants_name_stays_in_its_place(tmp_path: Path, name: str) -> None:
+    acme = tenant(tmp_path, ACME.replace("Acme Search", name))
+    document = json.loads(tenants.policy_document(acme.policy))
+    renamed = {**document, "name": "Acme"}
+    for text in (
+        summary(change(POLICY, ["create"], after=item(document))),
+        summary(change(POLICY, ["update"], before=item(renamed), after=item(document))),
+    ):
+        visible = name.replace("\u202e", "\\u202e")
+        assert visible in text_of(text).replace('"', "")
+        tokens = MarkdownIt("commonmark", {"html": True}).parse(text)
+        kinds = {child.type for token in tokens for child in token.children or []}
+        assert kinds <= {"text", "code_inline", "softbreak"}
+        assert [token.content.strip() for token in tokens if token.type == "html_block"] == [
+            "<!-- tollgate plan: dev -->",
+            text[text.index("<details") :].splitlines()[0],
+            "</details>",
+        ]
+        assert "\u202e" not in text
+
+
+def test_a_long_value_is_cut(tmp_path: Path) -> None:
+    after = policy(system_preamble="x" * 5000)
+    text = summary(change(POLICY, ["update"], before=policy(), after=after))
+
+    assert "x…`" in text
+    assert len(text) < 1000
+
+
+def test_the_last_lines_on_a_terminal_count_by_tenant_and_kind() -> None:
+    text = plan_summary.tell(
+        {
+            "resource_changes": [
+                change(POLICY, ["create"], after=policy()),
+                change('module.tenant["acme"].aws_s3_object.dimension', ["create"]),
+                change("module.gateway.aws_api_gateway_stage.this", ["update"]),
+                change('module.function["invoke"].aws_lambda_function.this', ["update"]),
+                change('module.function["stream"].aws_lambda_function.this', ["delete", "create"]),
+                change("aws_kms_key.this", ["no-op"]),
+            ]
+        },
+        "dev",
+    )
+
+    assert text.splitlines() == [
+        "Plan for dev: 2 to add, 2 to change, 1 to replace",
+        "  tenant acme: 2 to add",
+        "  outside of the tenants: 2 to change, 1 to replace",
+        "       2 aws_lambda_function",
+        "       1 aws_api_gateway_stage",
+    ]
+
+
+def test_a_terminal_is_told_of_twenty_tenants_and_how_many_more() -> None:
+    changes = [
+        change(f'module.tenant["t{n:03}"].aws_s3_object.dimension', ["create"]) for n in range(100)
+    ]
+    text = plan_summary.tell({"resource_changes": changes}, "dev")
+
+    assert "  tenant t019: 1 to add\n  and 80 more tenants" in text
+    assert "t020" not in text
+
+
+def test_a_plan_without_changes_says_so_on_a_terminal() -> None:
+    assert plan_summary.tell({}, "dev") == "Plan for dev: nothing changes"
 
 
 def test_a_policy_that_is_not_known_yet_says_so() -> None:
