@@ -168,8 +168,12 @@ def _read_claude(body: Mapping[str, Any]) -> Prompt:
 
 def _read_claude_completion(body: Mapping[str, Any]) -> Prompt:
     text = _text(body, "prompt")
-    if not text.startswith("\n\nHuman:") or "\n\nAssistant:" not in text:
-        raise invalid('prompt must start with "\n\nHuman:" turn and end with "\n\nAssistant:"')
+    # What stands before the first turn is the system text.
+    if "\n\nHuman:" not in text or "\n\nAssistant:" not in text:
+        raise invalid(
+            'prompt must start with "\n\nHuman:" turn after an optional system prompt and end with '
+            '"\n\nAssistant:" turn'
+        )
     if body.get("max_tokens_to_sample") is None:
         raise invalid("max_tokens_to_sample: Field required")
     return Prompt(
