@@ -15,12 +15,12 @@ from scripts.build.tables import operations
 from scripts.local.apigateway import Contract, GatewayError, HttpRequest, check_parameters
 from tests.contract import hcl
 from tests.fakes.exchanges import request
-from tollgate.dialects import legacy
 from tollgate.dialects.anthropic import errors as anthropic_errors
 from tollgate.dialects.anthropic import request as anthropic
 from tollgate.dialects.bedrock import errors as bedrock_errors
 from tollgate.dialects.bedrock import request as bedrock
 from tollgate.dialects.jobs import request as jobs
+from tollgate.dialects.legacy import request as legacy
 from tollgate.dialects.openai import errors as openai_errors
 from tollgate.dialects.openai import request as openai
 from tollgate.dialects.profiles import request as profiles

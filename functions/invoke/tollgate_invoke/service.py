@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tollgate.dialects import legacy
 from tollgate.dialects.jobs import answer as job_answer
 from tollgate.dialects.jobs import request as job_request
+from tollgate.dialects.legacy import request as legacy
 from tollgate.dialects.profiles import answer as profile_answer
 from tollgate.dialects.profiles import request as profile_request
 from tollgate.domain.errors import ForbiddenError, TollgateError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.world import NOVA_LITE, caller
-from tollgate.dialects import legacy
+from tollgate.dialects.legacy import request as legacy
 from tollgate.domain.errors import InvalidRequestError, UpstreamFailedError
 from tollgate.domain.prices import Cost, TokenUsage
 from tollgate.entry.http import Request

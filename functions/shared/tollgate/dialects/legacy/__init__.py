@@ -1,0 +1,1 @@
+"""The first seed system's API: `POST /invoke_model` in all its modes."""
