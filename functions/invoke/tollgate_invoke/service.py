@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tollgate.dialects.jobs import answer as job_answer
 from tollgate.dialects.jobs import request as job_request
-from tollgate.dialects.legacy import request as legacy
+from tollgate.dialects.legacy import answer as legacy_answer
+from tollgate.dialects.legacy import request as legacy_request
 from tollgate.dialects.profiles import answer as profile_answer
 from tollgate.dialects.profiles import request as profile_request
 from tollgate.domain.errors import ForbiddenError, TollgateError
@@ -89,16 +90,16 @@ class InvokeService:
         job_id = request.query.get("requestId")
         if job_id is not None:
             return self._poll(request, job_id)
-        ask = legacy.parse(request, self._target(request), tags)
+        ask = legacy_request.parse(request, self._target(request), tags)
         work: _Run | _Start = _Run(ask.calls, ask.body)
-        if legacy.is_streaming(request):
+        if legacy_request.is_streaming(request):
             (call,) = ask.calls
-            work = _Start(call, legacy.started_body, 200)
-        return self._once(request, work, legacy.HEADERS)
+            work = _Start(call, legacy_answer.started_body, 200)
+        return self._once(request, work, legacy_request.HEADERS)
 
     def _team_tags(self, request: Request) -> Mapping[str, str]:
         """What the `team_id` header adds to the usage row: it names the key's tenant, or a team."""
-        team = legacy.team_of(request)
+        team = legacy_request.team_of(request)
         if team == request.caller.tenant_id:
             return {}
         if team in self._admission.party(request.caller).tenant.teams:
@@ -109,15 +110,15 @@ class InvokeService:
             code="tenant_mismatch",
         )
 
-    def _target(self, request: Request) -> legacy.Target:
-        name, arn = legacy.named_model(request)
+    def _target(self, request: Request) -> legacy_request.Target:
+        name, arn = legacy_request.named_model(request)
         party = self._admission.party(request.caller)
         if arn is not None:
-            return legacy.Target(arn, allowed_arn(party, arn, name).model_id)
+            return legacy_request.Target(arn, allowed_arn(party, arn, name).model_id)
         if name is not None and self._admission.is_endpoint(name):
-            return legacy.Target(name, None)
+            return legacy_request.Target(name, None)
         ref = self._admission.model(party, name or "")
-        return legacy.Target(ref.requested, ref.model_id)
+        return legacy_request.Target(ref.requested, ref.model_id)
 
     def _once(self, request: Request, work: _Run | _Start, headers: Sequence[str]) -> Response:
         if isinstance(work, _Start):
@@ -183,7 +184,7 @@ class InvokeService:
         cost = view.job.result.get("cost_usd")
         return json_response(
             request,
-            legacy.job_body(view),
+            legacy_answer.job_body(view),
             request_id=job_id,
             cost=None if cost is None else usd(cost),
         )

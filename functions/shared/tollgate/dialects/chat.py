@@ -21,7 +21,7 @@ IMAGE_FORMATS = {
 }
 
 
-def family_of(model: str) -> str | None:
+def base_model_of(model: str) -> str | None:
     """The base model id behind an id; empty for an ARN of the account's own.
 
     None for what is no model's id at all: admission refuses that and says what may be meant, which

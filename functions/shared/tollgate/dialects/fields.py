@@ -38,6 +38,12 @@ def as_object(value: object, place: str) -> dict[str, Any]:
     return value
 
 
+def optional_object(body: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A copy of an object that may be left out."""
+    value = body.get(key)
+    return {} if value is None else dict(as_object(value, key))
+
+
 def as_list(value: object, place: str) -> list[Any]:
     """The value as an array."""
     if not isinstance(value, list):

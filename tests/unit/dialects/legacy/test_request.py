@@ -1,20 +1,21 @@
-"""The first seed system's wire format."""
+"""What the first seed system's requests ask of a model."""
 
 from __future__ import annotations
 
 import base64
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.world import NOVA_LITE, caller
+from tests.fakes import exchanges
+from tests.fakes.exchanges import answer
+from tests.fakes.world import NOVA_LITE
 from tollgate.dialects.legacy import request as legacy
-from tollgate.domain.errors import InvalidRequestError, UpstreamFailedError
-from tollgate.domain.prices import Cost, TokenUsage
-from tollgate.entry.http import Request
-from tollgate.services.calls import Answer
-from tollgate.services.shapes import Call, ChatCall, EndpointCall, NativeCall
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.services.shapes import Call, ChatCall, NativeCall
+
+if TYPE_CHECKING:
+    from tollgate.entry.http import Request
 
 CHAT = {"messages_api": "true"}
 EMBED = {"type": "embeddings"}
@@ -36,13 +37,10 @@ def request(
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
 ) -> Request:
-    return Request(
-        request_id="gw-1",
-        caller=caller(),
-        path={},
-        query={"model_id": NOVA_LITE} if query is None else query,
+    return exchanges.request(
+        body if body is not None else {"inputs": "hello"},
         headers={"team_id": "acme", **(headers or {})},
-        body=json.dumps(body if body is not None else {"inputs": "hello"}).encode(),
+        query={"model_id": NOVA_LITE} if query is None else query,
     )
 
 
@@ -68,15 +66,6 @@ def chat(body: object) -> ChatCall:
 
 def body_of(call: Call) -> Any:  # noqa: ANN401
     return call.body
-
-
-def answer(document: object) -> Answer:
-    cost = Cost(1, 1, 0, 0, priced=True)
-    return Answer("r", document, "end_turn", TokenUsage(input=3, output=2), cost, None)
-
-
-def chat_answer(*content: dict[str, Any]) -> Answer:
-    return answer({"output": {"message": {"content": content}}})
 
 
 def test_a_team_must_be_named() -> None:
@@ -153,19 +142,12 @@ def test_media_arrive_as_bytes_also_inside_tool_results() -> None:
     assert third == {"reasoningContent": {"redactedContent": PNG}}
 
 
-def test_an_answer_is_one_element_with_the_joined_text() -> None:
-    given = chat_answer({"text": "a"}, {"reasoningContent": {}}, {"text": "b"})
-
-    assert ask({"inputs": HELLO}, CHAT).body([given]) == [
-        {"generated_text": "a b", "stop_reason": "end_turn", "usage": USAGE}
-    ]
-
-
 def test_every_block_beside_a_tool_use_comes_back_as_it_can_be_sent_again() -> None:
     use = {"toolUse": {"toolUseId": "t", "name": "n", "input": {}}}
     thought = {"reasoningContent": {"redactedContent": PNG}}
 
-    (body,) = ask({"inputs": HELLO}, CHAT).body([chat_answer(thought, {"text": "look"}, use)])
+    answered = answer({"output": {"message": {"content": [thought, {"text": "look"}, use]}}})
+    (body,) = ask({"inputs": HELLO}, CHAT).body([answered])
 
     assert body["generated_text"][1:] == [{"text": "look"}, use]
     again = [*HELLO, {"role": "assistant", "content": body["generated_text"]}]
@@ -220,14 +202,6 @@ def test_a_prompt_becomes_the_body_of_its_models_family(model_id: str, name: str
     )
 
 
-def test_the_text_of_a_native_answer_is_generated_text() -> None:
-    document = {"results": [{"outputText": "hey", "completionReason": "FINISH"}]}
-
-    assert ask({"inputs": "hi"}).body([answer(document)]) == [
-        {"generated_text": "hey", "stop_reason": "end_turn", "usage": USAGE}
-    ]
-
-
 # --- Embeddings -------------------------------------------------------------------------------
 
 
@@ -262,30 +236,6 @@ def test_a_list_of_texts_is_a_call_each_where_the_model_takes_one() -> None:
     (body,) = asked.body([answer({"embedding": [1.0]}), answer({"embedding": [2.0]})])
     assert body["embeddings"] == [[1.0], [2.0]]
     assert body["usage"] == {"inputTokens": 6, "outputTokens": 4, "totalTokens": 10}
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"embedding": [1.0, 2.0]},
-        {"embeddings": [[1.0, 2.0]]},
-        {"embeddings": {"int8": [[1, 2]], "float": [[1.0, 2.0]]}},
-        {"embeddingsByType": {"binary": [1.0, 2.0]}},
-        {"embedding": [[1.0, 2.0]]},
-        [[1.0, 2.0]],
-    ],
-)
-def test_one_text_has_the_shape_that_clients_know(document: object) -> None:
-    (body,) = ask({"inputs": "hi"}, EMBED, COHERE).body([answer(document)])
-
-    assert body == {"embedding": [1.0, 2.0], "usage": USAGE}
-
-
-@pytest.mark.parametrize("document", [{}, [], "x", {"embedding": "?"}, {"embeddings": {}}])
-def test_an_answer_without_a_vector_is_named_and_charged(document: object) -> None:
-    with pytest.raises(UpstreamFailedError, match="no embedding") as failed:
-        ask({"inputs": "hi"}, EMBED, TITAN).body([answer(document)])
-    assert (failed.value.may_be_billed, failed.value.request_id) == (True, "r")
 
 
 def test_an_image_is_embedded() -> None:
@@ -361,83 +311,6 @@ def test_stabilitys_later_models_get_a_prompt_and_answer_in_the_same_shape() -> 
     assert asked.body([answer(document)]) == [
         {"artifacts": [{"base64": "x", "seed": 7, "finishReason": "SUCCESS"}]}
     ]
-
-
-# --- SageMaker --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("body", "headers", "sent", "document"),
-    [
-        (
-            {"inputs": "hi", "parameters": {"max_new_tokens": 9}},
-            {},
-            {"inputs": "hi", "parameters": {"max_new_tokens": 9}},
-            [{"generated_text": "hey"}],
-        ),
-        ({"inputs": "hi"}, {}, {"inputs": "hi", "parameters": {}}, {"generated_text": "hey"}),
-        (
-            {"inputs": {"text": "hi"}, "parameters": {"top_k": 1}},
-            {},
-            {"text": "hi", "top_k": 1},
-            {"generated_text": "hey"},
-        ),
-        (
-            {"inputs": HELLO, "parameters": {"model": "tgi", "max_tokens": 9}},
-            CHAT,
-            {"model": "tgi", "max_tokens": 9, "messages": HELLO},
-            {"choices": [{"message": {"content": " hey "}}]},
-        ),
-    ],
-)
-def test_an_endpoint_is_sent_what_its_container_reads(
-    body: dict[str, Any], headers: dict[str, str], sent: object, document: object
-) -> None:
-    asked = ask(body, headers, ENDPOINT)
-
-    tags = {"team": "search"}
-    assert list(asked.calls) == [EndpointCall("my model", sent, "legacy.endpoint", None, tags)]
-    assert asked.body([answer(document)]) == [
-        {"generated_text": "hey", "stop_reason": "end_turn", "usage": USAGE}
-    ]
-
-
-def test_an_inference_component_is_no_parameter() -> None:
-    parameters = {"max_new_tokens": 9, "InferenceComponentName": "part-1"}
-    call = parse({"inputs": "hi", "parameters": parameters}, STREAM, ENDPOINT)
-
-    assert isinstance(call, EndpointCall)
-    assert call.component == "part-1"
-    assert call.body == {"inputs": "hi", "parameters": {"max_new_tokens": 9}}
-
-
-@pytest.mark.parametrize("inputs", ["hi", {"text_inputs": "hi"}])
-def test_an_endpoint_embeds(inputs: object) -> None:
-    asked = ask({"inputs": inputs, "parameters": {"top": 1}}, EMBED, ENDPOINT)
-
-    assert body_of(asked.calls[0]) == {"text_inputs": "hi", "mode": "embedding", "top": 1}
-    assert asked.body([answer({"embedding": [[1.0]]})])[0]["embedding"] == [1.0]
-    many = ask({"inputs": {"text_inputs": ["a", "b"]}}, EMBED, ENDPOINT)
-    (body,) = many.body([answer({"embedding": [[1.0], [2.0]]})])
-    assert body["embeddings"] == [[1.0], [2.0]]
-
-
-@pytest.mark.parametrize(
-    ("headers", "body", "document", "missing"),
-    [
-        ({}, {"inputs": "x"}, [], "no generated_text"),
-        ({}, {"inputs": "x"}, {"text": "y"}, "no generated_text"),
-        ({}, {"inputs": "x"}, {"generated_text": 5}, "no generated_text"),
-        (CHAT, {"inputs": HELLO}, {"choices": []}, "no message in choices"),
-        (CHAT, {"inputs": HELLO}, [{"generated_text": "y"}], "no message in choices"),
-    ],
-)
-def test_an_endpoint_that_answers_in_another_form_is_named(
-    headers: dict[str, str], body: object, document: object, missing: str
-) -> None:
-    with pytest.raises(UpstreamFailedError, match=missing) as failed:
-        ask(body, headers, ENDPOINT).body([answer(document)])
-    assert failed.value.code == "upstream_unreadable"
 
 
 # --- What is wrong ----------------------------------------------------------------------------
@@ -541,7 +414,7 @@ def test_bad_input_for_a_model_is_named(
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"nope", b"[" * 100_000])
 def test_a_body_that_is_no_json_is_named_without_quoting_it(text: bytes) -> None:
-    broken = Request("gw", caller(), {}, {"model_id": "m.x"}, {"team_id": "acme"}, text)
+    broken = request(text)
 
     with pytest.raises(InvalidRequestError, match="not valid JSON"):
         legacy.parse(broken, NOVA, {})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects.anthropic.messages import cache_point, converse_turns, system_blocks
 from tollgate.dialects.anthropic.tools import tool_config
-from tollgate.dialects.chat import family_of, members, sampling
+from tollgate.dialects.chat import base_model_of, members, sampling
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
@@ -150,8 +150,8 @@ def _additional_fields(
 
 def _is_claude(given: Mapping[str, Any]) -> bool:
     """Whether the model has Claude's own fields; what is no model is not refused for them."""
-    family = family_of(str(given.get("model")))
-    return family is None or family.startswith("anthropic.")
+    base = base_model_of(str(given.get("model")))
+    return base is None or base.startswith("anthropic.")
 
 
 def _only_claude(name: str, is_claude: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tollgate.dialects.chat import family_of
+from tollgate.dialects.chat import base_model_of
 from tollgate.dialects.fields import wrong_choice
 from tollgate.domain.errors import InvalidRequestError
 
@@ -30,14 +30,14 @@ def reasoning_fields(
     """
     if effort not in _EFFORTS:
         raise wrong_choice("reasoning_effort", effort, ("none", *_EFFORTS))
-    family = family_of(model)
-    if family is None:
+    base = base_model_of(model)
+    if base is None:
         return {}, max_tokens
-    if family.startswith("openai."):
+    if base.startswith("openai."):
         return {"reasoning_effort": effort}, max_tokens
-    if family.startswith("amazon.nova-2"):
+    if base.startswith("amazon.nova-2"):
         return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": effort}}, max_tokens
-    version = _claude_version(family)
+    version = _claude_version(base)
     if version >= _FIRST_ADAPTIVE:
         return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}, max_tokens
     if version < _FIRST_THINKING:
@@ -66,9 +66,9 @@ def _budgeted(budget: int, max_tokens: int | None) -> tuple[dict[str, Any], int]
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}, max_tokens
 
 
-def _claude_version(family: str) -> tuple[int, int]:
+def _claude_version(base: str) -> tuple[int, int]:
     """Major and minor version of a Claude model; (0, 0) for every other."""
-    match = _CLAUDE_VERSION.match(family)
+    match = _CLAUDE_VERSION.match(base)
     if match is not None:
         return int(match[1]), int(match[2] or 0)
-    return _FIRST_ADAPTIVE if family.startswith("anthropic.claude-mythos") else (0, 0)
+    return _FIRST_ADAPTIVE if base.startswith("anthropic.claude-mythos") else (0, 0)

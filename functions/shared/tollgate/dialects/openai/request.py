@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.chat import family_of, members, sampling
+from tollgate.dialects.chat import base_model_of, members, sampling
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
@@ -252,14 +252,14 @@ def _embedded_texts(given: object) -> list[str]:
 def _embedding_bodies(
     model: str, texts: Sequence[str], given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    family = family_of(model)
-    if family is None:
+    base = base_model_of(model)
+    if base is None:
         # Never sent, as there is no such model.
         return [{}]
     size = as_count(given["dimensions"], "dimensions") if "dimensions" in given else None
-    if family.startswith("cohere.embed"):
-        return _cohere_bodies(family, texts, size, given.get("input_type", _INPUT_TYPES[0]))
-    if not family.startswith("amazon.titan-embed"):
+    if base.startswith("cohere.embed"):
+        return _cohere_bodies(base, texts, size, given.get("input_type", _INPUT_TYPES[0]))
+    if not base.startswith("amazon.titan-embed"):
         raise InvalidRequestError(
             "this model is not called through /v1/embeddings; allowed are amazon.titan-embed and "
             "cohere.embed models",
@@ -269,7 +269,7 @@ def _embedding_bodies(
         raise InvalidRequestError("input_type is not supported by this model; leave it out")
     settings: dict[str, Any] = {}
     if size is not None:
-        if "-v2" not in family:
+        if "-v2" not in base:
             raise _fixed_size()
         settings["dimensions"] = size
     # One text is all that a call of this family takes.
@@ -277,13 +277,13 @@ def _embedding_bodies(
 
 
 def _cohere_bodies(
-    family: str, texts: Sequence[str], size: int | None, input_type: object
+    base: str, texts: Sequence[str], size: int | None, input_type: object
 ) -> list[dict[str, Any]]:
     if input_type not in _INPUT_TYPES:
         raise wrong_choice("input_type", input_type, _INPUT_TYPES)
     settings: dict[str, Any] = {"input_type": input_type}
     if size is not None:
-        if not family.startswith("cohere.embed-v4"):
+        if not base.startswith("cohere.embed-v4"):
             raise _fixed_size()
         settings |= {"embedding_types": ["float"], "output_dimension": size}
     return [
