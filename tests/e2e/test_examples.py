@@ -20,7 +20,9 @@ import duckdb
 import pytest
 import sqlglot
 
+from scripts.deploy import summary
 from scripts.local.stack import LocalStack
+from scripts.tenants import files as tenants
 from tests.e2e import documents
 from tests.e2e.documents import ROOT, Example
 from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeUsageReader, FakeWatermark
@@ -171,8 +173,8 @@ def check_output(example: Example, printed: str) -> None:
     if shown.language == "json":
         assert_like(json.loads(shown.text), json.loads(printed))
         return
-    pattern = ".*".join(re.escape(_plain(part)) for part in shown.text.split("…"))
-    assert re.fullmatch(pattern, _plain(printed), re.DOTALL), printed
+    pattern = ".*".join(re.escape(_plain(part)) for part in shown.text.strip().split("…"))
+    assert re.fullmatch(pattern, _plain(printed.strip()), re.DOTALL), printed
 
 
 def _plain(text: str) -> str:
@@ -262,6 +264,29 @@ def test_retries_outlast_a_refusal_and_cost_one_call(
 
     assert printed.splitlines()[-1].startswith("false 0.0000")
     assert [call["http_status"] for call in stack.calls()[before:]] == [429, 200]
+
+
+def test_the_summary_is_that_of_the_sample_tenant(tmp_path: Path) -> None:
+    guide = documents.examples("envs/README.md")
+    [shown] = [item for item in guide if item.output and "plan-summary" in item.text]
+    [sample] = [item for item in guide if item.language == "hcl" and "name " in item.text]
+    (tmp_path / "hooli.tfvars").write_text(sample.text)
+    settings = tenants.load_settings(ROOT / "envs" / "dev")
+    declared = tenants.load(tmp_path, settings.tiers, settings.prefix)
+    document = json.dumps(declared["hooli"].policy, default=float)
+    items = (
+        ("aws_dynamodb_table_item.policy", {"document": {"S": document}}),
+        ('aws_dynamodb_table_item.key["websearch/primary"]', {"status": {"S": "active"}}),
+    )
+    changes = [
+        {
+            "address": f'module.tenant["hooli"].{address}',
+            "change": {"actions": ["create"], "before": None, "after": {"item": json.dumps(item)}},
+        }
+        for address, item in items
+    ]
+
+    check_output(shown, summary.summarise({"resource_changes": changes}, "dev", declared))
 
 
 @pytest.mark.parametrize(
