@@ -136,6 +136,12 @@ class RuntimeApi(Startable):
         )
 
     @property
+    def idle(self) -> int:
+        """How many environments wait for an event."""
+        with self._lock:
+            return max(self._free, 0)
+
+    @property
     def address(self) -> str:
         """Host and port, as AWS_LAMBDA_RUNTIME_API has them."""
         return f"127.0.0.1:{self._server.server_address[1]}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import defaultdict
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +24,7 @@ from scripts.local.stack import POOL_SESSION_ROLE_ARN, LocalStack
 from tests.contract import hcl
 from tests.fakes.environments import with_silo_and_guardrails
 from tests.fakes.usage_rows import usage_row
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.adapters.jobs import SqsJobQueue
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.errors import UnavailableError
@@ -52,6 +52,11 @@ ACTIONS = {
 EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 MODEL = "amazon.nova-lite-v1:0"
+
+# A call that has its hold waits for the test; one that streams has then sent half of its answer.
+GATE = "under-way"
+WAITS = f"[stub:gate={GATE}]"
+STOPS_HALF_WAY = f"[stub:tokens=200] [stub:gate={GATE}@mid-stream]"
 
 # Whose credentials a call was made with, where they were not the function's.
 SESSION, SILO = "session", "silo"
@@ -185,17 +190,17 @@ def exercise(stack: LocalStack) -> None:
     count_exactly(stack, "customer1")
     conversation = [{"role": "user", "content": [{"text": "hello"}]}]
     Caller(stack, "customer1", "codingbot").chat(conversation, messages_api="true")
-    race_a_sweep(stack, lambda: app.chat("[stub:delay_ms=1500]"))
+    race_a_sweep(stack, lambda: app.chat(WAITS))
     job = app.chat("hello", streaming="true").json()[0]["request_id"]
     app.wait_for(job)
     app.get(f"/v1/jobs/{job}?wait=0")
-    race_a_sweep(stack, lambda: app.wait_for(app.start("[stub:tokens=200] [stub:delta_ms=80]")))
+    race_a_sweep(stack, lambda: app.wait_for(app.start(STOPS_HALF_WAY)))
     # Calls that nobody knows the end of.
     app.chat("[stub:cut=mid-stream]")
     app.wait_for(app.start("[stub:cut=mid-stream]"))
     stack.sweep()
-    sweep_under_way(stack, lambda: app.chat("[stub:delay_ms=3000]"))
-    sweep_under_way(stack, lambda: app.wait_for(app.start("[stub:delay_ms=3000]")))
+    sweep_under_way(stack, lambda: app.chat(WAITS))
+    sweep_under_way(stack, lambda: app.wait_for(app.start(WAITS)))
     lose_a_job(stack, job)
     app.poll(job)
     lose_a_job(stack, job)
@@ -220,7 +225,7 @@ def exercise(stack: LocalStack) -> None:
 def speak_dialects(stack: LocalStack, app: Caller) -> None:
     """The function `converse`: at once and streamed, repeated, counted, with an end unknown."""
     assert app.complete("hello").status_code == 200
-    race_a_sweep(stack, lambda: app.complete("[stub:tokens=200] [stub:delta_ms=20]", stream=True))
+    race_a_sweep(stack, lambda: app.complete(STOPS_HALF_WAY, stream=True))
     for prompt in ("[stub:cut=mid-stream]", "[stub:cut=before-metadata]"):
         app.complete(prompt, stream=prompt.endswith("metadata]"))
         stack.sweep()
@@ -266,11 +271,13 @@ class Caller:
 
     def get(self, path: str) -> requests.Response:
         headers = {"x-api-key": self._key, "Authorization": f"Bearer {self._key}"}
-        return requests.get(f"{self._url}{path}", headers=headers, timeout=30)
+        return requests.get(f"{self._url}{path}", headers=headers, timeout=PATIENCE_SECONDS)
 
     def post(self, path: str, body: object, **headers: str) -> requests.Response:
         headers = {"Authorization": f"Bearer {self._key}", **headers}
-        return requests.post(f"{self._url}{path}", json=body, headers=headers, timeout=30)
+        return requests.post(
+            f"{self._url}{path}", json=body, headers=headers, timeout=PATIENCE_SECONDS
+        )
 
     def complete(self, prompt: str, *, stream: bool = False, **headers: str) -> requests.Response:
         message = {"role": "user", "content": prompt}
@@ -282,7 +289,7 @@ class Caller:
             f"{self._url}/invoke_model?model_id={model}",
             json={"inputs": prompt, "parameters": {"maxTokens": 300}},
             headers={"x-api-key": self._key, "team_id": self._tenant, **headers},
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
 
     def start(self, prompt: str, *, model: str = MODEL) -> str:
@@ -293,17 +300,15 @@ class Caller:
         return requests.post(
             f"{self._url}/invoke_model?requestId={job}",
             headers={"x-api-key": self._key, "team_id": self._tenant},
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
 
     def wait_for(self, job: str) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        def ended() -> bool:
             answer = self.poll(job)
-            if answer.status_code != 200 or "generated_text" in answer.json()[0]:
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"job {job} does not end")
+            return answer.status_code != 200 or "generated_text" in answer.json()[0]
+
+        until(ended, "the end of the job")
 
 
 def holds(stack: LocalStack) -> dict[str, set[str]]:
@@ -347,13 +352,10 @@ def sweep_under_way(stack: LocalStack, call: Callable[[], object]) -> None:
 def under_way(stack: LocalStack, call: Callable[[], object]) -> Iterator[set[str]]:
     """Runs the block while a call has its hold, whose request id it gets."""
     before = open_requests(stack)
-    running = threading.Thread(target=call)
-    running.start()
-    deadline = time.monotonic() + 10
-    while not (new := open_requests(stack) - before):
-        assert time.monotonic() < deadline, "the call places no hold"
-        time.sleep(0.02)
-    yield new
+    with stack.stub.gate(GATE):
+        running = threading.Thread(target=call)
+        running.start()
+        yield until(lambda: open_requests(stack) - before, "the call's hold")
     running.join()
 
 

@@ -6,13 +6,13 @@ import functools
 import os
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.deploy import terraform
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,11 +70,13 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     with printed.open("w") as output:
         process = subprocess.Popen([program, "-debug"], stdout=output, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + _START_SECONDS
-        while not (found := re.search("TF_REATTACH_PROVIDERS='(.*)'", printed.read_text("utf-8"))):
+
+        def offered() -> re.Match[str] | None:
             assert process.poll() is None, "the provider has ended"
-            assert time.monotonic() < deadline, "the provider does not start"
-            time.sleep(0.05)
+            return re.search("TF_REATTACH_PROVIDERS='(.*)'", printed.read_text("utf-8"))
+
+        found = until(offered, "the provider's offer to attach to it")
+        assert found is not None
         yield {"TF_REATTACH_PROVIDERS": found[1]}
     finally:
         process.terminate()

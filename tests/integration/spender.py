@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from botocore.config import Config
 
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOVA_LITE, NOW, app, tenant
+from tests.waiting import PATIENCE_SECONDS
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.ids import new_request_id
@@ -20,12 +20,14 @@ from tollgate.domain.ledger import Hold, scopes_of
 from tollgate.services.ledger import Ledger, RefusedError
 
 if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier
+
     from tollgate.domain.tenants import Budget
 
 
 @dataclass(frozen=True)
 class Spree:
-    """What a process is to do: `requests` calls by `threads` threads, from `starts_at` on.
+    """What a process is to do: `requests` calls by `threads` threads, when all processes can.
 
     A call holds `price` picodollars; it costs `cost` of them, or stays open where that is None.
     """
@@ -40,7 +42,14 @@ class Spree:
     cost: int | None
     requests: int
     threads: int
-    starts_at: float
+
+
+_together: list[Barrier] = []
+
+
+def meet_at(together: Barrier) -> None:
+    """Make the processes of a pool begin each spree together; the pool's initializer."""
+    _together.append(together)
 
 
 def spend(spree: Spree) -> Counter[str]:
@@ -73,6 +82,6 @@ def spend(spree: Spree) -> Counter[str]:
             ledger.settle(lease, usage_row(request_id=request_id, total_cost=spree.cost))
         return "admitted"
 
-    time.sleep(max(spree.starts_at - time.time(), 0))
+    _together[0].wait(PATIENCE_SECONDS)
     with ThreadPoolExecutor(spree.threads) as pool:
         return Counter(pool.map(call, range(spree.requests)))

@@ -30,6 +30,7 @@ import tollgate_stream.handler
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS, FunctionError
 from scripts.local.stack import LocalStack
 from tests.fakes.environments import with_silo
+from tests.waiting import PATIENCE_SECONDS, until_job_ends
 from tollgate.adapters import aws
 from tollgate.adapters.aws import from_values
 from tollgate.domain.models import resolve_model
@@ -47,7 +48,7 @@ MODEL = "amazon.nova-lite-v1:0"
 TENANT_WITH_KEY = "customer2"
 HANDLERS = (tollgate_authorize.handler, tollgate_invoke.handler, tollgate_stream.handler)
 API_GATEWAY_SECONDS = 29
-MOMENT_SECONDS = 10
+MOMENT_SECONDS = 20
 
 
 # --- Faults -----------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ class Scene:
                 "messages_api": "true",
                 **headers,
             },
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
 
     def start(self, prompt: str = "hello [stub:tokens=9]") -> str:
@@ -190,21 +191,14 @@ class Scene:
 
     def job(self, job_id: str) -> str:
         """How a job ended, as the table writes it."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            view = self.poll(job_id).json()
-            if view["status"] == "succeeded":
-                return "200"
-            if view["status"] == "failed":
-                return f"job failed `{view['error']['code']}`"
-            time.sleep(0.05)
-        raise AssertionError(f"job {job_id} does not end")
+        view = until_job_ends(lambda: self.poll(job_id))
+        return "200" if view["status"] == "succeeded" else f"job failed `{view['error']['code']}`"
 
     def poll(self, job_id: str) -> requests.Response:
         return requests.get(
             f"{self.stack.url}/v1/jobs/{job_id}?wait=2",
             headers={"Authorization": f"Bearer {self.key}"},
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
 
     def begin(self) -> None:

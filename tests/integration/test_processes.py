@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.spender import Spree, spend
+from tests.integration.spender import Spree, meet_at, spend
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.domain.ledger import Account, is_tenant_account
@@ -35,9 +34,10 @@ SLACK = PRICE - 1  # too little for one more
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as executor:
-        # The first tasks pay for the start of the processes and their imports.
-        list(executor.map(time.sleep, [0.5] * PROCESSES))
+    together = context.Barrier(PROCESSES)
+    with ProcessPoolExecutor(
+        PROCESSES, mp_context=context, initializer=meet_at, initargs=(together,)
+    ) as executor:
         yield executor
 
 
@@ -62,7 +62,6 @@ class Mall:
             cost=cost,
             requests=REQUESTS,
             threads=THREADS,
-            starts_at=time.time() + 0.3,
         )
         return sum(self._pool.map(spend, [spree] * PROCESSES), Counter())
 

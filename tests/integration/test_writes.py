@@ -14,6 +14,7 @@ from scripts.bench import ledger as bench
 from scripts.bench.ledger import Bench, capacity_of
 from scripts.local.provision import Emulator
 from scripts.local.stack import LocalStack
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ def calls_of(stack: LocalStack, tenant: str, app: str) -> Counter[str]:
                 f"{stack.url}/invoke_model?model_id=amazon.nova-lite-v1:0",
                 json={"inputs": "hello", "parameters": {"maxTokens": 20}},
                 headers={"x-api-key": stack.keys[f"{tenant}/{app}/primary"], "team_id": tenant},
-                timeout=30,
+                timeout=PATIENCE_SECONDS,
             )
         assert answer.status_code == requests.codes.ok, answer.text
     return made

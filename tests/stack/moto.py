@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from scripts.deploy import terraform
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,6 @@ REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"
 FUNCTIONS = ("aggregate", "authorize", "converse", "invoke", "models", "stream", "sweep")
 
-_START_SECONDS = 60
 _TERRAFORM_SECONDS = 400
 # Most of an apply is the provider waiting for SQS and S3 to be consistent; with Terraform's usual
 # ten at once those waits keep everything else from starting.
@@ -63,15 +63,20 @@ class Stack:
         program = terraform.executable()
         assert program is not None
         root = self.folder / self.root
-        return subprocess.run(
-            [program, *arguments],
-            cwd=root,
-            env={**terraform.environment(root, self.environment), **self.variables()},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TERRAFORM_SECONDS,
-        )
+        try:
+            return subprocess.run(
+                [program, *arguments],
+                cwd=root,
+                env={**terraform.environment(root, self.environment), **self.variables()},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_TERRAFORM_SECONDS,
+            )
+        except subprocess.TimeoutExpired as expired:
+            # What it still waits for is in its last lines.
+            said = (expired.stdout or b"").decode()[-4000:]
+            raise AssertionError(f"terraform {arguments[0]} does not end:\n{said}") from expired
 
     def planned(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command that takes variables, with those of the environment."""
@@ -149,7 +154,7 @@ def _free_port() -> int:
 
 
 def _wait_until_answering(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(  # noqa: S310 - the loopback address from above

@@ -11,6 +11,8 @@ The last user message may direct its own call with words in brackets:
 
     [stub:tokens=300]        output tokens (then cut to maxTokens like any answer)
     [stub:delay_ms=2000]     wait before the first byte
+    [stub:gate=name]         wait before the first byte until a test opens the gate (see `gates`);
+                             with @mid-stream, wait half way
     [stub:delta_ms=50]       wait between two pieces of a stream; [stub:slow] waits 250 ms
     [stub:cache_read=100]    count that many of the input tokens as read from the cache;
                              likewise cache_write_5m and cache_write_1h
@@ -58,13 +60,16 @@ from scripts.local.stubs.bedrock_requests import (
     schema_of,
     validate,
 )
+from scripts.local.stubs.gates import Gates
 from scripts.local.stubs.http import StubHandler, StubServer
 from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from scripts.local.stubs.bedrock_guardrail import Guardrail
+    from scripts.local.stubs.gates import Gate
 
 DEFAULT_DELTA_SECONDS = 0.01
 SLOW_DELTA_SECONDS = 0.25
@@ -74,7 +79,7 @@ NO_USAGE = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 
 DIRECTIVE = re.compile(r"\[stub:(\w+)(?:=([^\]\s]+))?\]")
 _DIRECTIONS = frozenset(
-    ("tokens", "delay_ms", "delta_ms", "slow", "tier", "tool", "think", "redacted")
+    ("tokens", "delay_ms", "delta_ms", "slow", "gate", "tier", "tool", "think", "redacted")
     + ("error", "cut")
     + ("cache_read", "cache_write_5m", "cache_write_1h")
 )
@@ -117,6 +122,15 @@ class Directions:
             return None
         code, _, place = value.partition("@")
         return code, place == "mid-stream"
+
+    @property
+    def gate(self) -> tuple[str, bool] | None:
+        """The gate's name and whether it stands in mid-stream."""
+        value = self.values.get("gate")
+        if value is None:
+            return None
+        name, _, place = value.partition("@")
+        return name, place == "mid-stream"
 
     @property
     def cut(self) -> str | None:
@@ -375,6 +389,7 @@ class ModelStub(Startable):
         """`delta_seconds` is the pause between two pieces of a stream."""
         self.log = log
         self.faults = Faults()
+        self.gates = Gates()
         self.delta_seconds = delta_seconds
         self.under_way = UnderWay()
         self.stopping = threading.Event()
@@ -395,6 +410,25 @@ class ModelStub(Startable):
     def fault(self, **document: object) -> None:
         """Direct later calls, as `POST /_stub/faults` does; raises ValueError."""
         self.faults.add(document)
+
+    def gate(self, name: str) -> AbstractContextManager[Gate]:
+        """A gate for calls that are directed to it, closed until it is opened or the block ends."""
+        return self.gates.closed(name)
+
+    def pass_gate(self, call: Call, *, mid_stream: bool) -> None:
+        """Wait at the gate that the call is directed to, if it stands here.
+
+        Raises:
+            ServiceError: there is no gate of that name.
+        """
+        if call.directions.gate is None or call.directions.gate[1] != mid_stream:
+            return
+        name, _ = call.directions.gate
+        try:
+            gate = self.gates.find(name)
+        except KeyError:
+            raise ServiceError("ValidationException", f"[stub:gate={name}] is no gate") from None
+        gate.wait(self.stopping)
 
     def start(self) -> None:
         """Serve in a thread."""
@@ -522,6 +556,7 @@ class _Handler(StubHandler):
         call.directions = Directions({**values, **self.stub.faults.take(call)})
         call.tier = call.directions.values.get("tier", call.tier)
         self.stub.stopping.wait((call.directions.number("delay_ms") or 0) / 1000)
+        self.stub.pass_gate(call, mid_stream=False)
         if call.directions.error is not None:
             code, mid_stream = call.directions.error
             if not (mid_stream and call.operation in _STREAMS):
@@ -721,6 +756,8 @@ class _Handler(StubHandler):
         middle = len(frames) // 2
         for index, (frame, tokens) in enumerate(frames):
             if index == middle:
+                self.wfile.flush()
+                self.stub.pass_gate(call, mid_stream=True)
                 _break_off(call)
             yield frame, tokens
             if tokens:

@@ -148,6 +148,7 @@ class _Handler(StubHandler):
                 {**dict(DIRECTIVE.findall(text)), **self.stub.faults.take(call)}
             )
             self.stub.stopping.wait((call.directions.number("delay_ms") or 0) / 1000)
+            self.stub.pass_gate(call, mid_stream=False)
             streams = call.operation == _OPERATIONS["invocations-response-stream"]
             if call.directions.error is not None:
                 code, mid_stream = call.directions.error
@@ -216,8 +217,11 @@ class _Handler(StubHandler):
         billed = 0
         try:
             for index, (event, tokens) in enumerate(events):
-                if index == len(events) // 2 and self._break_off(call, billed):
-                    return
+                if index == len(events) // 2:
+                    self.wfile.flush()
+                    self.stub.pass_gate(call, mid_stream=True)
+                    if self._break_off(call, billed):
+                        return
                 for start in range(0, len(event), PART_BYTES):
                     self.send_chunk(_part(event[start : start + PART_BYTES]))
                 billed += tokens

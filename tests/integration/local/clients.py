@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import struct
-import time
 import zlib
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -15,11 +14,12 @@ from botocore.config import Config
 
 from scripts.local.ministack import REGION
 from scripts.local.provision import PREFIX
+from tests.waiting import until
 from tollgate.adapters.aws import from_values
 from tollgate.domain.usage import UsageRow, from_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -113,14 +113,6 @@ def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Wait for what the gateway does after a client has gone."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.05)
-
-
 class Books:
     """The provider's log and the gateway's rows of the calls since the start of a test."""
 
@@ -157,7 +149,9 @@ class Books:
 
     def balance(self) -> None:
         """Each call has one row of what the provider logged, and nothing is held any more."""
-        wait_until(lambda: not self._held() and len(self.rows) == len(self._ids()))
+        until(
+            lambda: not self._held() and len(self.rows) == len(self._ids()), "a row for each call"
+        )
         rows = self.rows
         calls = self.calls
         assert len(self._ids()) == len(calls), "two calls under one request id"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -17,8 +18,8 @@ from tests.integration.local.clients import (
     in_base64,
     key_of,
     picture,
-    wait_until,
 )
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from scripts.local.stack import LocalStack
@@ -104,18 +105,18 @@ def test_why_it_stopped(client: anthropic.Anthropic) -> None:
 
 
 def test_a_stream_comes_bit_by_bit_with_usage_and_receipt(
-    client: anthropic.Anthropic, books: Books
+    stack: LocalStack, client: anthropic.Anthropic, books: Books
 ) -> None:
-    arrived: list[float] = []
-    events: list[Any] = []
-    for event in client.messages.create(
-        model=CLAUDE,
-        max_tokens=100,
-        messages=user("Go on [stub:tokens=40] [stub:delta_ms=40]"),
-        stream=True,
-    ):
-        arrived.append(time.monotonic())
-        events.append(event)
+    with stack.stub.gate("middle") as gate:
+        stream = client.messages.create(
+            model=CLAUDE,
+            max_tokens=100,
+            messages=user("Go on [stub:tokens=40] [stub:gate=middle@mid-stream]"),
+            stream=True,
+        )
+        events: list[Any] = [next(stream), next(stream)]
+        until(lambda: gate.waiting == 1, "the model half way, and no further")
+    events += stream
 
     kinds = [event.type for event in events]
     assert kinds == [
@@ -126,10 +127,9 @@ def test_a_stream_comes_bit_by_bit_with_usage_and_receipt(
         "message_delta",
         "message_stop",
     ]
-    assert arrived[-1] - arrived[0] > 0.2
     assert events[-2].usage.output_tokens == 40
     receipt = events[-1].model_extra["tollgate"]
-    wait_until(lambda: len(books.rows) == 1)
+    until(lambda: len(books.rows) == 1, "the call's row")
     assert float(receipt["cost_usd"]) == books.cost_usd
     assert receipt["request_id"] in books.rows
 
@@ -282,11 +282,12 @@ def test_no_money_left(stack: LocalStack, books: Books) -> None:
 
 def test_too_many_requests(stack: LocalStack, books: Books) -> None:
     slow = client_of(stack, "slow")
-    slow.messages.create(model=NOVA, max_tokens=20, messages=user("Hi"))
+    served = 0
     with pytest.raises(anthropic.RateLimitError) as refused:
-        slow.messages.create(model=NOVA, max_tokens=20, messages=user("Hi"))
+        for served in count():  # noqa: B007 - a minute may end between two calls
+            slow.messages.create(model=NOVA, max_tokens=20, messages=user("Hi"))
     assert 0 < int(refused.value.response.headers["retry-after"]) <= 60
-    assert len(books.calls) == 1
+    assert len(books.calls) == served >= 1
 
 
 @pytest.mark.parametrize(
@@ -367,7 +368,7 @@ def test_a_client_that_goes_away_pays_once_for_what_was_made(
     ) as stream:
         next(stream.text_stream)
 
-    wait_until(lambda: len(books.billed) == 1)
+    until(lambda: len(books.billed) == 1, "the bill of the call")
     (call,) = books.billed
     assert (call["status"], call["usage"]["outputTokens"]) == ("ok", 80)
 

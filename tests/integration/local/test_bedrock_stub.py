@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +28,7 @@ from scripts.local.ministack import REGION, ROOT
 from scripts.local.stubs import bedrock_text
 from scripts.local.stubs.bedrock import BedrockStub
 from scripts.local.stubs.bedrock_catalogue import Catalogue, Model
+from tests.waiting import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,13 +167,34 @@ def test_stream_and_buffered_say_the_same(runtime: BedrockRuntimeClient) -> None
     assert text_of(streamed) == buffered["output"]["message"]["content"][0]["text"]
 
 
-def test_stream_arrives_bit_by_bit(runtime: BedrockRuntimeClient) -> None:
-    response = runtime.converse_stream(
-        modelId=NOVA, messages=user("[stub:tokens=20] [stub:delta_ms=40]")
-    )
-    arrivals = [time.monotonic() for event in response["stream"] if "contentBlockDelta" in event]
-    assert len(arrivals) == 5
-    assert arrivals[-1] - arrivals[0] > 0.1
+def test_stream_arrives_bit_by_bit(stub: BedrockStub, runtime: BedrockRuntimeClient) -> None:
+    with stub.gate("middle") as gate:
+        response = runtime.converse_stream(
+            modelId=NOVA, messages=user("[stub:tokens=20] [stub:gate=middle@mid-stream]")
+        )
+        events = iter(response["stream"])
+        until(lambda: "contentBlockDelta" in next(events), "a piece while the rest is not made")
+        assert gate.waiting == 1
+    assert len([event for event in events if "contentBlockDelta" in event]) == 4
+
+
+def test_a_gate_holds_calls_until_it_is_opened(
+    stub: BedrockStub, runtime: BedrockRuntimeClient
+) -> None:
+    with stub.gate("door") as gate, ThreadPoolExecutor(2) as pool:
+        answers = [
+            pool.submit(runtime.converse, modelId=NOVA, messages=user("[stub:gate=door]"))
+            for _ in range(2)
+        ]
+        until(lambda: gate.waiting == 2, "both calls at the gate")
+        assert not any(answer.done() for answer in answers)
+        gate.open()
+        assert [answer.result()["stopReason"] for answer in answers] == ["end_turn"] * 2
+
+
+def test_a_gate_that_nobody_made_is_refused(runtime: BedrockRuntimeClient) -> None:
+    with pytest.raises(runtime.exceptions.ValidationException, match="gate=nowhere. is no gate"):
+        runtime.converse(modelId=NOVA, messages=user("[stub:gate=nowhere]"))
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -392,10 +412,7 @@ def test_client_that_goes_away_is_billed_for_what_was_generated(
         if "contentBlockDelta" in event:
             break
     response["stream"].close()
-    deadline = time.monotonic() + 5
-    while not stub.calls() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    [call] = stub.calls()
+    [call] = until(stub.calls, "the call in the log")
     assert call["status"] == "cut"
     assert 4 <= call["usage"]["outputTokens"] < 200
 
@@ -403,7 +420,7 @@ def test_client_that_goes_away_is_billed_for_what_was_generated(
 def test_delay_lets_a_client_time_out(stub: BedrockStub) -> None:
     impatient = client(stub, read_timeout=0.3)
     with pytest.raises(HTTPClientError):
-        impatient.converse(modelId=NOVA, messages=user("[stub:delay_ms=900]"))
+        impatient.converse(modelId=NOVA, messages=user("[stub:delay_ms=5000]"))
 
 
 @pytest.mark.parametrize(
@@ -462,7 +479,7 @@ def post(stub: BedrockStub, path: str, document: object, method: str = "POST") -
     request = urllib.request.Request(  # noqa: S310
         stub.url + path, data=json.dumps(document).encode(), method=method
     )
-    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:  # noqa: S310
         return json.load(response)
 
 
@@ -488,7 +505,7 @@ def test_log_file_and_list(
     stub: BedrockStub, runtime: BedrockRuntimeClient, tmp_path: Path
 ) -> None:
     runtime.converse(modelId=NOVA, messages=user("Hi"))
-    with urllib.request.urlopen(f"{stub.url}/_stub/calls", timeout=5) as response:  # noqa: S310
+    with urllib.request.urlopen(f"{stub.url}/_stub/calls", timeout=PATIENCE_SECONDS) as response:  # noqa: S310
         listed = json.load(response)["calls"]
     post(stub, "/_stub/calls", {}, "DELETE")
     runtime.converse(modelId=NOVA, messages=user("Hi"))
@@ -535,21 +552,19 @@ def test_catalogue_of_the_price_book() -> None:
 
 
 def test_fifty_at_once(stub: BedrockStub, runtime: BedrockRuntimeClient) -> None:
-    together = threading.Barrier(50)
-
     def ask(number: int) -> int:
-        together.wait()
         response = runtime.converse_stream(
             modelId=NOVA,
-            messages=user(f"Question {number} [stub:tokens=40] [stub:delta_ms=20]"),
+            messages=user(f"Question {number} [stub:tokens=40] [stub:gate=all]"),
             requestMetadata={"request_id": str(number)},
         )
         return dict(read_stream(response))["metadata"]["usage"]["outputTokens"]
 
-    started = time.monotonic()
-    with ThreadPoolExecutor(50) as pool:
-        assert list(pool.map(ask, range(50))) == [40] * 50
-    assert time.monotonic() - started < 9  # one after the other they take more than ten
+    with stub.gate("all") as gate, ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(ask, number) for number in range(50)]
+        until(lambda: gate.waiting == 50, "fifty calls under way")
+        gate.open()
+        assert [answer.result() for answer in answers] == [40] * 50
     assert {call["requestMetadata"]["request_id"] for call in stub.calls()} == {
         str(number) for number in range(50)
     }
@@ -566,8 +581,9 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert program.stdout is not None
     with program.stdout as output:
         url = output.readline().strip()
-        with urllib.request.urlopen(f"{url}/foundation-models", timeout=5) as response:  # noqa: S310
+        models = f"{url}/foundation-models"
+        with urllib.request.urlopen(models, timeout=PATIENCE_SECONDS) as response:  # noqa: S310
             assert json.load(response)["modelSummaries"]
     os.kill(program.pid, signal.SIGTERM)
-    assert program.wait(5) == 0
+    assert program.wait(PATIENCE_SECONDS) == 0
     assert log.exists()

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from scripts.local.stack import LocalStack
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.domain.money import usd
 
 if TYPE_CHECKING:
@@ -44,24 +45,26 @@ class Customer:
             params={"model_id": name},
             json=body,
             headers={**self._headers, **headers},
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
 
     def stream(self, name: str, body: object, **headers: str) -> requests.Response:
         """The last poll of a streamed call."""
         started = self.call(name, body, streaming="true", **headers)
         job = started.json()[0]["request_id"]
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+
+        def ended() -> requests.Response | None:
             answer = requests.post(
                 f"{self._stack.url}/invoke_model?requestId={job}",
                 headers=self._headers,
-                timeout=30,
+                timeout=PATIENCE_SECONDS,
             )
-            if answer.status_code != 200 or "generated_text" in answer.json()[0]:
-                return answer
-            time.sleep(0.05)
-        raise AssertionError(f"job {job} does not end")
+            whole = answer.status_code != 200 or "generated_text" in answer.json()[0]
+            return answer if whole else None
+
+        answer = until(ended, "the end of the job")
+        assert answer is not None
+        return answer
 
     def row(self) -> dict[str, Any]:
         """The newest usage row."""
@@ -244,7 +247,9 @@ def test_endpoints_are_listed_for_those_who_may_call_them(stack: LocalStack) -> 
     def listed(tenant: str) -> set[str]:
         key = stack.keys[f"{tenant}/websearch/primary"]
         answer = requests.get(
-            f"{stack.url}/list_foundation_models", headers={"x-api-key": key}, timeout=30
+            f"{stack.url}/list_foundation_models",
+            headers={"x-api-key": key},
+            timeout=PATIENCE_SECONDS,
         )
         return {summary["modelId"] for summary in answer.json()[0]["modelSummaries"]}
 
@@ -261,7 +266,7 @@ def test_another_tenants_endpoints_are_refused(stack: LocalStack) -> None:
         params={"model_id": BY_TOKEN},
         json=TEXT,
         headers={"x-api-key": key, "team_id": "customer2"},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert (answer.status_code, answer.json()["code"]) == (403, "model_not_allowed")

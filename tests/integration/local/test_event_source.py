@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from scripts.local.event_source import EventSource, succeeded
 from scripts.local.lambda_runtime import FunctionError
 from scripts.local.ministack import MiniStack
 from scripts.local.provision import Emulator
+from tests.waiting import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,13 +46,6 @@ def queue_url(queues: SQSClient, emulator: MiniStack) -> str:
     )["QueueUrl"]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 8) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def waiting(queues: SQSClient, queue_url: str) -> int:
     attributes = queues.get_queue_attributes(
         QueueUrl=queue_url,
@@ -74,7 +67,7 @@ def test_event_and_deletion(queues: SQSClient, queue_url: str) -> None:
     events: list[dict[str, Any]] = []
     with source(queues, queue_url, events.append):
         queues.send_message(QueueUrl=queue_url, MessageBody="job-1", MessageGroupId="acme")
-        wait_for(lambda: bool(events) and not waiting(queues, queue_url))
+        until(lambda: bool(events) and not waiting(queues, queue_url), "the message's deletion")
     [record] = events[0]["Records"]
     assert record["body"] == "job-1"
     assert record["eventSource"] == "aws:sqs"
@@ -101,13 +94,14 @@ def test_failed_message_comes_back_and_ends_in_the_dead_letters(
     dead = queues.get_queue_url(QueueName="dead")["QueueUrl"]
     with source(queues, queue_url, invoke):
         queues.send_message(QueueUrl=queue_url, MessageBody="job-1")
-        wait_for(lambda: waiting(queues, dead) == 1)
+        until(lambda: waiting(queues, dead) == 1, "a dead letter")
     assert counts == ["1", "2"]
 
 
 @pytest.mark.stack
 def test_concurrency_is_bounded(queues: SQSClient, queue_url: str) -> None:
     lock = threading.Lock()
+    together = threading.Barrier(3, timeout=PATIENCE_SECONDS)
     now, most, done = 0, 0, 0
 
     def invoke(_: dict[str, Any]) -> None:
@@ -115,7 +109,8 @@ def test_concurrency_is_bounded(queues: SQSClient, queue_url: str) -> None:
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.3)
+        # Three have to be under way for any of them to end.
+        together.wait()
         with lock:
             now -= 1
             done += 1
@@ -123,7 +118,7 @@ def test_concurrency_is_bounded(queues: SQSClient, queue_url: str) -> None:
     for number in range(9):
         queues.send_message(QueueUrl=queue_url, MessageBody=str(number))
     with source(queues, queue_url, invoke, concurrency=3):
-        wait_for(lambda: done == 9)
+        until(lambda: done == 9, "the end of all jobs")
     assert most == 3
 
 

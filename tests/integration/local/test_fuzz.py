@@ -33,8 +33,8 @@ from scripts.local.lambda_runtime import LambdaContext
 from scripts.local.stack import LocalStack
 from tests.integration.local.clients import (
     key_of,
-    wait_until,
 )
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.entry.http import StreamedResponse
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ def test_broken_requests_are_refused(
     if has_body(route):
         # What is almost right may be right: those calls are answered.
         assert refused > INPUTS_OF_A_BODY / 2
-    wait_until(lambda: no_job_runs(stack), 30)
+    until(lambda: no_job_runs(stack), "the end of every job")
 
 
 @pytest.mark.usefixtures("books")
@@ -333,7 +333,9 @@ def test_broken_requests_are_refused(
 def test_header_bombs_are_refused_by_the_gateway(stack: LocalStack, size: int) -> None:
     headers = {f"x-bomb-{number}": "x" * size for number in range(4)}
 
-    answer = requests.post(f"{stack.url}/v1/chat/completions", headers=headers, timeout=30)
+    answer = requests.post(
+        f"{stack.url}/v1/chat/completions", headers=headers, timeout=PATIENCE_SECONDS
+    )
 
     assert 400 <= answer.status_code < 500
     assert answer.json()["message"]
@@ -346,7 +348,7 @@ def test_bodies_that_nothing_takes_are_refused_by_the_gateway(stack: LocalStack)
             f"{stack.url}/v1/chat/completions",
             data=b"x" * size,
             headers={"Authorization": f"Bearer {key_of(stack)}"},
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         assert answer.status_code == 413
         assert answer.json()["message"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +9,7 @@ import requests
 
 from scripts.local.stack import LocalStack
 from tests.fakes.environments import with_guardrail
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.domain.money import usd
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ class Customer:
             "team_id": "customer1",
         }
         url = f"{self.stack.url}{path}"
-        return requests.post(url, json=body, headers={**credentials, **headers}, timeout=30)
+        return requests.post(
+            url, json=body, headers={**credentials, **headers}, timeout=PATIENCE_SECONDS
+        )
 
 
 def chat(customer: Customer) -> None:
@@ -76,10 +78,7 @@ def job(customer: Customer) -> None:
         streaming="true",
     )
     poll = f"/invoke_model?requestId={started.json()[0]['request_id']}"
-    deadline = time.monotonic() + 30
-    while "generated_text" not in customer.post(poll, {}).json()[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: "generated_text" in customer.post(poll, {}).json()[0], "the job's answer")
 
 
 NATIVE = {
@@ -128,7 +127,7 @@ def test_a_tenant_without_a_guardrail_pays_for_none(stack: LocalStack) -> None:
         f"{stack.url}/model/{NOVA}/converse",
         json={"messages": [{"role": "user", "content": [{"text": PROMPT}]}]},
         headers={"Authorization": f"Bearer {key}"},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert answer.status_code == 200

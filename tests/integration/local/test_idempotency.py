@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -18,13 +17,15 @@ import requests
 from scripts.local.ministack import ROOT
 from scripts.local.provision import PREFIX
 from scripts.local.stack import LocalStack
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.adapters.aws import from_values
 from tollgate.domain.usage import from_item
 from tollgate_invoke.handler import build_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from scripts.local.stubs.gates import Gate
     from tollgate.domain.usage import UsageRow
 
 pytestmark = pytest.mark.stack
@@ -63,7 +64,7 @@ class App:
             params={"model_id": MODEL},
             data=self.body,
             headers={**self.headers, "x-api-key": self.stack.keys[f"{TENANT}/{APP}/primary"]},
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
 
     def post_at_once(self, times: int) -> list[requests.Response]:
@@ -86,13 +87,6 @@ def rows(stack: LocalStack) -> dict[str, UsageRow]:
     items = (from_values(item) for page in pages for item in page["Items"])
     found = [from_item(item) for item in items if "request_id" in item]
     return {row.request_id: row for row in found}
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come to pass"
-        time.sleep(0.05)
 
 
 def shorten_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,14 +117,18 @@ def test_who_cannot_wait_long_enough_comes_back(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shorten_the_wait(monkeypatch)
-    app = App(stack, "Slow. [stub:delay_ms=3000]")
+    app = App(stack, "Slow. [stub:gate=slow]")
 
-    answers = app.post_at_once(DUPLICATES)
+    with stack.stub.gate("slow") as gate, ThreadPoolExecutor(DUPLICATES) as pool:
+        posted = [pool.submit(app.post) for _ in range(DUPLICATES)]
+        until(lambda: sum(post.done() for post in posted) == DUPLICATES - 1, "all but one refused")
+        refused = [post.result() for post in posted if post.done()]
+        gate.open()
+        statuses = sorted(post.result().status_code for post in posted)
     again = app.post()
 
-    statuses = sorted(answer.status_code for answer in answers)
     assert statuses == [200] + [409] * (DUPLICATES - 1)
-    refused = [answer for answer in answers if answer.status_code == 409]
+    assert {answer.status_code for answer in refused} == {409}
     assert {answer.json()["code"] for answer in refused} == {"idempotency_in_progress"}
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
     assert again.status_code == 200
@@ -160,7 +158,7 @@ def test_equal_starts_at_once_are_one_job(stack: LocalStack) -> None:
     answers = app.post_at_once(DUPLICATES)
 
     (job_id,) = {answer.json()[0]["request_id"] for answer in answers}
-    wait_until(lambda: app.rows)
+    until(lambda: app.rows, "the job's row")
     assert [row.request_id for row in app.rows] == [job_id]
     assert len(app.calls) == 1
 
@@ -198,15 +196,16 @@ def test_a_process_that_is_killed_is_accounted_for_and_its_key_comes_free(
 ) -> None:
     shorten_the_wait(monkeypatch)
     app = App(stack, "Killed.")
-    stack.stub.fault(match={"tenant": TENANT}, times=1, delay_ms=2000)
+    stack.stub.fault(match={"tenant": TENANT}, times=1, gate="killed")
 
-    kill_during_the_call(app)
+    with stack.stub.gate("killed") as gate:
+        kill_during_the_call(app, gate)
     early = app.post()
     end_leases(stack)
     late = app.post()
     replayed = app.post()
     stack.sweep()
-    wait_until(lambda: len(app.calls) == 2)
+    until(lambda: len(app.calls) == 2, "the end of the call that nobody waits for")
 
     assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")
     assert late.status_code == 200
@@ -222,7 +221,7 @@ def test_a_process_that_is_killed_is_accounted_for_and_its_key_comes_free(
     }
 
 
-def kill_during_the_call(app: App) -> None:
+def kill_during_the_call(app: App, gate: Gate) -> None:
     """Run the function in a process of its own, and kill that once the model is called."""
     event = {
         "httpMethod": "POST",
@@ -252,8 +251,7 @@ def kill_during_the_call(app: App) -> None:
         assert child.stdin is not None
         child.stdin.write(json.dumps(event))
         child.stdin.close()
-        # The stub takes a fault away when the call it is for comes in.
-        wait_until(lambda: not app.stack.stub.faults._faults)  # noqa: SLF001
+        until(lambda: gate.waiting == 1, "the call of the model")
     finally:
         child.kill()
     assert child.wait() == -signal.SIGKILL

@@ -13,8 +13,8 @@ import hashlib
 import json
 import re
 import shutil
-import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -25,6 +25,7 @@ import requests
 from scripts.local.apigateway import CONTRACT, read_yaml
 from scripts.local.ministack import ACCOUNT_ID, REGION
 from scripts.local.stack import ENVIRONMENTS, LocalStack
+from tests.waiting import PATIENCE_SECONDS, until_job_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,7 +132,7 @@ class Ask:
             params=self.query,
             headers={**credential(operation, key), **self.header},
             json=self.body,
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
 
 
@@ -287,15 +288,17 @@ def run_job(stack: LocalStack, tenant: str, text: str) -> str:
         f"{stack.url}/invoke_model?model_id={MODEL}",
         json={"inputs": text},
         headers={**headers, "streaming": "true"},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     job = str(started.json()[0]["request_id"])
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        view = requests.get(f"{stack.url}/v1/jobs/{job}?wait=5", headers=headers, timeout=30)
-        if view.json()["status"] == "succeeded":
-            return job
-    raise AssertionError("the job does not end")
+    poll = partial(
+        requests.get,
+        f"{stack.url}/v1/jobs/{job}?wait=5",
+        headers=headers,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert until_job_ends(poll)["status"] == "succeeded"
+    return job
 
 
 @pytest.fixture(scope="module")

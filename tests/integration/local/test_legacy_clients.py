@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from scripts.local.stack import LocalStack
+from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters.aws import from_values
 from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.money import format_usd
@@ -112,7 +113,7 @@ class Gateway:
             f"{self.stack.url}/invoke_model?model_id={model_id}{query}",
             json=body,
             headers=self.headers(**headers),
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
 
     def answer(self, model_id: str, body: Mapping[str, Any], **more: str) -> Any:  # noqa: ANN401
@@ -123,15 +124,16 @@ class Gateway:
 
     def poll(self, model_id: str, request_id: str, **headers: str) -> Any:  # noqa: ANN401
         """The poll loop of the notebooks: until the answer has its text."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+
+        def whole() -> Any:  # noqa: ANN401
             query = f"&requestId={request_id}"
             answer = self.answer(model_id, {}, query=query, **headers)
             if "generated_text" in answer:
                 return answer
             assert answer["request_id"] == request_id
-            time.sleep(0.05)
-        raise AssertionError("the job does not end")
+            return None
+
+        return until(whole, "the job's text")
 
     def rows(self) -> dict[str, dict[str, Any]]:
         client = self.stack.client("dynamodb")
@@ -256,7 +258,9 @@ def _compare_endpoints(running: Gateway, rows: list[dict[str, Any]]) -> None:
 
 def test_the_models_are_listed(gateway: Gateway) -> None:
     response = requests.get(
-        f"{gateway.stack.url}/list_foundation_models", headers=gateway.headers(), timeout=30
+        f"{gateway.stack.url}/list_foundation_models",
+        headers=gateway.headers(),
+        timeout=PATIENCE_SECONDS,
     )
 
     models = {model["modelId"] for model in response.json()[0]["modelSummaries"]}
@@ -553,7 +557,7 @@ def test_the_content_handler_of_langchain(gateway: Gateway) -> None:
         f"{gateway.stack.url}/invoke_model?model_id={NOVA}",
         headers=gateway.headers(),
         json=handler.transform_input("Say foo:", {"maxTokens": 20, "temperature": 0.5}),
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert handler.transform_output(response)
@@ -568,7 +572,10 @@ def test_names_of_headers_are_read_in_any_case(gateway: Gateway) -> None:
     body = {"inputs": [{"role": "user", "content": [{"text": "Hello"}]}]}
 
     response = requests.post(
-        f"{gateway.stack.url}/invoke_model?model_id={NOVA}", json=body, headers=names, timeout=30
+        f"{gateway.stack.url}/invoke_model?model_id={NOVA}",
+        json=body,
+        headers=names,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert response.json()[0]["generated_text"]
@@ -581,7 +588,7 @@ def test_a_team_is_written_into_the_row(gateway: Gateway) -> None:
         f"{gateway.stack.url}/invoke_model?model_id={NOVA}",
         json={"inputs": "Hello"},
         headers=headers,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert gateway.rows()[response.headers["x-request-id"]]["tags"]["team"] == "search"
@@ -603,7 +610,7 @@ def through_profile(gateway: Gateway, **headers: str) -> requests.Response:
         f"{gateway.stack.url}/invoke",
         data=json.dumps(MESSAGES),
         headers={"x-api-key": gateway.headers()["x-api-key"], **sent, **headers},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -660,14 +667,12 @@ def test_a_job_of_a_converse_request(gateway: Gateway) -> None:
             "toolConfig": TOOLS,
         },
         headers=bearer,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert started.status_code == 202, started.text
-    deadline = time.monotonic() + 30
-    job = {"status": "queued"}
-    while job["status"] in ("queued", "running") and time.monotonic() < deadline:
-        url = f"{gateway.stack.url}/v1/jobs/{started.json()['id']}?wait=5"
-        job = requests.get(url, headers=bearer, timeout=30).json()
+    url = f"{gateway.stack.url}/v1/jobs/{started.json()['id']}?wait=5"
+    poll = partial(requests.get, url, headers=bearer, timeout=PATIENCE_SECONDS)
+    job = until_job_ends(poll)
     assert job["status"] == "succeeded"
     assert any("toolUse" in block for block in job["content"])

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import boto3
@@ -14,22 +13,18 @@ import pytest
 
 from scripts.local import ministack
 from scripts.local.ministack import REGION, ROOT, MiniStack, MiniStackError
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
 
-def gone(pid: int, within: float = 8.0) -> bool:
-    """Return whether the process ends in time (a zombie has ended)."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+def gone(pid: int) -> bool:
+    """Return whether the process has ended (a zombie has)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
 
 
 def test_serves_resets_and_cleans_up() -> None:
@@ -52,7 +47,7 @@ def test_serves_resets_and_cleans_up() -> None:
         assert not queues.list_queues().get("QueueUrls")
         with pytest.raises(MiniStackError, match="already runs with process id"):
             emulator.start()
-    assert gone(pid)
+    until(lambda: gone(pid), "the emulator's end")
     assert not folder.exists()
     with pytest.raises(MiniStackError, match="does not answer"):
         emulator.reset()
@@ -93,10 +88,10 @@ def test_dies_with_a_killed_parent() -> None:
     assert parent.stdout is not None
     with parent.stdout as output:
         child = int(output.readline())
-    assert not gone(child, within=0.2)
+    assert not gone(child)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    assert gone(child)
+    until(lambda: gone(child), "the emulator's end")
 
 
 def test_a_port_taken_by_another_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

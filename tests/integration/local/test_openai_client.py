@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -19,8 +20,8 @@ from tests.integration.local.clients import (
     in_base64,
     key_of,
     picture,
-    wait_until,
 )
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
@@ -102,27 +103,26 @@ def test_an_answer_that_is_cut(client: openai.OpenAI) -> None:
 
 
 def test_a_stream_comes_bit_by_bit_with_usage_and_receipt(
-    client: openai.OpenAI, books: Books
+    stack: LocalStack, client: openai.OpenAI, books: Books
 ) -> None:
-    arrived: list[float] = []
-    chunks: list[ChatCompletionChunk] = []
-    for chunk in client.chat.completions.create(
-        model=CLAUDE,
-        messages=user("Go on [stub:tokens=40] [stub:delta_ms=40]"),
-        stream=True,
-        stream_options={"include_usage": True},
-    ):
-        arrived.append(time.monotonic())
-        chunks.append(chunk)
+    with stack.stub.gate("middle") as gate:
+        stream = client.chat.completions.create(
+            model=CLAUDE,
+            messages=user("Go on [stub:tokens=40] [stub:gate=middle@mid-stream]"),
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        chunks: list[ChatCompletionChunk] = [next(stream), next(stream)]
+        until(lambda: gate.waiting == 1, "the model half way, and no further")
+    chunks += stream
 
     texts = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
     assert len([text for text in texts if text]) == 10
-    assert arrived[-1] - arrived[1] > 0.2
     usage = chunks[-1].usage
     assert usage is not None
     assert usage.completion_tokens == 40
     (found,) = [receipt(chunk) for chunk in chunks if receipt(chunk)]
-    wait_until(lambda: len(books.rows) == 1)
+    until(lambda: len(books.rows) == 1, "the call's row")
     assert float(found["cost_usd"]) == books.cost_usd
     assert found["request_id"] in books.rows
 
@@ -239,12 +239,13 @@ def test_no_money_left(stack: LocalStack, books: Books) -> None:
 
 def test_too_many_requests(stack: LocalStack, books: Books) -> None:
     slow = client_of(stack, "slow")
-    slow.chat.completions.create(model=NOVA, messages=user("Hi"))
+    served = 0
     with pytest.raises(openai.RateLimitError) as refused:
-        slow.chat.completions.create(model=NOVA, messages=user("Hi"))
+        for served in count():  # noqa: B007 - a minute may end between two calls
+            slow.chat.completions.create(model=NOVA, messages=user("Hi"))
     assert refused.value.code == "requests_per_minute_exceeded"
     assert 0 < int(refused.value.response.headers["retry-after"]) <= 60
-    assert len(books.calls) == 1
+    assert len(books.calls) == served >= 1
 
 
 @pytest.mark.parametrize(
@@ -333,7 +334,7 @@ def test_a_client_that_goes_away_pays_once_for_what_was_made(
     next(stream)
     stream.close()
 
-    wait_until(lambda: len(books.billed) == 1)
+    until(lambda: len(books.billed) == 1, "the bill of the call")
     (call,) = books.billed
     assert (call["status"], call["usage"]["outputTokens"]) == ("ok", 80)
 

@@ -16,6 +16,7 @@ import pytest
 from scripts.local.lambda_runtime import FunctionError, PayloadTooLargeError
 from scripts.local.ministack import ROOT
 from scripts.local.runtime_api import RuntimeApi
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.entry.http import StreamedResponse
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     Write = Callable[[bytes], None]
 
 HEADERS = {"Content-Type": "text/event-stream", "x-request-id": "r1"}
-WAIT_SECONDS = 10
 
 
 def api(handler: Callable[[dict[str, Any], Any], Any], **settings: Any) -> RuntimeApi:
@@ -41,7 +41,7 @@ def test_pieces_arrive_while_the_answer_is_made() -> None:
 
     def produce(write: Write) -> None:
         write(b"one ")
-        assert second.wait(WAIT_SECONDS)
+        assert second.wait(PATIENCE_SECONDS)
         write(b"two")
 
     with api(streamed(produce)) as runtime:
@@ -83,14 +83,13 @@ def test_an_environment_answers_one_invocation_after_the_other() -> None:
     with api(streamed(produce)) as runtime:
         for _ in range(3):
             assert b"".join(runtime.invoke({}).body()) == b"x"
-            # Until the environment has asked for its next invocation.
-            time.sleep(0.1)
+            until(lambda: runtime.idle == 1, "the environment's wish for its next invocation")
     assert len(threads) == 3
     assert runtime.environments == 1
 
 
 def test_concurrent_invocations_have_environments_of_their_own() -> None:
-    together = threading.Barrier(3, timeout=WAIT_SECONDS)
+    together = threading.Barrier(3, timeout=PATIENCE_SECONDS)
 
     def produce(write: Write) -> None:
         together.wait()
@@ -107,7 +106,7 @@ def test_silence_is_filled() -> None:
 
     def produce(write: Write) -> None:
         write(b"a")
-        assert quiet.wait(WAIT_SECONDS)
+        assert quiet.wait(PATIENCE_SECONDS)
         write(b"b")
 
     handler = streamed(produce, keep_alive=b": still here\n\n")
@@ -119,11 +118,9 @@ def test_silence_is_filled() -> None:
 
 
 def test_an_answer_without_room_for_it_is_silent() -> None:
-    quiet = threading.Event()
-
     def produce(write: Write) -> None:
         write(b"a")
-        quiet.wait(0.3)
+        time.sleep(0.3)  # six keep-alives long, had it room for them
         write(b"b")
 
     with api(streamed(produce), keep_alive_seconds=0.05) as runtime:
@@ -139,14 +136,15 @@ def test_a_slow_client_slows_the_answer_down() -> None:
             write(piece)
             made.append(number)
 
+    def stands_still() -> bool:
+        before = len(made)
+        time.sleep(0.3)
+        return len(made) == before > 0
+
     with api(streamed(produce)) as runtime:
         answer = runtime.invoke({})
-        deadline = time.monotonic() + WAIT_SECONDS
-        before = -1
-        while len(made) != before and time.monotonic() < deadline:
-            before = len(made)
-            time.sleep(0.3)
-        assert 0 < len(made) < 900
+        until(stands_still, "an end of what is made unread")
+        assert len(made) < 900
         assert sum(map(len, answer.body())) == 1000 * len(piece)
     assert len(made) == 1000
 
@@ -156,7 +154,7 @@ def test_an_answer_is_made_to_its_end_when_the_client_is_gone() -> None:
 
     def produce(write: Write) -> None:
         write(b"first")
-        assert gone.wait(WAIT_SECONDS)
+        assert gone.wait(PATIENCE_SECONDS)
         for _ in range(500):
             write(b"x" * 65536)
         settled.set()
@@ -166,7 +164,7 @@ def test_an_answer_is_made_to_its_end_when_the_client_is_gone() -> None:
         assert next(answer.body()) == b"first"
         answer.abandon()
         gone.set()
-        assert settled.wait(WAIT_SECONDS)
+        assert settled.wait(PATIENCE_SECONDS)
         # And the environment is there for the next one.
         assert runtime.invoke({}).status == 200
 
@@ -226,4 +224,4 @@ def test_a_process_runs_as_lambda_starts_it(tmp_path: Path) -> None:
             assert b"".join(runtime.invoke({"text": "hi"}).body()) == b"hi"
         finally:
             process.terminate()
-            process.wait(WAIT_SECONDS)
+            process.wait(PATIENCE_SECONDS)

@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from scripts.local.apigateway import CONTRACT, read_yaml
 from scripts.local.stack import ENVIRONMENTS, LocalStack
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ class Caller:
         self.statuses: list[int] = []
 
     def send(self, case: Case[Any]) -> None:
-        response = case.call(session=self._session, headers=self._headers, timeout=60)
+        response = case.call(session=self._session, headers=self._headers, timeout=PATIENCE_SECONDS)
         self.statuses.append(response.status_code)
         case.validate_response(response, checks=CHECKS)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,7 @@ import requests
 from scripts.local.ministack import ACCOUNT_ID
 from scripts.local.stack import LocalStack
 from tests.fakes.environments import SILO_ACCOUNT_ID, with_silo
+from tests.waiting import PATIENCE_SECONDS, until_job_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def call(stack: LocalStack, tenant: str, **headers: str) -> Any:  # noqa: ANN401
             "team_id": tenant,
             **headers,
         },
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     assert response.status_code == 200, response.text
     return response.json()[0]
@@ -49,17 +50,14 @@ def call(stack: LocalStack, tenant: str, **headers: str) -> Any:  # noqa: ANN401
 
 def wait_for(stack: LocalStack, tenant: str, job: str) -> None:
     key = stack.keys[f"{tenant}/websearch/primary"]
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        answer = requests.get(
-            f"{stack.url}/v1/jobs/{job}?wait=5",
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=30,
-        ).json()
-        if answer["status"] == "succeeded":
-            return
-        assert answer["status"] != "failed", answer
-    raise AssertionError(f"job {job} does not end")
+    poll = partial(
+        requests.get,
+        f"{stack.url}/v1/jobs/{job}?wait=5",
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=PATIENCE_SECONDS,
+    )
+    view = until_job_ends(poll)
+    assert view["status"] == "succeeded", view
 
 
 def test_each_tenants_calls_and_jobs_are_made_with_its_own_role(
@@ -95,7 +93,7 @@ def test_a_silos_jobs_are_no_other_tenants(bridge: tuple[bool, LocalStack]) -> N
     stolen = requests.get(
         f"{stack.url}/v1/jobs/{job}?wait=0",
         headers={"Authorization": f"Bearer {stack.keys['customer1/websearch/primary']}"},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert stolen.status_code == 404

@@ -25,6 +25,7 @@ from scripts.local.provision import PREFIX, usage_plan
 from scripts.local.stack import ENVIRONMENTS, FUNCTIONS, LocalStack
 from scripts.tenants import files as tenant_files
 from tests.contract import hcl
+from tests.waiting import PATIENCE_SECONDS, until_job_ends
 from tollgate.adapters import tables
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def invoke(stack: LocalStack, headers: dict[str, str], text: str) -> requests.Re
         f"{stack.url}/invoke_model?model_id={MODEL}",
         json={"inputs": text, "parameters": {"maxTokens": 200}},
         headers=headers,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -118,15 +119,17 @@ def test_a_stream_grows_while_it_is_polled(stack: LocalStack, headers: dict[str,
     job_id = started.json()[0]["request_id"]
     bearer = {"Authorization": f"Bearer {headers['x-api-key']}"}
     seen: list[dict[str, Any]] = [{"cursor": 0, "status": "queued"}]
-    deadline = time.monotonic() + 20
-    while seen[-1]["status"] in {"queued", "running"} and time.monotonic() < deadline:
-        cursor = seen[-1]["cursor"]
-        seen.append(
-            requests.get(
-                f"{stack.url}/v1/jobs/{job_id}?cursor={cursor}&wait=5", headers=bearer, timeout=30
-            ).json()
+
+    def poll() -> requests.Response:
+        answer = requests.get(
+            f"{stack.url}/v1/jobs/{job_id}?cursor={seen[-1]['cursor']}&wait=5",
+            headers=bearer,
+            timeout=PATIENCE_SECONDS,
         )
-    assert seen[-1]["status"] == "succeeded"
+        seen.append(answer.json())
+        return answer
+
+    assert until_job_ends(poll)["status"] == "succeeded"
     assert sum(1 for view in seen if view.get("text")) >= 3
     assert seen[-1]["usage"]["outputTokens"] == 60
     queue = stack.client("sqs").get_queue_attributes(
@@ -152,7 +155,9 @@ def test_schedules(stack: LocalStack, headers: dict[str, str]) -> None:
 
 def test_unknown_key(stack: LocalStack) -> None:
     response = requests.get(
-        f"{stack.url}/list_foundation_models", headers={"x-api-key": "x" * 40}, timeout=5
+        f"{stack.url}/list_foundation_models",
+        headers={"x-api-key": "x" * 40},
+        timeout=PATIENCE_SECONDS,
     )
     assert response.status_code == 403
     assert response.json()["code"] == "invalid_api_key"
@@ -167,7 +172,11 @@ def test_printed_commands_work(stack: LocalStack) -> None:
         assert command in text
         words = [word.replace("REQUEST_ID", request_id) for word in shlex.split(command)]
         output = subprocess.run(
-            [*words, "-w", "\n%{http_code}"], capture_output=True, text=True, check=True, timeout=30
+            [*words, "-w", "\n%{http_code}"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
         ).stdout
         body, _, status = output.rpartition("\n")
         assert status == "200", f"{title}: {output}"
@@ -226,7 +235,7 @@ def test_the_program_leaves_nothing_behind(tmp_path: Path, number: signal.Signal
     first = running.stdout.readline()
     assert first.startswith("Tollgate answers at http://127.0.0.1:")
     url = first.split()[3]
-    assert requests.get(url, timeout=5).status_code == 403
+    assert requests.get(url, timeout=PATIENCE_SECONDS).status_code == 403
     assert list(tmp_path.iterdir())
     # The emulator is a child of a thread that may have ended, so look at all of them.
     tasks = Path(f"/proc/{running.pid}/task").iterdir()
@@ -234,7 +243,7 @@ def test_the_program_leaves_nothing_behind(tmp_path: Path, number: signal.Signal
     assert started
     time.sleep(0.5)
     running.send_signal(number)
-    _, errors = running.communicate(timeout=15)
+    _, errors = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 0, errors
     assert "sweep: " in errors
     assert "Traceback" not in errors

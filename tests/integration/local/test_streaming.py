@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from scripts.build.package import WRAPPER, Target, build
 from scripts.local.runtime_api import RuntimeApi
 from scripts.local.stack import LocalStack
 from tests.contract.hcl import ROOT
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.adapters.aws import from_values
 from tollgate.domain.usage import UsageRow, from_item
 
@@ -31,8 +31,7 @@ pytestmark = pytest.mark.stack
 
 MODEL = "amazon.nova-lite-v1:0"
 TENANT, APP = "customer1", "websearch"
-WAIT_SECONDS = 20
-SLOW = "[stub:tokens=160] [stub:delta_ms=50]"
+HALF_WAY = "[stub:tokens=160] [stub:gate=middle@mid-stream]"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,7 @@ def post(stack: LocalStack, path: str, prompt: str, **more: str) -> requests.Res
         json=REQUESTS[path](prompt),
         headers={**headers(stack), **more},
         stream=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -87,26 +86,19 @@ def open_holds(stack: LocalStack) -> list[str]:
     return [request_id for item in items for request_id in item["holds"]["M"]]
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.05)
-
-
 @every_stream
 def test_the_first_byte_comes_long_before_the_last(stack: LocalStack, path: str) -> None:
     # Without what the first call of a kind composes.
     post(stack, path, "hello").content  # noqa: B018 - reads the body
-    started = time.monotonic()
-    response = post(stack, path, SLOW)
-    arrivals = [time.monotonic() - started for _ in response.iter_content(None)]
+    with stack.stub.gate("middle") as gate:
+        response = post(stack, path, HALF_WAY)
+        pieces = response.iter_content(None)
+        first = next(pieces)
+        until(lambda: gate.waiting == 1, "the model half way, and no further")
+    rest = b"".join(pieces)
 
     assert response.status_code == 200
-    # Forty pieces, 50 ms apart.
-    assert arrivals[-1] > 1.8
-    assert arrivals[0] < arrivals[-1] / 3
-    assert len(arrivals) > 20
+    assert 0 < len(first) < len(rest)
 
 
 @every_stream
@@ -114,13 +106,14 @@ def test_a_client_that_goes_pays_for_what_the_provider_bills_and_once(
     stack: LocalStack, path: str
 ) -> None:
     before, billed = set(rows(stack)), len(stack.calls())
-    response = post(stack, path, SLOW)
-    next(response.iter_content(None))
-    request_id = response.headers["x-request-id"]
-    response.close()
+    with stack.stub.gate("middle"):
+        response = post(stack, path, HALF_WAY)
+        next(response.iter_content(None))
+        request_id = response.headers["x-request-id"]
+        response.close()
 
-    wait_for(lambda: request_id in rows(stack))
-    wait_for(lambda: request_id not in open_holds(stack))
+    until(lambda: request_id in rows(stack), "the call's row")
+    until(lambda: request_id not in open_holds(stack), "the end of the hold")
     after = rows(stack)
     assert set(after) - before == {request_id}
     (call,) = stack.calls()[billed:]
@@ -203,7 +196,7 @@ def test_an_arn_in_the_path_reaches_the_model(stack: LocalStack) -> None:
         f"{stack.url}/model/{encoded}/converse",
         json=converse("hello"),
         headers=headers(stack),
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert response.status_code == 200
@@ -240,7 +233,7 @@ def test_the_zip_streams_as_lambda_starts_it(stack: LocalStack, unpacked: Path) 
             },
         },
         "headers": {},
-        "body": json.dumps(chat(SLOW)),
+        "body": json.dumps(chat(HALF_WAY)),
     }
     with RuntimeApi("converse", None) as runtime:
         environment = {
@@ -259,20 +252,17 @@ def test_the_zip_streams_as_lambda_starts_it(stack: LocalStack, unpacked: Path) 
             text=True,
         )
         try:
-            answer = runtime.invoke(event)
-            started = time.monotonic()
-            arrivals = []
-            body = b""
-            for piece in answer.body():
-                arrivals.append(time.monotonic() - started)
-                body += piece
+            with stack.stub.gate("middle") as gate:
+                answer = runtime.invoke(event)
+                pieces = answer.body()
+                body = next(pieces)
+                until(lambda: gate.waiting == 1, "the model half way, and no further")
+            body += b"".join(pieces)
         finally:
             process.terminate()
-            output, _ = process.communicate(timeout=WAIT_SECONDS)
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert answer.status == 200
     assert body.endswith(b"data: [DONE]\n\n")
-    assert arrivals[0] < 0.5
-    assert arrivals[-1] > 1.5
     request_id = answer.headers["x-request-id"]
     assert rows(stack)[request_id].output_tokens == 160
     # The metrics of a call are there when its body is, not before.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from scripts.local.stack import LocalStack
+from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters.aws import from_values
 
 if TYPE_CHECKING:
@@ -38,22 +39,22 @@ def chat(stack: LocalStack, tenant: str, model: str = MODEL, **more: str) -> req
         f"{stack.url}/invoke_model?model_id={model}",
         json={"inputs": SECRET, "parameters": {"maxTokens": 60}},
         headers=headers(stack, tenant, **more),
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
 
 def run_job(stack: LocalStack, tenant: str) -> tuple[str, str]:
     """The id and text of a finished job."""
     job_id = str(chat(stack, tenant, streaming="true").json()[0]["request_id"])
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        view = requests.get(
-            f"{stack.url}/v1/jobs/{job_id}?wait=5", headers=headers(stack, tenant), timeout=30
-        ).json()
-        if view["status"] == "succeeded":
-            return job_id, view["text"]
-        assert view["status"] in ("queued", "running"), view
-    raise AssertionError("the job does not end")
+    poll = partial(
+        requests.get,
+        f"{stack.url}/v1/jobs/{job_id}?wait=5",
+        headers=headers(stack, tenant),
+        timeout=PATIENCE_SECONDS,
+    )
+    view = until_job_ends(poll)
+    assert view["status"] == "succeeded", view
+    return job_id, view["text"]
 
 
 def policy(stack: LocalStack, tenant: str) -> dict[str, Any]:
@@ -105,7 +106,9 @@ def test_an_apps_own_profiles_are_in_its_list_of_models(stack: LocalStack) -> No
 
     lists = {
         tenant: requests.get(
-            f"{stack.url}/list_foundation_models", headers=headers(stack, tenant), timeout=30
+            f"{stack.url}/list_foundation_models",
+            headers=headers(stack, tenant),
+            timeout=PATIENCE_SECONDS,
         ).json()[0]["modelSummaries"]
         for tenant in ("customer1", "customer2")
     }
@@ -142,7 +145,4 @@ def test_texts_of_a_tenant_with_a_key_of_its_own_lie_under_it(stack: LocalStack)
 def test_a_request_is_gone_when_its_job_has_ended(stack: LocalStack) -> None:
     job_id, _ = run_job(stack, "customer1")
 
-    deadline = time.monotonic() + 5
-    while any(job_id in name for name in payloads(stack)):
-        assert time.monotonic() < deadline, "the request is still there"
-        time.sleep(0.05)
+    until(lambda: all(job_id not in name for name in payloads(stack)), "the end of the request")

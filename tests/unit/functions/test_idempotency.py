@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.world import NOVA_LITE, app, tenant
 from tests.unit.functions.test_invoke import AUTHORIZER, Gateway, body_of
 from tests.unit.services.test_jobs import KEY_ARN
+from tests.waiting import PATIENCE_SECONDS
 from tollgate.domain.errors import (
     TollgateError,
     UnavailableError,
@@ -255,16 +256,16 @@ class Pair:
 
     def run(self) -> Response:
         self._thread.start()
-        assert self._started.wait(5)
+        assert self._started.wait(PATIENCE_SECONDS)
         return post(self.gateway)
 
     def _during_call(self) -> None:
         self._started.set()
-        assert self._may_end.wait(5)
+        assert self._may_end.wait(PATIENCE_SECONDS)
 
     def _sleep(self, _: float) -> None:
         self._may_end.set()
-        self._thread.join(5)
+        self._thread.join(PATIENCE_SECONDS)
         self.gateway.runtime.error = None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from tests.fakes.world import FakeClock, caller, tenant
 from tests.unit.services.test_calls import World
 from tests.unit.services.test_jobs import JobWorld
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.adapters.aws import Credentials
 from tollgate.adapters.sessions import (
     LAST_USE_TIME,
@@ -43,7 +43,8 @@ class FakeSts:
         self._lock = threading.Lock()
         self.asked: list[dict[str, Any]] = []
         self.error: Exception | None = None
-        self.takes_seconds = 0.0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.connections = 0
 
     def connect(self) -> Any:  # noqa: ANN401 - stands for an STS client
@@ -54,7 +55,7 @@ class FakeSts:
         with self._lock:
             self.asked.append(parameters)
             number = len(self.asked)
-        time.sleep(self.takes_seconds)
+        self.may_answer.wait(PATIENCE_SECONDS)
         if self.error is not None:
             raise self.error
         return {
@@ -172,11 +173,13 @@ def test_the_session_unused_for_longest_is_forgotten_first() -> None:
 
 def test_threads_that_need_one_session_ask_for_it_once() -> None:
     sts = Sts()
-    sts.service.takes_seconds = 0.05
+    sts.service.may_answer.clear()
     keys: list[str] = []
     threads = [threading.Thread(target=lambda: keys.append(sts.key())) for _ in range(8)]
     for thread in threads:
         thread.start()
+    until(lambda: sts.calls, "the first to ask")
+    sts.service.may_answer.set()
     for thread in threads:
         thread.join()
 
@@ -187,16 +190,15 @@ def test_threads_that_need_one_session_ask_for_it_once() -> None:
 def test_a_slow_session_holds_up_no_other() -> None:
     sts = Sts()
     sts.key(POOL)
-    sts.service.takes_seconds = 2
+    sts.service.may_answer.clear()
     slow = threading.Thread(target=sts.key)
     slow.start()
-    while sts.calls < 2:
-        time.sleep(0.001)
-    began = time.monotonic()
+    until(lambda: sts.calls == 2, "the slow session's request")
 
-    sts.key(POOL)
+    assert sts.key(POOL)
 
-    assert time.monotonic() - began < 1
+    assert slow.is_alive()
+    sts.service.may_answer.set()
     slow.join()
 
 
