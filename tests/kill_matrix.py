@@ -32,6 +32,7 @@ from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
 from scripts.local.stubs.bedrock import BedrockStub
 from scripts.local.stubs.invocation_logs import InvocationLogs
+from tests.waiting import PATIENCE_SECONDS
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.aws import from_values
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts
@@ -257,7 +258,7 @@ class World:
     def _stop_runner(self) -> None:
         assert self._runner.stdin is not None
         self._runner.stdin.close()
-        self._runner.wait(10)
+        self._runner.wait(PATIENCE_SECONDS)
 
     def client(self, service: str) -> Any:
         """A client of the emulator."""

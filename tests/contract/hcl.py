@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,18 @@ def load(folder: str) -> dict[str, list[Any]]:
     """All blocks of a folder's *.tf files, by block type."""
     merged: dict[str, list[Any]] = {}
     for path in sorted((ROOT / folder).glob("*.tf")):
-        with path.open(encoding="utf-8") as source:
-            for block, bodies in hcl2.load(source).items():
-                if isinstance(bodies, list):
-                    merged.setdefault(block, []).extend(plain(bodies))
+        for block, bodies in _parsed(path).items():
+            if isinstance(bodies, list):
+                merged.setdefault(block, []).extend(plain(bodies))
     return merged
+
+
+# The root's files take two seconds, and a test worker reads them dozens of times.
+@functools.cache
+def _parsed(path: Path) -> dict[str, Any]:
+    with path.open(encoding="utf-8") as source:
+        document: dict[str, Any] = hcl2.load(source)
+        return document
 
 
 def locals_of(folder: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def test_the_demo_ends_well_and_shows_every_step() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
         check=False,
     )
 

@@ -26,7 +26,7 @@ if _MISSING and os.environ.get("CI") == "true":
 
 _CHECKS = Path(__file__).parent / "checks"
 _FIXTURES = Path(__file__).parent / "fixtures"
-_SCAN_SECONDS = 300
+_SCAN_SECONDS = 1500
 # Applied before the plan: of something that does not exist yet, a plan does not know the ARN, and
 # checkov takes "encrypted with a key that is not known yet" for "not encrypted".
 _TARGETS = (

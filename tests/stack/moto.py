@@ -37,7 +37,7 @@ REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"
 FUNCTIONS = ("aggregate", "authorize", "converse", "invoke", "models", "stream", "sweep")
 
-_TERRAFORM_SECONDS = 400
+_TERRAFORM_SECONDS = 1500
 # Most of an apply is the provider waiting for SQS and S3 to be consistent; with Terraform's usual
 # ten at once those waits keep everything else from starting.
 _PARALLELISM = 60
@@ -187,7 +187,7 @@ def serve(log: Path) -> Iterator[str]:
         yield endpoint
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 def _copy_artifacts(target: Path) -> None:

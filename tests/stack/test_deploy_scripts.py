@@ -75,7 +75,7 @@ class Account:
             capture_output=True,
             text=True,
             check=False,
-            timeout=500,
+            timeout=1500,
         )
 
     def must(self, module: str, *arguments: str, **variables: str) -> str:
