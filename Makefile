@@ -9,6 +9,8 @@ SHELL := /bin/bash
 PYTHON ?=
 TERRAFORM ?= terraform
 export TERRAFORM
+# Python starts hundreds of times here: without its bytecode each start would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What a target works on.
 ENV ?=
@@ -23,7 +25,8 @@ RUN_PYTHON := .tools/run/bin/python
 VENV_PYTHON := .venv/bin/python
 # Tests that share something expensive (a stack, a module) name it as a group; it stays on one worker.
 # Three workers keep two cores busy: one of them mostly waits, for an apply or for a lease to end.
-PYTEST := $(VENV_PYTHON) -m pytest -n 3 --dist=loadgroup
+# The order is that of tests/conftest.py.
+PYTEST := $(VENV_PYTHON) -m pytest -n 3 --dist=loadgroup --no-loadscope-reorder
 
 environments = $(notdir $(patsubst %/.,%,$(wildcard envs/*/.)))
 wrong_env = ENV is '$(ENV)'; call make $(firstword $(MAKECMDGOALS)) ENV=<one of: $(environments)>

@@ -24,6 +24,36 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any-machine")
 
 
+# By the beginnings of their paths: what waits longest, then what is cheap, so that a mistake shows in
+# the first minute, then what computes longest, so that no worker is left with it at the end.
+ORDER = (
+    "tests/stack/test_moto_stack.py",
+    "tests/unit/",
+    "tests/golden/",
+    "tests/contract/test_tenant_lifecycle.py",
+    "tests/policy/",
+    "tests/contract/test_terraform_static.py",
+    "tests/sandbox/",
+    "tests/contract/test_iam.py",
+    "tests/stack/",
+    "tests/packaging/",
+    "tests/integration/test_kill_matrix.py",
+    "tests/integration/test_failures.py",
+    "tests/integration/local/",
+    "tests/",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests; within a place they stay as they are."""
+
+    def place(item: pytest.Item) -> int:
+        return next(number for number, path in enumerate(ORDER) if item.nodeid.startswith(path))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def ministack() -> Iterator[MiniStack]:
     """One emulator for each test worker; tests use resources of their own inside it."""
