@@ -53,18 +53,17 @@ class Customer:
         started = self.call(name, body, streaming="true", **headers)
         job = started.json()[0]["request_id"]
 
-        def ended() -> requests.Response | None:
+        def ended() -> list[requests.Response]:
             answer = requests.post(
                 f"{self._stack.url}/invoke_model?requestId={job}",
                 headers=self._headers,
                 timeout=PATIENCE_SECONDS,
             )
             whole = answer.status_code != 200 or "generated_text" in answer.json()[0]
-            return answer if whole else None
+            # In a list, because an answer of an error counts as false.
+            return [answer] if whole else []
 
-        answer = until(ended, "the end of the job")
-        assert answer is not None
-        return answer
+        return until(ended, "the end of the job")[0]
 
     def row(self) -> dict[str, Any]:
         """The newest usage row."""
