@@ -24,8 +24,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any-machine")
 
 
-# By the beginnings of their paths: what waits longest, then what is cheap, so that a mistake shows in
-# the first minute, then what computes longest, so that no worker is left with it at the end.
+# By the beginnings of their paths: what waits longest, then what is cheap, so that a mistake shows
+# in the first minute, then what computes longest, so that no worker is left with it at the end.
 ORDER = (
     "tests/stack/test_moto_stack.py",
     "tests/unit/",

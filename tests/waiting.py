@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 120
 _LOOK_SECONDS = 0.02
 
 
-def until(look: Callable[[], Value], what: str) -> Value:
+def until(look: Callable[[], Value | None], what: str) -> Value:
     """The first thing found that is true; fails with `what` where two minutes do not bring it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := look()):
@@ -36,4 +36,4 @@ def until_job_ends(poll: Callable[[], requests.Response]) -> dict[str, Any]:
         view: dict[str, Any] = poll().json()
         return None if view["status"] in ("queued", "running") else view
 
-    return until(ended, "the end of the job")  # type: ignore[return-value]
+    return until(ended, "the end of the job")
