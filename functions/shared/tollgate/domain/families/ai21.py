@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.families.forms import (
@@ -74,8 +73,8 @@ JURASSIC = TextBody(
     answers=("numResults",),
 )
 
-JAMBA = replace(
-    CHAT, members=CHAT.members | {"documents"}, max_tokens=MaxTokensField(("max_tokens",))
+JAMBA = CHAT._replace(
+    members=CHAT.members | {"documents"}, max_tokens=MaxTokensField(("max_tokens",))
 )
 
 AI21 = Family(name="AI21", models=("ai21.",), texts=(JURASSIC, JAMBA))

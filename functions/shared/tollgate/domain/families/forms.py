@@ -8,8 +8,7 @@ named; `a.b` is the member b of the object a.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tollgate.domain.errors import InvalidRequestError
 
@@ -24,8 +23,7 @@ Path = tuple[str | int, ...]
 ANY_MODEL = ("",)
 
 
-@dataclass(frozen=True, slots=True)
-class MaxTokensField:
+class MaxTokensField(NamedTuple):
     """Where a provider's native body says how many tokens to generate at most.
 
     `path` leads to the field that is set when the body has none; `aliases` are other spellings
@@ -77,8 +75,7 @@ class MaxTokensField:
         return place
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Where an answer, or one chunk of a streamed one, has its text, its end and its counts.
 
     `blocks` lead to lists of content blocks, `texts` to strings, `stops` to why the model stopped.
@@ -92,8 +89,7 @@ class Answer:
     usage: Callable[[Mapping[str, Any]], TokenUsage | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TextBody:
+class TextBody(NamedTuple):
     """A body that asks for text.
 
     `members` are all that the provider documents and the gateway can bound. `prompt` is the member
@@ -131,8 +127,7 @@ class TextBody:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingBody:
+class EmbeddingBody(NamedTuple):
     """A body that asks for vectors.
 
     `texts` is the member with what is embedded; under `images`, each image has a price of its own.
@@ -152,8 +147,7 @@ class EmbeddingBody:
     models: tuple[str, ...] = ANY_MODEL
 
 
-@dataclass(frozen=True, slots=True)
-class ImageBody:
+class ImageBody(NamedTuple):
     """A body that asks for images.
 
     `prompt` is the member that holds what is asked. `asked` reads how many images of which size
@@ -168,8 +162,7 @@ class ImageBody:
     models: tuple[str, ...] = ANY_MODEL
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """One family: `models` are the prefixes of its base ids.
 
     Of the bodies of a kind, the first whose own `models` match is the model's. Where a model reads

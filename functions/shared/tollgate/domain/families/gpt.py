@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tollgate.domain.families.forms import Family, MaxTokensField
 from tollgate.domain.families.openai_format import CHAT
 
-MESSAGES = replace(
-    CHAT,
+MESSAGES = CHAT._replace(
     members=CHAT.members
     | {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity"},
     max_tokens=MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tollgate.domain.families.forms import Family
 from tollgate.domain.families.openai_format import CHAT
 
-MESSAGES = replace(CHAT, members=CHAT.members | {"prompt_cache_key", "thinking"})
+MESSAGES = CHAT._replace(members=CHAT.members | {"prompt_cache_key", "thinking"})
 
 KIMI = Family(name="Kimi", models=("moonshot.", "moonshotai."), texts=(MESSAGES,))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tollgate.domain.families.forms import Answer, Family, MaxTokensField
 from tollgate.domain.families.openai_format import CHAT, COMPLETION
 
 _MAX_TOKENS = MaxTokensField(("max_tokens",))
 
-PROMPT = replace(
-    COMPLETION,
+PROMPT = COMPLETION._replace(
     models=(
         "mistral.mistral-7b",
         "mistral.mistral-large-2402",
@@ -22,8 +19,7 @@ PROMPT = replace(
     answer=Answer(texts=(("outputs", 0, "text"),), stops=(("outputs", 0, "stop_reason"),)),
 )
 
-MESSAGES = replace(
-    CHAT,
+MESSAGES = CHAT._replace(
     members=CHAT.members | {"prompt_mode", "random_seed", "safe_prompt"},
     max_tokens=_MAX_TOKENS,
 )

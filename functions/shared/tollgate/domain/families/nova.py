@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.families import titan
@@ -76,8 +75,7 @@ TEXT = TextBody(
     media=("audio", "document", "image", "video"),
 )
 
-CANVAS = replace(
-    titan.IMAGES,
+CANVAS = titan.IMAGES._replace(
     members=titan.IMAGES.members
     | within("textToImageParams", "style")
     | within(

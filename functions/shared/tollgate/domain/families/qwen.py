@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tollgate.domain.families.forms import Family
 from tollgate.domain.families.openai_format import CHAT
 
-MESSAGES = replace(
-    CHAT,
+MESSAGES = CHAT._replace(
     members=CHAT.members
     | {"chat_template_kwargs", "enable_thinking", "min_p", "repetition_penalty", "top_k"},
     media=(*CHAT.media, "video_url"),
