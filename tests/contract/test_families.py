@@ -18,8 +18,8 @@ from tests.integration import test_bedrock_adapter
 from tests.integration.local import test_bedrock_native, test_wire_goldens
 from tests.unit.domain import test_holds
 from tests.unit.domain.test_native import CHAT
-from tollgate.dialects import legacy
 from tollgate.dialects.anthropic.request import parse_chat as parse_messages
+from tollgate.dialects.legacy.request import Target, parse
 from tollgate.dialects.openai.request import parse_chat, parse_embeddings
 from tollgate.domain import native
 from tollgate.domain.families import registry
@@ -209,7 +209,7 @@ def test_what_the_openai_dialect_embeds_is_in_the_table(
 def test_what_the_legacy_dialect_writes_is_in_the_table(
     model: str, kind: str, body: dict[str, Any]
 ) -> None:
-    asked = legacy.parse(request(body, headers={"type": kind}), legacy.Target(model, model), {})
+    asked = parse(request(body, headers={"type": kind}), Target(model, model), {})
 
     (call,) = asked.calls
     is_image = kind == "image"

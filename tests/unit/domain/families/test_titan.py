@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.families.titan import EMBEDDINGS, IMAGES, TEXT
+from tollgate.domain.families import registry
+from tollgate.domain.families.titan import EMBED_IMAGE, EMBED_V1, EMBED_V2, IMAGES, TEXT
 from tollgate.domain.prices import TokenUsage
+
+if TYPE_CHECKING:
+    from tollgate.domain.families.forms import EmbeddingBody
 
 
 def test_a_prompt() -> None:
@@ -34,22 +38,41 @@ def test_a_prompt() -> None:
     ],
 )
 def test_counts(document: dict[str, Any], found: TokenUsage | None) -> None:
-    assert TEXT.answer.usage is EMBEDDINGS.usage
+    assert TEXT.answer.usage is EMBED_V1.usage
     assert TEXT.answer.usage is not None
     assert TEXT.answer.usage(document) == found
 
 
 def test_each_text_is_embedded_by_a_call_of_its_own() -> None:
-    assert EMBEDDINGS.write_texts(["a", "b"], {"dimensions": 256}) == [
+    assert EMBED_V2.write_texts(["a", "b"], {"dimensions": 256}) == [
         {"inputText": "a", "dimensions": 256},
         {"inputText": "b", "dimensions": 256},
     ]
     # What is asked is not the settings' to change.
-    assert EMBEDDINGS.write_texts(["a"], {"inputText": "b"}) == [{"inputText": "a"}]
-    assert EMBEDDINGS.write_image("AA==", {"inputImage": "x", "embeddingConfig": {}}) == {
+    assert EMBED_V2.write_texts(["a"], {"inputText": "b"}) == [{"inputText": "a"}]
+    assert EMBED_IMAGE.write_image("AA==", {"inputImage": "x", "embeddingConfig": {}}) == {
         "inputImage": "AA==",
         "embeddingConfig": {},
     }
+
+
+def test_only_the_second_version_has_vectors_of_any_length() -> None:
+    assert EMBED_V1.sized is EMBED_IMAGE.sized is None
+    assert EMBED_V2.sized is not None
+    assert EMBED_V2.sized(256) == {"dimensions": 256}
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("amazon.titan-embed-text-v2:0", EMBED_V2),
+        ("amazon.titan-embed-image-v1", EMBED_IMAGE),
+        ("amazon.titan-embed-text-v1", EMBED_V1),
+        ("amazon.titan-embed-g1-text-02", EMBED_V1),
+    ],
+)
+def test_each_model_that_embeds_has_its_body(model: str, body: EmbeddingBody) -> None:
+    assert registry.embedding_body(model) is body
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from tollgate.dialects.openai.messages import Conversation
 from tollgate.dialects.openai.reasoning import reasoning_fields
 from tollgate.dialects.openai.tools import tool_config
 from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families import generic, registry
 from tollgate.services.shapes import ChatCall, NativeCall
 
 if TYPE_CHECKING:
@@ -193,10 +194,7 @@ def _text_format(response_format: object) -> dict[str, Any] | None:
 # --- Embeddings -------------------------------------------------------------------------------
 
 _MAX_TEXTS = 2048
-# What one call of a Cohere model takes.
-_COHERE_TEXTS = 96
 _ENCODINGS = ("float", "base64")
-_INPUT_TYPES = ("search_document", "search_query", "classification", "clustering")
 _EMBEDDINGS_READ = ("dimensions", "encoding_format", "input", "input_type", "model")
 _EMBEDDINGS_IGNORED = ("user",)
 
@@ -257,40 +255,22 @@ def _embedding_bodies(
         # Never sent, as there is no such model.
         return [{}]
     size = as_count(given["dimensions"], "dimensions") if "dimensions" in given else None
-    if base.startswith("cohere.embed"):
-        return _cohere_bodies(base, texts, size, given.get("input_type", _INPUT_TYPES[0]))
-    if not base.startswith("amazon.titan-embed"):
+    form = registry.embedding_body(base)
+    if form is generic.EMBEDDINGS:
         raise InvalidRequestError(
             "this model is not called through /v1/embeddings; allowed are amazon.titan-embed and "
             "cohere.embed models",
             code="wrong_operation",
         )
-    if "input_type" in given:
-        raise InvalidRequestError("input_type is not supported by this model; leave it out")
     settings: dict[str, Any] = {}
+    if form.input_types:
+        settings["input_type"] = given.get("input_type", form.input_types[0])
+        if settings["input_type"] not in form.input_types:
+            raise wrong_choice("input_type", settings["input_type"], form.input_types)
+    elif "input_type" in given:
+        raise InvalidRequestError("input_type is not supported by this model; leave it out")
     if size is not None:
-        if "-v2" not in base:
-            raise _fixed_size()
-        settings["dimensions"] = size
-    # One text is all that a call of this family takes.
-    return [{"inputText": text, **settings} for text in texts]
-
-
-def _cohere_bodies(
-    base: str, texts: Sequence[str], size: int | None, input_type: object
-) -> list[dict[str, Any]]:
-    if input_type not in _INPUT_TYPES:
-        raise wrong_choice("input_type", input_type, _INPUT_TYPES)
-    settings: dict[str, Any] = {"input_type": input_type}
-    if size is not None:
-        if not base.startswith("cohere.embed-v4"):
-            raise _fixed_size()
-        settings |= {"embedding_types": ["float"], "output_dimension": size}
-    return [
-        {"texts": list(texts[start : start + _COHERE_TEXTS]), **settings}
-        for start in range(0, len(texts), _COHERE_TEXTS)
-    ]
-
-
-def _fixed_size() -> InvalidRequestError:
-    return InvalidRequestError("dimensions is not supported by this model; leave it out")
+        if form.sized is None:
+            raise InvalidRequestError("dimensions is not supported by this model; leave it out")
+        settings |= form.sized(size)
+    return form.write_texts(texts, settings)

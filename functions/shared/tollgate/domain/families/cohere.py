@@ -106,36 +106,48 @@ COMMAND_R = TextBody(
 )
 
 
+# What one call takes.
+_TEXTS_PER_CALL = 96
+
+
 def _write_texts(texts: Sequence[str], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"input_type": "search_document", **settings, "texts": list(texts)}]
+    return [
+        {
+            "input_type": EMBED_V3.input_types[0],
+            **settings,
+            "texts": list(texts[start : start + _TEXTS_PER_CALL]),
+        }
+        for start in range(0, len(texts), _TEXTS_PER_CALL)
+    ]
 
 
 def _write_image(image: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "input_type": "image", "images": [image]}
 
 
-EMBEDDINGS = EmbeddingBody(
-    # In `inputs`, texts and images stand between each other.
-    members=frozenset(
-        (
-            "embedding_types",
-            "images",
-            "input_type",
-            "inputs",
-            "max_tokens",
-            "output_dimension",
-            "texts",
-            "truncate",
-        )
-    ),
+def _sized(length: int) -> dict[str, Any]:
+    return {"embedding_types": ["float"], "output_dimension": length}
+
+
+EMBED_V3 = EmbeddingBody(
+    models=("cohere.embed",),
+    members=frozenset(("embedding_types", "images", "input_type", "texts", "truncate")),
     texts="texts",
-    images=("image_url", "images"),
     write_texts=_write_texts,
     write_image=_write_image,
-    takes_data_url=True,
     vectors=("embeddings",),
+    images=("images",),
+    takes_data_url=True,
+    input_types=("search_document", "search_query", "classification", "clustering"),
+)
+EMBED_V4 = EMBED_V3._replace(
+    models=("cohere.embed-v4",),
+    # In `inputs`, texts and images stand between each other.
+    members=EMBED_V3.members | {"inputs", "max_tokens", "output_dimension"},
+    images=("image_url", "images"),
+    sized=_sized,
 )
 
 COHERE = Family(
-    name="Cohere", models=("cohere.",), texts=(COMMAND_R, COMMAND), embeddings=(EMBEDDINGS,)
+    name="Cohere", models=("cohere.",), texts=(COMMAND_R, COMMAND), embeddings=(EMBED_V4, EMBED_V3)
 )

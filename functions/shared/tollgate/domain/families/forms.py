@@ -133,18 +133,22 @@ class EmbeddingBody(NamedTuple):
     `texts` is the member with what is embedded; under `images`, each image has a price of its own.
     `write_texts` makes the bodies that together embed some texts in order, `write_image` one of an
     image in base64, or of its data URL where `takes_data_url`; both take the caller's settings.
+    `sized` are the settings for vectors of a length, None where the model's have but one;
+    `input_types` say what vectors are for, the usual one first, where the model wants to know.
     An answer has its vectors in one of `vectors`.
     """
 
     members: frozenset[str]
     texts: str
-    images: tuple[str, ...]
     write_texts: Callable[[Sequence[str], Mapping[str, Any]], list[dict[str, Any]]]
     write_image: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     vectors: tuple[str, ...]
-    takes_data_url: bool = False
-    usage: Callable[[Mapping[str, Any]], TokenUsage | None] | None = None
     models: tuple[str, ...] = ANY_MODEL
+    images: tuple[str, ...] = ()
+    takes_data_url: bool = False
+    sized: Callable[[int], dict[str, Any]] | None = None
+    input_types: tuple[str, ...] = ()
+    usage: Callable[[Mapping[str, Any]], TokenUsage | None] | None = None
 
 
 class ImageBody(NamedTuple):

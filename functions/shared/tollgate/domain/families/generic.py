@@ -9,9 +9,10 @@ from __future__ import annotations
 from tollgate.domain.families import titan
 from tollgate.domain.families.forms import ANY_MODEL, Family
 
-GENERIC = Family(
-    name="unknown", models=ANY_MODEL, embeddings=(titan.EMBEDDINGS,), images=(titan.IMAGES,)
+EMBEDDINGS = titan.EMBED_IMAGE._replace(
+    models=ANY_MODEL, members=titan.EMBED_IMAGE.members | titan.EMBED_V2.members
 )
+GENERIC = Family(name="unknown", models=ANY_MODEL, embeddings=(EMBEDDINGS,), images=(titan.IMAGES,))
 
 # What no family's table has, but servers are known to read: more words for several answers, and
 # for media in texts and in what is embedded. They count whoever is called.

@@ -38,7 +38,7 @@ def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
         )
     made = count(document, "totalOutputTextTokenCount")
     # An embedding has no output.
-    if made is None and not any(name in document for name in EMBEDDINGS.vectors):
+    if made is None and not any(name in document for name in _VECTORS):
         return None
     return TokenUsage(input=given, output=made or 0)
 
@@ -71,15 +71,30 @@ def _write_image(image: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "inputImage": image}
 
 
-EMBEDDINGS = EmbeddingBody(
-    members=frozenset(("dimensions", "embeddingTypes", "inputImage", "inputText", "normalize"))
-    | within("embeddingConfig", "outputEmbeddingLength"),
+def _sized(length: int) -> dict[str, Any]:
+    return {"dimensions": length}
+
+
+_VECTORS = ("embedding", "embeddingsByType")
+EMBED_V1 = EmbeddingBody(
+    models=("amazon.titan-embed",),
+    members=frozenset(("inputText",)),
     texts="inputText",
-    images=("inputImage",),
     write_texts=_write_texts,
     write_image=_write_image,
-    vectors=("embedding", "embeddingsByType"),
+    vectors=_VECTORS,
     usage=_usage,
+)
+EMBED_V2 = EMBED_V1._replace(
+    models=("amazon.titan-embed-text-v2",),
+    members=frozenset(("dimensions", "embeddingTypes", "inputText", "normalize")),
+    sized=_sized,
+)
+EMBED_IMAGE = EMBED_V1._replace(
+    models=("amazon.titan-embed-image",),
+    members=frozenset(("inputImage", "inputText"))
+    | within("embeddingConfig", "outputEmbeddingLength"),
+    images=("inputImage",),
 )
 
 
@@ -132,6 +147,6 @@ TITAN = Family(
     name="Titan",
     models=("amazon.titan-",),
     texts=(TEXT,),
-    embeddings=(EMBEDDINGS,),
+    embeddings=(EMBED_V2, EMBED_IMAGE, EMBED_V1),
     images=(IMAGES,),
 )
