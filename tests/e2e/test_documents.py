@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
+import importlib
 import io
 import json
 import re
-import runpy
 import shlex
-import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 import hcl2
 import pytest
@@ -106,19 +104,21 @@ COMMANDS = sorted({command for document in PRESENT for command in commands(docum
 def help_of(module: str, *subcommands: str) -> str | None:
     """What a program prints of its options, None where it does not know the subcommand."""
     out = io.StringIO()
+    program = importlib.import_module(module)
+    if hasattr(program, "__path__"):
+        program = importlib.import_module(f"{module}.__main__")
     with (
-        patch.object(sys, "argv", [module, *subcommands, "--help"]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(out),
         pytest.raises(SystemExit) as exit_status,
     ):
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        program.main([*subcommands, "--help"])
     return out.getvalue() if exit_status.value.code in (0, None) else None
 
 
 @pytest.mark.parametrize(("module", "arguments"), COMMANDS)
 def test_every_program_takes_what_it_is_given(module: str, arguments: tuple[str, ...]) -> None:
-    assert importlib.util.find_spec(module) is not None
+    assert find_spec(module) is not None
     if not arguments or module == "scripts.deploy.terraform":  # hands all of them to Terraform
         return
     words = [word for word in arguments[:1] if re.fullmatch(r"[a-z][a-z-]*", word)]

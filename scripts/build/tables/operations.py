@@ -9,7 +9,7 @@ import yaml
 from scripts.build.tables.markdown import cell, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 HEADS = ("operation", "key in", "what it does", "answer", "parameters")
@@ -37,10 +37,17 @@ def _row(name: str, operation: Mapping[str, Any], schemes: Mapping[str, Any]) ->
         " or ".join(f"`{header}`" for header in headers),
         cell(operation["summary"]),
         "streamed" if is_streamed else "buffered",
-        ", ".join(_parameter(item) for item in operation.get("parameters", ())) or "none",
+        "; ".join(_parameters(operation.get("parameters", ()))) or "none",
     )
 
 
-def _parameter(parameter: Mapping[str, Any]) -> str:
-    required = " (required)" if parameter.get("required") else ""
-    return f"{parameter['in']} `{parameter['name']}`{required}"
+def _parameters(parameters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """By where they go; those in the path are in the operation's name."""
+    for place in ("query", "header"):
+        names = [
+            f"`{item['name']}`{' (required)' if item.get('required') else ''}"
+            for item in parameters
+            if item["in"] == place
+        ]
+        if names:
+            yield f"{place} {', '.join(names)}"

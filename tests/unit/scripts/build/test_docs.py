@@ -143,6 +143,8 @@ paths:
       parameters:
         - { name: id, in: path, required: true }
         - { name: wait, in: query }
+        - { name: X-Team, in: header, required: true }
+        - { name: cursor, in: query }
       responses: { "200": {}, "404": {} }
     post:
       summary: Makes it
@@ -153,7 +155,7 @@ paths:
 OPERATIONS = """| operation | key in | what it does | answer | parameters |
 | --- | --- | --- | --- | --- |
 | `GET /things/{id}` | `Authorization` | A thing \\| by &lt;id&gt; | buffered | \
-path `id` (required), query `wait` |
+query `wait`, `cursor`; header `X-Team` (required) |
 | `POST /things/{id}` | `Authorization` | Makes it | streamed | none |"""
 
 
