@@ -2,7 +2,8 @@
 
 A native body is the JSON object that InvokeModel hands to a model as it is. Its members, and what
 each of them makes the provider do and bill, are known by family and nowhere else. Members are
-named; `a.b` is the member b of the object a.
+named; `a.b` is the member b of the object a. No table has `amazon-bedrock-guardrailConfig`, by
+which a caller would say what of its body the tenant's guardrail checks.
 """
 
 from __future__ import annotations

@@ -132,8 +132,9 @@ _STOPS = [path for body in TEXTS for path in body.answer.stops]
 STOP_PLACES: Sequence[Path] = sorted(dict.fromkeys(path[:-1] for path in _STOPS), key=bool)
 STOP_NAMES = tuple(dict.fromkeys(str(path[-1]) for path in _STOPS))
 
+_READERS = [*(body.answer.usage for body in TEXTS), *(body.usage for body in EMBEDDINGS)]
 USAGES: Sequence[Callable[[Mapping[str, Any]], TokenUsage | None]] = tuple(
-    dict.fromkeys(body.answer.usage for body in TEXTS if body.answer.usage is not None)
+    dict.fromkeys(read for read in _READERS if read is not None)
 )
 VECTORS = tuple(dict.fromkeys(name for body in EMBEDDINGS for name in body.vectors))
 ANSWERED_IMAGES = tuple(dict.fromkeys(body.images for body in IMAGES))
