@@ -75,17 +75,26 @@ def test_without_a_system_text_the_prompt_begins_with_what_is_to_be_said() -> No
 
 
 @pytest.mark.parametrize(
-    ("system", "blocks"),
+    ("system", "own"),
     [
-        (None, [{"t": "first"}]),
-        ("", [{"t": "first"}]),
-        ("own", [{"t": "first"}, {"t": "own"}]),
-        ([{"t": "a"}, {"t": "b"}], [{"t": "first"}, {"t": "a"}, {"t": "b"}]),
+        ({}, []),
+        ({"system": ""}, []),
+        ({"system": "own"}, [{"text": "own"}]),
+        ({"system": [{"text": "a"}, {"text": "b"}]}, [{"text": "a"}, {"text": "b"}]),
     ],
 )
-def test_a_system_of_blocks_has_it_as_its_first(system: object, blocks: list[Any]) -> None:
-    body = {"messages": [], **({} if system is None else {"system": system})}
+def test_a_system_of_blocks_has_it_as_its_first(
+    system: dict[str, Any], own: list[dict[str, Any]]
+) -> None:
+    body = {"messages": [], **system}
 
-    said = said_in_blocks(body, "first", lambda text: {"t": text})
+    assert said_in_blocks()(body, "first") == {
+        "messages": [],
+        "system": [{"text": "first"}, *own],
+    }
 
-    assert said == {"messages": [], "system": blocks}
+
+def test_a_block_has_what_the_family_wants_besides() -> None:
+    said = said_in_blocks(type="text")({"system": "own"}, "first")
+
+    assert said == {"system": [{"type": "text", "text": "first"}, {"type": "text", "text": "own"}]}

@@ -43,14 +43,6 @@ def _write_completion(prompt: str) -> dict[str, Any]:
     return {"prompt": f"\n\nHuman: {prompt}\n\nAssistant:"}
 
 
-def _block(text: str) -> dict[str, Any]:
-    return {"type": "text", "text": text}
-
-
-def _with_system(body: Mapping[str, Any], text: str) -> dict[str, Any]:
-    return said_in_blocks(body, text, _block)
-
-
 def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     counts = part(document, "usage")
     given, made = count(counts, "input_tokens"), count(counts, "output_tokens")
@@ -97,7 +89,7 @@ MESSAGES = TextBody(
     stop="stop_sequences",
     write=_write_messages,
     system="system",
-    with_system=_with_system,
+    with_system=said_in_blocks(type="text"),
     answer=Answer(
         blocks=(("content",),),
         texts=(("delta", "text"),),

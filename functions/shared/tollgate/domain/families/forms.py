@@ -198,10 +198,15 @@ def said_before(member: str) -> Callable[[Mapping[str, Any], str], dict[str, Any
     return with_system
 
 
-def said_in_blocks(
-    body: Mapping[str, Any], text: str, block: Callable[[str], dict[str, Any]]
-) -> dict[str, Any]:
-    """A body whose member `system` is a list of blocks, with the text as the first of them."""
-    own = body.get("system") or []
-    said = [block(own)] if isinstance(own, str) else list(own)
-    return {**body, "system": [block(text), *said]}
+def said_in_blocks(**also: str) -> Callable[[Mapping[str, Any], str], dict[str, Any]]:
+    """For bodies whose member `system` is a list of blocks: it is the first of them.
+
+    `also` is what a block has besides its text.
+    """
+
+    def with_system(body: Mapping[str, Any], text: str) -> dict[str, Any]:
+        own = body.get("system") or []
+        said = [{**also, "text": own}] if isinstance(own, str) else list(own)
+        return {**body, "system": [{**also, "text": text}, *said]}
+
+    return with_system

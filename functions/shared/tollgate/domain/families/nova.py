@@ -24,14 +24,6 @@ def _write(prompt: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": [{"text": prompt}]}]}
 
 
-def _block(text: str) -> dict[str, Any]:
-    return {"text": text}
-
-
-def _with_system(body: Mapping[str, Any], text: str) -> dict[str, Any]:
-    return said_in_blocks(body, text, _block)
-
-
 def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     counts = part(document, "usage")
     given, made = count(counts, "inputTokens"), count(counts, "outputTokens")
@@ -64,7 +56,7 @@ TEXT = TextBody(
     stop="stopSequences",
     write=_write,
     system="system",
-    with_system=_with_system,
+    with_system=said_in_blocks(),
     answer=Answer(
         blocks=(("output", "message", "content"),),
         texts=(("contentBlockDelta", "delta", "text"),),
