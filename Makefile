@@ -133,7 +133,8 @@ validate-tenants: setup-run ## Check every environment's tenant files
 	@$(RUN_PYTHON) -m scripts.tenants.files validate
 
 .PHONY: docs
-docs: setup-dev ## Write the generated parts of the documents anew
+docs: setup-dev ## Write the generated parts of the documents anew, and the functions' table of routes
+	@$(VENV_PYTHON) -m scripts.build.routes
 	@$(VENV_PYTHON) -m scripts.build.docs
 
 .PHONY: docs-check

@@ -99,6 +99,15 @@ resource "aws_lambda_permission" "operation" {
   ])
 }
 
+# A request of no operation has any method and any path.
+resource "aws_lambda_permission" "unrouted" {
+  statement_id  = "unrouted"
+  action        = "lambda:InvokeFunction"
+  function_name = try(var.functions[local._unrouted_function].name, local._unrouted_function)
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/${var.stage_name}/*/*"
+}
+
 resource "aws_lambda_permission" "authorizer" {
   statement_id  = "authorize"
   action        = "lambda:InvokeFunction"

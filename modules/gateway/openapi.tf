@@ -1,7 +1,8 @@
 # The REST API's definition: the contract in openapi.yaml, merged with what only AWS needs.
 #
 # What is left out of the import, and why:
-# - x-tollgate-function, x-tollgate-response-transfer-mode: ours; they become the integration.
+# - x-tollgate-function, x-tollgate-response-transfer-mode, x-tollgate-unrouted-function: ours; they
+#   become the integrations.
 # - servers, tags: the stage decides the base path.
 # - requestBody and components.schemas: the functions check bodies, because a poll ignores its body
 #   and because an error has the shape of the dialect. API Gateway would make a model per schema.
@@ -54,8 +55,10 @@ locals {
     )
   }
 
+  _unrouted_function = local._contract["x-tollgate-unrouted-function"]
+
   _missing_functions = setsubtract(
-    [for operation in values(local._operations_by_id) : operation.function],
+    concat([local._unrouted_function], [for operation in values(local._operations_by_id) : operation.function]),
     keys(var.functions),
   )
 
@@ -96,6 +99,28 @@ locals {
           }
         },
       )
+    }
+  }
+
+  # What no operation takes, path and method together, is caught by these and answered in the
+  # caller's dialect. Without them API Gateway answers 403 before it asks for a key.
+  _catching_paths = {
+    for path, parameters in { "/" = [], "/{proxy+}" = ["proxy"] } : path => {
+      x-amazon-apigateway-any-method = {
+        description = "Requests of no operation"
+        parameters  = [for name in parameters : { in = "path", name = name, required = true, schema = { type = "string" } }]
+        responses   = { default = { description = "The nearest route, or the methods that the path takes" } }
+        security    = [{ (local._any_header_scheme) = [] }, { (local._usage_plan_scheme) = [] }]
+        x-amazon-apigateway-integration = {
+          httpMethod           = "POST"
+          passthroughBehavior  = "when_no_match"
+          responseTransferMode = "BUFFERED"
+          timeoutInMillis      = local._integration_timeouts_ms["BUFFERED"]
+          type                 = "aws_proxy"
+          uri                  = try(var.functions[local._unrouted_function].invoke_arn, "")
+          responses            = { default = { statusCode = "200" } }
+        }
+      }
     }
   }
 
@@ -141,7 +166,7 @@ locals {
   _rest_api_body = jsonencode(merge(local._resource_policy, {
     openapi = "3.0.1"
     info    = merge(local._contract.info, { title = var.prefix })
-    paths   = local._paths
+    paths   = merge(local._paths, local._catching_paths)
     components = {
       securitySchemes = local._security_schemes
     }

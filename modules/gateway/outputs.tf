@@ -21,6 +21,7 @@ output "invoke_url" {
     aws_api_gateway_method_settings.all,
     aws_lambda_permission.authorizer,
     aws_lambda_permission.operation,
+    aws_lambda_permission.unrouted,
   ]
 }
 

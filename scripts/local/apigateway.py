@@ -1,7 +1,7 @@
 """What an API Gateway REST API decides by itself, from the same files that Terraform renders.
 
 Routing, required parameters, the answers of the gateway, the events it sends, the policy an
-authorizer returns, the check of a proxy response, and usage plans. No I/O but reading those files.
+authorizer returns, and the check of a proxy response. No I/O but reading those files.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import base64
 import binascii
 import json
 import re
-import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -22,7 +21,7 @@ import yaml
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 CONTRACT = ROOT / "modules" / "gateway" / "openapi.yaml"
@@ -34,6 +33,7 @@ MAX_HEADER_BYTES = 10_240
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _PARAMETER = re.compile(r"\{([^}]+)\}")
+_AUTHORIZER_PROPERTY = re.compile(r"\$context\.authorizer\.(\w+)")
 _RESPONSE_KEYS = frozenset(
     {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 )
@@ -43,10 +43,17 @@ _STATUS_CODES = range(100, 600)
 class GatewayError(Exception):
     """The gateway answers by itself: one of API Gateway's response types, with its own text."""
 
-    def __init__(self, response_type: str, message: str = "") -> None:
+    def __init__(
+        self,
+        response_type: str,
+        message: str = "",
+        authorizer: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         super().__init__(message or response_type)
         self.response_type = response_type
         self.message = message
+        # What the authorizer said, where it was asked.
+        self.authorizer = authorizer
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,8 @@ class Contract:
         ]
         # API Gateway prefers a literal segment over a parameter.
         self._operations.sort(key=lambda operation: operation.resource.count("{"))
+        self._unrouted = document["x-tollgate-unrouted-function"]
+        self._identities = [(name, scheme["name"].lower()) for name, scheme in schemes.items()]
 
     @classmethod
     def load(cls, path: Path = CONTRACT) -> Contract:
@@ -135,7 +144,7 @@ class Contract:
     @property
     def functions(self) -> set[str]:
         """Names of the functions behind the operations."""
-        return {operation.function for operation in self._operations}
+        return {self._unrouted, *(operation.function for operation in self._operations)}
 
     @property
     def streaming_functions(self) -> set[str]:
@@ -145,14 +154,35 @@ class Contract:
     def route(self, request: HttpRequest) -> tuple[Operation, dict[str, str]]:
         """Return the operation and the path parameters, which stay percent-encoded.
 
+        As on AWS, a path and its method are looked for together, a slash at the end does not
+        matter, and what no operation takes is caught by the methods ANY of `/` and `/{proxy+}`.
+
         Raises:
-            GatewayError: MISSING_AUTHENTICATION_TOKEN, API Gateway's way of saying "no route".
+            GatewayError: MISSING_AUTHENTICATION_TOKEN, API Gateway's way of saying "no route", for
+                a method that ANY does not stand for.
         """
+        path = f"/{request.path.strip('/')}"
         for operation in self._operations:
-            match = operation.pattern.fullmatch(request.path)
+            match = operation.pattern.fullmatch(path)
             if match and operation.method == request.method:
                 return operation, match.groupdict()
-        raise GatewayError("MISSING_AUTHENTICATION_TOKEN")
+        if request.method.lower() not in _METHODS:
+            raise GatewayError("MISSING_AUTHENTICATION_TOKEN")
+        return self._catch(path)
+
+    def _catch(self, path: str) -> tuple[Operation, dict[str, str]]:
+        resource, parameters = "/", {}
+        if path != "/":
+            resource, parameters = "/{proxy+}", {"proxy": path.removeprefix("/")}
+        caught = Operation(
+            resource=resource,
+            method="ANY",
+            function=self._unrouted,
+            identities=self._identities,
+            required=(),
+            pattern=re.compile(".*"),
+        )
+        return caught, parameters
 
 
 class GatewayResponses:
@@ -184,7 +214,11 @@ class GatewayResponses:
         }
         if "advice" in entry:
             body["details"] = {"advice": entry["advice"]}
-        return HttpResponse(entry["status"], headers, json.dumps(body).encode())
+        # API Gateway puts values into its templates as they are, and nothing for what is not there.
+        text = _AUTHORIZER_PROPERTY.sub(
+            lambda found: str(error.authorizer.get(found[1], "")), json.dumps(body)
+        )
+        return HttpResponse(entry["status"], headers, text.encode())
 
 
 def check_parameters(operation: Operation, request: HttpRequest) -> None:
@@ -299,70 +333,6 @@ def proxy_response(document: object, request_id: str) -> HttpResponse:
     if "content-type" not in names:
         headers.append(("content-type", "application/json"))
     return HttpResponse(status, [*headers, ("x-amzn-requestid", request_id)], payload)
-
-
-@dataclass(frozen=True)
-class UsagePlan:
-    """A tenant's fence; None means no limit of that kind."""
-
-    rate_per_second: float | None = None
-    burst: int | None = None
-    requests_per_day: int | None = None
-
-
-@dataclass
-class _Meter:
-    tokens: float
-    updated: float
-    day: str = ""
-    used: int = 0
-
-
-@dataclass
-class UsagePlans:
-    """Counts requests against the plan of each API key value."""
-
-    plans_by_key: Mapping[str, UsagePlan]
-    clock: Callable[[], float] = time.time
-    _meters: dict[str, _Meter] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def admit(self, key: str | None) -> None:
-        """Count one request.
-
-        Raises:
-            GatewayError: INVALID_API_KEY for a key without a plan, THROTTLED or QUOTA_EXCEEDED.
-        """
-        plan = self.plans_by_key.get(key or "")
-        if key is None or plan is None:
-            raise GatewayError("INVALID_API_KEY")
-        now = self.clock()
-        with self._lock:
-            meter = self._meters.setdefault(key, _Meter(plan.burst or 0, now))
-            self._throttle(plan, meter, now)
-            self._quota(plan, meter, now)
-
-    @staticmethod
-    def _throttle(plan: UsagePlan, meter: _Meter, now: float) -> None:
-        if plan.rate_per_second is None or plan.burst is None:
-            return
-        earned = (now - meter.updated) * plan.rate_per_second
-        meter.tokens = min(plan.burst, meter.tokens + earned)
-        meter.updated = now
-        if meter.tokens < 1:
-            raise GatewayError("THROTTLED")
-        meter.tokens -= 1
-
-    @staticmethod
-    def _quota(plan: UsagePlan, meter: _Meter, now: float) -> None:
-        if plan.requests_per_day is None:
-            return
-        today = datetime.fromtimestamp(now, UTC).date().isoformat()
-        if meter.day != today:
-            meter.day, meter.used = today, 0
-        if meter.used >= plan.requests_per_day:
-            raise GatewayError("QUOTA_EXCEEDED")
-        meter.used += 1
 
 
 def _operation(

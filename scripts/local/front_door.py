@@ -30,7 +30,6 @@ from scripts.local.apigateway import (
     HttpRequest,
     HttpResponse,
     Operation,
-    UsagePlans,
 )
 from scripts.local.lambda_runtime import FunctionError, Functions, PayloadTooLargeError
 from scripts.local.lifecycle import Startable
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
     from scripts.local.certificate import Certificate
     from scripts.local.runtime_api import RuntimeApi
+    from scripts.local.usage_plans import UsagePlans
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -173,7 +173,7 @@ class FrontDoor(Startable):
         operation, path_parameters = self._contract.route(request)
         authorization = await self._authorize(operation, request, path_parameters)
         if not authorization.allows(apigateway.method_arn(request)):
-            raise GatewayError("ACCESS_DENIED")
+            raise GatewayError("ACCESS_DENIED", authorizer=authorization.context)
         if self._usage_plans is not None:
             self._usage_plans.admit(authorization.usage_key)
         apigateway.check_parameters(operation, request)

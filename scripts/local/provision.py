@@ -17,8 +17,8 @@ import boto3
 import botocore.session
 from botocore.loaders import create_loader
 
-from scripts.local.apigateway import UsagePlan
 from scripts.local.ministack import ACCOUNT_ID, REGION
+from scripts.local.usage_plans import UsagePlan
 from scripts.tenants import files as tenant_files
 from tollgate.adapters import tables
 from tollgate.domain.invocation_logs import log_root

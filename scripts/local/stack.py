@@ -21,7 +21,6 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 )
 
 from scripts import tfvars
-from scripts.local.apigateway import UsagePlans
 from scripts.local.certificate import make_certificate
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
@@ -41,6 +40,7 @@ from scripts.local.stubs.bedrock import DEFAULT_DELTA_SECONDS, BedrockStub
 from scripts.local.stubs.bedrock_catalogue import Catalogue
 from scripts.local.stubs.invocation_logs import InvocationLogs
 from scripts.local.stubs.sagemaker import SageMakerStub
+from scripts.local.usage_plans import UsagePlans
 from scripts.tenants.files import ENVIRONMENT_FILE
 from tollgate.domain.endpoints import parse_endpoints
 

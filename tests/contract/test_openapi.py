@@ -11,6 +11,7 @@ import pytest
 import yaml
 from openapi_schema_validator import OAS30Validator
 
+from scripts.build import routes
 from scripts.build.tables import operations
 from scripts.local.apigateway import Contract, GatewayError, HttpRequest, check_parameters
 from tests.contract import hcl
@@ -28,7 +29,8 @@ from tollgate.domain import errors
 from tollgate.domain.idempotency import is_valid_key
 from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.tenants import InferenceProfile
-from tollgate_authorize.service import API_KEY_ROUTES, EITHER_ROUTES
+from tollgate.entry.routes import UNROUTED, key_headers
+from tollgate_authorize.advice import FORMS
 from tollgate_stream.service import MAX_WAIT_SECONDS
 
 if TYPE_CHECKING:
@@ -46,7 +48,11 @@ FUNCTIONS = hcl.functions()
 every_operation = pytest.mark.parametrize("name", sorted(OPERATIONS))
 
 # What API Gateway can answer on any route: there is always one, and integrations take every type.
-NOT_ON_A_ROUTE = {"RESOURCE_NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE"}
+NOT_ON_A_ROUTE = {
+    "MISSING_AUTHENTICATION_TOKEN",
+    "RESOURCE_NOT_FOUND",
+    "UNSUPPORTED_MEDIA_TYPE",
+}
 # Errors that only some operations can raise, beside those that every one can.
 BAD_REQUEST = errors.InvalidRequestError.http_status
 ANYWHERE = {
@@ -67,6 +73,8 @@ CALLING = {
     errors.StreamBrokenError,
     errors.UpstreamTimeoutError,
 }
+# What is answered to a request of no operation.
+OFF_EVERY_ROUTE = {errors.UnknownRouteError, errors.MethodNotAllowedError}
 ALSO: dict[str, set[type[errors.TollgateError]]] = {
     "invokeModel": {*CALLING, errors.GoneError},
     "getJob": {errors.NotFoundError, errors.GoneError},
@@ -172,7 +180,7 @@ def test_every_status_that_can_be_answered_is_documented(name: str) -> None:
 
 
 def test_every_error_is_among_those_that_operations_raise() -> None:
-    raised = {*ANYWHERE, *CALLING, errors.GoneError}
+    raised = {*ANYWHERE, *CALLING, *OFF_EVERY_ROUTE, errors.GoneError}
     known = {
         value
         for value in vars(errors).values()
@@ -206,7 +214,7 @@ def test_errors_of_a_dialect_fit_its_schema(dialect: str, module: Any) -> None:
         for tag, schema in ERRORS_BY_TAG.items()
         if tag.lower() == dialect
     )
-    for kind in {*ANYWHERE, *CALLING}:
+    for kind in {*ANYWHERE, *CALLING, *OFF_EVERY_ROUTE}:
         for error in (kind("why"), kind("why", details={"limit": 1}, may_be_billed=True)):
             assert problems(schema, module.error_body(error, "call-1")) == []
 
@@ -329,15 +337,31 @@ def test_a_function_is_given_to_every_operation(name: str) -> None:
         assert FUNCTIONS[operation["x-tollgate-function"]]["timeout_seconds"] == 900
 
 
-def test_the_authorizer_reads_the_header_that_a_route_has_its_key_in() -> None:
-    schemes = {
-        path: tuple(scheme for requirement in operation["security"] for scheme in requirement)
-        for path, _, operation in OPERATIONS.values()
-    }
+def test_the_functions_know_the_routes_of_the_contract() -> None:
+    assert routes.TABLE.read_text("utf-8") == routes.render(DOCUMENT), (
+        "stale; run `python -m scripts.build.routes`"
+    )
 
-    assert set(schemes.values()) == {("x_api_key",), ("bearer",), ("x_api_key", "bearer")}
-    assert {path for path, of in schemes.items() if of == ("x_api_key",)} == API_KEY_ROUTES
-    assert {path for path, of in schemes.items() if len(of) > 1} == EITHER_ROUTES
+
+def test_the_authorizer_reads_the_headers_that_a_route_has_its_key_in() -> None:
+    schemes = DOCUMENT["components"]["securitySchemes"]
+    for path, _, operation in OPERATIONS.values():
+        named = [schemes[scheme]["name"] for place in operation["security"] for scheme in place]
+        assert list(key_headers(path)) == named
+        assert set(named) <= set(FORMS)
+    # Where there is no route, a key may come as on any.
+    assert {key_headers(resource) for resource in UNROUTED} == {tuple(FORMS)}
+
+
+def test_who_sends_no_key_is_told_which_header_each_route_takes() -> None:
+    """API Gateway answers it without asking `authorize`, in one text for all routes with one."""
+    said = ANSWERS["UNAUTHORIZED"]["message"]
+    listed, _, others = said.partition(f"as {FORMS['x-api-key']} on ")[2].partition(", as ")
+
+    assert re.findall(r"/\w+", listed) == [
+        path for path, _, _ in OPERATIONS.values() if key_headers(path) == ("x-api-key",)
+    ]
+    assert others.startswith(f"{FORMS['Authorization']} on all others.")
 
 
 def test_nothing_in_the_components_is_unused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -24,7 +25,7 @@ OWN_ANSWERS = {
     "BAD_REQUEST_PARAMETERS": 400,
     "INTEGRATION_TIMEOUT": 504,
     "INVALID_API_KEY": 403,
-    "MISSING_AUTHENTICATION_TOKEN": 403,
+    "MISSING_AUTHENTICATION_TOKEN": 405,
     "QUOTA_EXCEEDED": 429,
     "REQUEST_TOO_LARGE": 413,
     "THROTTLED": 429,
@@ -75,7 +76,11 @@ def test_the_rendered_body_is_valid_openapi(rendered: Any) -> None:
     validate(rendered)
 
 
-def test_every_operation_is_rendered(contract: Any, rendered: Any) -> None:
+def test_every_operation_is_rendered_and_what_is_none_is_caught(
+    contract: Any, rendered: Any
+) -> None:
+    rendered = copy.deepcopy(rendered)
+
     def operations(document: Any) -> dict[str, tuple[str, str]]:
         return {
             operation["operationId"]: (path, method)
@@ -83,7 +88,14 @@ def test_every_operation_is_rendered(contract: Any, rendered: Any) -> None:
             for method, operation in methods.items()
         }
 
+    caught = {path: rendered["paths"].pop(path) for path in ("/", "/{proxy+}")}
     assert operations(rendered) == operations(contract)
+    for methods in caught.values():
+        (method,) = methods.values()
+        assert list(methods) == ["x-amazon-apigateway-any-method"]
+        assert method["security"] == [{"any_header": []}, {"usage_plan_key": []}]
+        unrouted = contract["x-tollgate-unrouted-function"]
+        assert method["x-amazon-apigateway-integration"]["uri"] == f"arn:uri:{unrouted}"
 
 
 def test_every_status_of_the_contract_is_kept(contract: Any, rendered: Any) -> None:
@@ -97,10 +109,12 @@ def test_the_gateways_own_answers_are_read_by_every_sdk(contract: Any, rendered:
     answers = rendered["x-amazon-apigateway-gateway-responses"]
     for kind, answer in answers.items():
         template = answer["responseTemplates"]["application/json"]
-        body = json.loads(template.replace("$context.error.messageString", '"text"'))
+        filled = template.replace("$context.error.messageString", '"text"')
+        body = json.loads(filled.replace("$context.authorizer.advice", "Do this."))
         OAS30Validator(schema).validate(body)
         assert (body["error"]["message"], body["error"]["code"]) == (body["message"], body["code"])
-        local = GatewayResponses.load().render(GatewayError(kind, "text"), "$context.requestId")
+        error = GatewayError(kind, "text", authorizer={"advice": "Do this."})
+        local = GatewayResponses.load().render(error, "$context.requestId")
         assert json.loads(local.body) == body, kind
         sent = {name.lower() for name, _ in local.headers} - {"content-type"}
         assert sent == {name.rpartition(".")[2].lower() for name in answer["responseParameters"]}, (

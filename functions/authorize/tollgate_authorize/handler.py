@@ -10,6 +10,7 @@ from tollgate.adapters.tenants import DynamoTenants
 from tollgate.entry.clock import utc_now
 from tollgate.entry.settings import load
 from tollgate.observability import logger
+from tollgate_authorize.advice import advice
 from tollgate_authorize.service import AuthorizeService, allow, deny
 from tollgate_authorize.settings import Settings
 
@@ -28,10 +29,13 @@ def build_service() -> AuthorizeService:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The IAM policy for a request. A failure to look the key up becomes API Gateway's 500."""
     method_arn = event["methodArn"]
-    found = build_service().authorize(event.get("headers") or {}, event["resource"])
+    resource = event["resource"]
+    headers = event.get("headers") or {}
+    found = build_service().authorize(headers, resource)
     if found is None:
         logger.info("denied")
-        return deny(method_arn)
+        query = event.get("queryStringParameters") or {}
+        return deny(method_arn, advice(headers, query, resource))
     key, record = found
     logger.info("allowed", extra={"tenant_id": record.tenant_id, "key_id": record.key_id})
     return allow(method_arn, key, record)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from tollgate.entry.routes import AUTHORIZATION, key_headers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,11 +16,6 @@ if TYPE_CHECKING:
 # API Gateway allows key values of 20 to 128 characters; anything else was never issued.
 _KEY_LENGTHS = range(20, 129)
 
-# Path templates of routes whose key is in `x-api-key`, or there or in `Authorization`, whose
-# verdicts are not remembered; on all others it is in `Authorization`.
-API_KEY_ROUTES = frozenset(("/invoke", "/invoke_model", "/list_foundation_models"))
-EITHER_ROUTES = frozenset(("/v1/messages", "/v1/messages/count_tokens"))
-
 
 class AuthorizeService:
     """Looks a credential up by its hash."""
@@ -27,9 +24,9 @@ class AuthorizeService:
         self._tenants = tenants
         self._clock = clock
 
-    def authorize(self, headers: Mapping[str, str], route: str) -> tuple[str, KeyRecord] | None:
-        """The key and its record, or None when the credential gives no access to the route."""
-        key = credential(headers, route)
+    def authorize(self, headers: Mapping[str, str], resource: str) -> tuple[str, KeyRecord] | None:
+        """The key and its record, or None when the credential gives no access to the resource."""
+        key = credential(headers, resource)
         if key is None or len(key) not in _KEY_LENGTHS or not key.isascii():
             return None
         record = self._tenants.key(hashlib.sha256(key.encode()).hexdigest())
@@ -38,18 +35,29 @@ class AuthorizeService:
         return key, record
 
 
-def credential(headers: Mapping[str, str], route: str) -> str | None:
-    """The key in the header that the route has it in, whatever the case of the header's name.
+def credential(headers: Mapping[str, str], resource: str) -> str | None:
+    """The key in the first that is there of the headers that a resource has it in.
 
-    API Gateway remembers a verdict by that header alone. A key from another one would be let in
-    again for whoever sends the same text in it.
+    The case of a header's name does not matter.
+    API Gateway remembers a verdict by the one header of a route with one. A key from another one
+    would be let in again for whoever sends the same text in it.
     """
-    lowered = {name.lower(): value for name, value in headers.items()}
-    key = lowered.get("x-api-key") if route in {*API_KEY_ROUTES, *EITHER_ROUTES} else None
-    if key is None and route not in API_KEY_ROUTES:
-        scheme, _, token = lowered.get("authorization", "").partition(" ")
-        key = token if scheme.lower() == "bearer" else ""
-    return (key or "").strip() or None
+    given = lower_names(headers)
+    for name in key_headers(resource):
+        value = given.get(name.lower())
+        if value is not None:
+            return _bearer_token(value) if name == AUTHORIZATION else value.strip()
+    return None
+
+
+def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers by their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _bearer_token(value: str) -> str | None:
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def allow(method_arn: str, key: str, record: KeyRecord) -> dict[str, Any]:
@@ -68,9 +76,9 @@ def allow(method_arn: str, key: str, record: KeyRecord) -> dict[str, Any]:
     }
 
 
-def deny(method_arn: str) -> dict[str, Any]:
-    """A Deny; API Gateway answers 403."""
-    return _policy("unknown", "Deny", method_arn)
+def deny(method_arn: str, advice: str) -> dict[str, Any]:
+    """A Deny; API Gateway answers 403, with the advice in the message."""
+    return {**_policy("unknown", "Deny", method_arn), "context": {"advice": advice}}
 
 
 def _policy(principal: str, effect: str, resource: str) -> dict[str, Any]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockCatalogue
 from tollgate.adapters.tenants import DynamoTenants
-from tollgate.dialects.openai.errors import refusal as openai_refusal
+from tollgate.dialects.anthropic import errors as anthropic
+from tollgate.dialects.bedrock import errors as bedrock
+from tollgate.dialects.openai import errors as openai
 from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.prices import load_default
 from tollgate.entry.clock import utc_now
 from tollgate.entry.http import answer, error_response
+from tollgate.entry.routes import UNROUTED, api_of
 from tollgate.entry.settings import load
 from tollgate.observability import logger
 from tollgate.services.policy import Policies
 from tollgate_models.service import ModelsService
 from tollgate_models.settings import Settings
+from tollgate_models.unrouted import refusal_of
 from tollgate_models.usage import UsageService
 
 if TYPE_CHECKING:
@@ -26,7 +30,15 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from tollgate.domain.errors import TollgateError
     from tollgate.entry.http import Request, Response
+
+# How the errors of an API are written, where that is not the gateway's own form.
+_WRITERS: Mapping[str, Callable[[TollgateError, str], Response]] = {
+    "Anthropic": anthropic.refusal,
+    "Bedrock": bedrock.refusal,
+    "OpenAI": openai.refusal,
+}
 
 
 @cache
@@ -58,10 +70,15 @@ def build_routes() -> Mapping[str, Callable[[Request], Response]]:
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
-    """One request."""
-    is_openai = event["resource"].startswith("/v1/models")
-    return answer(
-        event,
-        lambda request: build_routes()[request.route](request),
-        openai_refusal if is_openai else error_response,
-    )
+    """One request: of a route, or of none that the contract has."""
+    resource = event["resource"]
+    if resource in UNROUTED:
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        api, refusal = refusal_of(event["httpMethod"], event["path"], headers)
+        return answer(event, partial(_refuse, refusal), _WRITERS.get(api, error_response))
+    writer = _WRITERS.get(api_of(resource), error_response)
+    return answer(event, lambda request: build_routes()[request.route](request), writer)
+
+
+def _refuse(refusal: TollgateError, _: Request) -> Response:
+    raise refusal

@@ -19,8 +19,18 @@ run "body" {
   command = plan
 
   assert {
-    condition     = toset(keys(jsondecode(aws_api_gateway_rest_api.this.body).paths)) == toset(keys(yamldecode(file("openapi.yaml")).paths))
-    error_message = "Every path of the contract is in the API."
+    condition     = toset(keys(jsondecode(aws_api_gateway_rest_api.this.body).paths)) == setunion(keys(yamldecode(file("openapi.yaml")).paths), ["/", "/{proxy+}"])
+    error_message = "Every path of the contract is in the API, and what catches all others."
+  }
+
+  assert {
+    condition = alltrue([
+      for path in ["/", "/{proxy+}"] :
+      keys(jsondecode(aws_api_gateway_rest_api.this.body).paths[path]) == ["x-amazon-apigateway-any-method"] &&
+      jsondecode(aws_api_gateway_rest_api.this.body).paths[path]["x-amazon-apigateway-any-method"].security == [{ any_header = [] }, { usage_plan_key = [] }] &&
+      jsondecode(aws_api_gateway_rest_api.this.body).paths[path]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"].uri == "arn:uri:models"
+    ])
+    error_message = "A request of no operation, with its key in either header, goes to the function that says so."
   }
 
   assert {
@@ -170,7 +180,7 @@ run "gateway_responses" {
       BAD_REQUEST_PARAMETERS       = "400"
       INTEGRATION_TIMEOUT          = "504"
       INVALID_API_KEY              = "403"
-      MISSING_AUTHENTICATION_TOKEN = "403"
+      MISSING_AUTHENTICATION_TOKEN = "405"
       QUOTA_EXCEEDED               = "429"
       REQUEST_TOO_LARGE            = "413"
       THROTTLED                    = "429"
@@ -181,15 +191,15 @@ run "gateway_responses" {
 
   assert {
     condition = jsondecode(
-      jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["UNAUTHORIZED"].responseTemplates["application/json"]
+      jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-gateway-responses"]["ACCESS_DENIED"].responseTemplates["application/json"]
       ) == {
       code       = "invalid_api_key"
-      error      = { code = "invalid_api_key", message = "Forbidden", type = "permission_error" }
-      message    = "Forbidden"
+      error      = { code = "invalid_api_key", message = "Forbidden. $context.authorizer.advice", type = "permission_error" }
+      message    = "Forbidden. $context.authorizer.advice"
       request_id = "$context.requestId"
       type       = "error"
     }
-    error_message = "A missing key is answered like an unknown one."
+    error_message = "A key that gives no access is answered with the authorizer's advice."
   }
 
   assert {
@@ -266,6 +276,11 @@ run "permissions" {
   assert {
     condition     = aws_lambda_permission.operation["getJob"].source_arn == "arn:aws:execute-api:us-east-1:111122223333:abcde12345/v1/GET/v1/jobs/*" && aws_lambda_permission.operation["getJob"].function_name == "tollgate-test-stream"
     error_message = "A method may invoke its own function, and path parameters are free."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.unrouted.source_arn == "arn:aws:execute-api:us-east-1:111122223333:abcde12345/v1/*/*" && aws_lambda_permission.unrouted.function_name == "tollgate-test-models"
+    error_message = "A request of no operation may have any method and path of this stage."
   }
 
   assert {

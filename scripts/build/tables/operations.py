@@ -30,15 +30,19 @@ def render(openapi: Path) -> str:
 
 
 def _row(name: str, operation: Mapping[str, Any], schemes: Mapping[str, Any]) -> tuple[str, ...]:
-    headers = [schemes[scheme]["name"] for place in operation["security"] for scheme in place]
     is_streamed = operation.get("x-tollgate-response-transfer-mode") == "STREAM"
     return (
         f"`{name}`",
-        " or ".join(f"`{header}`" for header in headers),
+        " or ".join(f"`{header}`" for header in key_headers(operation, schemes)),
         cell(operation["summary"]),
         "streamed" if is_streamed else "buffered",
         "; ".join(_parameters(operation.get("parameters", ()))) or "none",
     )
+
+
+def key_headers(operation: Mapping[str, Any], schemes: Mapping[str, Any]) -> list[str]:
+    """The headers that may have the key of an operation, in the order of its security schemes."""
+    return [schemes[scheme]["name"] for place in operation["security"] for scheme in place]
 
 
 def _parameters(parameters: Sequence[Mapping[str, Any]]) -> Iterator[str]:

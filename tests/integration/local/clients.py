@@ -76,6 +76,7 @@ def bedrock_client(
     key: str | None = None,
     attempts: int = 1,
     mode: str = "standard",
+    path: str = "",
 ) -> BedrockRuntimeClient:
     """A client of the gateway made as users make it, with the key of the environment.
 
@@ -89,7 +90,7 @@ def bedrock_client(
     with patch.dict(os.environ, {"AWS_BEARER_TOKEN_BEDROCK": key or key_of(stack, tenant)}):
         return boto3.client(
             "bedrock-runtime",
-            endpoint_url=stack.url,
+            endpoint_url=f"{stack.url}{path}",
             region_name=REGION,
             verify=str(stack.ca_file),
             config=config,

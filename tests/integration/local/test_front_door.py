@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from scripts.local.apigateway import UsagePlan, UsagePlans
 from scripts.local.front_door import FrontDoor
 from scripts.local.lambda_runtime import Functions
 from scripts.local.runtime_api import RuntimeApi
+from scripts.local.usage_plans import UsagePlan, UsagePlans
 from tests.waiting import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Calls:
     contexts: list[Any] = field(default_factory=list)
     answer: Callable[[dict[str, Any]], object] = lambda _: {"statusCode": 200, "body": "{}"}
     effect: str = "Allow"
+    advice: str | None = "Do this."
     broken_authorizer: bool = False
 
     def authorize(self, event: dict[str, Any], _context: object) -> object:
@@ -52,7 +53,11 @@ class Calls:
         return {
             "principalId": "websearch/primary",
             "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-            "context": {"tenant_id": "acme", "app_id": "websearch"},
+            "context": {
+                "tenant_id": "acme",
+                "app_id": "websearch",
+                **({} if self.advice is None else {"advice": self.advice}),
+            },
             "usageIdentifierKey": key,
         }
 
@@ -158,11 +163,60 @@ def test_authorizer_event(door: FrontDoor, calls: Calls) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/nothing"), ("GET", "/invoke_model"), ("GET", "/v1/jobs"), ("POST", "/v1/jobs/a/b")],
+    [
+        ("GET", "/nothing"),
+        ("GET", "/invoke_model"),
+        ("GET", "/v1/jobs"),
+        ("POST", "/v1/jobs/a/b"),
+        ("POST", "/v1"),
+        ("OPTIONS", "/v1/usage"),
+        ("GET", "/"),
+    ],
 )
-def test_unknown_route(door: FrontDoor, calls: Calls, method: str, path: str) -> None:
-    response = requests.request(method, door.url + path, headers=POST, timeout=PATIENCE_SECONDS)
-    gateway_error(response, 403, "Missing Authentication Token", "unknown_route")
+def test_what_no_operation_takes_is_caught(
+    door: FrontDoor, calls: Calls, method: str, path: str
+) -> None:
+    """As on AWS, where a path and its method are looked for together."""
+    for headers in (WITH_KEY, {"Authorization": f"Bearer {KEY}"}):
+        response = requests.request(
+            method, door.url + path, headers=headers, timeout=PATIENCE_SECONDS
+        )
+        assert response.status_code == 200
+    asked, event = calls.events["authorize"][-1], calls.events["models"][-1]
+    resource = "/" if path == "/" else "/{proxy+}"
+    assert asked["resource"] == event["resource"] == resource
+    assert (event["httpMethod"], event["path"]) == (method, path)
+    assert event["pathParameters"] == (None if path == "/" else {"proxy": path[1:]})
+
+
+def test_what_no_operation_takes_needs_a_key_and_counts(calls: Calls) -> None:
+    plans = UsagePlans({KEY: UsagePlan(rate_per_second=1, burst=1)}, clock=lambda: 0.0)
+    with FrontDoor(calls.functions, streams=NO_STREAMS, usage_plans=plans) as door:
+        assert requests.get(f"{door.url}/nothing", headers=WITH_KEY, timeout=PATIENCE_SECONDS).ok
+        throttled = requests.get(f"{door.url}/nothing", headers=WITH_KEY, timeout=PATIENCE_SECONDS)
+        gateway_error(throttled, 429, "Too Many Requests", "rate_exceeded")
+        calls.effect = "Deny"
+        refused = requests.get(f"{door.url}/nothing", headers=WITH_KEY, timeout=PATIENCE_SECONDS)
+        gateway_error(refused, 403, "Forbidden. Do this.", "invalid_api_key")
+    assert len(calls.events["models"]) == 1
+
+
+def test_a_slash_at_the_end_does_not_matter(door: FrontDoor, calls: Calls) -> None:
+    response = requests.get(
+        f"{door.url}/list_foundation_models/", headers=WITH_KEY, timeout=PATIENCE_SECONDS
+    )
+
+    assert response.status_code == 200
+    [event] = calls.events["models"]
+    assert event["resource"] == "/list_foundation_models"
+    assert event["path"] == "/list_foundation_models/"
+
+
+def test_a_method_that_any_does_not_stand_for(door: FrontDoor, calls: Calls) -> None:
+    response = requests.request(
+        "TRACE", f"{door.url}/v1/usage", headers=WITH_KEY, timeout=PATIENCE_SECONDS
+    )
+    gateway_error(response, 405, "No route takes this method", "method_not_allowed")
     assert not calls.events["authorize"]
 
 
@@ -171,7 +225,9 @@ def test_missing_identity(door: FrontDoor, calls: Calls, headers: dict[str, str]
     response = requests.get(
         f"{door.url}/list_foundation_models", headers=headers, timeout=PATIENCE_SECONDS
     )
-    gateway_error(response, 403, "Forbidden", "invalid_api_key")
+    body = response.json()
+    gateway_error(response, 403, body["message"], "invalid_api_key")
+    assert "as x-api-key: <key> on /list_foundation_models" in body["message"]
     assert not calls.events["authorize"]
 
 
@@ -180,8 +236,17 @@ def test_denied(door: FrontDoor, calls: Calls) -> None:
     response = requests.get(
         f"{door.url}/list_foundation_models", headers=WITH_KEY, timeout=PATIENCE_SECONDS
     )
-    gateway_error(response, 403, "Forbidden", "invalid_api_key")
+    gateway_error(response, 403, "Forbidden. Do this.", "invalid_api_key")
     assert not calls.events["models"]
+
+
+def test_denied_without_advice(door: FrontDoor, calls: Calls) -> None:
+    """As where the policy of the API refuses a request, before the authorizer is asked."""
+    calls.effect, calls.advice = "Deny", None
+    response = requests.get(
+        f"{door.url}/list_foundation_models", headers=WITH_KEY, timeout=PATIENCE_SECONDS
+    )
+    gateway_error(response, 403, "Forbidden. ", "invalid_api_key")
 
 
 def test_broken_authorizer(door: FrontDoor, calls: Calls) -> None:

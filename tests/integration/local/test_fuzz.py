@@ -23,7 +23,6 @@ from scripts.local.apigateway import (
     CONTRACT,
     Authorization,
     Contract,
-    GatewayError,
     HttpRequest,
     authorizer_event,
     proxy_event,
@@ -278,11 +277,7 @@ class Caller:
             request.body,
             request_id=str(uuid.uuid4()),
         )
-        try:
-            operation, parameters = self._contract.route(request)
-        except GatewayError as error:
-            # Such a path is no route any more: the gateway itself answers 403.
-            return 403, json.dumps({"message": f"no route: {error.response_type}"})
+        operation, parameters = self._contract.route(request)
         if operation.resource not in self._context:
             said = self._stack.invoke("authorize", authorizer_event(operation, request, parameters))
             self._context[operation.resource] = Authorization.parse(said).context

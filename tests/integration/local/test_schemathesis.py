@@ -68,7 +68,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     file = folder / "env.tfvars"
     text, limits = file.read_text("utf-8"), "limits     = { requests_per_minute = 600,"
     assert limits in text
-    file.write_text(text.replace(limits, limits.replace("600", "60000")), "utf-8")
+    file.write_text(text.replace(limits, limits.replace("600", "50000")), "utf-8")
     with LocalStack(folder, delta_seconds=0.0, authorizer_cache_seconds=60) as running:
         yield running
 

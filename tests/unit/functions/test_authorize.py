@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import date
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import FakeClock
 from tollgate.domain.tenants import KeyRecord
+from tollgate.entry.routes import key_headers
+from tollgate_authorize.advice import advice
 from tollgate_authorize.service import AuthorizeService, allow, credential, deny
 
 KEY = "k" * 40
@@ -102,7 +105,80 @@ def test_an_allow_covers_the_stage_and_carries_the_tenant() -> None:
 
 
 def test_a_deny_names_nobody() -> None:
-    policy = deny(ARN)
+    policy = deny(ARN, "Try another.")
 
     assert policy["policyDocument"]["Statement"][0]["Effect"] == "Deny"
-    assert "context" not in policy
+    assert policy["principalId"] == "unknown"
+    assert policy["context"] == {"advice": "Try another."}
+    assert "usageIdentifierKey" not in policy
+
+
+BEARER_ROUTE, KEY_ROUTE, EITHER_ROUTE = "/v1/usage", "/invoke_model", "/v1/messages"
+AS_BEARER = "This route takes its key as Authorization: Bearer <key>."
+AS_KEY = "This route takes its key as x-api-key: <key>."
+AS_EITHER = "This route takes its key as x-api-key: <key> or Authorization: Bearer <key>."
+ADVICE = [
+    (BEARER_ROUTE, {"Authorization": KEY}, {}, "Authorization has no Bearer before the key."),
+    (BEARER_ROUTE, {"authorization": f"Basic {KEY}"}, {}, "Authorization has no Bearer before"),
+    (BEARER_ROUTE, {"Authorization": "Bearer "}, {}, "Authorization has no key after Bearer."),
+    (BEARER_ROUTE, {"Authorization": f"Bearer Bearer {KEY}"}, {}, "has Bearer twice."),
+    (
+        "/model/{modelId}/converse",
+        {"Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/20261130/us-east-1/bedrock"},
+        {},
+        "AWS_BEARER_TOKEN_BEDROCK",
+    ),
+    (BEARER_ROUTE, {"Authorization": f"Bearer {KEY}"}, {}, "The key in Authorization is not valid"),
+    (KEY_ROUTE, {"x-api-key": f"Bearer {KEY}"}, {}, "x-api-key takes the key alone"),
+    (KEY_ROUTE, {"X-Api-Key": " "}, {}, "x-api-key is blank."),
+    (KEY_ROUTE, {"x-api-key": KEY}, {}, "The key in x-api-key is not valid, or no longer."),
+    (EITHER_ROUTE, {"api-key": KEY}, {}, "A key in api-key is not read."),
+    (EITHER_ROUTE, {"X-Goog-Api-Key": KEY}, {}, "A key in x-goog-api-key is not read."),
+    (EITHER_ROUTE, {}, {"key": KEY}, "A key in the query, as key, is not read"),
+    (EITHER_ROUTE, {}, {"api_key": KEY}, "A key in the query, as api_key, is not read"),
+    (EITHER_ROUTE, {"cookie": "a=b"}, {"beta": "true"}, "There is no key."),
+    (
+        EITHER_ROUTE,
+        {"x-api-key": KEY, "Authorization": f"Bearer {KEY[::-1]}x"},
+        {},
+        "x-api-key is read where it is there, and Authorization is not.",
+    ),
+    ("/{proxy+}", {"x-api-key": KEY}, {}, "The key in x-api-key is not valid, or no longer."),
+    ("/", {"api-key": KEY}, {}, "A key in api-key is not read."),
+]
+
+
+@pytest.mark.parametrize(("resource", "headers", "query", "finding"), ADVICE)
+def test_advice_says_what_is_wrong_and_which_header_it_is(
+    resource: str, headers: dict[str, str], query: dict[str, str], finding: str
+) -> None:
+    said = advice(headers, query, resource)
+
+    assert finding in said
+    takes = {BEARER_ROUTE: AS_BEARER, KEY_ROUTE: AS_KEY, "/model/{modelId}/converse": AS_BEARER}
+    assert said.endswith(f" {takes.get(resource, AS_EITHER)}")
+    # It stands in JSON as it is, and repeats nothing of what was sent.
+    assert json.loads(f'"{said}"') == said
+    assert KEY not in said
+
+
+@pytest.mark.parametrize("resource", [BEARER_ROUTE, KEY_ROUTE, EITHER_ROUTE, "/{proxy+}"])
+def test_advice_is_the_same_for_every_key_that_is_not_let_in(resource: str) -> None:
+    def said(key: str) -> str:
+        headers = {key_headers(resource)[0]: key}
+        if resource == BEARER_ROUTE:
+            headers = {"Authorization": f"Bearer {key}"}
+        return advice(headers, {}, resource)
+
+    assert len({said(key) for key in (KEY, "z" * 40, "short", "\u00e9" * 40)}) == 1
+
+
+@pytest.mark.parametrize("resource", [BEARER_ROUTE, KEY_ROUTE])
+def test_advice_that_is_remembered_by_a_header_rests_on_that_header_alone(resource: str) -> None:
+    name = key_headers(resource)[0]
+    value = f"Bearer {KEY}"
+    others = {"x-api-key": KEY, "Authorization": KEY, "api-key": KEY}
+
+    assert advice({**others, name: value}, {"key": KEY}, resource) == advice(
+        {name: value}, {}, resource
+    )

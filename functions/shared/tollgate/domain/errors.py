@@ -72,6 +72,20 @@ class NotFoundError(TollgateError):
     code = "not_found"
 
 
+class UnknownRouteError(TollgateError):
+    """There is no such path; `details["nearest"]` is the route that was probably meant."""
+
+    http_status = 404
+    code = "unknown_route"
+
+
+class MethodNotAllowedError(TollgateError):
+    """The path takes other methods, which are `details["allowed_methods"]`."""
+
+    http_status = 405
+    code = "method_not_allowed"
+
+
 class ConflictError(TollgateError):
     """An earlier request stands in the way of this one."""
 
@@ -168,6 +182,7 @@ ADVICE: Mapping[str, str] = {
     "invalid_request": _CORRECT,
     "job_expired": "start the job again",
     "job_not_found": "check the job's id, and that the key is of the tenant that started it",
+    "method_not_allowed": "use one of the methods that the header `Allow` names",
     "model_not_allowed": _ASK,
     "model_not_found": "check the model's id against `GET /v1/models`",
     "model_not_priced": "ask the platform team to price the model",
@@ -186,7 +201,7 @@ ADVICE: Mapping[str, str] = {
     "unavailable": _WAIT,
     "unbounded_request": "leave out what the message names: it can cost more than anybody can say "
     "before the call",
-    "unknown_route": "check method and path against the routes above",
+    "unknown_route": "use the route that `details.nearest` names, or another of those above",
     "unsupported_model_id": _CORRECT,
     "upstream_denied": "ask the platform team to enable the model in its account",
     "upstream_failed": "try again, unless `x-should-retry` is `false`: then it may be charged",

@@ -202,6 +202,8 @@ def failure_headers(error: TollgateError, request_id: str) -> dict[str, str]:
         headers["Retry-After"] = str(error.retry_after)
     if error.may_be_billed:
         headers["x-should-retry"] = "false"
+    if "allowed_methods" in error.details:
+        headers["Allow"] = ", ".join(error.details["allowed_methods"])
     return headers
 
 

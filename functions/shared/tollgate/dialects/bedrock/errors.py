@@ -15,6 +15,7 @@ _EXCEPTIONS = {
     402: "ServiceQuotaExceededException",
     403: "AccessDeniedException",
     404: "ResourceNotFoundException",
+    405: "UnknownOperationException",
     408: "ModelTimeoutException",
     409: "ConflictException",
     413: "ValidationException",
