@@ -7,8 +7,8 @@ The deployed handlers run against the emulator and the Bedrock stub in processes
 request is out, after its answer, and at each event of a model's stream. Then time passes and the
 sweep runs: killed itself at several points, twice at once, and once more. After that the stub's own
 log is the truth. For every request the row has its tokens and their price to the picodollar, no
-request has a row too many or too few, and every account has spent what its rows say and holds
-nothing.
+request has a row too many or too few, and every account has spent what its rows say, holds nothing
+and counts as many requests as have rows, so that what was refused has used up none.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.aws import from_values
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts
 from tollgate.adapters.kms import KmsTexts
-from tollgate.domain.ledger import account_tenant, is_tenant_account
+from tollgate.domain.ids import request_time
+from tollgate.domain.ledger import Windows, account_tenant, is_tenant_account
 from tollgate.domain.tenants import Caller
 from tollgate.domain.usage import UsageRow, from_item
 from tollgate.entry.clock import utc_now
@@ -62,6 +63,7 @@ _READS = (
     "ReceiveMessage",
 )
 _TENANT = "acme"
+_REFUSING = "initech"
 _SETTINGS = """
 prefix = "tollgate-local"
 tiers  = { pro = { budget = {}, limits = {}, max_tokens = {} } }
@@ -82,6 +84,18 @@ apps        = {
 """
 
 
+# What its app has room for is refused by the tenant: an input of one word has more tokens.
+_REFUSING_FILE = """
+name        = "Initech"
+kind        = "team"
+cost_center = "CC-2"
+tier        = "pro"
+models      = ["*"]
+limits      = { tokens_per_minute = 1 }
+apps        = { limited = { keys = { primary = {} }, limits = { requests_per_day = 100000 } } }
+"""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A request that is killed at each of its points.
@@ -95,6 +109,7 @@ class Scenario:
     does: str
     prompt: str = "hello"
     app: str = "web"
+    tenant: str = _TENANT
     fresh: bool = False
     idempotent: bool = False
 
@@ -102,6 +117,7 @@ class Scenario:
 USUAL = (
     Scenario("chat", "chat"),
     Scenario("first chat of a tenant", "chat", app="limited", fresh=True),
+    Scenario("chat that the tenant refuses", "chat", app="limited", tenant=_REFUSING),
     Scenario("job", "job", "[stub:tokens=60] tell me", app="limited"),
     Scenario("producer", "deliver", "[stub:tokens=60] tell me"),
 )
@@ -216,6 +232,7 @@ class World:
         (folder / "tenants").mkdir()
         (folder / "env.tfvars").write_text(_SETTINGS)
         (folder / "tenants" / f"{_TENANT}.tfvars").write_text(_TENANT_FILE)
+        (folder / "tenants" / f"{_REFUSING}.tfvars").write_text(_REFUSING_FILE)
         ministack = cleanup.enter_context(MiniStack())
         self._emulator = Emulator(ministack.endpoint_url)
         deployment = provision(self._emulator, folder, invocation_logs=self._logged)
@@ -286,7 +303,7 @@ class World:
         run: dict[str, Any] = {
             "does": scenario.does,
             "label": label,
-            "tenant": self._fresh_tenant() if scenario.fresh else _TENANT,
+            "tenant": self._fresh_tenant() if scenario.fresh else scenario.tenant,
             "app": scenario.app,
             "model": MODEL,
             "prompt": scenario.prompt,
@@ -403,9 +420,11 @@ class World:
 
     def _account_differences(self, rows: Iterable[UsageRow]) -> Iterator[str]:
         spent: Counter[str] = Counter()
+        made: Counter[tuple[str, str]] = Counter()
         for row in rows:
-            spent[row.tenant_id] += row.total_cost
-            spent[f"{row.tenant_id}/{row.app_id}"] += row.total_cost
+            for owner in (row.tenant_id, f"{row.tenant_id}/{row.app_id}"):
+                spent[owner] += row.total_cost
+                made[owner, Windows.at(request_time(row.request_id)).day] += 1
         accounts = DynamoAccounts(self.client("dynamodb"), self._environment["ACCOUNTS_TABLE"])
         for account in accounts.scan():
             account_id = account.account_id
@@ -418,6 +437,9 @@ class World:
                 yield f"{account_id} committed {account.month_committed} of {account.month_spent}"
             if account.month_spent != spent[owner]:
                 yield f"{account_id} spent {account.month_spent}, its rows say {spent[owner]}"
+            if account.day_requests != made[owner, account.day]:
+                counted, rows_made = account.day_requests, made[owner, account.day]
+                yield f"{account_id} counted {counted} requests, {rows_made} have rows"
 
     def _unfinished_jobs(self) -> Iterator[str]:
         database = self.client("dynamodb")

@@ -32,13 +32,9 @@ class FakeAccounts:
             account = self._accounts.get(scope.account_id)
             if account is None:
                 return Rejected(None)
-            stale = (
-                account.month < windows.month
-                or account.day < windows.day
-                or account.minute < windows.minute
-            )
+            elsewhere = account.minute != windows.minute
             taken = hold.request_id in account.holds
-            if stale or taken or account.frozen or refusal(account, scope, hold) is not None:
+            if elsewhere or taken or account.frozen or refusal(account, scope, hold) is not None:
                 return Rejected(account)
             after = replace(
                 account,
@@ -47,7 +43,7 @@ class FakeAccounts:
                 day_requests=account.day_requests + 1,
                 minute_requests=account.minute_requests + 1,
                 minute_tokens=account.minute_tokens + hold.tokens,
-                holds={**account.holds, hold.request_id: hold},
+                holds={**account.holds, hold.request_id: replace(hold, minute=windows.minute)},
                 rev=account.rev + 1,
             )
             self._accounts[scope.account_id] = after
@@ -90,6 +86,24 @@ class FakeAccounts:
             )
             self._accounts[account_id] = after
             return after
+
+    def withdraw(self, account_id: str, hold: Hold) -> None:
+        with self._lock:
+            account = self._accounts.get(account_id)
+            if account is None or hold.request_id not in account.holds:
+                return
+            of_day = account.day == hold.day
+            of_minute = account.minute == hold.minute
+            self._accounts[account_id] = replace(
+                account,
+                month_committed=account.month_committed - hold.usd,
+                day_committed=account.day_committed - hold.usd,
+                day_requests=account.day_requests - of_day,
+                minute_requests=account.minute_requests - of_minute,
+                minute_tokens=account.minute_tokens - of_minute * hold.tokens,
+                holds={rid: held for rid, held in account.holds.items() if rid != hold.request_id},
+                rev=account.rev + 1,
+            )
 
     def extend(self, account_id: str, request_id: str, expires_at: int) -> bool:
         with self._lock:

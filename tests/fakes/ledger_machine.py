@@ -2,7 +2,8 @@
 
 A state machine for Hypothesis: its rules start calls and sweeps, let them make a step each, crash
 them or lose an answer, move the clock and change the tenant's policy. After every step the books
-must balance; in the end, every call has one row and every account equals its rows.
+must balance, and an account must count the calls that it holds or that have a row, and no other; in
+the end, every call has one row and every account equals its rows.
 """
 
 from __future__ import annotations
@@ -81,6 +82,15 @@ class Call:
     scope: Scope | None = None  # the tenant's, by the policy that its process knew
 
 
+@dataclass
+class Counted:
+    """What a call was counted as when an account admitted it."""
+
+    minute: str
+    tokens: int
+    refunded: int = 0
+
+
 class LedgerMachine(RuleBasedStateMachine):
     """The ledger, three processes that use it, and everything that can go wrong."""
 
@@ -103,6 +113,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.billed: dict[str, int] = {}
         self.held_at: dict[str, set[str]] = defaultdict(set)
         self.booked: dict[tuple[str, str], int] = {}
+        self.opened: dict[str, Account] = {}
+        self.counted: dict[str, dict[str, Counted]] = defaultdict(dict)
+        self.rows: set[str] = set()
         self.made = 0
 
     def stores(self) -> tuple[Accounts, Usage]:
@@ -122,10 +135,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # --- What happens -----------------------------------------------------------------------
 
-    @initialize(budget=budgets, limits=limits, shards=shard_counts, web=budgets)
-    def deploy(self, budget: Budget, limits: Limits, shards: int, web: Budget) -> None:
+    @initialize(budget=budgets, limits=limits, shards=shard_counts, web=budgets, web_limits=limits)
+    def deploy(
+        self, budget: Budget, limits: Limits, shards: int, web: Budget, web_limits: Limits
+    ) -> None:
         self.set_policy(budget=budget, limits=limits, shards=shards)
-        self.set_web(budget=web)
+        self.set_web(budget=web, limits=web_limits)
 
     # Hypothesis leaves rules out of a run at random, so what every run needs is one rule.
     @rule(
@@ -163,7 +178,12 @@ class LedgerMachine(RuleBasedStateMachine):
             party = self.policies[process].party(caller(app_id=hold.app_id))
             scopes = scopes_of(party.tenant, party.app)
             call.scope = scopes[-1]
-            lease = ledger.admit(hold, scopes, self.clock())
+            try:
+                lease = ledger.admit(hold, scopes, self.clock())
+            except RefusedError:
+                # Where less will do, an admission asks again for the same request.
+                hold, cost = replace(hold, usd=hold.usd // 2, tokens=hold.tokens // 2), cost // 2
+                lease = ledger.admit(hold, scopes, self.clock())
         except (ForbiddenError, RefusedError, UnavailableError):
             return
         call.admitted = True
@@ -249,9 +269,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def change_policy(self, changes: dict[str, Any]) -> None:
         self.set_policy(**changes)
 
-    @rule(budget=budgets)
-    def change_app(self, budget: Budget) -> None:
-        self.set_web(budget=budget)
+    @rule(budget=budgets, limits=limits)
+    def change_app(self, budget: Budget, limits: Limits) -> None:
+        self.set_web(budget=budget, limits=limits)
 
     @rule(seconds=st.integers(1, 120), month=st.none() | st.integers(0, 40), hard=st.booleans())
     def override(self, seconds: int, month: int | None, hard: bool) -> None:  # noqa: FBT001
@@ -289,10 +309,23 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def seen(self, name: str, arguments: tuple[Any, ...], result: Any) -> None:
         """Called after every call of a port."""
+        if name == "create" and result:
+            (account,) = arguments
+            self.opened[account.account_id] = account
+        if name == "put":
+            self.rows.add(result.request_id)
         if name == "admit" and isinstance(result, Admitted):
             scope, hold, _ = arguments
             self.held_at[scope.account_id].add(hold.request_id)
+            self.counted[scope.account_id][hold.request_id] = Counted(
+                result.account.minute, hold.tokens
+            )
             self.check_admission(scope, hold, result.account)
+        if name == "settle" and result is not None:
+            account_id, hold, _, refund = arguments
+            counted = self.counted[account_id][hold.request_id]
+            if refund is not None and counted.minute == result.minute:
+                counted.refunded = refund.tokens
         if name not in ("scan", "get", "bill"):
             self.check_books()
 
@@ -304,13 +337,35 @@ class LedgerMachine(RuleBasedStateMachine):
             assert account.day_committed == account.day_spent + held, account
             assert 0 <= account.month_carried <= account.month_spent, account
             assert 0 <= account.day_carried <= account.day_spent, account
-            assert min(account.minute_tokens, account.minute_requests, account.day_requests) >= 0
+            self.check_counts(account)
             key = (account.account_id, account.month)
             self.booked[key] = account.month_spent - account.month_carried
             if is_tenant_account(account.account_id):
                 for request_id in account.holds:
                     assert request_id not in held_by, (request_id, account, held_by[request_id])
                     held_by[request_id] = account.account_id
+
+    def check_counts(self, account: Account) -> None:
+        """Requests and tokens are those of calls under way or with a row, in their own windows.
+
+        A call that was refused after all has neither hold nor row, and counts nowhere.
+        """
+        opened = self.opened[account.account_id]
+        counted = [
+            call
+            for request_id, call in self.counted[account.account_id].items()
+            if request_id in account.holds or request_id in self.rows
+        ]
+        today = [call for call in counted if call.minute[:10] == account.day]
+        now = [call for call in counted if call.minute == account.minute]
+        carried = opened.day_requests if opened.day == account.day else 0
+        assert account.day_requests == carried + len(today), account
+        is_opening = opened.minute == account.minute
+        carried = opened.minute_requests if is_opening else 0
+        assert account.minute_requests == carried + len(now), account
+        carried = opened.minute_tokens if is_opening else 0
+        used = sum(call.tokens - call.refunded for call in now)
+        assert account.minute_tokens == carried + used, account
 
     def check_admission(self, scope: Scope, hold: Hold, account: Account) -> None:
         """No admission goes beyond the limits that it was made under."""
@@ -373,6 +428,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.finish(actor)
         self.clock.advance(seconds=3 * LEASE_SECONDS)
         self.sweep_over(self.accounts, self.usage).sweep()
+        for call in self.calls:
+            if self.usage.get(call.request_id) is not None:
+                self.rows.add(call.request_id)
         self.check_books()
 
     def check_the_end(self) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tollgate.domain.tenants import Budget
 
 
+TOKENS = 10  # of each hold
+
+
 @dataclass(frozen=True)
 class Spree:
     """What a process is to do: `requests` calls by `threads` threads, when all processes can.
@@ -72,7 +75,7 @@ def spend(spree: Spree) -> Counter[str]:
     def call(_: int) -> str:
         request_id = new_request_id(NOW)
         hold = Hold(
-            request_id, spree.price, 10, 9**10, NOVA_LITE, "web", "web/k", "d", streamed=False
+            request_id, spree.price, TOKENS, 9**10, NOVA_LITE, "web", "web/k", "d", streamed=False
         )
         try:
             lease = ledger.admit(hold, scopes, NOW)

@@ -69,7 +69,7 @@ def hold(usd: int = 100, tokens: int = 10, **changes: Any) -> Hold:  # noqa: ANN
     made = Hold(
         new_request_id(NOW), usd, tokens, 1000, "m.x", "web", "web/k", "legacy.chat", streamed=False
     )
-    return replace(made, **changes)
+    return replace(made, **{"minute": WINDOWS.minute, **changes})
 
 
 def scope(budget: Budget | None = None, **limits: int) -> Scope:
@@ -168,13 +168,28 @@ def test_stale_windows_reject(accounts: Accounts, span: dict[str, int]) -> None:
     assert isinstance(accounts.admit(scope(), hold(), later), Rejected)
 
 
-def test_a_slow_clock_counts_in_the_accounts_windows(accounts: Accounts) -> None:
+def test_windows_that_have_passed_reject(accounts: Accounts) -> None:
     opened(accounts)
 
     outcome = accounts.admit(scope(), hold(), Windows.at(NOW - timedelta(minutes=1)))
 
+    assert outcome == Rejected(new_account("tenant#acme", WINDOWS))
+
+
+def test_a_hold_names_the_minute_that_it_counts_in(accounts: Accounts) -> None:
+    later = Windows.at(NOW + timedelta(minutes=1))
+    early, late = hold(minute=""), hold(minute="")
+    opened(accounts).admit(scope(), early, WINDOWS)
+    before = accounts.get("tenant#acme")
+    assert before is not None
+    accounts.replace(before, roll_over(before, later))
+
+    outcome = accounts.admit(scope(), late, later)
+
     assert isinstance(outcome, Admitted)
-    assert outcome.account.minute == WINDOWS.minute
+    minutes = {rid: held.minute for rid, held in outcome.account.holds.items()}
+    assert minutes == {early.request_id: WINDOWS.minute, late.request_id: later.minute}
+    assert accounts.get("tenant#acme") == outcome.account
 
 
 def test_a_soft_budget_is_no_limit(accounts: Accounts) -> None:
@@ -296,6 +311,51 @@ def test_tokens_are_refunded_in_their_own_minute_only(accounts: Accounts) -> Non
     assert same.minute_tokens == 22
     assert other is not None
     assert other.minute_tokens == 22
+
+
+# What is left of the day's requests, the minute's and its tokens: a withdrawal gives all back in
+# the minute that it was taken in, and nothing of it to another one.
+@pytest.mark.parametrize(
+    ("span", "counted"),
+    [({}, (1, 1, 5)), ({"minutes": 1}, (1, 0, 0)), ({"days": 1}, (0, 0, 0))],
+)
+def test_withdrawing_gives_back_what_its_own_windows_counted(
+    accounts: Accounts, span: dict[str, int], counted: tuple[int, int, int]
+) -> None:
+    withdrawn, other = hold(100, 10), hold(50, 5)
+    opened(accounts).admit(scope(), withdrawn, WINDOWS)
+    accounts.admit(scope(), other, WINDOWS)
+    before = accounts.get("tenant#acme")
+    assert before is not None
+    accounts.replace(before, roll_over(before, Windows.at(NOW + timedelta(**span))))
+
+    for _ in range(2):  # a repeat finds nothing
+        accounts.withdraw("tenant#acme", withdrawn)
+        accounts.withdraw("tenant#globex", withdrawn)
+
+    account = accounts.get("tenant#acme")
+    assert account is not None
+    assert (account.month_committed, account.day_committed) == (50, 50)
+    assert (account.month_spent, account.day_spent) == (0, 0)
+    assert account.holds == {other.request_id: other}
+    assert (account.day_requests, account.minute_requests, account.minute_tokens) == counted
+
+
+def test_withdrawing_takes_nothing_from_the_requests_of_a_later_window(accounts: Accounts) -> None:
+    withdrawn, tomorrow = hold(), Windows.at(NOW + timedelta(days=1))
+    opened(accounts).admit(scope(), withdrawn, WINDOWS)
+    before = accounts.get("tenant#acme")
+    assert before is not None
+    accounts.replace(before, roll_over(before, tomorrow))
+    accounts.admit(scope(), hold(7, 3), tomorrow)
+    accounts.freeze("tenant#acme")
+
+    accounts.withdraw("tenant#acme", withdrawn)
+
+    account = accounts.get("tenant#acme")
+    assert account is not None
+    assert (account.month_committed, account.day_requests) == (7, 1)
+    assert (account.minute_requests, account.minute_tokens) == (1, 3)
 
 
 def test_extending_moves_the_expiry_of_an_open_hold(accounts: Accounts) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.spender import Spree, meet_at, spend
+from tests.integration.spender import TOKENS, Spree, meet_at, spend
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.domain.ledger import Account, is_tenant_account
@@ -121,8 +121,13 @@ def test_exactly_what_the_budget_covers_is_admitted(
     for account in accounts.values():
         assert account.month_committed == account.month_spent + account.held
         assert account.day_committed == account.day_spent + account.held
+    # Whoever refused, what the refused calls had counted elsewhere is given back.
+    assert sum(account.day_requests for account in tenants) == AFFORDABLE
     if app_budget != NOTHING:
-        assert set(accounts["app#acme/web"].holds) == set(held)
+        app = accounts["app#acme/web"]
+        assert set(app.holds) == set(held)
+        assert app.day_requests == app.minute_requests == AFFORDABLE
+        assert app.minute_tokens == AFFORDABLE * TOKENS
 
 
 def test_calls_that_settle_make_room_and_spend_no_more_than_the_budget(

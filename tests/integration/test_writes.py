@@ -14,10 +14,18 @@ from scripts.bench import ledger as bench
 from scripts.bench.ledger import Bench, capacity_of
 from scripts.local.provision import Emulator
 from scripts.local.stack import LocalStack
+from tests.fakes.world import NOW
 from tests.waiting import PATIENCE_SECONDS
+from tollgate.adapters import tables
+from tollgate.adapters.accounts import DynamoAccounts
+from tollgate.adapters.usage import DynamoUsage
+from tollgate.domain.ids import new_request_id
+from tollgate.domain.ledger import Hold, Scope
+from tollgate.domain.tenants import Budget, Limits
+from tollgate.services.ledger import Ledger, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from scripts.local.ministack import MiniStack
 
@@ -84,6 +92,31 @@ def test_shards_take_no_more_writes(ministack: MiniStack, shards: int) -> None:
 
     assert taken.writes == MOST_WRITES
     assert taken.calls == {"UpdateItem": 2, "PutItem": 1}
+
+
+def test_a_refusal_takes_one_write_for_each_hold_that_it_gives_back(
+    aws_client: Callable[[str], Any], make_table: Callable[[tables.TableSpec], str]
+) -> None:
+    client = aws_client("dynamodb")
+    accounts = DynamoAccounts(client, make_table(tables.ACCOUNTS))
+    ledger = Ledger(accounts, DynamoUsage(client, make_table(tables.USAGE)))
+    scopes = [
+        Scope("app#acme/web", Budget(), Limits(requests_per_day=20)),
+        Scope("tenant#acme", Budget(), Limits(requests_per_minute=1)),
+    ]
+
+    def admit() -> None:
+        hold = Hold(new_request_id(NOW), 1, 1, 0, "m.x", "web", "web/k", "d", streamed=False)
+        ledger.admit(hold, scopes, NOW)
+
+    admit()
+    made: list[str] = []
+    client.meta.events.register("before-call.dynamodb", lambda model, **_: made.append(model.name))
+    with pytest.raises(RefusedError):
+        admit()
+
+    # The app's hold, the tenant's refusal, the app's withdrawal.
+    assert made == ["UpdateItem"] * 3
 
 
 @pytest.mark.slow

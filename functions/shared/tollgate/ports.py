@@ -61,9 +61,10 @@ class Accounts(Protocol):
     """The accounts table. Each method is one atomic step."""
 
     def admit(self, scope: Scope, hold: Hold, windows: Windows) -> Admitted | Rejected:
-        """Place the hold if the windows are current and it fits every limit of the scope.
+        """Place the hold if the windows are the account's and it fits every limit of the scope.
 
-        A frozen account rejects every hold; a soft budget is no limit.
+        The hold that the account then has names the minute. A frozen account rejects every hold;
+        a soft budget is no limit.
         """
 
     def create(self, account: Account) -> bool:
@@ -76,6 +77,13 @@ class Accounts(Protocol):
         self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
     ) -> Account | None:
         """End the hold and book `spent` picodollars; None when the hold is already gone."""
+
+    def withdraw(self, account_id: str, hold: Hold) -> None:
+        """End the hold, if it is there, of a request that is not made after all.
+
+        What it took is given back whole: its money, and its request and tokens where the minute
+        and the day that they were counted in (`hold.minute`) are still the account's.
+        """
 
     def extend(self, account_id: str, request_id: str, expires_at: int) -> bool:
         """Move a hold's expiry; False when the hold is gone."""

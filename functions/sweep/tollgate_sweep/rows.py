@@ -41,7 +41,7 @@ _UPSTREAM_STATUS = 502
 
 @dataclass(slots=True)
 class Orphan:
-    """A request with an expired hold: the hold and the accounts it stands on.
+    """A request with an expired hold, and the hold as each account that still has it has it.
 
     `is_whole` says that the tenant's own account has the hold, without which no call is made.
     `job` is the long-poll job that it belongs to, None for a buffered call.
@@ -49,7 +49,7 @@ class Orphan:
 
     tenant_id: str
     hold: Hold
-    account_ids: list[str] = field(default_factory=list)
+    holds: dict[str, Hold] = field(default_factory=dict)
     is_whole: bool = False
     job: Job | None = None
 

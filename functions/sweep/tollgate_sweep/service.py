@@ -76,7 +76,7 @@ class SweepService:
                     held_by_tenant.add(hold.request_id)
                 if hold.expires_at < now.timestamp():
                     orphan = orphans.setdefault(hold.request_id, Orphan(tenant_id, hold))
-                    orphan.account_ids.append(account.account_id)
+                    orphan.holds[account.account_id] = hold
         for request_id, orphan in orphans.items():
             orphan.is_whole = request_id in held_by_tenant
         return orphans.values()
@@ -89,9 +89,10 @@ class SweepService:
             self._settle(orphan, row, now)
             return "settled"
         if not orphan.is_whole:
-            # The tenant's own hold comes last and the call after it: this one was never made.
-            for account_id in orphan.account_ids:
-                self._accounts.settle(account_id, hold, 0, None)
+            # The tenant's own hold comes last and the call after it: this one was never made, and
+            # the tenant may have refused it.
+            for account_id, counted in orphan.holds.items():
+                self._accounts.withdraw(account_id, counted)
             return "released"
         if runs_as_job(hold.dialect, streamed=hold.streamed):
             self._jobs.abandon(orphan.tenant_id, hold.request_id)
@@ -137,7 +138,7 @@ class SweepService:
     def _settle(self, orphan: Orphan, row: UsageRow, now: datetime) -> None:
         if runs_as_job(orphan.hold.dialect, streamed=orphan.hold.streamed):
             self._fail_lost_job(orphan, now)
-        for account_id in orphan.account_ids:
+        for account_id in orphan.holds:
             self._accounts.settle(account_id, orphan.hold, row.total_cost, None)
 
     def _fail_lost_job(self, orphan: Orphan, now: datetime) -> None:

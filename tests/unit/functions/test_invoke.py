@@ -16,7 +16,7 @@ from tollgate.domain.errors import UnavailableError, UpstreamThrottledError
 from tollgate.domain.jobs import queue_message
 from tollgate.domain.money import format_usd, usd
 from tollgate.domain.prices import TokenUsage
-from tollgate.domain.tenants import Budget, InferenceProfile
+from tollgate.domain.tenants import Budget, InferenceProfile, Limits
 from tollgate.entry.http import Response, answer
 from tollgate.entry.idempotency import Idempotency
 from tollgate.ports import ModelReply
@@ -110,6 +110,26 @@ def test_a_soft_budget_that_is_exceeded_is_told(streaming: str) -> None:
 
     assert response["statusCode"] == 200
     assert response["headers"]["x-tollgate-budget"] == "exceeded"
+
+
+@pytest.mark.parametrize("streaming", ["false", "true"])
+def test_what_the_tenant_refuses_uses_up_nothing_of_the_app(streaming: str) -> None:
+    gateway = Gateway()
+    limited = app(limits=Limits(requests_per_day=20))
+    gateway.tenants.tenants["acme"] = tenant(
+        limits=Limits(requests_per_minute=5), apps={"web": limited}
+    )
+    served = []
+    for _ in range(4):
+        answers = [gateway.post(streaming=streaming) for _ in range(10)]
+        served.append([answer["statusCode"] for answer in answers])
+        gateway.clock.advance(minutes=1)
+
+    assert served == [[200] * 5 + [429] * 5] * 4
+    refused = gateway.post(streaming=streaming)
+    assert refused["statusCode"] == 429
+    assert body_of(refused)["code"] == "requests_per_day_exceeded"
+    assert body_of(refused)["details"]["scope"] == "app"
 
 
 def test_a_job_is_started_polled_while_it_runs_and_read_at_its_end() -> None:

@@ -15,7 +15,7 @@ from tests.unit.services.test_jobs import JobWorld
 from tollgate.domain.errors import StreamBrokenError, UnavailableError, UpstreamTimeoutError
 from tollgate.domain.invocation_logs import LoggedCall
 from tollgate.domain.prices import TokenUsage
-from tollgate.domain.tenants import Budget, Guardrail, InferenceProfile, Silo
+from tollgate.domain.tenants import Budget, Guardrail, InferenceProfile, Limits, Silo
 from tollgate.services.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
@@ -121,6 +121,38 @@ def test_a_leaf_hold_without_the_tenants_was_never_called() -> None:
     assert world.sweep.sweep() == counts(released=1)
     assert world.usage.rows == {}
     assert world.open_holds == 0
+
+
+@pytest.mark.parametrize(("span", "requests"), [(301, 0), (86400, 1)])
+def test_a_call_that_died_before_its_tenants_hold_counts_nowhere(span: int, requests: int) -> None:
+    world = SweepWorld()
+    limited = app(limits=Limits(requests_per_day=2))
+    world.tenants.tenants["acme"] = tenant(apps={"web": limited}, limits=Limits(requests_per_day=1))
+    world.calls.run(world.admit())
+    withdraw = world.accounts.withdraw
+    world.accounts.withdraw = lambda *_: die()  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        world.admit()
+    world.accounts.withdraw = withdraw  # type: ignore[method-assign]
+    assert figures(world) == (2, 2)
+    world.clock.advance(seconds=span)
+    if span == 86400:
+        world.calls.run(world.admit())  # of the next day, which owes the dead call nothing
+
+    assert world.sweep.sweep() == counts(released=1)
+    assert world.sweep.sweep() == counts()
+
+    assert figures(world) == (1, 1)
+    assert world.open_holds == 0
+    assert len(world.usage.rows) == 1 + requests
+    world.check_books()
+
+
+def figures(world: SweepWorld) -> tuple[int, int]:
+    """What the app counts of this day and minute."""
+    account = world.accounts.get("app#acme/web")
+    assert account is not None
+    return account.day_requests, account.minute_requests
 
 
 def test_both_scopes_of_a_dead_call_are_booked_once() -> None:

@@ -275,9 +275,9 @@ class Counting(FakeAccounts):
         self.writes.append("create")
         return super().create(account)
 
-    def settle(self, *arguments: Any) -> Account | None:
-        self.writes.append("settle")
-        return super().settle(*arguments)
+    def withdraw(self, *arguments: Any) -> None:
+        self.writes.append("withdraw")
+        super().withdraw(*arguments)
 
     def freeze(self, account_id: str) -> Account | None:
         self.writes.append("freeze")
@@ -331,7 +331,7 @@ def test_a_refusal_gives_back_only_what_was_taken() -> None:
     with pytest.raises(RefusedError):
         ledger.admit(hold(1), [APP, wide(2, 0)], NOW)
 
-    assert accounts.writes.count("settle") == 1
+    assert accounts.writes.count("withdraw") == 1
     app_account = accounts.get("app#acme/web")
     assert app_account is not None
     assert len(app_account.holds) == 1
@@ -478,7 +478,7 @@ def test_a_layout_that_never_comes_to_rest_is_unavailable() -> None:
 
 def test_what_is_given_back_after_a_lost_answer_starts_with_the_tenant() -> None:
     class Lossy(Counting):
-        settled: ClassVar[list[str]] = []
+        withdrawn: ClassVar[list[str]] = []
 
         def admit(self, scope: Scope, held: Hold, windows: Windows) -> Admitted | Rejected:
             outcome = super().admit(scope, held, windows)
@@ -486,15 +486,15 @@ def test_what_is_given_back_after_a_lost_answer_starts_with_the_tenant() -> None
                 raise UnavailableError("lost")
             return outcome
 
-        def settle(self, *arguments: Any) -> Account | None:
-            self.settled.append(arguments[0])
-            return super().settle(*arguments)
+        def withdraw(self, *arguments: Any) -> None:
+            self.withdrawn.append(arguments[0])
+            super().withdraw(*arguments)
 
     accounts = Lossy()
     with pytest.raises(UnavailableError):
         Ledger(accounts, FakeUsage()).admit(hold(), [APP, TENANT], NOW)
 
-    assert accounts.settled == ["tenant#acme", "app#acme/web"]
+    assert accounts.withdrawn == ["tenant#acme", "app#acme/web"]
     assert all(account.holds == {} for account in accounts.scan())
 
 

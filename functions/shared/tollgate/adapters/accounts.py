@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from tollgate.adapters.aws import conditionally_reaching, from_values, reaching, to_values
+from tollgate.domain.ids import request_time
 from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
 from tollgate.domain.tenants import Budget
 from tollgate.ports import Admitted, Rejected, TokenRefund
@@ -41,6 +43,8 @@ _HOLD_NAMES = {
     "dialect": "d",
     "streamed": "s",
 }
+# Only a hold has it that counts in another minute than the one in its request's id.
+_HOLD_MINUTE = "w"
 
 
 class DynamoAccounts:
@@ -53,17 +57,14 @@ class DynamoAccounts:
     def admit(self, scope: Scope, hold: Hold, windows: Windows) -> Admitted | Rejected:
         """One UpdateItem checks every limit and places the hold."""
         conditions = [
-            "#month >= :month",
-            "#day >= :day",
-            "#minute >= :minute",
+            # Its month and day follow from the minute: windows move together.
+            "#minute = :minute",
             "attribute_not_exists(#holds.#rid)",
             "attribute_not_exists(#frozen)",
         ]
         values: dict[str, Any] = {
-            ":month": windows.month,
-            ":day": windows.day,
             ":minute": windows.minute,
-            ":hold": _hold_item(hold),
+            ":hold": _hold_item(replace(hold, minute=windows.minute)),
             ":usd": hold.usd,
             ":tokens": hold.tokens,
             ":one": 1,
@@ -95,7 +96,7 @@ class DynamoAccounts:
                     ),
                     ConditionExpression=" AND ".join(conditions),
                     ExpressionAttributeNames={
-                        **{f"#{name}": name for name in _WINDOWS},
+                        "#minute": "minute",
                         "#holds": "holds",
                         "#rid": hold.request_id,
                         "#frozen": "frozen",
@@ -150,40 +151,56 @@ class DynamoAccounts:
         self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
     ) -> Account | None:
         """Removes the hold and books what was spent, at most once."""
+        money = {
+            "month_committed": spent - hold.usd,
+            "day_committed": spent - hold.usd,
+            "month_spent": spent,
+            "day_spent": spent,
+        }
         if refund is not None:
-            settled = self._settle(account_id, hold, spent, refund)
+            tokens = {"minute_tokens": -refund.tokens}
+            settled = self._end(account_id, hold, money | tokens, {"minute": refund.minute})
             if settled is not None:
                 return settled
         # Either there is nothing to refund, or the minute has passed, or the hold is gone.
-        return self._settle(account_id, hold, spent, None)
+        return self._end(account_id, hold, money, {})
 
-    def _settle(
-        self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
+    def withdraw(self, account_id: str, hold: Hold) -> None:
+        """Removes the hold and takes back what it counted, at most once."""
+        money = {"month_committed": -hold.usd, "day_committed": -hold.usd}
+        of_day = {"day_requests": -1}
+        of_minute = {"minute_requests": -1, "minute_tokens": -hold.tokens}
+        # Windows never come back, so whichever write finds its own is the right one.
+        for counted, window in (
+            (money | of_day | of_minute, {"minute": hold.minute}),
+            (money | of_day, {"day": hold.day}),
+            (money, {}),
+        ):
+            if self._end(account_id, hold, counted, window) is not None:
+                return
+
+    def _end(
+        self, account_id: str, hold: Hold, changes: Mapping[str, int], window: Mapping[str, str]
     ) -> Account | None:
-        adds = [
-            "month_committed :delta",
-            "day_committed :delta",
-            "month_spent :spent",
-            "day_spent :spent",
-            "rev :one",
-        ]
-        condition = "attribute_exists(#holds.#rid)"
-        names = {"#holds": "holds", "#rid": hold.request_id}
-        values: dict[str, Any] = {":delta": spent - hold.usd, ":spent": spent, ":one": 1}
-        if refund is not None:
-            adds.append("minute_tokens :refund")
-            condition += " AND #minute = :minute"
-            names["#minute"] = "minute"
-            values |= {":refund": -refund.tokens, ":minute": refund.minute}
+        """Remove the hold and add the changes, if it is there and the window is the account's."""
+        added = {**changes, "rev": 1}
+        conditions = ["attribute_exists(#holds.#rid)", *(f"#{name} = :{name}" for name in window)]
         try:
             with conditionally_reaching(_DEPENDENCY):
                 answer = self._client.update_item(
                     TableName=self._table,
                     Key=to_values({"account_id": account_id}),
-                    UpdateExpression="REMOVE #holds.#rid ADD " + ", ".join(adds),
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=to_values(values),
+                    UpdateExpression="REMOVE #holds.#rid ADD "
+                    + ", ".join(f"{name} :{name}" for name in added),
+                    ConditionExpression=" AND ".join(conditions),
+                    ExpressionAttributeNames={
+                        "#holds": "holds",
+                        "#rid": hold.request_id,
+                        **{f"#{name}": name for name in window},
+                    },
+                    ExpressionAttributeValues=to_values(
+                        {f":{name}": value for name, value in {**added, **window}.items()}
+                    ),
                     ReturnValues="ALL_NEW",
                 )
         except ClientError:
@@ -274,11 +291,22 @@ class DynamoAccounts:
 
 
 def _hold_item(hold: Hold) -> dict[str, Any]:
-    return {short: getattr(hold, name) for name, short in _HOLD_NAMES.items()}
+    item = {short: getattr(hold, name) for name, short in _HOLD_NAMES.items()}
+    if hold.minute != _minute_of(hold.request_id):
+        item[_HOLD_MINUTE] = hold.minute
+    return item
 
 
 def _hold(request_id: str, item: Mapping[str, Any]) -> Hold:
-    return Hold(request_id, **{name: item[short] for name, short in _HOLD_NAMES.items()})
+    return Hold(
+        request_id,
+        **{name: item[short] for name, short in _HOLD_NAMES.items()},
+        minute=item.get(_HOLD_MINUTE) or _minute_of(request_id),
+    )
+
+
+def _minute_of(request_id: str) -> str:
+    return Windows.at(request_time(request_id)).minute
 
 
 def _layout_item(layout: Layout) -> dict[str, Any]:

@@ -37,13 +37,19 @@ class Windows:
         now = now.astimezone(UTC)
         return cls(f"{now:%Y-%m}", f"{now:%Y-%m-%d}", f"{now:%Y-%m-%dT%H:%M}")
 
+    @classmethod
+    def of(cls, account: Account) -> Windows:
+        """The windows that an account counts in."""
+        return cls(account.month, account.day, account.minute)
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Money set aside for one request: the most it can cost, until it settles or expires.
 
     `usd` is picodollars, `tokens` the most tokens it can use, `expires_at` epoch seconds. The
-    rest is what a sweep needs to account for a request whose caller died.
+    rest is what a sweep needs to account for a request whose caller died. `minute` is that of the
+    account in which the request was counted, empty until the hold is placed.
     """
 
     request_id: str
@@ -55,6 +61,12 @@ class Hold:
     key_id: str
     dialect: str
     streamed: bool
+    minute: str = ""
+
+    @property
+    def day(self) -> str:
+        """The day of the account in which the request was counted."""
+        return self.minute.partition("T")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,7 +356,7 @@ def decode_call(document: bytes) -> AdmittedCall:
                 )
                 for item in lease["scopes"]
             ),
-            minute=lease["minute"],
+            minutes=tuple(lease["minutes"]),
             over_budget=lease["over_budget"],
         ),
         started_at=datetime.fromisoformat(data["started_at"]),

@@ -42,7 +42,7 @@ _ATTEMPTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A hold in force on all its accounts, and the minute it counts in.
+    """A hold in force on all its accounts, and the minute that it counts in on each.
 
     `scopes` are the accounts that hold it, each with its share of the limits. `over_budget` tells
     that a soft budget was exceeded once the hold was placed.
@@ -50,7 +50,7 @@ class Lease:
 
     hold: Hold
     scopes: tuple[Scope, ...]
-    minute: str
+    minutes: tuple[str, ...]
     over_budget: bool = False
 
 
@@ -91,8 +91,9 @@ class Ledger:
         is ended by a sweep.
         """
         windows = Windows.at(now)
-        # Accounts that hold the request, or may hold it because an answer was lost.
-        touched: list[str] = []
+        # Accounts that hold the request, or may hold it because an answer was lost, each with the
+        # hold as it then has it.
+        touched: dict[str, Hold] = {}
         placed: list[_Placed] = []
         try:
             for scope in scopes:
@@ -100,17 +101,19 @@ class Ledger:
         except (RefusedError, UnavailableError):
             # The tenant's hold goes first: what a failure leaves behind is then either whole, or
             # without the tenant's hold, which a sweep knows from a call that was made.
-            for account_id in reversed(touched):
-                self._accounts.settle(account_id, hold, 0, None)
+            for account_id, counted in reversed(touched.items()):
+                self._accounts.withdraw(account_id, counted)
             raise
         return Lease(
             hold,
             tuple(place.scope for place in placed),
-            placed[-1].account.minute,
+            tuple(place.account.holds[hold.request_id].minute for place in placed),
             any(place.over_budget for place in placed),
         )
 
-    def _place(self, hold: Hold, scope: Scope, windows: Windows, touched: list[str]) -> _Placed:
+    def _place(
+        self, hold: Hold, scope: Scope, windows: Windows, touched: dict[str, Hold]
+    ) -> _Placed:
         for _ in range(_ATTEMPTS):
             layout = self._layout(scope, windows)
             try:
@@ -126,7 +129,7 @@ class Ledger:
         return known
 
     def _place_in(
-        self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: list[str]
+        self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: dict[str, Hold]
     ) -> _Placed:
         """Place the hold in the first account of the layout that takes it."""
         budget = layout.budget if layout.shards > 1 else scope.budget
@@ -149,7 +152,7 @@ class Ledger:
         return replace(placed, over_budget=over)
 
     def _try(
-        self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: list[str]
+        self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: dict[str, Hold]
     ) -> tuple[_Placed | None, list[tuple[Scope, Account]]]:
         """Try the layout's accounts in the request's order.
 
@@ -166,12 +169,12 @@ class Ledger:
         return None, refusing
 
     def _admit(
-        self, hold: Hold, scope: Scope, first: Account, windows: Windows, touched: list[str]
+        self, hold: Hold, scope: Scope, first: Account, windows: Windows, touched: dict[str, Hold]
     ) -> tuple[Account, bool]:
         """Place the hold in one account. Returns the account, and whether it took the hold."""
-        # Before the write: a lost answer leaves open whether the hold was placed.
-        touched.append(scope.account_id)
         for _ in range(_ATTEMPTS):
+            # Before the write: a lost answer leaves open whether the hold was placed.
+            touched[scope.account_id] = replace(hold, minute=windows.minute)
             outcome = self._accounts.admit(scope, hold, windows)
             if isinstance(outcome, Admitted):
                 return outcome.account, True
@@ -183,14 +186,16 @@ class Ledger:
                 # The SDK sent the write twice because its first answer was lost.
                 return standing, True
             if standing.frozen:
-                touched.pop()
+                del touched[scope.account_id]
                 raise _FrozenError
             current = roll_over(standing, windows)
             if refusal(current, scope, hold) is not None:
-                touched.pop()
+                del touched[scope.account_id]
                 return current, False
             if current is not standing:
                 self._accounts.replace(standing, current)
+            # A clock that is behind counts where the account is.
+            windows = Windows.of(current)
         raise _busy()
 
     def _lay_out(self, scope: Scope, windows: Windows, unusable: Layout | None) -> Layout:
@@ -244,10 +249,10 @@ class Ledger:
         if standing.usage_source == "hold":
             used = lease.hold.tokens  # the row does not know; nothing is given back
         rooms: list[int] = []
-        for scope in lease.scopes:
+        for scope, minute in zip(lease.scopes, lease.minutes, strict=True):
             refund = None
             if scope.limits.tokens_per_minute is not None and used < lease.hold.tokens:
-                refund = TokenRefund(lease.minute, lease.hold.tokens - used)
+                refund = TokenRefund(minute, lease.hold.tokens - used)
             account = self._accounts.settle(
                 scope.account_id, lease.hold, standing.total_cost, refund
             )
