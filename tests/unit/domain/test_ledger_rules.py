@@ -53,6 +53,12 @@ def test_windows_are_utc() -> None:
     assert Windows.at(tokyo) == Windows("2026-11", "2026-11-30", "2026-11-30T23:05")
 
 
+def test_an_account_and_a_hold_tell_the_windows_that_they_count_in() -> None:
+    assert Windows.of(account()) == WINDOWS
+    assert replace(hold(), minute=WINDOWS.minute).day == WINDOWS.day
+    assert hold().day == ""
+
+
 def test_an_account_in_current_windows_stays_as_it_is() -> None:
     standing = account(month_committed=7)
 

@@ -369,6 +369,25 @@ def test_a_call_is_clamped_to_the_tightest_of_its_budgets() -> None:
     assert world.admit().lowered_max_tokens == 30
 
 
+def test_an_app_counts_each_call_once_however_often_it_was_tried() -> None:
+    limited = app(limits=Limits(requests_per_day=2, tokens_per_minute=2 * by_bytes(4) + 200))
+    world = World(
+        clamp_max_tokens=True,
+        apps={"web": limited},
+        budget=Budget(month=worst(by_bytes(4), 60), day=worst(by_bytes(4), 40)),
+    )
+
+    admitted = world.admit()
+    with pytest.raises(BudgetExceededError):
+        world.admit()
+
+    account = world.accounts.get("app#acme/web")
+    assert account is not None
+    assert admitted.lowered_max_tokens == 40
+    assert (account.day_requests, account.minute_requests) == (1, 1)
+    assert account.minute_tokens == admitted.hold.tokens
+
+
 def test_a_full_minute_is_waited_for_and_not_clamped() -> None:
     limits = Limits(tokens_per_minute=by_bytes(4) + 70)
     world = World(clamp_max_tokens=True, limits=limits)
@@ -472,11 +491,12 @@ def test_a_call_is_settled_under_the_terms_it_was_admitted_under() -> None:
 
 def test_a_lowered_maximum_travels_with_a_stored_call() -> None:
     world = World(clamp_max_tokens=True, budget=Budget(month=worst(by_bytes(4), 40)))
+    admitted = world.admit()
 
-    stored = decode_call(encode_call(world.admit()))
+    stored = decode_call(encode_call(admitted))
 
     assert stored.lowered_max_tokens == 40
-    assert stored.lease.over_budget is False
+    assert stored.lease == admitted.lease
 
 
 def test_an_exceeded_soft_budget_is_admitted_and_told() -> None:
