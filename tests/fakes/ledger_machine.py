@@ -337,6 +337,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert account.day_committed == account.day_spent + held, account
             assert 0 <= account.month_carried <= account.month_spent, account
             assert 0 <= account.day_carried <= account.day_spent, account
+            assert min(account.minute_tokens, account.minute_requests, account.day_requests) >= 0
             self.check_counts(account)
             key = (account.account_id, account.month)
             self.booked[key] = account.month_spent - account.month_carried
