@@ -60,6 +60,32 @@ def test_the_readme_stays_a_page() -> None:
     assert len(documents.read("README.md").splitlines()) <= 170
 
 
+CHANGES = (
+    "a model family",
+    "a field of an API",
+    "an error code",
+    "a route",
+    "a key of tenant files",
+    "a Terraform option",
+    "an alarm",
+    "a price",
+    "a report",
+    "a benchmark",
+    "a behaviour of the stand-ins for model services",
+    "a line of the failure policy",
+)
+
+
+def test_a_stranger_finds_the_one_folder_of_a_change() -> None:
+    rows = re.findall(r"^\| (an? [^|]+) \| ([^|]+) \|", documents.read("README.md"), re.MULTILINE)
+    folders = {change: re.findall(r"\]\(([^)#]+)", place) for change, place in rows}
+
+    assert set(folders) == set(CHANGES)
+    for change, named in folders.items():
+        assert len(named) == 1, change
+        assert (ROOT / named[0]).exists(), change
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     for file, anchor in documents.links(document):
