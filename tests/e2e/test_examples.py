@@ -250,7 +250,14 @@ def test_sql(example: Example, lake: Path) -> None:
             str(lake / "usage" / "*" / "*" / "*.parquet"), hive_partitioning=True
         ).create_view("usage")
         database.read_json(str(lake / "tenants" / "*.json")).create_view("tenants")
-        assert database.execute(query).fetchall()
+        result = database.execute(query)
+        lines = [[column[0] for column in result.description], *result.fetchall()]
+    printed = "\n".join(" ".join(_cell(value) for value in line) for line in lines)
+    check_output(example, printed)
+
+
+def _cell(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_retries_outlast_a_refusal_and_cost_one_call(
