@@ -156,6 +156,7 @@ class UpstreamTimeoutError(TollgateError):
 
 
 _ASK = "ask the platform team; the message names what is allowed"
+_MODEL = "send a model that `details.nearest` names, or ask the platform team for this one"
 _CORRECT = "correct what the message names"
 _WAIT = "wait for `Retry-After` seconds, then send the same again"
 
@@ -183,9 +184,9 @@ ADVICE: Mapping[str, str] = {
     "job_expired": "start the job again",
     "job_not_found": "check the job's id, and that the key is of the tenant that started it",
     "method_not_allowed": "use one of the methods that the header `Allow` names",
-    "model_not_allowed": _ASK,
+    "model_not_allowed": _MODEL,
     "model_not_found": "check the model's id against `GET /v1/models`",
-    "model_not_priced": "ask the platform team to price the model",
+    "model_not_priced": _MODEL,
     "payload_too_large": "send less",
     "profile_ambiguous": "send tags that one of the app's profiles alone has",
     "profile_not_allowed": _ASK,
@@ -202,7 +203,7 @@ ADVICE: Mapping[str, str] = {
     "unbounded_request": "leave out what the message names: it can cost more than anybody can say "
     "before the call",
     "unknown_route": "use the route that `details.nearest` names, or another of those above",
-    "unsupported_model_id": _CORRECT,
+    "unsupported_model_id": _MODEL,
     "upstream_denied": "ask the platform team to enable the model in its account",
     "upstream_failed": "try again, unless `x-should-retry` is `false`: then it may be charged",
     "upstream_stream_broken": "the text so far is charged; a new call is a second one",
