@@ -130,7 +130,7 @@ new-tenant: check-env setup-run ## Write a commented tenant file; ENV=dev TENANT
 
 .PHONY: validate-tenants
 validate-tenants: setup-run ## Check every environment's tenant files
-	@$(RUN_PYTHON) -m scripts.tenants.files validate
+	@$(RUN_PYTHON) -m scripts.tenants.validate
 
 .PHONY: docs
 docs: setup-dev ## Write the generated parts of the documents anew, and the functions' table of routes

@@ -1,23 +1,20 @@
 """Tenant files: validate them, merge tier defaults, and build the items of the tenants table.
 
-``python -m scripts.tenants.files validate [ENV...]`` checks ``envs/<ENV>/env.tfvars`` (its tiers)
-and ``envs/<ENV>/tenants/*.tfvars``. ``modules/tenant_files`` applies the same rules and builds the
-same documents in Terraform; a contract test holds the two together.
+An environment is the folder ``envs/<ENV>``: its ``env.tfvars`` (tiers) and ``tenants/*.tfvars``.
+``modules/tenant_files`` applies the same rules and builds the same documents in Terraform; a
+contract test holds the two together.
 
 Python is stricter in one way: a file holds literal values only, and no key twice.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scripts import tfvars
+from scripts.tenants.policies import is_offboarded, merged_policy
 from scripts.tenants.rules import (
-    REPOSITORY,
-    SCHEMA,
     section,
     tenant_errors,
     terraform_json,
@@ -31,9 +28,6 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_FILE = "env.tfvars"
 SUFFIX = ".tfvars"
-POLICY_SCHEMA_VERSION = 1
-DEFAULT_ALERT_THRESHOLDS = (50, 80, 100)
-DEFAULT_RETENTION_MINUTES = 1440
 
 Item = dict[str, dict[str, str]]
 """A table item in DynamoDB's own JSON; every attribute of the tenants table is a string."""
@@ -76,13 +70,18 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an environment says about all its tenants: tiers by name, and its unit's prefix.
+    """What an environment says about all its tenants.
 
-    The prefix is None where only the plan knows it.
+    `tiers` are by name, `prefix` is the unit's, None where only the plan knows it. `is_guest` tells
+    that the unit is another environment's. `endpoints` are the display names of SageMaker
+    endpoints, None where the environment does not say them.
     """
 
     tiers: Mapping[str, Any]
     prefix: str | None
+    region: str | None = None
+    is_guest: bool = False
+    endpoints: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def load(directory: Path, tiers: Mapping[str, Any], prefix: str | None) -> dict[
     if errors:
         raise TenantFilesError(sorted(errors))
     return {
-        tenant_id: Tenant(_policy(tenant_id, content, tiers[content["tier"]]), _keys(content))
+        tenant_id: Tenant(merged_policy(tenant_id, content, tiers[content["tier"]]), _keys(content))
         for tenant_id, content in sorted(
             (name.removesuffix(SUFFIX), content) for name, content in files.items()
         )
@@ -228,7 +227,21 @@ def _settings(folder: Path, errors: list[str]) -> Settings:
         return Settings(tiers={}, prefix=None)
     tiers = content.get("tiers")
     errors.extend(value_errors(ENVIRONMENT_FILE, "tiers", tiers, "object"))
-    return Settings(tiers if isinstance(tiers, dict) else {}, _prefix(content, errors))
+    is_guest = "parent" in content
+    return Settings(
+        tiers=tiers if isinstance(tiers, dict) else {},
+        prefix=_prefix(content, errors),
+        region=content.get("region"),
+        is_guest=is_guest,
+        endpoints=None if is_guest else _endpoints(content.get("sagemaker_endpoints")),
+    )
+
+
+def _endpoints(given: Any) -> frozenset[str] | None:  # noqa: ANN401
+    """The display names; None where what is given is a text that only functions read."""
+    if given is None:
+        return frozenset()
+    return frozenset(given) if isinstance(given, dict) else None
 
 
 def _prefix(settings: Mapping[str, Any], errors: list[str]) -> str | None:
@@ -247,86 +260,8 @@ def _prefix(settings: Mapping[str, Any], errors: list[str]) -> str | None:
     return prefix if isinstance(prefix, str) else None
 
 
-def _merged(shape: str, *sources: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field of the shape, from the first source that has it; None where none has."""
-    return {
-        name: _first(*(source.get(name) for source in sources)) for name in SCHEMA["shapes"][shape]
-    }
-
-
-def _budget(*sources: Mapping[str, Any]) -> dict[str, Any]:
-    return _merged("budget", *sources, {"mode": "hard"})
-
-
-def _first(*values: Any) -> Any:  # noqa: ANN401
-    return next((value for value in values if value is not None), None)
-
-
-def _policy(tenant_id: str, content: Mapping[str, Any], tier: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "schema_version": POLICY_SCHEMA_VERSION,
-        "tenant_id": tenant_id,
-        "name": content["name"],
-        "kind": content["kind"],
-        "cost_center": content["cost_center"],
-        "tier": content["tier"],
-        "status": content.get("status") or "active",
-        "isolation": content.get("isolation") or "pool",
-        "silo": content.get("silo"),
-        "models": content["models"],
-        "deny_models": content.get("deny_models") or [],
-        "tags": content.get("tags") or {},
-        "budget": _budget(section(content, "budget"), section(tier, "budget")),
-        "limits": _merged("limits", section(content, "limits"), section(tier, "limits")),
-        "max_tokens": _merged(
-            "max_tokens",
-            section(content, "max_tokens"),
-            section(tier, "max_tokens"),
-            {"clamp": False, "count": "bytes"},
-        ),
-        "shards": content.get("shards") or 1,
-        "markup": _first(content.get("markup"), tier.get("markup"), "1"),
-        "alert_thresholds": _first(
-            content.get("alert_thresholds"),
-            tier.get("alert_thresholds"),
-            list(DEFAULT_ALERT_THRESHOLDS),
-        ),
-        "guardrail": content.get("guardrail"),
-        "system_preamble": content.get("system_preamble"),
-        "teams": content.get("teams") or [],
-        "retention_minutes": content.get("retention_minutes") or DEFAULT_RETENTION_MINUTES,
-        "own_kms_key": content.get("own_kms_key") or False,
-        "model_arns": content.get("model_arns") or {},
-        "prices": content.get("prices") or {},
-        "unpriced": content.get("unpriced"),
-        "apps": {
-            app_id: {
-                "status": app.get("status") or "active",
-                "tags": app.get("tags") or {},
-                "budget": _budget(section(app, "budget")),
-                "limits": _merged("limits", section(app, "limits")),
-                "inference_profiles": {
-                    name: {
-                        "model": profile["model"],
-                        "description": profile.get("description") or "",
-                        "tags": profile.get("tags") or {},
-                    }
-                    for name, profile in section(app, "inference_profiles").items()
-                    if not _is_offboarded(content)
-                },
-            }
-            for app_id, app in content["apps"].items()
-        },
-    }
-
-
-def _is_offboarded(content: Mapping[str, Any]) -> bool:
-    """Whether only the tenant's policy and its usage data stay: no keys, no profiles."""
-    return content.get("status") == "offboarded"
-
-
 def _keys(content: Mapping[str, Any]) -> dict[str, Key]:
-    if _is_offboarded(content):
+    if is_offboarded(content):
         return {}
     keys = [
         Key(
@@ -339,34 +274,3 @@ def _keys(content: Mapping[str, Any]) -> dict[str, Key]:
         for key_name, key in section(app, "keys").items()
     ]
     return {key.key_id: key for key in sorted(keys, key=lambda key: key.key_id)}
-
-
-def _located(environment: str, error: str) -> str:
-    folder = "" if error.startswith(f"{ENVIRONMENT_FILE}:") else "tenants/"
-    return f"envs/{environment}/{folder}{error}"
-
-
-def main(arguments: Sequence[str] | None = None, root: Path = REPOSITORY / "envs") -> int:
-    """Print one line per environment or per broken rule; 0 when every file is valid, else 1."""
-    parser = argparse.ArgumentParser(prog="scripts.tenants.files", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    validate = commands.add_parser("validate", help="check env.tfvars and tenant files")
-    validate.add_argument("environments", nargs="*", metavar="ENV", help="default: all of envs/")
-    options = parser.parse_args(arguments)
-    failed = False
-    named = [root / name for name in options.environments]
-    for folder in named or environments(root):
-        try:
-            tenants = load_environment(folder)
-        except TenantFilesError as error:
-            failed = True
-            for message in error.errors:
-                print(_located(folder.name, message), file=sys.stderr)
-        else:
-            keys = sum(len(tenant.keys) for tenant in tenants.values())
-            print(f"{folder.name}: {len(tenants)} tenants with {keys} keys are valid")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from scripts.tenants import files as tenants
 from scripts.tenants.rules import REPOSITORY, value_errors
+from scripts.tenants.units import ids_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +43,8 @@ def render(tenant_id: str, environment: str, settings: tenants.Settings) -> str:
 def write(root: Path, environment: str, tenant_id: str) -> Path:
     """Write the file and return its path.
 
-    Raises NewTenantError for an unknown environment, a bad id or a file that exists, and
-    TenantFilesError when the environment's own file breaks a rule.
+    Raises NewTenantError for an unknown environment, a bad id, or one that a file of the unit has
+    already, and TenantFilesError when the environment's own file breaks a rule.
     """
     folder = root / environment
     if not (folder / tenants.ENVIRONMENT_FILE).is_file():
@@ -52,16 +53,25 @@ def write(root: Path, environment: str, tenant_id: str) -> Path:
     for error in value_errors("TENANT", "id", tenant_id, "tenant_id"):
         raise NewTenantError(error)
     text = render(tenant_id, environment, tenants.load_settings(folder))
-    path = folder / "tenants" / f"{tenant_id}{tenants.SUFFIX}"
+    name = f"{tenant_id}{tenants.SUFFIX}"
+    path = folder / "tenants" / name
+    other = ids_beside(folder).get(tenant_id)
+    if other is not None:
+        raise _taken(tenant_id, root / other / "tenants" / name)
     path.parent.mkdir(exist_ok=True)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise NewTenantError(
-            f'TENANT: given "{tenant_id}"; allowed: an id that {environment} has no file of yet'
-        ) from error
+        raise _taken(tenant_id, path) from error
     return path
+
+
+def _taken(tenant_id: str, path: Path) -> NewTenantError:
+    there = path.relative_to(path.parents[3])
+    return NewTenantError(
+        f'TENANT: given "{tenant_id}"; allowed: an id without a file; {there} is there'
+    )
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = REPOSITORY / "envs") -> int:

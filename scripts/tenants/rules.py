@@ -87,7 +87,7 @@ def tenant_errors(
     """
     yield from object_errors(file, "", content, "tenant")
     yield from _tier_of_environment_errors(file, content, tiers)
-    yield from _order_errors(file, "", content, tier_of(content, tiers))
+    yield from _order_errors(file, "", content, _tier_of(content, tiers))
     yield from _thresholds_errors(file, "", content)
     yield from _silo_errors(file, content, prefix)
     yield from _teams_errors(file, content, tenant_ids)
@@ -97,7 +97,7 @@ def tenant_errors(
         yield from _profiles_errors(file, f"apps.{app_id}.inference_profiles", app, content)
 
 
-def tier_of(content: Mapping[str, Any], tiers: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tier_of(content: Mapping[str, Any], tiers: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tier that a file names, or an empty one where there is none."""
     name = content.get("tier")
     return section(tiers, name) if isinstance(name, str) else {}
@@ -210,10 +210,10 @@ def _teams_errors(
 
 
 def _models_errors(file: str, content: Mapping[str, Any]) -> Iterator[str]:
-    models = patterns_of(content, "models")
+    models = _patterns_of(content, "models")
     # A star of the denied pattern is a text like any other to the denying one, which has to have
     # a star of its own for it.
-    if models and all(is_denied(content, pattern) for pattern in models):
+    if models and all(_is_denied(content, pattern) for pattern in models):
         yield _related(file, "deny_models", content["deny_models"], "models_left")
     for model in section(content, "prices"):
         if without_routing(model) != model:
@@ -254,12 +254,12 @@ def _profiles_errors(
 
 
 def _may_call(content: Mapping[str, Any], model: str) -> bool:
-    return _matches(patterns_of(content, "models"), model) and not is_denied(content, model)
+    return _matches(_patterns_of(content, "models"), model) and not _is_denied(content, model)
 
 
-def is_denied(content: Mapping[str, Any], model: str) -> bool:
+def _is_denied(content: Mapping[str, Any], model: str) -> bool:
     """Whether a file denies a model: under its id without a prefix, it is on every routing."""
-    denied = patterns_of(content, "deny_models")
+    denied = _patterns_of(content, "deny_models")
     return _matches(denied, model) or _matches(denied, without_routing(model))
 
 
@@ -268,7 +268,7 @@ def without_routing(model: str) -> str:
     return re.sub(rf"^(?:{'|'.join(SCHEMA['routing_prefixes'])})[.]", "", model)
 
 
-def patterns_of(content: Mapping[str, Any], name: str) -> list[str]:
+def _patterns_of(content: Mapping[str, Any], name: str) -> list[str]:
     """The valid patterns of a file's list `models` or `deny_models`."""
     patterns = content.get(name)
     return [item for item in patterns if _fits(item, "model")] if isinstance(patterns, list) else []

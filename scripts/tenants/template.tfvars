@@ -101,8 +101,8 @@ models = []
 # --- Apps and their keys ---------------------------------------------------------------------------
 
 apps = {
-  # FILL IN: one entry for each app, under its id instead of "app".
-  app = {
+  # FILL IN: one entry for each app, under its id instead of FILL_IN.
+  FILL_IN = {
     # Its keys; two while one is rotated.
     keys = {
       primary = {

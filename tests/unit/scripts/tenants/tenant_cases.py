@@ -128,24 +128,25 @@ FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "tenants"
 
 @dataclass(frozen=True)
 class Fixture:
-    """A file that breaks one rule, which its first line names; then the messages it must cause."""
+    """A file for one rule, which its first line names; then the messages that it must cause."""
 
     path: Path
     rule: str
-    refused: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
-def fixtures(folder: Path) -> list[Fixture]:
-    """Read the fixtures of a folder: ``# rule: <name>``, then ``# refused: <message>`` lines."""
+def fixtures(folder: Path, outcome: str = "refused") -> list[Fixture]:
+    """Read the fixtures of a folder: ``# rule: <name>``, then ``# <outcome>: <message>`` lines."""
     read = []
+    opening = f"# {outcome}: "
     for path in sorted(folder.glob("*.tfvars")):
         first, *others = path.read_text(encoding="utf-8").splitlines()
-        messages = [line for line in others if line.startswith("# refused: ")]
+        messages = [line for line in others if line.startswith(opening)]
         read.append(
             Fixture(
                 path,
                 first.removeprefix("# rule: "),
-                tuple(message.removeprefix("# refused: ") for message in messages),
+                tuple(message.removeprefix(opening) for message in messages),
             )
         )
     return read
@@ -153,6 +154,7 @@ def fixtures(folder: Path) -> list[Fixture]:
 
 TENANT_FIXTURES = fixtures(FIXTURES)
 ENVIRONMENT_FIXTURES = fixtures(FIXTURES / "environments")
+WARNED_FIXTURES = fixtures(FIXTURES / "warnings", "warned")
 
 REFUSED = [
     Refused("File_Name", text(), [f'file name: given "File_Name"; allowed: {_TENANT_ID}']),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.tenants import files as tenants
 from scripts.tenants import new as new_tenant
+from scripts.tenants import validate
 from scripts.tenants.rules import REPOSITORY, SCHEMA
 from tests.unit.scripts.tenants.tenant_cases import VALID_LINES
 
@@ -31,7 +33,7 @@ def _filled_in(text: str) -> str:
     for name in FILLED_IN:
         text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {VALID_LINES[name]}", text)
         assert count == 1, name
-    return text
+    return text.replace("FILL_IN = {", "app = {")
 
 
 def _with_every_option(text: str) -> str:
@@ -49,8 +51,9 @@ def test_what_is_to_be_filled_in_is_all_that_is_missing(root: Path) -> None:
     with pytest.raises(tenants.TenantFilesError) as raised:
         tenants.load_environment(root / "dev")
 
-    assert sorted(line.split(": ")[1] for line in raised.value.errors) == sorted(FILLED_IN)
-    assert path.read_text().count("# FILL IN: ") == len(FILLED_IN) + 1  # and the app's id
+    missing = sorted([*FILLED_IN, "apps.FILL_IN (name)"])
+    assert [line.split(": ")[1] for line in raised.value.errors] == missing
+    assert path.read_text().count("# FILL IN: ") == len(missing)
 
     path.write_text(_filled_in(path.read_text()))
     assert _only_tenant(root).keys.keys() == {"app/primary"}
@@ -118,7 +121,12 @@ def test_each_silo_gets_an_external_id_of_its_own(root: Path) -> None:
         ("dev", "Acme", 'TENANT: id: given "Acme"; allowed: 3 to 32 lower-case letters'),
         ("dev", "", 'TENANT: id: given ""; allowed: 3 to 32 lower-case letters'),
         ("dev", "../dev", 'TENANT: id: given "../dev"; allowed: 3 to 32 lower-case letters'),
-        ("dev", "taken", 'TENANT: given "taken"; allowed: an id that dev has no file of yet'),
+        (
+            "dev",
+            "taken",
+            'TENANT: given "taken"; allowed: an id without a file; '
+            "envs/dev/tenants/taken.tfvars is there\n",
+        ),
     ],
 )
 def test_nothing_is_written_where_it_may_not_be(
@@ -137,6 +145,55 @@ def test_nothing_is_written_where_it_may_not_be(
     written = [path.name for path in root.rglob("*.tfvars")]
     assert sorted(written) == ["env.tfvars", "taken.tfvars"]
     assert (root / "dev" / "tenants" / "taken.tfvars").read_text() == "mine"
+
+
+def test_an_id_of_the_same_unit_is_taken(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "dev-labs" / "tenants").mkdir(parents=True)
+    settings = 'parent = { unit = "tollgate-dev" }\ntiers = { lab = {} }\n'
+    (root / "dev-labs" / "env.tfvars").write_text(settings)
+    (root / "dev-labs" / "tenants" / "umbrella.tfvars").write_text("theirs")
+
+    assert new_tenant.main(["--env", "dev", "--tenant", "umbrella"], root=root) == 1
+
+    assert capsys.readouterr().err == (
+        'TENANT: given "umbrella"; allowed: an id without a file; '
+        "envs/dev-labs/tenants/umbrella.tfvars is there\n"
+    )
+    assert not (root / "dev" / "tenants" / "umbrella.tfvars").exists()
+
+
+COMMANDS = {
+    command
+    for guide in (REPOSITORY / "README.md", REPOSITORY / "envs" / "README.md")
+    if guide.is_file()
+    for command in re.findall(r"make new-tenant ENV=(\S+) TENANT=(\S+)", guide.read_text())
+}
+
+
+@pytest.mark.parametrize(("environment", "tenant_id"), sorted(COMMANDS))
+def test_the_guides_command_works_in_a_fresh_clone(
+    environment: str, tenant_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    envs = tmp_path / "envs"
+    shutil.copytree(REPOSITORY / "envs", envs)
+
+    assert new_tenant.main(["--env", environment, "--tenant", tenant_id], root=envs) == 0
+    assert validate.main([environment], root=envs) == 1
+    refused = capsys.readouterr().err.splitlines()
+    assert len(refused) == len(FILLED_IN) + 1
+    file = f"envs/{environment}/tenants/{tenant_id}.tfvars"
+    assert {line.split(": ")[0] for line in refused} == {file}
+
+    path = tmp_path / file
+    tier = sorted(tenants.load_settings(envs / environment).tiers)[0]
+    filled = re.sub(r"(?m)^tier = .*$", f'tier = "{tier}"', _filled_in(path.read_text()))
+    path.write_text(filled)
+    assert validate.main([environment], root=envs) == 0
+    assert tenant_id not in capsys.readouterr().err
+
+
+def test_the_guides_name_the_command() -> None:
+    assert COMMANDS
 
 
 def test_an_environment_with_mistakes_is_refused(

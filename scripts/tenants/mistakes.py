@@ -1,0 +1,268 @@
+"""What a tenant file may say, and most likely does so by mistake.
+
+These rules need the price book or today's date, or have exceptions that only people know: a model
+that is newer than the book, a limit that an override is going to raise. So they warn, in Python
+alone, and what a plan refuses does not depend on the day. `EXPECTED` has the words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from scripts.tenants.files import SUFFIX
+from scripts.tenants.rules import (
+    REPOSITORY,
+    SCHEMA,
+    message,
+    number,
+    section,
+    terraform_json,
+    without_routing,
+)
+
+_SHARED = REPOSITORY / "functions" / "shared"
+if str(_SHARED) not in sys.path:
+    sys.path.insert(0, str(_SHARED))
+
+from tollgate.domain.models import matches  # noqa: E402
+from tollgate.domain.prices import PriceBook, PriceBookError  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import date
+
+    from scripts.tenants.files import Settings, Tenant
+
+EXPECTED: Mapping[str, str] = {
+    "model_known": "a model of the price book or a SageMaker endpoint{}",
+    "model_left": "a pattern of which deny_models leave something",
+    "model_allowed": "a model that models allow and deny_models do not",
+    "model_of_book": "a model of the price book{}",
+    "price_used": "a model that the tenant may call",
+    "default_reached": "at most {}, the longest answer of any model that the tenant may call",
+    "key_usable": "a day from {} on; nobody gets in with this key",
+    "day_within_month": "at least {}, the tier's day_usd, which would bound nothing",
+    "minute_within_day": "at least {}, the tier's requests_per_minute, which would bound nothing",
+    "app_within_tenant": "at most {}, the tenant's {}",
+    "threshold_reached": "at most 100; a hard budget refuses what exceeds it",
+}
+"""What a file is expected to say instead, by the name of each rule."""
+
+_BOOK_FILE = _SHARED / "tollgate" / "prices" / "bedrock.json"
+# Priced, but nothing that a caller calls.
+_UNCALLED_MODE = "guardrail"
+_NEAREST = 3
+_LEAST_LIKENESS = 0.5
+_WHOLE = 100
+_INHERITED = {"budget": "day_within_month", "limits": "minute_within_day"}
+
+
+class Book:
+    """The price book and the ids that it knows, aliases among them.
+
+    `model_ids` are those of models, `called_ids` those that a caller may name for a price.
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        """Take a parsed price book document."""
+        self.prices = PriceBook(document)
+        self._models: Mapping[str, Any] = document["models"]
+        self.model_ids = frozenset(name for base in self._models for name in self._names(base))
+        self.called_ids = self.called(self.prices)
+
+    def called(self, prices: PriceBook) -> frozenset[str]:
+        """The ids that a caller may name for a price of this book or of a contract over it."""
+        return frozenset(
+            f"{profile_id.removesuffix(base)}{name}"
+            for profile_id in prices.profile_ids()
+            for base in [without_routing(profile_id)]
+            if self._models.get(base, {}).get("mode") != _UNCALLED_MODE
+            for name in self._names(base)
+        )
+
+    def _names(self, base: str) -> tuple[str, ...]:
+        return (base, *self._models.get(base, {}).get("aliases", ()))
+
+
+def load_book() -> Book:
+    """The book that is shipped with the functions."""
+    return Book(json.loads(_BOOK_FILE.read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges valid tenants of an environment by its settings, the price book and today's date."""
+
+    settings: Settings
+    book: Book
+    today: date
+
+    def errors(self, tenants: Mapping[str, Tenant]) -> Iterator[str]:
+        """Contract prices that the gateway cannot read, so that every call would fail."""
+        for tenant_id, tenant in tenants.items():
+            prices = tenant.policy["prices"]
+            try:
+                self.book.prices.with_overrides(prices)
+            except PriceBookError as error:
+                allowed = f"prices that fit the price book: {error}"
+                yield message(f"{tenant_id}{SUFFIX}", "prices", prices, allowed)
+
+    def warnings(self, tenants: Mapping[str, Tenant]) -> Iterator[str]:
+        """A line for each likely mistake of tenants without errors: file, key, given, expected."""
+        for tenant in tenants.values():
+            yield from sorted(_Mistakes(tenant, self).all())
+
+
+class _Mistakes:
+    """The likely mistakes of one tenant."""
+
+    def __init__(self, tenant: Tenant, judge: Judge) -> None:
+        self._policy = tenant.policy
+        self._keys = tenant.keys
+        self._judge = judge
+        self._tier = section(judge.settings.tiers, tenant.policy["tier"])
+        self._endpoints = judge.settings.endpoints
+        self._admits_unpriced = self._policy["unpriced"] is not None
+        book = judge.book
+        # With a price of the book or of the contract; then with the unit's endpoints.
+        self._priced = book.called(book.prices.with_overrides(self._policy["prices"]))
+        self._ids = self._priced | (self._endpoints or frozenset())
+        self._allowed = frozenset(name for name in self._ids if self._may_call(name))
+
+    def all(self) -> Iterator[str]:
+        yield from self._patterns()
+        yield from self._named_models()
+        yield from self._prices()
+        yield from self._default_tokens()
+        yield from self._expired_keys()
+        yield from self._inherited_numbers()
+        yield from self._apps()
+        yield from self._thresholds()
+
+    def _warning(self, path: str, given: Any, rule: str, *details: object) -> str:  # noqa: ANN401
+        expected = EXPECTED[rule].format(*details)
+        file = f"{self._policy['tenant_id']}{SUFFIX}"
+        return f"{file}: {path}: given {terraform_json(given)}; expected: {expected}"
+
+    def _may_call(self, model: str) -> bool:
+        denied = self._policy["deny_models"]
+        return matches(self._policy["models"], model) and not (
+            matches(denied, model) or matches(denied, without_routing(model))
+        )
+
+    def _patterns(self) -> Iterator[str]:
+        for index, pattern in enumerate(self._policy["models"]):
+            path = f"models[{index}]"
+            found = {name for name in self._ids if matches([pattern], name)}
+            if found and not found & self._allowed:
+                yield self._warning(path, pattern, "model_left")
+            # A ceiling admits what the book lacks.
+            elif not found and not self._admits_unpriced and self._is_judged(pattern):
+                yield self._warning(path, pattern, "model_known", _nearest(pattern, self._ids))
+        # Under its own id a model is denied on every routing, so those count as well.
+        ids = self._ids | self._judge.book.model_ids
+        for index, pattern in enumerate(self._policy["deny_models"]):
+            if self._is_judged(pattern) and not any(matches([pattern], name) for name in ids):
+                path = f"deny_models[{index}]"
+                yield self._warning(path, pattern, "model_known", _nearest(pattern, ids))
+
+    def _is_judged(self, pattern: str) -> bool:
+        """Not where the unit's endpoints are unknown, and it may be the name of one."""
+        return self._endpoints is not None or "." in pattern
+
+    def _named_models(self) -> Iterator[str]:
+        """Models behind ARNs and inference profiles."""
+        named = {f"model_arns.{arn}": name for arn, name in self._policy["model_arns"].items()}
+        for app_id, app in self._policy["apps"].items():
+            for profile, settings in app["inference_profiles"].items():
+                named[f"apps.{app_id}.inference_profiles.{profile}.model"] = settings["model"]
+        known = self._judge.book.called_ids
+        for path, model in named.items():
+            if model not in self._priced and not self._admits_unpriced:
+                yield self._warning(path, model, "model_of_book", _nearest(model, known))
+            elif not self._may_call(model):
+                yield self._warning(path, model, "model_allowed")
+
+    def _prices(self) -> Iterator[str]:
+        known = self._judge.book.model_ids
+        called = {without_routing(name) for name in self._judge.book.called_ids}
+        allowed = {without_routing(name) for name in self._allowed}
+        for model in self._policy["prices"]:
+            path = f"prices.{model} (name)"
+            if model not in known:
+                yield self._warning(path, model, "model_of_book", _nearest(model, known))
+            elif model in called - allowed:
+                yield self._warning(path, model, "price_used")
+
+    def _default_tokens(self) -> Iterator[str]:
+        default = self._policy["max_tokens"]["default"]
+        inherited = section(self._tier, "max_tokens").get("default")
+        if default in (None, inherited) or self._admits_unpriced:
+            return
+        cards = [self._judge.book.prices.card(without_routing(name)) for name in self._allowed]
+        longest = [
+            None if card is None else card.max_output_tokens
+            for card in cards
+            if card is None or card.mode == "chat"
+        ]
+        known = [tokens for tokens in longest if tokens is not None]
+        if known and len(known) == len(longest) and default > max(known):
+            yield self._warning("max_tokens.default", default, "default_reached", max(known))
+
+    def _expired_keys(self) -> Iterator[str]:
+        today = self._judge.today.isoformat()
+        for key in self._keys.values():
+            # ISO dates compare as text.
+            if key.expires and key.expires < today:
+                path = f"apps.{key.app_id}.keys.{key.key_name}.expires"
+                yield self._warning(path, key.expires, "key_usable", today)
+
+    def _inherited_numbers(self) -> Iterator[str]:
+        for order in SCHEMA["orders"]:
+            if order["section"] not in _INHERITED:
+                continue
+            values = self._policy[order["section"]]
+            lower, upper = number(order, "lower", values), number(order, "upper", values)
+            # A file that gives the lower number itself is refused.
+            if lower is not None and upper is not None and Decimal(lower) > Decimal(upper):
+                path = f"{order['section']}.{order['upper']}"
+                rule = _INHERITED[order["section"]]
+                yield self._warning(path, values[order["upper"]], rule, lower)
+
+    def _apps(self) -> Iterator[str]:
+        """Budgets and limits of apps that those of the tenant stop before."""
+        for app_id, app in self._policy["apps"].items():
+            for name in ("budget", "limits"):
+                # A soft budget stops nothing, so that an app's own may be the higher one.
+                if name == "budget" and self._policy["budget"]["mode"] != "hard":
+                    continue
+                for field, given in app[name].items():
+                    most = self._policy[name][field]
+                    if field != "mode" and _exceeds(given, most):
+                        path = f"apps.{app_id}.{name}.{field}"
+                        yield self._warning(path, given, "app_within_tenant", most, field)
+
+    def _thresholds(self) -> Iterator[str]:
+        percents = self._policy["alert_thresholds"]
+        is_hard = self._policy["budget"]["mode"] == "hard"
+        if not is_hard or percents == self._tier.get("alert_thresholds"):
+            return
+        for index, percent in enumerate(percents):
+            if percent > _WHOLE:
+                yield self._warning(f"alert_thresholds[{index}]", percent, "threshold_reached")
+
+
+def _exceeds(given: Any, most: Any) -> bool:  # noqa: ANN401 - numbers or decimal texts
+    return given is not None and most is not None and Decimal(given) > Decimal(most)
+
+
+def _nearest(pattern: str, ids: Iterable[str]) -> str:
+    """The ids that look most like a pattern, as the end of a message; empty where none does."""
+    text = pattern.replace("*", "")
+    found = difflib.get_close_matches(text, sorted(ids), _NEAREST, _LEAST_LIKENESS)
+    return f"; nearest: {', '.join(found)}" if found else ""

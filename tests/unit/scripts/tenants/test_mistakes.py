@@ -1,0 +1,130 @@
+"""What is legal in a tenant file and most likely a mistake."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.tenants import files as tenants
+from scripts.tenants.files import Settings
+from scripts.tenants.mistakes import EXPECTED, Judge, load_book
+from tests.unit.scripts.tenants.tenant_cases import (
+    PREFIX,
+    TIERS,
+    VALID,
+    WARNED_FIXTURES,
+    Fixture,
+    text,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOOK = load_book()
+JUDGE = Judge(
+    Settings(TIERS, PREFIX, endpoints=frozenset({"bge-large", "Llama 70B"})),
+    BOOK,
+    date(2026, 11, 30),
+)
+
+
+def warnings(folder: Path) -> list[str]:
+    return list(JUDGE.warnings(tenants.load(folder, TIERS, PREFIX)))
+
+
+def warnings_of(folder: Path, content: str) -> list[str]:
+    (folder / "acme.tfvars").write_text(content, encoding="utf-8")
+    return [line.removeprefix("acme.tfvars: ") for line in warnings(folder)]
+
+
+def test_every_rule_has_a_file_that_it_warns_of() -> None:
+    assert sorted(fixture.rule for fixture in WARNED_FIXTURES) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("fixture", WARNED_FIXTURES, ids=lambda fixture: fixture.rule)
+def test_a_likely_mistake_is_told_with_what_was_given_and_expected(
+    fixture: Fixture, tmp_path: Path
+) -> None:
+    shutil.copy(fixture.path, tmp_path)
+
+    assert warnings(tmp_path) == [f"{fixture.path.name}: {m}" for m in fixture.messages]
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["least", "own-limits", "profiles", "many-apps", "numbers-at-their-bounds", "offboarded"],
+)
+def test_plain_files_have_no_likely_mistakes(case: str, tmp_path: Path) -> None:
+    content = {**VALID, "own-limits": text(limits="{ concurrent_requests = 5 }")}[case]
+
+    assert warnings_of(tmp_path, content) == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*",
+        "amazon.nova-lite-v1:0",
+        "us.anthropic.claude-*",
+        "global.*",
+        "bge-large",
+        "Llama*70B",
+        "moonshotai.kimi-k2-thinking",
+    ],
+)
+def test_a_pattern_may_match_any_id_that_is_called(pattern: str, tmp_path: Path) -> None:
+    assert warnings_of(tmp_path, text(models=f'["{pattern}"]')) == []
+
+
+@pytest.mark.parametrize(
+    "pattern", ["amazon.bedrock-guardrails", "amazon.nova", "Amazon.nova-*", "eu.us.amazon.nova-*"]
+)
+def test_a_pattern_that_matches_nothing_that_is_called_is_told(
+    pattern: str, tmp_path: Path
+) -> None:
+    (warning,) = warnings_of(tmp_path, text(models=f'["amazon.nova-*", "{pattern}"]'))
+
+    assert warning.startswith(f'models[1]: given "{pattern}"; expected: a model of the price book')
+
+
+def test_a_model_that_only_the_contract_prices_may_be_called(tmp_path: Path) -> None:
+    prices = '{ "newco.model-1" = { in_region = { default = { input = "1", output = "2" } } } }'
+
+    (warning,) = warnings_of(tmp_path, text(models='["newco.*"]', prices=prices))
+
+    assert warning.startswith('prices.newco.model-1 (name): given "newco.model-1"; ')
+
+
+def test_a_ceiling_admits_models_that_the_book_lacks(tmp_path: Path) -> None:
+    content = text(
+        models='["newco.*"]',
+        deny_models='["newco.large", "amazon.nova-lite-v1:0"]',
+        unpriced='{ input = "20", output = "100" }',
+        model_arns='{ "arn:aws:bedrock:us-east-1:111122223333:imported-model/a" = "newco.small" }',
+    )
+
+    (warning,) = warnings_of(tmp_path, content)
+
+    assert warning.startswith('deny_models[0]: given "newco.large"; expected: ')
+
+
+def test_an_app_may_exceed_what_a_soft_budget_only_tells(tmp_path: Path) -> None:
+    content = text(
+        budget='{ month_usd = "10", day_usd = "5", mode = "soft" }',
+        alert_thresholds="[100, 150]",
+        apps='{ web = { budget = { month_usd = "20", day_usd = "15" } } }',
+    )
+
+    assert warnings_of(tmp_path, content) == []
+
+
+@pytest.mark.parametrize(
+    "models", ['["amazon.nova-*", "bge-large"]', '["amazon.nova-*", "us.anthropic.*"]']
+)
+def test_a_default_that_some_model_reaches_is_none(models: str, tmp_path: Path) -> None:
+    content = text(models=models, max_tokens="{ default = 30000, maximum = 30000 }")
+
+    assert [line for line in warnings_of(tmp_path, content) if "max_tokens" in line] == []
