@@ -29,7 +29,7 @@ _OPTION = re.compile(r"#? *(\w+) *= *(.+)")
 _EXAMPLE = "Example: "
 _REQUIRED = "FILL IN: "
 # What the template calls the one app and the one key that it shows.
-_IDS = {"app": "<app_id>", "primary": "<key_name>"}
+_IDS = {"FILL_IN": "<app_id>", "primary": "<key_name>"}
 # What the template says of an environment, in words that hold for all of them.
 _ANY = {"environment": "<env>", "tiers": "one of their names"}
 

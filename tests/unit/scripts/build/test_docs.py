@@ -265,7 +265,7 @@ name = ""
 
 apps = {
   # FILL IN: one entry for each app.
-  app = {
+  FILL_IN = {
     # "off" ends it.
     #status = "on"
   }
