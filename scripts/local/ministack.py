@@ -53,11 +53,19 @@ class MiniStack(Startable):
     Args:
         start_timeout: seconds to wait for the emulator to answer.
         interpreter: Python of the environment that MiniStack is installed in.
+        log: file for what it says, which stays; None keeps it with its other files, which go.
     """
 
-    def __init__(self, *, start_timeout: float = 30.0, interpreter: Path = INTERPRETER) -> None:
+    def __init__(
+        self,
+        *,
+        start_timeout: float = 30.0,
+        interpreter: Path = INTERPRETER,
+        log: Path | None = None,
+    ) -> None:
         self._start_timeout = start_timeout
         self._interpreter = interpreter
+        self._log = log
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -211,6 +219,5 @@ class MiniStack(Startable):
         text = self._log_path(self._folder).read_text("utf-8", "replace")
         return "\n".join(text.splitlines()[-LOG_TAIL_LINES:]) or "(the log is empty)"
 
-    @staticmethod
-    def _log_path(folder: Path) -> Path:
-        return folder / "log.txt"
+    def _log_path(self, folder: Path) -> Path:
+        return self._log or folder / "log.txt"

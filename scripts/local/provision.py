@@ -35,6 +35,18 @@ PREFIX = "tollgate-local"
 VISIBILITY_SECONDS = 960
 MAX_RECEIVES = 3
 BUCKETS = ("payloads", "lake", "athena")
+# Facts of a tenant that are in its policy as reports want them.
+_DIMENSION = (
+    "tenant_id",
+    "name",
+    "kind",
+    "cost_center",
+    "tier",
+    "status",
+    "isolation",
+    "markup",
+    "tags",
+)
 INVOCATION_LOGS_BUCKET = f"{PREFIX}-invocation-logs-{ACCOUNT_ID}"
 
 # As in modules/usage_plan: the plan is a fence wider than the limits that the ledger keeps.
@@ -139,6 +151,11 @@ def provision(
         made = {name: secrets.token_hex(_KEY_BYTES) for name in tenant.keys}
         computed = _made_for(emulator, tenant)
         _load_tenant(database, tenant, made, computed)
+        storage.put_object(
+            Bucket=buckets["lake"],
+            Key=f"tenants/{tenant.tenant_id}.json",
+            Body=json.dumps(dimension(tenant)).encode() + b"\n",
+        )
         profiles |= _models(tenant, computed.profile_arns)
         keys |= {f"{tenant.tenant_id}/{name}": key for name, key in made.items()}
         plan = usage_plan(tenant.policy["limits"])
@@ -157,6 +174,16 @@ def provision(
         queue_arn=queue_arn,
         dead_queue_url=dead_url,
     )
+
+
+def dimension(tenant: tenant_files.Tenant) -> dict[str, Any]:
+    """Return what modules/tenant tells reports about a tenant, by the table's columns."""
+    policy = tenant.policy
+    silo_role = (policy.get("silo") or {}).get("role_arn")
+    return {
+        **{name: policy[name] for name in _DIMENSION},
+        "account_id": silo_role.split(":")[4] if silo_role else ACCOUNT_ID,
+    }
 
 
 def usage_plan(limits: Mapping[str, int | None]) -> UsagePlan:

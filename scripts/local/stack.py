@@ -24,6 +24,7 @@ from scripts import tfvars
 from scripts.local.certificate import make_certificate
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
+from scripts.local.lake import LakeCopy
 from scripts.local.lambda_runtime import Functions, Handler
 from scripts.local.lifecycle import Startable
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
@@ -54,6 +55,7 @@ STREAMING_FUNCTIONS = ("converse",)
 ENVIRONMENTS = ROOT / "envs"
 STUB_LOG = "bedrock-calls.jsonl"
 SAGEMAKER_LOG = "sagemaker-calls.jsonl"
+EMULATOR_LOG = "ministack.log"
 POOL_SESSION_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/tollgate/{PREFIX}/{PREFIX}-pool-session"
 
 
@@ -72,6 +74,8 @@ class LocalStack(Startable):
         invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
         pool_sessions: whether functions act for tenants in sessions of a role.
         tls: serve https, as the AWS SDKs want it for bearer tokens; see `ca_file`.
+        folder: where the stubs' and the emulator's logs and the certificate lie, and stay; None for
+            a temporary one.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per setting
@@ -86,6 +90,7 @@ class LocalStack(Startable):
         invocation_logs: bool = False,
         pool_sessions: bool = False,
         tls: bool = False,
+        folder: Path | None = None,
     ) -> None:
         self._environment = environment
         self._port = port
@@ -96,6 +101,7 @@ class LocalStack(Startable):
         self._invocation_logs = invocation_logs
         self._pool_sessions = pool_sessions
         self._tls = tls
+        self._folder = folder
         self.ca_file: Path | None = None
         """What clients verify the https certificate with (AWS_CA_BUNDLE, SSL_CERT_FILE)."""
         self._cleanup = ExitStack()
@@ -133,6 +139,10 @@ class LocalStack(Startable):
         """Invoke `aggregate` as its schedule does."""
         return self.invoke("aggregate", _scheduled_event("aggregate"))
 
+    def lake_copy(self, folder: Path) -> LakeCopy:
+        """Return a copy of the lake in a folder; empty until it is brought up to date."""
+        return LakeCopy(self.client("s3"), self.deployment.environment["LAKE_BUCKET"], folder)
+
     def sweep(self) -> Any:  # noqa: ANN401
         """Invoke `sweep` as its schedule does."""
         return self.invoke("sweep", _scheduled_event("sweep"))
@@ -149,7 +159,7 @@ class LocalStack(Startable):
             self._cleanup = cleanup.pop_all()
 
     def stop(self) -> None:
-        """Stop everything and remove what was written."""
+        """Stop everything and remove what was written, except to a folder that was named."""
         self._cleanup.close()
 
     def _deliver_invocation_logs(self) -> Callable[[Mapping[str, Any]], None] | None:
@@ -160,10 +170,19 @@ class LocalStack(Startable):
         logs.start()
         return logs.write
 
+    def _prepared_folder(self, cleanup: ExitStack) -> Path:
+        if self._folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="tollgate-local-"))
+            cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+            return folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name in (STUB_LOG, SAGEMAKER_LOG):
+            (self._folder / name).unlink(missing_ok=True)
+        return self._folder.resolve()
+
     def _start(self, cleanup: ExitStack) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="tollgate-local-"))
-        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
-        emulator = cleanup.enter_context(MiniStack())
+        folder = self._prepared_folder(cleanup)
+        emulator = cleanup.enter_context(MiniStack(log=self._folder and folder / EMULATOR_LOG))
         self._emulator = Emulator(emulator.endpoint_url)
         self.deployment = provision(
             self._emulator,

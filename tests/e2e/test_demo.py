@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,16 +12,19 @@ from typing import Any
 
 import pytest
 
-from scripts.local import demo
+from scripts.local.demo import bill
+from scripts.local.logs import FUNCTIONS_LOG, REQUESTS_LOG
+from scripts.local.screen import PLAIN_WIDTH
+from scripts.local.stack import EMULATOR_LOG, STUB_LOG
 from scripts.reports.report import ChargebackRow
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.stack
-def test_the_demo_ends_well_and_shows_every_step() -> None:
+def test_the_demo_ends_well_and_shows_every_step(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.local.demo"],
+        [sys.executable, "-m", "scripts.local.demo", "--folder", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -28,13 +33,45 @@ def test_the_demo_ends_well_and_shows_every_step() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    steps = [line for line in done.stdout.splitlines() if line.startswith("== ")]
-    assert len(steps) == 7
-    for code in ("model_not_allowed", "tenant_mismatch", "invalid_api_key", "budget_exceeded"):
-        assert f'"code": "{code}"' in done.stdout
+    assert not done.stderr
+    lines = done.stdout.splitlines()
+    assert [line[:3] for line in lines if re.match("[0-9]/[0-9]  ", line)] == [
+        f"{step}/6" for step in range(1, 7)
+    ]
+    refused = {
+        line.strip().partition(":")[0]: said.strip()
+        for line, said in zip(lines, lines[1:], strict=False)
+        if re.match("    40[0-9] ", line)
+    }
+    assert list(refused) == [
+        "403 model_not_allowed",
+        "403 tenant_mismatch",
+        "403 invalid_api_key",
+        "402 budget_exceeded",
+    ]
+    assert all(refused.values())
+    bill = lines[lines.index(next(line for line in lines if line.startswith("team, model"))) :]
+    assert [line.split()[0] for line in bill[1:9]] == [
+        "customer1",
+        "amazon.nova-lite-v1:0",
+        "amazon.nova-pro-v1:0",
+        "anthropic.claude-haiku-4-5-20251001-v1:0",
+        "customer2",
+        "amazon.nova-lite-v1:0",
+        "amazon.nova-pro-v1:0",
+        "anthropic.claude-haiku-4-5-20251001-v1:0",
+    ]
     assert "difference 0" in done.stdout
-    assert "customer1  amazon.nova-lite-v1:0" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    # For people: no logs, no JSON, no colours where nobody sees them, and nothing too wide.
+    assert "{" not in done.stdout
+    assert "\x1b" not in done.stdout
+    wide = [line for line in lines if len(line) > PLAIN_WIDTH and str(tmp_path) not in line]
+    assert wide == []
+    logged = (tmp_path / FUNCTIONS_LOG).read_text("utf-8").splitlines()
+    assert {"allowed", "denied", "usage"} <= {json.loads(line)["message"] for line in logged}
+    for name in (FUNCTIONS_LOG, REQUESTS_LOG, STUB_LOG, EMULATOR_LOG):
+        assert name in done.stdout
+        assert (tmp_path / name).read_text("utf-8")
 
 
 CALL: dict[str, Any] = {
@@ -51,11 +88,11 @@ ROW = ChargebackRow("acme", "amazon.nova-pro-v1:0", 3, 2, 1, 2_400_000, 6_400_00
 def test_a_bill_that_is_the_log_passes() -> None:
     failed = {**CALL, "status": "error"}
 
-    demo.check([ROW], [CALL, failed], {})
+    bill.check([ROW], [CALL, failed], {})
 
 
 def test_a_call_of_a_profile_is_billed_as_the_model_behind_it() -> None:
-    demo.check([ROW], [{**CALL, "modelId": "arn:x"}], {"arn:x": CALL["modelId"]})
+    bill.check([ROW], [{**CALL, "modelId": "arn:x"}], {"arn:x": CALL["modelId"]})
 
 
 @pytest.mark.parametrize(
@@ -68,10 +105,10 @@ def test_a_call_of_a_profile_is_billed_as_the_model_behind_it() -> None:
     ],
 )
 def test_a_bill_that_differs_by_anything_fails(row: ChargebackRow) -> None:
-    with pytest.raises(demo.DemoError, match="the provider's log"):
-        demo.check([row], [CALL], {})
+    with pytest.raises(bill.BillError, match="the provider's log"):
+        bill.check([row], [CALL], {})
 
 
 def test_a_call_that_was_not_billed_fails() -> None:
-    with pytest.raises(demo.DemoError):
-        demo.check([], [CALL], {})
+    with pytest.raises(bill.BillError):
+        bill.check([], [CALL], {})

@@ -1,0 +1,1 @@
+"""The demonstration: what happens (`__main__`), what it must come to (`bill`)."""
