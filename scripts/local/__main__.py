@@ -1,7 +1,8 @@
 """Run the gateway on this machine: `python -m scripts.local` (or `make local`).
 
-Prints the URL, a key of each tenant and a command line for every route; runs the schedules of
-`aggregate` and `sweep`; Ctrl-C or SIGTERM stops it and leaves nothing behind.
+Prints what to export and a command line for every route; runs the schedules of `aggregate` and
+`sweep`, and keeps a copy of the lake for reports. Ctrl-C or SIGTERM stops it; what stays is the
+folder with logs and lake, until the next run.
 """
 
 from __future__ import annotations
@@ -13,81 +14,108 @@ import signal
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts.local.examples import lines
 from scripts.local.lambda_runtime import FunctionError
-from scripts.local.ministack import MiniStackError
-from scripts.local.stack import ENVIRONMENTS, LocalStack
-from scripts.tenants.files import TenantFilesError
+from scripts.local.logs import FUNCTIONS_LOG, REQUESTS_LOG, logs_in
+from scripts.local.ministack import ROOT, MiniStackError
+from scripts.local.stack import EMULATOR_LOG, ENVIRONMENTS, STUB_LOG, LocalStack
+from scripts.tenants.files import TenantFilesError, load_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-MODEL = "amazon.nova-lite-v1:0"
+    from scripts.tenants.files import Tenant
+
+FOLDER = ROOT / ".local"
+LAKE = "lake"
 STREAM_DELTA_SECONDS = 0.1
 """Slow enough to see a polled text grow."""
+# What curl, the AWS SDKs, requests and httpx (the SDKs of OpenAI and Anthropic) look up.
+TRUST_VARIABLES = ("CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 log = logging.getLogger("scripts.local")
 
 
-def first_keys(keys: dict[str, str]) -> dict[str, str]:
-    """Return one key of each tenant, by tenant id."""
-    chosen: dict[str, str] = {}
+@dataclass(frozen=True)
+class Caller:
+    """The app that the printed lines call as."""
+
+    tenant: str
+    app: str
+    key: str
+    profile: str | None
+
+
+def choose_caller(tenants: Mapping[str, Tenant], keys: Mapping[str, str]) -> Caller:
+    """Return the first app with no budget of its own, which is soon used up; any app without one.
+
+    Raises:
+        TenantFilesError: no tenant has a key.
+    """
+    callers: list[tuple[bool, Caller]] = []
     for name, key in keys.items():
-        chosen.setdefault(name.partition("/")[0], key)
-    return chosen
+        tenant_id, app_id, _ = name.split("/")
+        app: Mapping[str, Any] = tenants[tenant_id].policy["apps"][app_id]
+        profile = next(iter(app["inference_profiles"]), None)
+        callers.append((_has_budget(app), Caller(tenant_id, app_id, key, profile)))
+    if not callers:
+        raise TenantFilesError(["no tenant of the environment has an app with a key"])
+    return min(callers, key=lambda ranked: ranked[0])[1]
 
 
-def examples(url: str, tenant_id: str, key: str) -> list[tuple[str, str]]:
-    """Return a title and a command line for every route."""
-
-    def curl(path: str, *headers: str, body: str = "") -> str:
-        parts = ["curl", "-sS", url + path]
-        for header in headers:
-            parts += ["-H", header]
-        if body:
-            parts += ["-H", "content-type: application/json", "-d", body]
-        return shlex.join(parts)
-
-    invoke = f"/invoke_model?model_id={MODEL}"
-    credentials = (f"x-api-key: {key}", f"team_id: {tenant_id}")
-    question = "What is Amazon Bedrock?"
-    chat = f'{{"inputs":[{{"role":"user","content":[{{"text":"{question}"}}]}}]}}'
-    prompt = f'{{"inputs":"{question}","parameters":{{"maxTokens":200}}}}'
-    long_prompt = '{"inputs":"Tell me a long story [stub:tokens=300]"}'
-    return [
-        ("The models this tenant may call", curl("/list_foundation_models", *credentials)),
-        ("Chat", curl(invoke, *credentials, "messages_api: true", body=chat)),
-        ("A prompt", curl(invoke, *credentials, body=prompt)),
-        (
-            "Start a stream; it answers with a request_id",
-            curl(invoke, *credentials, "streaming: true", body=long_prompt),
-        ),
-        (
-            "Poll it, old style",
-            curl("/invoke_model?requestId=REQUEST_ID", *credentials, body="{}"),
-        ),
-        (
-            "Long-poll it from a cursor on",
-            curl("/v1/jobs/REQUEST_ID?cursor=0&wait=20", f"Authorization: Bearer {key}"),
-        ),
-    ]
+def _has_budget(app: Mapping[str, Any]) -> bool:
+    return any(app["budget"][name] is not None for name in ("month_usd", "day_usd"))
 
 
-def describe(stack: LocalStack) -> str:
+def exports(stack: LocalStack, caller: Caller) -> list[str]:
+    """Return the lines that a shell needs before the command lines."""
+    variables = {
+        "TOLLGATE_URL": stack.url,
+        "TOLLGATE_KEY": caller.key,
+        "TOLLGATE_TEAM": caller.tenant,
+    }
+    found = [_export(variables)]
+    if stack.ca_file is not None:
+        found.append(_export(dict.fromkeys(TRUST_VARIABLES, str(stack.ca_file))))
+    return found
+
+
+def _export(variables: Mapping[str, str]) -> str:
+    words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+    return " ".join(["export", *words])
+
+
+def describe(
+    stack: LocalStack, tenants: Mapping[str, Tenant], folder: Path, aggregate_seconds: float
+) -> str:
     """Return what a person needs to use the stack."""
-    keys = first_keys(dict(stack.keys))
-    tenant_id, key = next(iter(keys.items()))
-    lines = [
-        f"Tollgate answers at {stack.url} (Ctrl-C stops it).",
-        f"Bedrock is a stub at {stack.stub.url}; it logs its calls to {stack.stub_log}.",
+    caller = choose_caller(tenants, stack.keys)
+    place = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    lake = shlex.quote(str(place / LAKE))
+    parameters = {} if caller.profile is None else {"inference-profile-id": caller.profile}
+    text = [
+        f"Tollgate answers at {stack.url} (Ctrl-C stops it). Bedrock and AWS are stand-ins.",
+        f"Logs in {place}: {REQUESTS_LOG}, {FUNCTIONS_LOG} (the functions), {STUB_LOG} (what the "
+        f"provider would bill), {EMULATOR_LOG} (AWS).",
+        f"The usage lake is copied to {place / LAKE} every {aggregate_seconds:g} s; the bill:",
+        f'  make report ARGS="chargeback --lake {lake}"',
+        f'  make report ARGS="usage-by-kind --lake {lake}"',
         "",
-        "Keys:",
-        *(f"  {name:<12} {value}" for name, value in keys.items()),
+        "Keys, by tenant/app/name:",
+        *(f"  {name:<32} {key}" for name, key in stack.keys.items()),
+        "",
+        f"# In another shell, as the app {caller.app} of {caller.tenant}:",
+        *exports(stack, caller),
     ]
-    for title, command in examples(stack.url, tenant_id, key):
-        lines += ["", f"# {title}", command]
-    return "\n".join(lines)
+    for line in lines(parameters=parameters):
+        text += ["", f"# {line.title}", line.command]
+    return "\n".join(text)
 
 
 def run_every(
@@ -97,8 +125,38 @@ def run_every(
     while not stop.wait(seconds):
         try:
             log.info("%s: %s", name, action())
-        except FunctionError as error:
+        except (FunctionError, BotoCoreError, ClientError) as error:
             log.error("%s", error, exc_info=error.__cause__)
+
+
+def serve(options: argparse.Namespace, stop: threading.Event) -> None:
+    """Run the stack until `stop` is set."""
+    environment, folder = ENVIRONMENTS / options.env, options.folder
+    tenants = load_environment(environment)
+    with LocalStack(
+        environment,
+        port=options.port,
+        delta_seconds=STREAM_DELTA_SECONDS,
+        tls=options.tls,
+        folder=folder,
+    ) as stack:
+        lake = stack.lake_copy(folder / LAKE)
+        lake.update()
+        print(describe(stack, tenants, folder, options.aggregate_seconds), flush=True)
+
+        def aggregate() -> object:
+            done = stack.aggregate()
+            lake.update()
+            return done
+
+        for seconds, name, action in (
+            (options.aggregate_seconds, "aggregate", aggregate),
+            (options.sweep_seconds, "sweep", stack.sweep),
+        ):
+            threading.Thread(
+                target=run_every, args=(seconds, name, action, stop), daemon=True
+            ).start()
+        stop.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,33 +164,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.local", description=__doc__)
     parser.add_argument("--env", default="local", help="folder of envs/ with the tenants")
     parser.add_argument("--port", type=int, default=0, help="TCP port, 0 for a free one")
-    parser.add_argument("--aggregate-seconds", type=float, default=60, help="pause between runs")
+    parser.add_argument(
+        "--tls", action="store_true", help="https, as boto3 wants it for a bearer token"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="for logs, certificate and the lake's copy"
+    )
+    parser.add_argument("--aggregate-seconds", type=float, default=20, help="pause between runs")
     parser.add_argument("--sweep-seconds", type=float, default=30, help="pause between runs")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("scripts.local").setLevel(logging.INFO)
     # A call that is cut short by the end of the program has no metrics to publish, as expected.
     warnings.filterwarnings("ignore", category=UserWarning, module="aws_lambda_powertools")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    stack = LocalStack(
-        ENVIRONMENTS / options.env, port=options.port, delta_seconds=STREAM_DELTA_SECONDS
-    )
-    try:
-        with stack:
-            print(describe(stack), flush=True)
-            for seconds, name, action in (
-                (options.aggregate_seconds, "aggregate", stack.aggregate),
-                (options.sweep_seconds, "sweep", stack.sweep),
-            ):
-                threading.Thread(
-                    target=run_every, args=(seconds, name, action, stop), daemon=True
-                ).start()
-            stop.wait()
-    except (MiniStackError, TenantFilesError, OSError) as error:
-        print(f"local: {error}", file=sys.stderr)
-        return 1
+    with logs_in(options.folder):
+        try:
+            serve(options, stop)
+        except (MiniStackError, TenantFilesError, OSError) as error:
+            print(f"local: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

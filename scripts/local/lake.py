@@ -42,6 +42,7 @@ class LakeCopy:
                 target = self.folder / key
                 target.parent.mkdir(parents=True, exist_ok=True)
                 arriving = target.with_name(f"{target.name}.part")
-                self._storage.download_file(self._bucket, key, str(arriving))
+                stored = self._storage.get_object(Bucket=self._bucket, Key=key)
+                arriving.write_bytes(stored["Body"].read())
                 arriving.replace(target)
         self._tags = tags

@@ -13,6 +13,11 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from scripts.local.ministack import ACCOUNT_ID
+from scripts.local.provision import dimension
+from scripts.local.stack import ENVIRONMENTS
+from scripts.reports.report import TENANT_COLUMNS
+from scripts.tenants.files import Tenant, load_environment
 from tests.contract import hcl
 from tollgate.domain.usage import GLUE_COLUMNS
 
@@ -50,6 +55,21 @@ def test_the_table_has_what_terraform_writes() -> None:
     source = (ROOT / "modules" / "tenant" / "items.tf").read_text("utf-8")
     [body] = re.findall(r'content = "\$\{jsonencode\(\{\n(.*?)\n\s*\}\)\}\\n"', source, re.DOTALL)
     assert re.findall(r"^\s+(\w+)\s+=", body, re.MULTILINE) == tenant_columns()
+
+
+def test_reports_and_the_local_stack_have_the_same_columns() -> None:
+    assert list(TENANT_COLUMNS) == tenant_columns()
+    for tenant in load_environment(ENVIRONMENTS / "local").values():
+        facts = dimension(tenant)
+        assert set(facts) == set(tenant_columns())
+        assert facts["account_id"] == ACCOUNT_ID
+
+
+def test_a_silo_tenant_counts_for_its_own_account() -> None:
+    tenant = load_environment(ENVIRONMENTS / "local")["customer1"]
+    silo = {"role_arn": "arn:aws:iam::123456789012:role/tollgate"}
+    moved = Tenant({**tenant.policy, "isolation": "silo", "silo": silo}, tenant.keys)
+    assert dimension(moved)["account_id"] == "123456789012"
 
 
 def test_the_query_uses_columns_of_the_two_tables_only() -> None:

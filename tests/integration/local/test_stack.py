@@ -6,11 +6,9 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +18,13 @@ import requests
 from scripts.local import __main__ as program
 from scripts.local import provision
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS
+from scripts.local.logs import REQUESTS_LOG
 from scripts.local.ministack import ROOT, MiniStack, MiniStackError
 from scripts.local.provision import PREFIX, usage_plan
 from scripts.local.stack import ENVIRONMENTS, FUNCTIONS, LocalStack
 from scripts.tenants import files as tenant_files
 from tests.contract import hcl
-from tests.waiting import PATIENCE_SECONDS, until_job_ends
+from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters import tables
 
 if TYPE_CHECKING:
@@ -163,27 +162,6 @@ def test_unknown_key(stack: LocalStack) -> None:
     assert response.json()["code"] == "invalid_api_key"
 
 
-def test_printed_commands_work(stack: LocalStack) -> None:
-    tenant_id, key = next(iter(program.first_keys(dict(stack.keys)).items()))
-    commands = dict(program.examples(stack.url, tenant_id, key))
-    text = program.describe(stack)
-    request_id = ""
-    for title, command in commands.items():
-        assert command in text
-        words = [word.replace("REQUEST_ID", request_id) for word in shlex.split(command)]
-        output = subprocess.run(
-            [*words, "-w", "\n%{http_code}"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=PATIENCE_SECONDS,
-        ).stdout
-        body, _, status = output.rpartition("\n")
-        assert status == "200", f"{title}: {output}"
-        if "Start a stream" in title:
-            request_id = json.loads(body)[0]["request_id"]
-
-
 def test_a_broken_tenant_file_stops_what_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +184,7 @@ def test_a_broken_tenant_file_stops_what_was_started(
 
 
 def test_the_program_says_why_it_does_not_start(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def fail(_: LocalStack) -> None:
         raise MiniStackError("MiniStack is not installed")
@@ -214,7 +192,7 @@ def test_the_program_says_why_it_does_not_start(
     monkeypatch.setattr(LocalStack, "start", fail)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        assert program.main([]) == 1
+        assert program.main(["--folder", str(tmp_path)]) == 1
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -222,11 +200,18 @@ def test_the_program_says_why_it_does_not_start(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_program_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_program_leaves_its_folder_and_nothing_else(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    kept, temporary = tmp_path / "kept", tmp_path / "temporary"
+    temporary.mkdir()
     running = subprocess.Popen(
-        [sys.executable, "-m", "scripts.local", "--sweep-seconds", "0.2"],
+        [
+            *(sys.executable, "-m", "scripts.local", "--folder", str(kept)),
+            *("--sweep-seconds", "0.2", "--aggregate-seconds", "0.2"),
+        ],
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -236,19 +221,29 @@ def test_the_program_leaves_nothing_behind(tmp_path: Path, number: signal.Signal
     assert first.startswith("Tollgate answers at http://127.0.0.1:")
     url = first.split()[3]
     assert requests.get(url, timeout=PATIENCE_SECONDS).status_code == 403
-    assert list(tmp_path.iterdir())
+    assert list(temporary.iterdir())
     # The emulator is a child of a thread that may have ended, so look at all of them.
     tasks = Path(f"/proc/{running.pid}/task").iterdir()
     started = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
     assert started
-    time.sleep(0.5)
+    requests_log = kept / REQUESTS_LOG
+    until(
+        lambda: {"sweep: ", "aggregate: "} <= set(re.findall("[a-z]+: ", read(requests_log))),
+        "a run of both schedules",
+    )
     running.send_signal(number)
-    _, errors = running.communicate(timeout=PATIENCE_SECONDS)
+    printed, errors = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 0, errors
-    assert "sweep: " in errors
-    assert "Traceback" not in errors
+    assert errors == ""
+    assert not re.search(r"^\{", printed, re.MULTILINE)
+    assert "Traceback" not in read(requests_log)
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
-    assert not list(tmp_path.iterdir())
+    assert not list(temporary.iterdir())
+    assert (kept / "lake" / "tenants" / "customer1.json").is_file()
+
+
+def read(file: Path) -> str:
+    return file.read_text("utf-8")
 
 
 def hcl_number(path: str, name: str) -> int:

@@ -1,0 +1,157 @@
+"""Every line that `make local` prints is run as it is printed, and answers well."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.local import __main__ as program
+from scripts.local.apigateway import CONTRACT, read_yaml
+from scripts.local.examples import lines
+from scripts.local.stack import ENVIRONMENTS, LocalStack
+from scripts.reports import report
+from scripts.tenants.files import Tenant, TenantFilesError, load_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DOCUMENT = read_yaml(CONTRACT)
+OPERATIONS = {
+    operation["operationId"]: operation
+    for item in DOCUMENT["paths"].values()
+    for operation in item.values()
+}
+TENANTS = load_environment(ENVIRONMENTS / "local")
+# Each line's statuses go to stderr, after those of the lines before.
+SHELL = """
+set -euo pipefail
+curl() { command curl -w '%{stderr}%{http_code} ' "$@"; }
+"""
+
+
+def test_every_operation_and_every_example_of_the_contract_has_a_line() -> None:
+    shown = {(line.operation, line.example) for line in lines()}
+    assert {operation for operation, _ in shown} == set(OPERATIONS)
+    for name, operation in OPERATIONS.items():
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        for example in content.get("examples", {}):
+            assert (name, example) in shown
+
+
+def test_lines_whose_answers_are_streamed_are_not_buffered() -> None:
+    for line in lines():
+        is_streamed = '"stream":true' in line.command or "stream" in line.operation.lower()
+        assert ("curl -sSN " in line.command) is is_streamed, line
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("local")
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[LocalStack]:
+    with LocalStack(tls=True, folder=folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def printed(stack: LocalStack, folder: Path) -> list[str]:
+    return program.describe(stack, TENANTS, folder, 20).splitlines()
+
+
+@pytest.mark.stack
+def test_every_printed_line_answers_well_and_is_in_the_bill(
+    stack: LocalStack,
+    folder: Path,
+    printed: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = next(n for n, line in enumerate(printed) if line.startswith("export "))
+    commands = [line for line in printed[start:] if line and not line.startswith("#")]
+    calls = [command for command in commands if "curl" in command and "export" not in command]
+    profile = program.choose_caller(TENANTS, stack.keys).profile
+    assert profile is not None
+    wanted = lines(parameters={"inference-profile-id": profile})
+    assert calls == [line.command for line in wanted]
+    month = f"{datetime.now(UTC):%Y-%m}"
+
+    done = subprocess.run(
+        ["bash", "-c", SHELL + "".join(f"{command}\necho >&2\n" for command in commands)],
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    statuses = [line.strip() for line in done.stderr.splitlines()][-len(calls) :]
+    wrong = [
+        (command, status)
+        for command, status in zip(calls, statuses, strict=True)
+        if not re.fullmatch("2[0-9]{2}", status)
+    ]
+    assert wrong == [], done.stdout
+    assert done.returncode == 0, done.stderr
+    stack.aggregate()
+    stack.lake_copy(folder / "lake").update()
+    reports = [line.strip() for line in printed if line.strip().startswith("make report")]
+    assert len(reports) == 2
+    for line in reports:
+        arguments = shlex.split(line.partition("ARGS=")[2])[0]
+        assert report.main([*shlex.split(arguments), "--month", month]) == 0
+    shown = capsys.readouterr().out
+    assert "customer1  amazon.titan-embed-text-v2:0" in shown
+    assert re.search("^customer +1 ", shown, re.MULTILINE)
+
+
+@pytest.mark.stack
+def test_the_copy_of_the_lake_follows_the_bucket(stack: LocalStack, tmp_path: Path) -> None:
+    copy = stack.lake_copy(tmp_path / "lake")
+    storage, bucket = stack.client("s3"), stack.deployment.environment["LAKE_BUCKET"]
+    stale = tmp_path / "lake" / "usage" / "of-another-run.parquet"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    storage.put_object(Bucket=bucket, Key="usage/probe", Body=b"one")
+    copy.update()
+    probe = tmp_path / "lake" / "usage" / "probe"
+    assert probe.read_bytes() == b"one"
+    assert not stale.exists()
+    storage.put_object(Bucket=bucket, Key="usage/probe", Body=b"two")
+    copy.update()
+    assert probe.read_bytes() == b"two"
+    storage.delete_object(Bucket=bucket, Key="usage/probe")
+    copy.update()
+    assert not probe.exists()
+
+
+def test_the_app_whose_budget_is_soon_used_up_is_not_the_one_to_call_as() -> None:
+    keys = {f"customer2/{app}/primary": app for app in ("codingbot", "websearch")}
+    assert program.choose_caller(TENANTS, keys).app == "websearch"
+    assert program.choose_caller(TENANTS, {"customer2/codingbot/primary": "k"}).app == "codingbot"
+    with pytest.raises(TenantFilesError, match="no tenant of the environment has an app"):
+        program.choose_caller(TENANTS, {})
+
+
+def test_a_profile_is_one_that_the_app_has() -> None:
+    caller = program.choose_caller(TENANTS, {"customer1/codingbot/primary": "k"})
+    assert caller.profile == "claude-haiku"
+    assert any(
+        "'inference-profile-id: claude-haiku'" in line.command
+        for line in lines(parameters={"inference-profile-id": "claude-haiku"})
+    )
+    bare = Tenant(
+        {**TENANTS["customer1"].policy, "apps": {"app": {"budget": _NO, "inference_profiles": {}}}},
+        {},
+    )
+    assert program.choose_caller({"customer1": bare}, {"customer1/app/k": "k"}).profile is None
+
+
+_NO = {"month_usd": None, "day_usd": None}
