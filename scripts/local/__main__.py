@@ -36,6 +36,7 @@ FOLDER = ROOT / ".local"
 LAKE = "lake"
 STREAM_DELTA_SECONDS = 0.1
 """Slow enough to see a polled text grow."""
+STOP_SECONDS = 10
 # What curl, the AWS SDKs, requests and httpx (the SDKs of OpenAI and Anthropic) look up.
 TRUST_VARIABLES = ("CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -149,14 +150,19 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
             lake.update()
             return done
 
-        for seconds, name, action in (
-            (options.aggregate_seconds, "aggregate", aggregate),
-            (options.sweep_seconds, "sweep", stack.sweep),
-        ):
-            threading.Thread(
-                target=run_every, args=(seconds, name, action, stop), daemon=True
-            ).start()
+        schedules = [
+            threading.Thread(target=run_every, args=(*schedule, stop), daemon=True)
+            for schedule in (
+                (options.aggregate_seconds, "aggregate", aggregate),
+                (options.sweep_seconds, "sweep", stack.sweep),
+            )
+        ]
+        for schedule in schedules:
+            schedule.start()
         stop.wait()
+        # A run that is under way ends before what it needs does.
+        for schedule in schedules:
+            schedule.join(STOP_SECONDS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -88,7 +88,7 @@ def test_every_printed_line_answers_well_and_is_in_the_bill(
         env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
