@@ -21,6 +21,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from scripts.deploy import (
@@ -33,6 +34,8 @@ from scripts.deploy import (
     terraform,
 )
 from scripts.deploy.plans import DeployError
+from scripts.tenants import validate
+from scripts.tenants.mistakes import load_book
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -99,6 +102,7 @@ def plan(environment: Environment) -> int:
     if not _is_set("FORCE"):
         _refuse_losses(environment, planned, RECORDS)
     print(f"\n{summary.tell(planned, environment.name)}")
+    _tell_mistakes(environment)
     if planned.get("applyable", True):
         print(
             next_steps.after_plan(
@@ -106,6 +110,13 @@ def plan(environment: Environment) -> int:
             )
         )
     return 0
+
+
+def _tell_mistakes(environment: Environment) -> None:
+    """Say what Terraform lets pass in the tenant files: it has no price book, and no calendar."""
+    found = validate.check(environment.folder, load_book(), datetime.now(UTC).date())
+    for line in (*found.errors, *found.warnings):
+        print(line, file=sys.stderr)
 
 
 def apply(environment: Environment) -> int:

@@ -3,13 +3,15 @@
     python -m scripts.tenants.validate [ENV...]
 
 What breaks a rule is an error, and the plan refuses most of it in the same words. What is legal but
-most likely a mistake is a warning, which fails nothing: see `scripts.tenants.mistakes`.
+most likely a mistake is a warning, which fails nothing: see `scripts.tenants.mistakes`. A plan that
+`make plan` saves ends with the same lines.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,10 +26,43 @@ from scripts.tenants.rules import REPOSITORY
 from scripts.tenants.units import ids_beside, settings_in_unit, unit_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
+    from scripts.tenants.files import Tenant
     from scripts.tenants.mistakes import Book
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the files of an environment hold.
+
+    `errors` and `warnings` begin with the path of the file; with errors there are no tenants.
+    """
+
+    tenants: Mapping[str, Tenant]
+    errors: Sequence[str]
+    warnings: Sequence[str]
+
+
+def check(folder: Path, book: Book, today: date) -> Found:
+    """Check the files of one environment, and what other environments of its unit have beside."""
+    try:
+        tenants = load_environment(folder)
+        judge = Judge(settings_in_unit(folder), book, today)
+        errors = [*unit_errors(tenants, ids_beside(folder)), *judge.errors(tenants)]
+        if errors:
+            raise TenantFilesError(errors)
+    except TenantFilesError as error:
+        return Found({}, [_located(folder.name, line) for line in error.errors], [])
+    warnings = [f"warning: {_located(folder.name, line)}" for line in judge.warnings(tenants)]
+    return Found(tenants, [], warnings)
+
+
+def _located(environment: str, error: str) -> str:
+    folder = "" if error.startswith(f"{ENVIRONMENT_FILE}:") else "tenants/"
+    return f"envs/{environment}/{folder}{error}"
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = REPOSITORY / "envs") -> int:
@@ -35,35 +70,23 @@ def main(arguments: Sequence[str] | None = None, root: Path = REPOSITORY / "envs
     parser = argparse.ArgumentParser(prog="python -m scripts.tenants.validate", description=__doc__)
     parser.add_argument("environments", nargs="*", metavar="ENV", help="default: all of envs/")
     options = parser.parse_args(arguments)
-    book = load_book()
     named = [root / name for name in options.environments]
-    valid = [_validate(folder, book) for folder in named or environments(root)]
-    return 0 if all(valid) else 1
-
-
-def _validate(folder: Path, book: Book) -> bool:
-    try:
-        tenants = load_environment(folder)
-        judge = Judge(settings_in_unit(folder), book, datetime.now(UTC).date())
-        errors = [*unit_errors(tenants, ids_beside(folder)), *judge.errors(tenants)]
-        if errors:
-            raise TenantFilesError(errors)
-    except TenantFilesError as error:
-        for message in error.errors:
-            print(_located(folder.name, message), file=sys.stderr)
-        return False
-    warnings = list(judge.warnings(tenants))
-    for message in warnings:
-        print(f"warning: {_located(folder.name, message)}", file=sys.stderr)
-    keys = sum(len(tenant.keys) for tenant in tenants.values())
-    noted = f"; {len(warnings)} of their values look like mistakes" if warnings else ""
-    print(f"{folder.name}: {len(tenants)} tenants with {keys} keys are valid{noted}")
-    return True
-
-
-def _located(environment: str, error: str) -> str:
-    folder = "" if error.startswith(f"{ENVIRONMENT_FILE}:") else "tenants/"
-    return f"envs/{environment}/{folder}{error}"
+    book, today = load_book(), datetime.now(UTC).date()
+    failed = False
+    for folder in named or environments(root):
+        found = check(folder, book, today)
+        for line in (*found.errors, *found.warnings):
+            print(line, file=sys.stderr)
+        if found.errors:
+            failed = True
+            continue
+        keys = sum(len(tenant.keys) for tenant in found.tenants.values())
+        noted = f"; {len(found.warnings)} of their values look like mistakes"
+        print(
+            f"{folder.name}: {len(found.tenants)} tenants with {keys} keys are valid"
+            f"{noted if found.warnings else ''}"
+        )
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,27 @@ def test_a_plan_ends_with_what_it_changes_and_the_next_command(
         "  outside of the tenants: 1 to replace",
         "       1 aws_api_gateway_stage",
         f"next: {command}",
+    ]
+
+
+def test_a_plan_tells_what_looks_like_a_mistake_in_tenant_files(
+    calls: Recorder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(environments.FOLDER, tmp_path / "envs")
+    monkeypatch.setattr(environments, "FOLDER", tmp_path / "envs")
+    file = tmp_path / "envs" / "dev" / "tenants" / "acme.tfvars"
+    file.write_text(file.read_text().replace('"amazon.nova-*"', '"amazon.nova-*", "amazon.nvoa-*"'))
+
+    assert deploy.main(["plan", "--env", "dev"]) == 0
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "acme" in line] == [
+        "warning: envs/dev/tenants/acme.tfvars: models[1]: "
+        'given "amazon.nvoa-*"; expected: a model of the price book or a SageMaker endpoint; '
+        "nearest: amazon.nova-pro-v1:0, amazon.nova-lite-v1:0, amazon.nova-micro-v1:0"
     ]
 
 
