@@ -81,6 +81,10 @@ def test_the_form_of_a_prompt_is_the_models_and_that_of_a_body_the_bodys() -> No
             },
             TokenUsage(input=4, output=2),
         ),
+        (
+            {"input_tokens": 4, "output_tokens": 2, "cache_creation_input_tokens": 5},
+            TokenUsage(input=4, output=2, cache_write_5m=5),
+        ),
         ({"input_tokens": 4}, None),
         ({"output_tokens": 2}, None),
         (None, None),

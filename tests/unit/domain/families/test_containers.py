@@ -20,7 +20,7 @@ from tollgate.domain.prices import TokenUsage
     [
         ({"inputs": "Hi"}, None),
         ({"inputs": "Hi", "parameters": {"max_new_tokens": 5}}, 5),
-        ({"messages": [], "max_tokens": 5}, 5),
+        ({"messages": [], "max_tokens": 1}, 1),
         ({"max_tokens": 5, "parameters": {"max_new_tokens": 7}}, 7),
         ({"inputs": "Hi", "parameters": "strange"}, None),
         (["Hi"], None),
@@ -35,8 +35,9 @@ def test_the_largest_maximum_that_a_body_names_is_what_it_asks_for(
 @pytest.mark.parametrize("value", [0, True, 1.0, "5", None])
 def test_a_maximum_is_a_whole_number(value: object) -> None:
     for body in ({"max_tokens": value}, {"parameters": {"max_new_tokens": value}}):
-        with pytest.raises(InvalidRequestError, match="max_tokens allows a whole number of 1 or"):
+        with pytest.raises(InvalidRequestError) as refused:
             containers.asked(body)
+        assert refused.value.message == "max_tokens allows a whole number of 1 or more"
 
 
 @pytest.mark.parametrize(
@@ -103,9 +104,12 @@ def test_the_tenants_text_is_said_first(body: dict[str, Any], sent: dict[str, An
 
 @pytest.mark.parametrize("body", [["Hi"], {"inputs": ["Hi"]}, {"text_inputs": ["Hi"]}, {}])
 def test_what_has_no_place_for_it_is_refused(body: object) -> None:
-    with pytest.raises(InvalidRequestError, match="no place for the tenant's preamble") as refused:
+    with pytest.raises(InvalidRequestError) as refused:
         containers.with_preamble(body, "Be kind.")
     assert refused.value.code == "wrong_operation"
+    assert refused.value.message == (
+        "the request has no place for the tenant's preamble; send inputs as a string or messages"
+    )
     assert containers.with_preamble(body, None) is body
 
 
@@ -219,7 +223,24 @@ def test_what_is_no_stream_of_documents_is_text_as_it_is() -> None:
 
     assert reader.feed(b"One line\n\ndata: of text\nand ano") == "One line\n\ndata: of text\n"
     assert reader.end() == "and ano"
-    assert reader.usage is None
+    # Nothing is left to be said again.
+    assert reader.end() == ""
+    assert (reader.usage, reader.stop_reason) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"caf\xe9\n", "caf\ufffd\n"),
+        (b"caf\xe9\n\n", "caf\ufffd\n\n"),
+        (b"a\ndata: caf\xe9\n", "a\ndata: caf\ufffd\n"),
+        # A number is a line of text, and a token may have none.
+        (b"42\n", "42\n"),
+        (b'{"token": {"id": 5}}\n', ""),
+    ],
+)
+def test_a_line_is_read_as_far_as_it_can_be(raw: bytes, text: str) -> None:
+    assert ContainerStream().feed(raw) == text
 
 
 def test_a_container_can_fail_in_mid_stream() -> None:

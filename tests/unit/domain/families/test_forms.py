@@ -54,7 +54,7 @@ def test_a_maximum_that_nobody_can_tell_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         field.read(body)
-    assert message in refused.value.message
+    assert refused.value.message.startswith(message)
 
 
 def test_the_spellings_of_a_maximum_begin_with_the_first_choice() -> None:

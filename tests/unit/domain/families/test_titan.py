@@ -28,6 +28,7 @@ def test_a_prompt() -> None:
             TokenUsage(input=4, output=5),
         ),
         ({"inputTextTokenCount": 4, "results": []}, TokenUsage(input=4)),
+        ({"inputTextTokenCount": 4, "results": [{"tokenCount": 0}]}, TokenUsage(input=4)),
         ({"inputTextTokenCount": 4, "results": [{"tokenCount": 2}, {}]}, None),
         ({"inputTextTokenCount": 4, "totalOutputTextTokenCount": 6}, TokenUsage(input=4, output=6)),
         ({"inputTextTokenCount": 0, "embedding": []}, TokenUsage(input=0)),

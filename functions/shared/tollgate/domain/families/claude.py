@@ -28,7 +28,7 @@ _LONG_CONTEXT_TOKENS = 1_000_000
 
 def long_context_tokens(body: Mapping[str, Any]) -> int:
     """The context size that the betas of a body ask for; 0 where they ask for none."""
-    asks = _LONG_CONTEXT_BETA in json.dumps(body.get("anthropic_beta", ""))
+    asks = _LONG_CONTEXT_BETA in json.dumps(body.get("anthropic_beta"))
     return _LONG_CONTEXT_TOKENS if asks else 0
 
 

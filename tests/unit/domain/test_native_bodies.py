@@ -1,0 +1,177 @@
+"""Native bodies: the maximum of tokens, the tenant's text, what is embedded, what is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tollgate.domain import native
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families.forms import MaxTokensField
+
+USER = {"role": "user", "content": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "path"),
+    [
+        ("meta.llama3-8b-instruct-v1:0", {"prompt": "Hi"}, ("max_gen_len",)),
+        ("amazon.nova-lite-v1:0", {"messages": []}, ("inferenceConfig", "maxTokens")),
+        ("anthropic.claude-sonnet-4-6", {"messages": []}, ("max_tokens",)),
+        ("anthropic.claude-sonnet-4-6", {"prompt": "Hi"}, ("max_tokens_to_sample",)),
+    ],
+)
+def test_the_maximum_stands_where_the_family_has_it(
+    model: str, body: dict[str, Any], path: tuple[str, ...]
+) -> None:
+    field = native.max_tokens_field(model, body)
+
+    assert isinstance(field, MaxTokensField)
+    assert field.path == path
+
+
+def test_without_a_place_for_the_maximum_nothing_is_sent() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        native.max_tokens_field("acme.model-v1", {"prompt": "Hi"})
+
+    assert refused.value.code == "unbounded_request"
+    assert refused.value.message == (
+        "the native request body of acme.model-v1 has no known field for the maximum of tokens, "
+        "so its cost cannot be bounded; call it with a chat request"
+    )
+
+
+def test_a_prompt_for_a_model_without_one_says_what_to_send() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        native.prompt_body("acme.model-v1", "Hi", {})
+
+    assert refused.value.code == "wrong_operation"
+    assert refused.value.message == (
+        "acme.model-v1 has no known form for a plain prompt; send Converse messages with the "
+        "header messages_api: true"
+    )
+
+
+def test_a_section_that_nothing_is_in_is_left_out() -> None:
+    assert native.prompt_body("amazon.titan-text-lite-v1", "Hi", {}) == {"inputText": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "said"),
+    [
+        ("amazon.titan-text-lite-v1", {"inputText": " Hi"}, {"inputText": "Be kind.\n\nHi"}),
+        ("meta.llama3-8b-instruct-v1:0", {"prompt": "Hi"}, {"prompt": "Be kind.\n\nHi"}),
+        (
+            "cohere.command-r-v1:0",
+            {"message": "Hi"},
+            {"message": "Hi", "preamble": "Be kind."},
+        ),
+        (
+            "amazon.nova-lite-v1:0",
+            {"messages": [USER]},
+            {"messages": [USER], "system": [{"text": "Be kind."}]},
+        ),
+        (
+            "anthropic.claude-v2:1",
+            {"messages": [USER]},
+            {"messages": [USER], "system": [{"type": "text", "text": "Be kind."}]},
+        ),
+        (
+            "qwen.qwen3-32b-v1:0",
+            {"messages": [USER]},
+            {"messages": [{"role": "system", "content": "Be kind."}, USER]},
+        ),
+        # What no table has is told in the way that most servers read.
+        (
+            "meta.llama3-8b-instruct-v1:0",
+            {"messages": [USER]},
+            {"messages": [{"role": "system", "content": "Be kind."}, USER]},
+        ),
+        (
+            "acme.model-v1",
+            {"messages": [USER]},
+            {"messages": [{"role": "system", "content": "Be kind."}, USER]},
+        ),
+    ],
+)
+def test_the_tenants_text_is_said_before_the_callers(
+    model: str, body: dict[str, Any], said: dict[str, Any]
+) -> None:
+    assert native.with_preamble(model, body, "Be kind.") == said
+
+
+@pytest.mark.parametrize("body", [{}, {"prompt": ["Hi"]}, {"messages": "Hi"}])
+def test_a_body_without_a_place_for_the_tenants_text_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        native.with_preamble("acme.model-v1", body, "Be kind.")
+
+    assert refused.value.code == "wrong_operation"
+    assert refused.value.message == (
+        "the body for acme.model-v1 has no place for the tenant's preamble; send messages"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "texts", "images"),
+    [
+        ({"inputText": "a", "inputImage": "AA=="}, ["a"], 1),
+        ({"texts": ["a", "b"], "input_type": "c"}, ["a", "b", "c"], 0),
+        ({"images": ["AA==", "AA=="]}, [], 2),
+        ({"inputImage": None}, [], 0),
+        (
+            {
+                "inputs": [
+                    {
+                        "content": [
+                            {"type": "text", "text": "a"},
+                            {"type": "image_url", "image_url": {"url": "AA=="}},
+                        ]
+                    }
+                ]
+            },
+            ["text", "a", "image_url"],
+            1,
+        ),
+        ({"dimensions": 256, "normalize": True}, [], 0),
+    ],
+)
+def test_all_that_is_no_image_can_be_embedded(
+    body: dict[str, Any], texts: list[str], images: int
+) -> None:
+    assert native.embedding_texts(body) == texts
+    assert native.embedding_images(body) == images
+
+
+@pytest.mark.parametrize(
+    ("document", "vectors"),
+    [
+        ({"embedding": [0.1, 0.2]}, [[0.1, 0.2]]),
+        ({"embeddings": [[0.1], [0.2]]}, [[0.1], [0.2]]),
+        ({"embeddings": {"int8": [[1]], "float": [[0.1]]}}, [[0.1]]),
+        ({"embeddings": {"int8": [[1]]}}, [[1]]),
+        ({"embeddingsByType": {"binary": [1, 0]}}, [[1, 0]]),
+        ([[0.1]], [[0.1]]),
+        ([0.1], [[0.1]]),
+        ({"embeddings": {}}, []),
+        ({"embedding": []}, []),
+        ({"images": []}, []),
+        ("none", []),
+    ],
+)
+def test_vectors(document: object, vectors: list[Any]) -> None:
+    assert native.vectors_of(document) == vectors
+
+
+@pytest.mark.parametrize(
+    ("document", "images"),
+    [
+        ({"images": ["AA==", "AA=="]}, 2),
+        ({"artifacts": [{"base64": "AA=="}]}, 1),
+        ({"images": []}, 0),
+        ({"images": None, "artifacts": [{}, {}]}, 2),
+        ({}, 0),
+    ],
+)
+def test_images_that_are_answered_are_counted(document: dict[str, Any], images: int) -> None:
+    assert native.image_count(document) == images
