@@ -98,7 +98,7 @@ def overview(
             Line(
                 tenant_id,
                 key_id,
-                state if declaration is not None else f"{state}, in no file",
+                f"{state}{_remark(declaration, today)}",
                 key.api_key_id,
                 key.place,
             )
@@ -123,6 +123,16 @@ def _issued_state(key: IssuedKey, today: date, last_end: str) -> str:
     if (key.expires or _NO_END) < last_end:
         return f"rotating until {key.expires}"
     return f"active until {key.expires}" if key.expires else "active"
+
+
+def _remark(declaration: tenants.Key | None, today: date) -> str:
+    """Where an issued key's file disagrees with it: the file alone ends no key that was issued."""
+    if declaration is None:
+        return ", in no file"
+    if declaration.status != "active":
+        return f", {declaration.status} in its file"
+    is_over = declaration.expires and date.fromisoformat(declaration.expires) < today
+    return ", expired in its file" if is_over else ""
 
 
 def _declared_state(key: tenants.Key, today: date) -> str:

@@ -29,7 +29,7 @@ _SHARED = REPOSITORY / "functions" / "shared"
 if str(_SHARED) not in sys.path:
     sys.path.insert(0, str(_SHARED))
 
-from tollgate.domain.models import matches  # noqa: E402
+from tollgate.domain.models import GEO_PREFIXES, matches  # noqa: E402
 from tollgate.domain.prices import PriceBook, PriceBookError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -44,11 +44,14 @@ EXPECTED: Mapping[str, str] = {
     "model_allowed": "a model that models allow and deny_models do not",
     "model_of_book": "a model of the price book{}",
     "price_used": "a model that the tenant may call",
+    "routing_used": "{}, which calls are routed by",
     "default_reached": "at most {}, the longest answer of any model that the tenant may call",
     "key_usable": "a day from {} on; nobody gets in with this key",
     "day_within_month": "at least {}, the tier's day_usd, which would bound nothing",
     "minute_within_day": "at least {}, the tier's requests_per_minute, which would bound nothing",
     "app_within_tenant": "at most {}, the tenant's {}",
+    "name_own": "a name that no other tenant has; {} has it",
+    "external_id_own": "an external id that no other tenant has; {} has it",
     "threshold_reached": "at most 100; a hard budget refuses what exceeds it",
 }
 """What a file is expected to say instead, by the name of each rule."""
@@ -116,6 +119,33 @@ class Judge:
         """A line for each likely mistake of tenants without errors: file, key, given, expected."""
         for tenant in tenants.values():
             yield from sorted(_Mistakes(tenant, self).all())
+        served = {
+            tenant_id: tenant.policy
+            for tenant_id, tenant in tenants.items()
+            if tenant.policy["status"] != "offboarded"
+        }
+        names = {tenant_id: policy["name"] for tenant_id, policy in served.items()}
+        yield from _repeated("name", names, "name_own")
+        external_ids = {
+            tenant_id: policy["silo"]["external_id"]
+            for tenant_id, policy in served.items()
+            if policy["silo"] is not None
+        }
+        yield from _repeated("silo.external_id", external_ids, "external_id_own")
+
+
+def _repeated(path: str, given: Mapping[str, str], rule: str) -> Iterator[str]:
+    """Warn of values that a copied file has from another; `given` is by tenant id."""
+    first_by_value: dict[str, str] = {}
+    for tenant_id, value in given.items():
+        first = first_by_value.setdefault(value, tenant_id)
+        if first != tenant_id:
+            yield _warning(tenant_id, path, value, rule, first)
+
+
+def _warning(tenant_id: str, path: str, given: Any, rule: str, *details: object) -> str:  # noqa: ANN401
+    expected = EXPECTED[rule].format(*details)
+    return f"{tenant_id}{SUFFIX}: {path}: given {terraform_json(given)}; expected: {expected}"
 
 
 class _Mistakes:
@@ -145,9 +175,7 @@ class _Mistakes:
         yield from self._thresholds()
 
     def _warning(self, path: str, given: Any, rule: str, *details: object) -> str:  # noqa: ANN401
-        expected = EXPECTED[rule].format(*details)
-        file = f"{self._policy['tenant_id']}{SUFFIX}"
-        return f"{file}: {path}: given {terraform_json(given)}; expected: {expected}"
+        return _warning(self._policy["tenant_id"], path, given, rule, *details)
 
     def _may_call(self, model: str) -> bool:
         denied = self._policy["deny_models"]
@@ -192,7 +220,12 @@ class _Mistakes:
         known = self._judge.book.model_ids
         called = {without_routing(name) for name in self._judge.book.called_ids}
         allowed = {without_routing(name) for name in self._allowed}
-        for model in self._policy["prices"]:
+        region = self._judge.settings.region
+        for model, by_routing in self._policy["prices"].items():
+            for routing in by_routing:
+                if not _is_routed(routing, region):
+                    path = f"prices.{model}.{routing} (name)"
+                    yield self._warning(path, routing, "routing_used", _routings(region))
             path = f"prices.{model} (name)"
             if model not in known:
                 yield self._warning(path, model, "model_of_book", _nearest(model, known))
@@ -255,6 +288,19 @@ class _Mistakes:
         for index, percent in enumerate(percents):
             if percent > _WHOLE:
                 yield self._warning(f"alert_thresholds[{index}]", percent, "threshold_reached")
+
+
+def _is_routed(routing: str, region: str | None) -> bool:
+    """Whether a call from a region may have the routing; from None, an unknown one, any region."""
+    kind, _, place = routing.partition("/")
+    if kind == "geo":
+        return place in GEO_PREFIXES
+    return kind != "in_region" or place in ("", region) or region is None
+
+
+def _routings(region: str | None) -> str:
+    areas = ", ".join(f"geo/{prefix}" for prefix in GEO_PREFIXES)
+    return f"in_region, in_region/{region or '<region>'}, global or one of {areas}"
 
 
 def _exceeds(given: Any, most: Any) -> bool:  # noqa: ANN401 - numbers or decimal texts

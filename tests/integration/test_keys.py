@@ -561,6 +561,24 @@ def test_people_see_every_key_that_was_declared_or_issued(
     ]
 
 
+@pytest.mark.parametrize(
+    ("declared", "state"),
+    [
+        ('primary = { status = "suspended" }', "active, suspended in its file"),
+        ('primary = { expires = "2026-01-31" }', "active, expired in its file"),
+        ('primary = { expires = "2099-12-31" }', "active"),
+    ],
+)
+def test_people_see_where_a_file_disagrees_with_a_key(
+    world: World, declared: str, state: str
+) -> None:
+    world.desk().issue("acme", "web/primary", "ssm")
+    file = world.folder / "dev" / "tenants" / "acme.tfvars"
+    file.write_text(file.read_text().replace("primary = {}", declared))
+
+    assert [line.state for line in world.desk().overview("acme", "web/primary")] == [state]
+
+
 def test_a_rotated_key_is_expired_after_its_last_day(world: World) -> None:
     desk = world.desk(date(2026, 11, 1))
     desk.issue("acme", "web/primary", "ssm")

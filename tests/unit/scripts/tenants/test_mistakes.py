@@ -13,6 +13,7 @@ from scripts.tenants.files import Settings
 from scripts.tenants.mistakes import EXPECTED, Judge, load_book
 from tests.unit.scripts.tenants.tenant_cases import (
     PREFIX,
+    SILO,
     TIERS,
     VALID,
     WARNED_FIXTURES,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 BOOK = load_book()
 JUDGE = Judge(
-    Settings(TIERS, PREFIX, endpoints=frozenset({"bge-large", "Llama 70B"})),
+    Settings(TIERS, PREFIX, "us-east-1", endpoints=frozenset({"bge-large", "Llama 70B"})),
     BOOK,
     date(2026, 11, 30),
 )
@@ -40,8 +41,48 @@ def warnings_of(folder: Path, content: str) -> list[str]:
     return [line.removeprefix("acme.tfvars: ") for line in warnings(folder)]
 
 
+# What takes two files.
+COPIED = {
+    "name_own": (
+        {"name": '"Acme Search"'},
+        'name: given "Acme Search"; expected: a name that no other tenant has; acme has it',
+    ),
+    "external_id_own": (
+        {"silo": SILO},
+        'silo.external_id: given "acme:2026/11+a=b@c,d.e_f-g"; '
+        "expected: an external id that no other tenant has; acme has it",
+    ),
+}
+
+
 def test_every_rule_has_a_file_that_it_warns_of() -> None:
-    assert sorted(fixture.rule for fixture in WARNED_FIXTURES) == sorted(EXPECTED)
+    assert sorted([*COPIED, *(fixture.rule for fixture in WARNED_FIXTURES)]) == sorted(EXPECTED)
+
+
+def copy(folder: Path, **lines: str) -> None:
+    """Write the file of `acme` and a copy of it, which has only its name for its own."""
+    (folder / "acme.tfvars").write_text(text(**lines), encoding="utf-8")
+    copied = text(**{"name": '"Globex"', **lines})
+    (folder / "globex.tfvars").write_text(copied, encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", COPIED)
+def test_what_a_copied_file_has_from_another_is_told(rule: str, tmp_path: Path) -> None:
+    lines, warning = COPIED[rule]
+    copy(tmp_path, **lines)
+
+    assert warnings(tmp_path) == [f"globex.tfvars: {warning}"]
+
+
+@pytest.mark.parametrize("rule", COPIED)
+def test_an_offboarded_tenant_may_have_come_back_under_another_id(
+    rule: str, tmp_path: Path
+) -> None:
+    copy(tmp_path, **COPIED[rule][0])
+    with (tmp_path / "acme.tfvars").open("a") as file:
+        file.write('status = "offboarded"\n')
+
+    assert warnings(tmp_path) == []
 
 
 @pytest.mark.parametrize("fixture", WARNED_FIXTURES, ids=lambda fixture: fixture.rule)

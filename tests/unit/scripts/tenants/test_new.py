@@ -187,7 +187,7 @@ def test_the_guides_command_works_in_a_fresh_clone(
     path = tmp_path / file
     tier = sorted(tenants.load_settings(envs / environment).tiers)[0]
     filled = re.sub(r"(?m)^tier = .*$", f'tier = "{tier}"', _filled_in(path.read_text()))
-    path.write_text(filled)
+    path.write_text(filled.replace(VALID_LINES["name"], f'"Team {tenant_id}"'))
     assert validate.main([environment], root=envs) == 0
     assert tenant_id not in capsys.readouterr().err
 
