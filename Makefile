@@ -2,7 +2,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# One after the other, except where a target says that it is meant.
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 
 # The Python of the environments is the newest of 3.13, 3.12 and 3.11 that is found on PATH or in
 # pyenv, unless one is named: make test PYTHON=python3.12
@@ -90,7 +93,9 @@ bench-litellm: setup-stack-tests ## Install LiteLLM's proxy (700 MB) and measure
 # --- Checks -----------------------------------------------------------------------------------
 
 .PHONY: test
-test: setup lint typecheck validate-tenants docs-check package ## Run every check and test
+test: setup ## Run every check and test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SIDE_BY_SIDE=1 \
+		typecheck package lint validate-tenants docs-check
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-unit

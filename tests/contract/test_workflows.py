@@ -20,6 +20,7 @@ EVERY = pytest.mark.parametrize("name", FILES)
 PERMISSIONS = {
     "apply.yml": {"contents": "read", "id-token": "write"},
     "plan.yml": {"contents": "read", "id-token": "write", "pull-requests": "write"},
+    "soak.yml": {"contents": "read"},
     "test.yml": {"contents": "read"},
 }
 
@@ -39,8 +40,13 @@ def triggers(name: str) -> dict[str, Any]:
     return found
 
 
-def test_there_is_one_to_test_one_to_plan_and_one_to_apply() -> None:
+def test_there_is_one_to_test_one_to_soak_one_to_plan_and_one_to_apply() -> None:
     assert sorted(FILES) == sorted(PERMISSIONS)
+
+
+def test_what_no_merge_waits_for_runs_by_itself() -> None:
+    assert triggers("soak.yml")["schedule"]
+    assert [step["run"] for step in steps("soak.yml") if "run" in step] == ["make soak"]
 
 
 @EVERY
