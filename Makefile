@@ -110,6 +110,10 @@ test-tf: setup-dev ## Check format and validity of all Terraform code, run its o
 soak: setup-stack-tests ## Run the tests that take minutes on purpose
 	@$(PYTEST) -m soak $(ARGS)
 
+.PHONY: hardship
+hardship: setup-stack-tests ## Run tests on a slow or busy machine or at a year's end; ARGS="busy --times 3"
+	@$(VENV_PYTHON) -m scripts.bench.hardship $(ARGS)
+
 .PHONY: mutation
 mutation: setup-dev ## Count the small changes of the domain that no test notices; ARGS="prices money"
 	@$(VENV_PYTHON) -m scripts.bench.mutation $(ARGS)

@@ -34,6 +34,7 @@ BOUNDARIES = ("minute", "day", "month", "year")
 # When the boundary passes in the first, second, … run of a file, in seconds after its start: while
 # a stack starts, in its first tests, in later ones.
 MOMENTS_SECONDS = (5, 9, 14)
+LIBRARIES = (Path("/usr/lib"), Path("/usr/lib64"))
 LIBRARY = "faketime/libfaketime.so.1"
 # libfaketime refuses the system call that Python sleeps with once the monotonic clock is real.
 SLEEP = """
@@ -66,7 +67,7 @@ def shifted_clock(kind: str, seconds: float, now: datetime, folder: Path) -> dic
     `folder` gets a module that each Python process imports first. Raises HardshipError without
     libfaketime.
     """
-    libraries = [path for folder in ("/usr/lib", "/usr/lib64") for path in Path(folder).glob("*")]
+    libraries = [path for folder in LIBRARIES for path in folder.glob("*")]
     found = next((path / LIBRARY for path in libraries if (path / LIBRARY).is_file()), None)
     if found is None:
         raise HardshipError("libfaketime is not here; on Debian install the package faketime")
@@ -111,9 +112,9 @@ def _burn() -> None:
 
 
 @contextmanager
-def busy_neighbours(count: int = BUSY_PROCESSES) -> Iterator[None]:
+def busy_neighbours() -> Iterator[None]:
     """Processes that do nothing and take all the time that they get."""
-    neighbours = [multiprocessing.Process(target=_burn, daemon=True) for _ in range(count)]
+    neighbours = [multiprocessing.Process(target=_burn, daemon=True) for _ in range(BUSY_PROCESSES)]
     for neighbour in neighbours:
         neighbour.start()
     try:
