@@ -37,6 +37,7 @@ LAKE = "lake"
 STREAM_DELTA_SECONDS = 0.1
 """Slow enough to see a polled text grow."""
 STOP_SECONDS = 10
+_HTTPS_HINT = "For boto3, which sends a bearer token over https only: make local ARGS=--tls"
 # What curl, the AWS SDKs, requests and httpx (the SDKs of OpenAI and Anthropic) look up.
 TRUST_VARIABLES = ("CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -102,11 +103,12 @@ def describe(
     parameters = {} if caller.profile is None else {"inference-profile-id": caller.profile}
     text = [
         f"Tollgate answers at {stack.url} (Ctrl-C stops it). Bedrock and AWS are stand-ins.",
-        f"Logs in {place}: {REQUESTS_LOG}, {FUNCTIONS_LOG} (the functions), {STUB_LOG} (what the "
-        f"provider would bill), {EMULATOR_LOG} (AWS).",
+        f"Logs in {place}: {REQUESTS_LOG}, {FUNCTIONS_LOG} (the functions),",
+        f"  {STUB_LOG} (what the provider would bill), {EMULATOR_LOG} (AWS).",
         f"The usage lake is copied to {place / LAKE} every {aggregate_seconds:g} s; the bill:",
         f'  make report ARGS="chargeback --lake {lake}"',
         f'  make report ARGS="usage-by-kind --lake {lake}"',
+        *([] if stack.ca_file else [_HTTPS_HINT]),
         "",
         "Keys, by tenant/app/name:",
         *(f"  {name:<32} {key}" for name, key in stack.keys.items()),

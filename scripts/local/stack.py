@@ -74,8 +74,8 @@ class LocalStack(Startable):
         invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
         pool_sessions: whether functions act for tenants in sessions of a role.
         tls: serve https, as the AWS SDKs want it for bearer tokens; see `ca_file`.
-        folder: where the stubs' and the emulator's logs and the certificate lie, and stay; None for
-            a temporary one.
+        folder: where the stubs' and the emulator's logs lie, and stay, and the certificate, while
+            it is needed; None for a temporary one.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per setting
@@ -230,6 +230,10 @@ class LocalStack(Startable):
             )
         )
         certificate = make_certificate(folder) if self._tls else None
+        if certificate is not None:
+            # Nobody shall come to trust a key that lies about.
+            for file in (certificate.certificate, certificate.key):
+                cleanup.callback(file.unlink, missing_ok=True)
         self.ca_file = None if certificate is None else certificate.certificate
         self._door = cleanup.enter_context(
             FrontDoor(

@@ -60,6 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(folder: Path) -> Iterator[LocalStack]:
     with LocalStack(tls=True, folder=folder) as running:
         yield running
+    assert not list(folder.glob("*.pem"))
 
 
 @pytest.fixture(scope="module")
