@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 # GitHub takes 65,536 characters; what follows this is said to be missing.
 _LONGEST = 60_000
-# A terminal's page; a deployment may have thousands of tenants.
+# What fits a terminal's page; a deployment may have thousands of tenants.
 _MOST_TENANTS = 20
+_MOST_KINDS = 8
 
 
 def summarise(
@@ -103,8 +104,12 @@ def _text(environment: str, plan: changes.Plan) -> Iterable[str]:
         yield f"  and {len(named) - _MOST_TENANTS} more tenants"
     if plan.platform.others:
         yield f"  outside of the tenants: {_counted(plan.platform.verbs)}"
+        # The same plan has the same order, also among those that are as many.
         kinds = sorted(plan.platform.kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-        yield from (f"    {count:>4} {kind}" for kind, count in kinds)
+        yield from (f"    {count:>4} {kind}" for kind, count in kinds[:_MOST_KINDS])
+        others = sum(count for _, count in kinds[_MOST_KINDS:])
+        if others:
+            yield f"    {others:>4} of {len(kinds) - _MOST_KINDS} other kinds"
 
 
 def _counted(verbs: Counter[str]) -> str:

@@ -311,6 +311,18 @@ def test_the_last_lines_on_a_terminal_count_by_tenant_and_kind() -> None:
     ]
 
 
+def test_a_terminal_is_told_of_the_most_frequent_kinds() -> None:
+    changes = [
+        change(f"aws_kind_{n:02}.this[{index}]", ["create"])
+        for n in range(12)
+        for index in range(20 - n)
+    ]
+    _, _, *kinds = plan_summary.tell({"resource_changes": changes}, "dev").splitlines()
+
+    assert kinds[0] == "      20 aws_kind_00"
+    assert kinds[7:] == ["      13 aws_kind_07", "      42 of 4 other kinds"]
+
+
 def test_a_terminal_is_told_of_twenty_tenants_and_how_many_more() -> None:
     changes = [
         change(f'module.tenant["t{n:03}"].aws_s3_object.dimension', ["create"]) for n in range(100)
