@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("kind", choices=("quarter", "busy", *BOUNDARIES))
     parser.add_argument("selection", nargs="*", default=["tests"], help="files or folders of tests")
     parser.add_argument("--times", type=int, default=1, help="how often; default: 1")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     selection = options.selection or ["tests"]
     try:
         go = across if options.kind in BOUNDARIES else under
