@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tollgate.domain.families import registry
-from tollgate.domain.families.claude import COMPLETION, MESSAGES, long_context_tokens
+from tollgate.domain.families.claude import CLAUDE, COMPLETION, MESSAGES, long_context_tokens
 from tollgate.domain.prices import TokenUsage
 
 SONNET, OLD = "anthropic.claude-sonnet-4-6", "anthropic.claude-v2:1"
@@ -108,3 +108,35 @@ def test_counts(counts: Any, found: TokenUsage | None) -> None:
 def test_a_beta_makes_the_context_longer(betas: object, tokens: int) -> None:
     assert long_context_tokens({"anthropic_beta": betas}) == tokens
     assert long_context_tokens({}) == 0
+
+
+ADAPTIVE = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}}
+BUDGETED = {"thinking": {"type": "enabled", "budget_tokens": 4096}}
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("anthropic.claude-v2:1", None),
+        ("anthropic.claude-instant-v1", None),
+        ("anthropic.claude-3-opus-20240229-v1:0", None),
+        ("anthropic.claude-3-5-sonnet-20241022-v2:0", None),
+        ("anthropic.claude-3-7-sonnet-20250219-v1:0", BUDGETED),
+        ("anthropic.claude-sonnet-4-20250514-v1:0", BUDGETED),
+        ("anthropic.claude-opus-4-5-20251101-v1:0", BUDGETED),
+        ("anthropic.claude-sonnet-4-6", ADAPTIVE),
+        ("anthropic.claude-opus-5", ADAPTIVE),
+        ("anthropic.claude-mythos-preview", ADAPTIVE),
+    ],
+)
+def test_how_a_version_is_told_to_think(model: str, fields: dict[str, Any] | None) -> None:
+    assert CLAUDE.effort(model, "medium") == fields
+
+
+def test_more_effort_is_a_larger_budget() -> None:
+    budgets = [
+        (CLAUDE.effort("anthropic.claude-sonnet-4-20250514-v1:0", effort) or {})["thinking"]
+        for effort in ("low", "medium", "high")
+    ]
+
+    assert [budget["budget_tokens"] for budget in budgets] == [1024, 4096, 16384]

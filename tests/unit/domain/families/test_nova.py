@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tollgate.domain.families.nova import CANVAS, TEXT
+from tollgate.domain.families.nova import CANVAS, NOVA, TEXT
 from tollgate.domain.prices import TokenUsage
 
 
@@ -54,3 +54,10 @@ def test_counts(counts: Any, found: TokenUsage | None) -> None:
 
 def test_canvas_reads_titans_images() -> None:
     assert CANVAS.asked({"imageGenerationConfig": {"numberOfImages": 2}})[0] == 2
+
+
+def test_only_the_second_generation_is_told_how_much_to_think() -> None:
+    assert NOVA.effort("amazon.nova-lite-v1:0", "low") is None
+    assert NOVA.effort("amazon.nova-2-lite-v1:0", "low") == {
+        "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}
+    }

@@ -60,6 +60,7 @@ def test_a_model_that_nobody_knows_has_no_text_and_titans_other_bodies(model: st
     assert registry.text_body(model, {"prompt": "Hi"}) is None
     assert registry.embedding_body(model) is generic.EMBEDDINGS
     assert registry.image_body(model) is titan.IMAGES
+    assert generic.GENERIC.effort(model, "low") is None
 
 
 def test_a_family_without_a_body_of_the_kind_gets_the_generic_one() -> None:

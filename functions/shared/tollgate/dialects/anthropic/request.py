@@ -20,6 +20,8 @@ from tollgate.dialects.fields import (
     wrong_choice,
 )
 from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families import registry
+from tollgate.domain.families.claude import CLAUDE
 from tollgate.services.shapes import ChatCall
 
 if TYPE_CHECKING:
@@ -151,7 +153,7 @@ def _additional_fields(
 def _is_claude(given: Mapping[str, Any]) -> bool:
     """Whether the model has Claude's own fields; what is no model is not refused for them."""
     base = base_model_of(str(given.get("model")))
-    return base is None or base.startswith("anthropic.")
+    return base is None or registry.family_of(base) is CLAUDE
 
 
 def _only_claude(name: str, is_claude: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.families.forms import (
@@ -24,6 +25,13 @@ VERSION = "bedrock-2023-05-31"
 # The beta that lets a model read more than its card says.
 _LONG_CONTEXT_BETA = "context-1m"
 _LONG_CONTEXT_TOKENS = 1_000_000
+# Tokens that a model which thinks within a budget may think, by effort.
+_THINKING_TOKENS = {"low": 1024, "medium": 4096, "high": 16384}
+# No budget may be smaller.
+LEAST_THINKING_TOKENS = _THINKING_TOKENS["low"]
+_VERSION = re.compile(r"anthropic\.claude-(?:[a-z]+-)?(\d+)(?:-(\d{1,2})(?!\d))?")
+_FIRST_THINKING = (3, 7)
+_FIRST_ADAPTIVE = (4, 6)
 
 
 def long_context_tokens(body: Mapping[str, Any]) -> int:
@@ -129,10 +137,29 @@ def _read_as(body: Mapping[str, Any]) -> TextBody:
     return MESSAGES if "messages" in body else COMPLETION
 
 
+def _effort(model_id: str, effort: str) -> dict[str, Any] | None:
+    version = _version(model_id)
+    if version >= _FIRST_ADAPTIVE:
+        # These decide for themselves how much to think, and later ones refuse a budget.
+        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}
+    if version < _FIRST_THINKING:
+        return None
+    return {"thinking": {"type": "enabled", "budget_tokens": _THINKING_TOKENS[effort]}}
+
+
+def _version(model_id: str) -> tuple[int, int]:
+    """Major and minor version; (0, 0) where the id has none."""
+    match = _VERSION.match(model_id)
+    if match is not None:
+        return int(match[1]), int(match[2] or 0)
+    return _FIRST_ADAPTIVE if model_id.startswith("anthropic.claude-mythos") else (0, 0)
+
+
 CLAUDE = Family(
     name="Claude",
     models=("anthropic.",),
     texts=(COMPLETION, MESSAGES),
     read_as=_read_as,
     cache_marks=("cachePoint", "cache_control"),
+    effort=_effort,
 )

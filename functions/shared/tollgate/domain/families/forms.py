@@ -167,12 +167,18 @@ class ImageBody(NamedTuple):
     models: tuple[str, ...] = ANY_MODEL
 
 
+def _not_told(_model_id: str, _effort: str) -> dict[str, Any] | None:
+    return None
+
+
 class Family(NamedTuple):
     """One family: `models` are the prefixes of its base ids.
 
     Of the bodies of a kind, the first whose own `models` match is the model's. Where a model reads
     several forms of text, `read_as` says which one a body is of. A family that caches only what a
-    request marks names the marks in `cache_marks`; one without caches of its own accord.
+    request marks names the marks in `cache_marks`; one without caches of its own accord. `effort`
+    are the members by which a model is told to think little or much (low, medium or high), None
+    for a model that is not told.
     """
 
     name: str
@@ -182,6 +188,7 @@ class Family(NamedTuple):
     images: tuple[ImageBody, ...] = ()
     read_as: Callable[[Mapping[str, Any]], TextBody] | None = None
     cache_marks: tuple[str, ...] = ()
+    effort: Callable[[str, str], dict[str, Any] | None] = _not_told
 
 
 def within(section: str, *names: str) -> frozenset[str]:

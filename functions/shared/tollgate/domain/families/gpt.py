@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tollgate.domain.families.forms import Family, MaxTokensField
 from tollgate.domain.families.openai_format import CHAT
 
@@ -11,4 +13,9 @@ MESSAGES = CHAT._replace(
     max_tokens=MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)),
 )
 
-GPT = Family(name="GPT", models=("openai.",), texts=(MESSAGES,))
+
+def _effort(_model_id: str, effort: str) -> dict[str, Any]:
+    return {"reasoning_effort": effort}
+
+
+GPT = Family(name="GPT", models=("openai.",), texts=(MESSAGES,), effort=_effort)

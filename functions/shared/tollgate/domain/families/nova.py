@@ -84,4 +84,13 @@ CANVAS = titan.IMAGES._replace(
     ),
 )
 
-NOVA = Family(name="Nova", models=("amazon.nova-",), texts=(TEXT,), images=(CANVAS,))
+
+def _effort(model_id: str, effort: str) -> dict[str, Any] | None:
+    if not model_id.startswith("amazon.nova-2"):
+        return None
+    return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": effort}}
+
+
+NOVA = Family(
+    name="Nova", models=("amazon.nova-",), texts=(TEXT,), images=(CANVAS,), effort=_effort
+)
