@@ -17,6 +17,8 @@ from scripts.local.logs import FUNCTIONS_LOG, REQUESTS_LOG
 from scripts.local.screen import PLAIN_WIDTH
 from scripts.local.stack import EMULATOR_LOG, STUB_LOG
 from scripts.reports.report import ChargebackRow
+from tests.e2e import documents
+from tests.e2e.outputs import check_output
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,8 @@ def test_the_demo_ends_well_and_shows_every_step(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr
+    [shown] = [item for item in documents.examples("README.md") if item.text == "make demo\n"]
+    check_output(shown, done.stdout)
     lines = done.stdout.splitlines()
     assert [line[:3] for line in lines if re.match("[0-9]/[0-9]  ", line)] == [
         f"{step}/6" for step in range(1, 7)

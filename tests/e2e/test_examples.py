@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -25,6 +25,7 @@ from scripts.local.stack import LocalStack
 from scripts.tenants import files as tenants
 from tests.e2e import documents
 from tests.e2e.documents import ROOT, Example
+from tests.e2e.outputs import assert_like, check_output
 from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeUsageReader, FakeWatermark
 from tests.fakes.usage_rows import usage_row
 from tollgate_aggregate.service import Aggregator
@@ -43,9 +44,6 @@ EXAMPLES = [
     for example in documents.examples(name)
 ]
 RUN = [item for item in EXAMPLES if item.mark is None]
-_IDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NUMBERS = re.compile(r"\d+([.,:]\d+)*")
-_SPACE = re.compile(r"[ \t]+|-{3,}")
 _COPIED = ("envs", "functions", "modules", "scripts", "terraform", "Makefile")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "*.tfstate")
 
@@ -163,42 +161,6 @@ def run(command: list[str], environment: Mapping[str, str], folder: Path) -> str
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def check_output(example: Example, printed: str) -> None:
-    """Compare with what the document says that is printed."""
-    shown = example.output
-    if shown is None:
-        return
-    if shown.language == "json":
-        assert_like(json.loads(shown.text), json.loads(printed))
-        return
-    pattern = ".*".join(re.escape(_plain(part)) for part in shown.text.strip().split("…"))
-    assert re.fullmatch(pattern, _plain(printed.strip()), re.DOTALL), printed
-
-
-def _plain(text: str) -> str:
-    """Text in which figures, ids and the width of columns do not differ."""
-    return _SPACE.sub(" ", _NUMBERS.sub("0", _IDS.sub("id", text)))
-
-
-def assert_like(shown: Any, given: Any) -> None:
-    """Each member and element that is shown is given, with a value of the same kind."""
-    if isinstance(shown, dict):
-        assert isinstance(given, dict)
-        assert shown.keys() <= given.keys()
-        for name, value in shown.items():
-            assert_like(value, given[name])
-    elif isinstance(shown, list):
-        assert isinstance(given, list)
-        assert len(shown) <= len(given)
-        for one, other in zip(shown, given, strict=False):
-            assert_like(one, other)
-    else:
-        kinds = [
-            "number" if isinstance(value, int | float) else type(value) for value in (shown, given)
-        ]
-        assert kinds[0] == kinds[1], (shown, given)
 
 
 @pytest.mark.parametrize("example", of("bash"), ids=str)
