@@ -35,26 +35,36 @@ def settings_in_unit(folder: Path) -> Settings:
 def ids_beside(folder: Path) -> dict[str, str]:
     """The ids of tenants that other environments of the unit have: environment by tenant id.
 
-    Raises TenantFilesError when the environment's own file breaks a rule.
+    Empty where the environment's own file breaks a rule, and so does not say its unit.
     """
-    return {
-        path.name.removesuffix(SUFFIX): other.name
-        for other, _ in _unit(folder, load_settings(folder))
-        for path in (other / "tenants").glob(f"*{SUFFIX}")
-    }
+    try:
+        settings = load_settings(folder)
+    except TenantFilesError:
+        return {}
+    return {id_: other.name for other, _ in _unit(folder, settings) for id_ in _ids(other)}
 
 
-def unit_errors(tenants: Mapping[str, Tenant], beside: Mapping[str, str]) -> Iterator[str]:
-    """Check that no tenant has another one's id, or names it as a team. `beside` is by id."""
-    for tenant_id, tenant in tenants.items():
-        file = f"{tenant_id}{SUFFIX}"
+def unit_errors(folder: Path, tenants: Mapping[str, Tenant]) -> Iterator[str]:
+    """Check that no file of an environment has another tenant's id, or names it as a team.
+
+    `tenants` are those of the environment by id, none of files that break a rule.
+    """
+    beside = ids_beside(folder)
+    for tenant_id in _ids(folder):
         if tenant_id in beside:
             allowed = f"an id that no environment of the same unit has; {beside[tenant_id]} has it"
-            yield message(file, "file name", tenant_id, allowed)
+            yield message(f"{tenant_id}{SUFFIX}", "file name", tenant_id, allowed)
+    for tenant_id, tenant in tenants.items():
         for index, team in enumerate(tenant.policy["teams"]):
             if team in beside:
                 allowed = SCHEMA["relations"]["team_not_tenant"]
-                yield message(file, f"teams[{index}]", team, allowed)
+                yield message(f"{tenant_id}{SUFFIX}", f"teams[{index}]", team, allowed)
+
+
+def _ids(folder: Path) -> list[str]:
+    return sorted(
+        path.name.removesuffix(SUFFIX) for path in (folder / "tenants").glob(f"*{SUFFIX}")
+    )
 
 
 def _unit(folder: Path, settings: Settings) -> Iterator[tuple[Path, Settings]]:

@@ -23,7 +23,7 @@ from scripts.tenants.files import (
 )
 from scripts.tenants.mistakes import Judge, load_book
 from scripts.tenants.rules import REPOSITORY
-from scripts.tenants.units import ids_beside, settings_in_unit, unit_errors
+from scripts.tenants.units import settings_in_unit, unit_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,14 +48,18 @@ class Found:
 
 def check(folder: Path, book: Book, today: date) -> Found:
     """Check the files of one environment, and what other environments of its unit have beside."""
+    errors: list[str] = []
+    tenants: Mapping[str, Tenant] = {}
     try:
         tenants = load_environment(folder)
-        judge = Judge(settings_in_unit(folder), book, today)
-        errors = [*unit_errors(tenants, ids_beside(folder)), *judge.errors(tenants)]
-        if errors:
-            raise TenantFilesError(errors)
     except TenantFilesError as error:
-        return Found({}, [_located(folder.name, line) for line in error.errors], [])
+        errors.extend(error.errors)
+    errors.extend(unit_errors(folder, tenants))
+    if not errors:
+        judge = Judge(settings_in_unit(folder), book, today)
+        errors.extend(judge.errors(tenants))
+    if errors:
+        return Found({}, [_located(folder.name, line) for line in errors], [])
     warnings = [f"warning: {_located(folder.name, line)}" for line in judge.warnings(tenants)]
     return Found(tenants, [], warnings)
 

@@ -128,6 +128,18 @@ def test_an_id_is_one_tenants_in_the_whole_unit(
     ]
 
 
+def test_an_id_of_the_unit_is_told_beside_other_errors(
+    tmp_path: Path, dev: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(dev / "tenants", "acme", text())
+    write(guest(tmp_path) / "tenants", "acme", text(kind=None))
+
+    assert validate.main(["dev-labs"], root=tmp_path) == 1
+
+    errors = capsys.readouterr().err.splitlines()
+    assert [error.split(": ")[1] for error in errors] == ["kind", "file name"]
+
+
 def test_a_tenant_of_the_unit_is_no_team_wherever_its_file_is(
     tmp_path: Path, dev: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
