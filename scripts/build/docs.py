@@ -67,9 +67,7 @@ def parts(repository: Path = REPOSITORY) -> list[Part]:
             Part(path / "README.md", "TF_DOCS", functools.partial(terraform.render, path))
             for path in directories
         ),
-        Part(
-            calling, "OPERATIONS", functools.partial(operations.render, gateway / "openapi.yaml")
-        ),
+        Part(calling, "OPERATIONS", functools.partial(operations.render, gateway / "openapi.yaml")),
         Part(calling, "ERRORS", errors.render),
         Part(repository / "envs" / "README.md", "TENANT_KEYS", tenants.render),
     ]

@@ -2,13 +2,13 @@
 
     python3 -m scripts.build.environments run ministack
 
-Runs before anything is installed, so it imports the standard library only and works under any
-Python from 3.11 on. The environments are made with the newest of Python 3.13, 3.12 and 3.11 that
-this machine has, whichever runs this; with CI=true only the first will do, the Lambda functions'.
-Each is a folder of its own, because the tools pin releases of common libraries that exclude each
-other. A stamp inside the folder records what it was made from: a second call finds it and returns
-at once, and a half-made environment, which has none, is made again. Package indexes, mirrors and
-certificates come from pip's own configuration.
+Runs before anything is installed, so it imports the standard library only. The environments are
+made with the newest of Python 3.13, 3.12 and 3.11 that this machine has, whichever runs this; with
+CI=true only the first will do, the Lambda functions'. Each is a folder of its own, because the
+tools pin releases of common libraries that exclude each other. A stamp inside the folder records
+what it was made from: a second call finds it and returns at once, and a half-made environment,
+which has none, is made again. Package indexes, mirrors and certificates come from pip's own
+configuration.
 """
 
 from __future__ import annotations
@@ -100,10 +100,7 @@ def choose_interpreter() -> Interpreter:
         SetupError: CI has no Python of the Lambda functions' version, or see `running_interpreter`.
     """
     wanted = VERSIONS[0]
-    running = running_interpreter()
-    if running.version == wanted and running.makes_environments():
-        return running
-    chosen = newest_interpreter() or running
+    chosen = newest_interpreter() or running_interpreter()
     if os.environ.get("CI") == "true" and chosen.version != wanted:
         raise SetupError(
             f"CI=true needs Python {wanted}, the version of the Lambda functions; the newest "

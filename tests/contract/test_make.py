@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,13 @@ def test_make_names_the_python_of_the_environment_that_a_target_sets_up() -> Non
                 assert setups & set(prerequisites.split()), f"{target} does not set up {python}"
                 checked += 1
     assert checked > 20
+
+
+def test_no_source_is_left_out_of_lint_and_types() -> None:
+    tracked = set(run("git", "ls-files", "*.py").stdout.split())
+    linted = run(sys.executable, "-m", "ruff", "check", "--show-files").stdout.split()
+    assert tracked <= {os.path.relpath(file, ROOT) for file in linted}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]
+    ours = [file for file in tracked if file.startswith(("functions/", "scripts/"))]
+    for pattern in settings["exclude"]:
+        assert [file for file in ours if re.search(pattern, file)] == []

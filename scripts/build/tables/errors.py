@@ -60,10 +60,7 @@ def render() -> str:
         rows.setdefault((status, errors.ADVICE[code]), []).append(f"`{code}`")
     return table(
         ("status", "code", "what to do"),
-        [
-            (str(status), ", ".join(names), advice)
-            for (status, advice), names in rows.items()
-        ],
+        [(str(status), ", ".join(names), advice) for (status, advice), names in rows.items()],
     )
 
 
@@ -93,7 +90,7 @@ def _source_codes(tree: ast.Module, path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _call_codes(node: ast.Call, path: Path) -> Iterator[tuple[int, str]]:
-    """Of `SomeError(..., code=...)`, and of `anything(SomeError, "code", ...)`, which names both."""
+    """Of `SomeError(..., code=...)`, and of `anything(SomeError, "code", ...)`: it names both."""
     given = {keyword.arg: keyword.value for keyword in node.keywords}
     raised = _error_class(node.func)
     if raised is None:

@@ -1,7 +1,7 @@
 """Every key of a tenant file: what is allowed, what holds where it is not set, what it means.
 
-Keys and what they allow are ``modules/tenant_files/schema.json``; words, defaults and examples are those
-of the file that ``make new-tenant`` writes, ``scripts/tenants/template.tfvars``.
+Keys and what they allow are ``modules/tenant_files/schema.json``; words, defaults and examples are
+those of the file that ``make new-tenant`` writes, ``scripts/tenants/template.tfvars``.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _members(
     shapes: Mapping[str, Any], spec: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The values below a key with their paths below it; `<rule>` stands for a name that is free."""
-    for name, below in shapes.get(spec.get("shape"), {}).items():
+    for name, below in shapes.get(spec.get("shape", ""), {}).items():
         path = f"{prefix}<{below['name_rule']}>" if name == "*" else prefix + name
         if "shape" in below:
             yield from _members(shapes, below, f"{path}.")

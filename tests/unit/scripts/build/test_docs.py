@@ -277,7 +277,7 @@ KEYS = """| key | allowed | unless set | meaning |
 | `budget` | `month_usd`, `day_usd`: dollars | the tier's, or none | The most it may cost, in USD |
 | `shares.<partner>` | `of` (required): a text | none | Who shares it, as in `{ a = { of = "b" } }` |
 | `apps.<app_id>` | an object | required | One entry for each app |
-| `apps.<app_id>.status` | a text | `"on"` | "off" ends it |"""
+| `apps.<app_id>.status` | a text | `"on"` | "off" ends it |"""  # noqa: E501 - a row as it is written
 
 
 @pytest.fixture

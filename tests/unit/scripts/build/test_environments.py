@@ -137,8 +137,17 @@ def test_a_missing_lock_is_named(tmp_path: Path) -> None:
 
 def test_an_old_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "MINIMUM_PYTHON", (99, 0))
+    monkeypatch.setattr(setup, "newest_interpreter", lambda: None)
     with pytest.raises(SetupError, match=r"Python 99\.0 or newer is needed, this is "):
         setup.choose_interpreter()
+    assert setup.main(["--this-python", "run"]) == 1
+
+
+def test_an_old_python_finds_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = Interpreter("/opt/python", VERSIONS[0])
+    monkeypatch.setattr(setup, "MINIMUM_PYTHON", (99, 0))
+    monkeypatch.setattr(setup, "newest_interpreter", lambda: newest)
+    assert setup.choose_interpreter() == newest
 
 
 def test_a_python_that_makes_no_environments_is_refused(root: Path) -> None:
@@ -176,9 +185,7 @@ class Watched(Progress):
 
 
 @pytest.mark.parametrize("status", [0, 1])
-def test_what_pip_does_is_told(
-    root: Path, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
+def test_what_pip_does_is_told(root: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setattr(setup, "POLL_SECONDS", 0.01)
     (root / "probe.lock").write_text("boto3==1 \\\nsix==1 \\\npywin32==1 \\\n", "utf-8")
     folder = root / ENVIRONMENT.folder
