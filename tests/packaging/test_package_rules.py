@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from scripts.build import package
 from scripts.build.imports import walk
 from scripts.build.package import PackageError, Target
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -174,6 +171,27 @@ def test_imports_are_followed(tmp_path: Path, source: str, reached: set[str]) ->
     files = set(walk(tmp_path / "echo", "tollgate_echo", tmp_path / "shared").files)
     files -= {"tollgate/__init__.py", "tollgate_echo/__init__.py", "tollgate_echo/handler.py"}
     assert files == {f"tollgate/{name}" for name in reached}
+
+
+@pytest.mark.parametrize(
+    ("function", "dialects"),
+    [
+        ("converse", {"anthropic", "bedrock", "openai"}),
+        # Jobs and profiles have a Converse body inside their own.
+        ("invoke", {"bedrock", "jobs", "legacy", "profiles"}),
+        # Its errors alone.
+        ("models", {"openai"}),
+        *((name, set()) for name in ("aggregate", "authorize", "stream", "sweep")),
+    ],
+)
+def test_a_function_has_the_dialects_that_it_speaks(function: str, dialects: set[str]) -> None:
+    functions = Path(package.__file__).parents[2] / "functions"
+    files = walk(functions / function, f"tollgate_{function}", functions / "shared").files
+
+    parts = [name.split("/") for name in files if name.startswith("tollgate/dialects/")]
+    assert {part[2] for part in parts if len(part) > 3} == dialects
+    if function in ("invoke", "models"):
+        assert not any(part[-1] == "stream.py" for part in parts)
 
 
 def test_the_size_quotas_hold() -> None:

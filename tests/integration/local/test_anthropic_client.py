@@ -290,6 +290,16 @@ def test_too_many_requests(stack: LocalStack, books: Books) -> None:
     assert len(books.calls) == served >= 1
 
 
+def test_the_nearest_models_are_named(client: anthropic.Anthropic, books: Books) -> None:
+    with pytest.raises(anthropic.BadRequestError, match="did you mean") as refused:
+        client.messages.create(
+            model="claude-haiku-4-5", max_tokens=2000, messages=user("Hi"), top_k=5
+        )
+    body: Any = refused.value.body
+    assert CLAUDE in body["error"]["details"]["nearest"]
+    assert books.calls == []
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

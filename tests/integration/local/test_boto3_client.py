@@ -224,6 +224,12 @@ def test_no_money_left(stack: LocalStack, books: Books) -> None:
     assert books.calls == []
 
 
+def test_the_nearest_models_are_named(client: BedrockRuntimeClient, books: Books) -> None:
+    with pytest.raises(client.exceptions.AccessDeniedException, match=f"did you mean {NOVA}"):
+        client.converse(modelId="amazon.nova-lite", messages=user("Hi"))
+    assert books.calls == []
+
+
 def test_too_many_requests(stack: LocalStack, books: Books) -> None:
     slow = bedrock_client(stack, "slow")
     served = 0

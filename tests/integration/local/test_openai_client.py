@@ -248,6 +248,15 @@ def test_too_many_requests(stack: LocalStack, books: Books) -> None:
     assert len(books.calls) == served >= 1
 
 
+@pytest.mark.parametrize("model", ["nova-lite", "bedrock/amazon.nova-lite-v1:0"])
+def test_the_nearest_models_are_named(client: openai.OpenAI, books: Books, model: str) -> None:
+    with pytest.raises(openai.BadRequestError, match=f"did you mean {NOVA}") as refused:
+        client.chat.completions.create(model=model, messages=user("Hi"), reasoning_effort="low")
+    body: Any = refused.value.body
+    assert body["details"]["nearest"][0] == NOVA
+    assert books.calls == []
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -322,7 +322,9 @@ _SERVICE_ERRORS = {
         "the gateway may not call this model; ask the platform team to enable it",
     ),
     "ResourceNotFoundException": _Kind(
-        NotFoundError, "model_not_found", "the model service does not know this model"
+        NotFoundError,
+        "model_not_found",
+        "the model service does not know this model; GET /v1/models lists the models",
     ),
     "ModelTimeoutException": _Kind(
         UpstreamTimeoutError, "upstream_timeout", "the model took too long; shorten the request"
