@@ -179,8 +179,8 @@ def test_imports_are_followed(tmp_path: Path, source: str, reached: set[str]) ->
         ("converse", {"anthropic", "bedrock", "openai"}),
         # Jobs and profiles have a Converse body inside their own.
         ("invoke", {"bedrock", "jobs", "legacy", "profiles"}),
-        # Its errors alone.
-        ("models", {"openai"}),
+        # The errors of each, for routes that there are not.
+        ("models", {"anthropic", "bedrock", "openai"}),
         *((name, set()) for name in ("aggregate", "authorize", "stream", "sweep")),
     ],
 )
@@ -190,8 +190,9 @@ def test_a_function_has_the_dialects_that_it_speaks(function: str, dialects: set
 
     parts = [name.split("/") for name in files if name.startswith("tollgate/dialects/")]
     assert {part[2] for part in parts if len(part) > 3} == dialects
-    if function in ("invoke", "models"):
-        assert not any(part[-1] == "stream.py" for part in parts)
+    modules = {part[-1] for part in parts}
+    assert ("stream.py" in modules) == (function == "converse")
+    assert ("request.py" in modules) == (function in ("converse", "invoke"))
 
 
 def test_the_size_quotas_hold() -> None:

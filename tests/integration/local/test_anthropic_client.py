@@ -293,10 +293,13 @@ def test_too_many_requests(stack: LocalStack, books: Books) -> None:
 def test_the_nearest_models_are_named(client: anthropic.Anthropic, books: Books) -> None:
     with pytest.raises(anthropic.BadRequestError, match="did you mean") as refused:
         client.messages.create(
-            model="claude-haiku-4-5", max_tokens=2000, messages=user("Hi"), top_k=5
+            model="nova-lite",
+            max_tokens=2000,
+            messages=user("Hi"),
+            extra_body={"top_k": 5},
         )
     body: Any = refused.value.body
-    assert CLAUDE in body["error"]["details"]["nearest"]
+    assert body["error"]["details"]["nearest"][0] == NOVA
     assert books.calls == []
 
 
