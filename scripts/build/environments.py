@@ -223,7 +223,8 @@ def how_far(said: str, unpacked: Sequence[str], packages: int) -> str:
 def unpacked_packages(folder: Path) -> set[str]:
     """Return the names of the packages in an environment."""
     found = folder.glob("lib/python*/site-packages/*.dist-info")
-    return {entry.name.partition("-")[0] for entry in found}
+    # A package that pip replaces is called ~something until it is gone.
+    return {entry.name.partition("-")[0] for entry in found if not entry.name.startswith("~")}
 
 
 def ensure(
