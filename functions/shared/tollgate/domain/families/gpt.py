@@ -9,7 +9,7 @@ from tollgate.domain.families.openai_format import CHAT
 
 MESSAGES = CHAT._replace(
     members=CHAT.members
-    | {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "verbosity"},
+    | {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity"},
     max_tokens=MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)),
 )
 

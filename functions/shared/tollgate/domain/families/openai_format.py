@@ -41,7 +41,8 @@ _STOPS = (("choices", 0, "stop_reason"), ("choices", 0, "finish_reason"))
 
 # Not among them, as they are billed beyond what the request bounds: audio and modalities (spoken
 # answers), prediction (rejected tokens), service_tier (the gateway's own setting) and
-# web_search_options (a price for each search).
+# web_search_options (a price for each search). Nor is store, by which the provider would keep
+# what was said.
 CHAT = TextBody(
     prompt="messages",
     members=frozenset(
