@@ -21,6 +21,39 @@ IMAGE_FORMATS = {
 }
 
 
+class Conversation:
+    """Messages as Converse has them: system text apart, roles that alternate, documents by name."""
+
+    def __init__(self) -> None:
+        self.system: list[dict[str, Any]] = []
+        self.turns: list[dict[str, Any]] = []
+        self._documents = 0
+
+    def add(self, role: str, blocks: list[dict[str, Any]]) -> None:
+        """What one side says next; several messages of one side in a row are one turn."""
+        if self.turns and self.turns[-1]["role"] == role:
+            self.turns[-1]["content"].extend(blocks)
+        else:
+            self.turns.append({"role": role, "content": blocks})
+
+    def next_document(self) -> str:
+        """A name for a document, as each of a request must have its own.
+
+        Bedrock advises neutral ones: a model may take a title for an instruction.
+        """
+        self._documents += 1
+        return f"document {self._documents}"
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether tools were used in it."""
+        return any(
+            "toolUse" in block or "toolResult" in block
+            for turn in self.turns
+            for block in turn["content"]
+        )
+
+
 def base_model_of(model: str) -> str | None:
     """The base model id behind an id; empty for an ARN of the account's own.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.chat import IMAGE_FORMATS
+from tollgate.dialects.chat import IMAGE_FORMATS, Conversation
 from tollgate.dialects.fields import (
     as_filled_list,
     as_flag,
@@ -23,7 +23,25 @@ if TYPE_CHECKING:
 _LIFETIMES = ("5m", "1h")
 
 
-def system_blocks(system: object) -> list[dict[str, Any]]:
+def conversation_of(messages: Sequence[object], system: object) -> Conversation:
+    """The messages and the system text of a request, with their cache points.
+
+    Raises InvalidRequestError naming what is wrong.
+    """
+    conversation = Conversation()
+    for index, message in enumerate(messages):
+        place = f"messages[{index}]"
+        fields = as_object(message, place)
+        role = fields.get("role")
+        if role not in ("user", "assistant"):
+            raise wrong_choice(f"{place}.role", role, ("user", "assistant"))
+        conversation.add(role, _content(fields.get("content"), f"{place}.content", conversation))
+    if system:
+        conversation.system.extend(_system(system))
+    return conversation
+
+
+def _system(system: object) -> list[dict[str, Any]]:
     if isinstance(system, str):
         return [{"text": system}]
     blocks: list[dict[str, Any]] = []
@@ -37,55 +55,26 @@ def system_blocks(system: object) -> list[dict[str, Any]]:
     return blocks
 
 
-def converse_turns(messages: Sequence[object]) -> list[dict[str, Any]]:
-    turns: list[dict[str, Any]] = []
-    documents = _Documents()
-    for index, message in enumerate(messages):
-        place = f"messages[{index}]"
-        fields = as_object(message, place)
-        role = fields.get("role")
-        if role not in ("user", "assistant"):
-            raise wrong_choice(f"{place}.role", role, ("user", "assistant"))
-        blocks = _content(fields.get("content"), f"{place}.content", documents)
-        # Messages takes two turns of one role in a row for one; Converse does not.
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"].extend(blocks)
-        else:
-            turns.append({"role": role, "content": blocks})
-    return turns
-
-
-class _Documents:
-    """Names for the documents of a request; Converse wants each to have its own."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def next_name(self) -> str:
-        self._count += 1
-        return f"document {self._count}"
-
-
-def _content(content: object, place: str, documents: _Documents) -> list[dict[str, Any]]:
+def _content(content: object, place: str, conversation: Conversation) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"text": content}]
     blocks: list[dict[str, Any]] = []
     for index, block in enumerate(as_filled_list(content, place)):
         here = f"{place}[{index}]"
         fields = as_object(block, here)
-        blocks.append(_block(fields, here, documents))
+        blocks.append(_block(fields, here, conversation))
         blocks.extend(cache_mark(fields, here))
     return blocks
 
 
-def _block(block: Mapping[str, Any], place: str, documents: _Documents) -> dict[str, Any]:
+def _block(block: Mapping[str, Any], place: str, conversation: Conversation) -> dict[str, Any]:
     kind = block.get("type")
     if kind == "text":
         return {"text": as_text(block.get("text"), f"{place}.text")}
     if kind == "image":
         return _image(as_object(block.get("source"), f"{place}.source"), f"{place}.source")
     if kind == "document":
-        return _document(block, place, documents)
+        return _document(block, place, conversation)
     if kind == "tool_use":
         return {
             "toolUse": {
@@ -95,7 +84,7 @@ def _block(block: Mapping[str, Any], place: str, documents: _Documents) -> dict[
             }
         }
     if kind == "tool_result":
-        return _tool_result(block, place, documents)
+        return _tool_result(block, place, conversation)
     if kind in ("thinking", "redacted_thinking"):
         return _reasoning(block, place)
     kinds = ("text", "image", "document", "tool_use", "tool_result", "thinking")
@@ -111,7 +100,7 @@ def _image(source: Mapping[str, Any], place: str) -> dict[str, Any]:
     return {"image": {"format": IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
 
 
-def _document(block: Mapping[str, Any], place: str, documents: _Documents) -> dict[str, Any]:
+def _document(block: Mapping[str, Any], place: str, conversation: Conversation) -> dict[str, Any]:
     source = as_object(block.get("source"), f"{place}.source")
     _check_inline(source, f"{place}.source", ("base64", "text"))
     if source["type"] == "text":
@@ -123,10 +112,9 @@ def _document(block: Mapping[str, Any], place: str, documents: _Documents) -> di
             raise wrong_choice(f"{place}.source.media_type", given, ("application/pdf",))
         data = base64_bytes(source.get("data"), f"{place}.source.data")
         kind = "pdf"
-    # Bedrock advises neutral names: a model may take a title for an instruction.
     document: dict[str, Any] = {
         "format": kind,
-        "name": documents.next_name(),
+        "name": conversation.next_document(),
         "source": {"bytes": data},
     }
     if block.get("context"):
@@ -148,14 +136,16 @@ def _check_inline(source: Mapping[str, Any], place: str, kinds: Sequence[str]) -
         raise wrong_choice(f"{place}.type", kind, kinds)
 
 
-def _tool_result(block: Mapping[str, Any], place: str, documents: _Documents) -> dict[str, Any]:
+def _tool_result(
+    block: Mapping[str, Any], place: str, conversation: Conversation
+) -> dict[str, Any]:
     content = block.get("content")
     result: dict[str, Any] = {
         "toolUseId": as_text(block.get("tool_use_id"), f"{place}.tool_use_id"),
         # A tool that has nothing to say still has answered.
         "content": []
         if content in (None, [], "")
-        else _content(content, f"{place}.content", documents),
+        else _content(content, f"{place}.content", conversation),
     }
     if block.get("is_error") is not None:
         is_error = as_flag(block["is_error"], f"{place}.is_error")
@@ -180,6 +170,7 @@ def cache_mark(block: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
 
 
 def cache_point(mark: object, place: str) -> dict[str, Any]:
+    """The cache point that a cache_control asks for."""
     fields = as_object(mark, place)
     check_keys(fields, ("ttl", "type"), place)
     if fields.get("type") != "ephemeral":

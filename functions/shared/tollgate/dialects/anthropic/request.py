@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.anthropic.messages import cache_point, converse_turns, system_blocks
+from tollgate.dialects.anthropic.messages import cache_point, conversation_of
 from tollgate.dialects.anthropic.tools import tool_config
 from tollgate.dialects.chat import base_model_of, members, sampling
 from tollgate.dialects.exchange import ParsedCall
@@ -88,21 +88,18 @@ def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: list[str]) 
     check_keys(given, (*_READ, *_IGNORED), "the body")
     if given.get("speed", "standard") != "standard":
         raise wrong_choice("speed", given["speed"], ("standard",))
-    messages = converse_turns(as_filled_list(given.get("messages"), "messages"))
+    messages = as_filled_list(given.get("messages"), "messages")
+    conversation = conversation_of(messages, given.get("system"))
     if "cache_control" in given:
-        messages[-1]["content"].append(cache_point(given["cache_control"], "cache_control"))
-    converse: dict[str, Any] = {"messages": messages}
-    if given.get("system"):
-        converse["system"] = system_blocks(given["system"])
+        mark = cache_point(given["cache_control"], "cache_control")
+        conversation.turns[-1]["content"].append(mark)
+    converse: dict[str, Any] = {"messages": conversation.turns}
+    if conversation.system:
+        converse["system"] = conversation.system
     inference = _inference(given)
     if inference:
         converse["inferenceConfig"] = inference
-    has_history = any(
-        "toolUse" in block or "toolResult" in block
-        for message in messages
-        for block in message["content"]
-    )
-    tools = tool_config(given, notes, has_history=has_history)
+    tools = tool_config(given, notes, has_history=conversation.has_tools)
     if tools is not None:
         converse["toolConfig"] = tools
     output = as_object(given.get("output_config", {}), "output_config")

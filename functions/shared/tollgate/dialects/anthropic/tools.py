@@ -22,6 +22,10 @@ _TOOL_NEUTRAL: Mapping[str, object] = {"allowed_callers": ["direct"], "defer_loa
 def tool_config(
     given: Mapping[str, Any], notes: list[str], *, has_history: bool
 ) -> dict[str, Any] | None:
+    """The tools that may be called; None where there are none, or none may be.
+
+    `has_history` says that the conversation has used tools. What is ignored is added to `notes`.
+    """
     tools = as_list(given.get("tools", []), "tools")
     choice = as_object(given.get("tool_choice", {"type": "auto"}), "tool_choice")
     kind = choice.get("type")

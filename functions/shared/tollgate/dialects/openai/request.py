@@ -22,7 +22,7 @@ from tollgate.dialects.fields import (
     check_keys,
     wrong_choice,
 )
-from tollgate.dialects.openai.messages import Conversation
+from tollgate.dialects.openai.messages import conversation_of
 from tollgate.dialects.openai.reasoning import reasoning_fields
 from tollgate.dialects.openai.tools import tool_config
 from tollgate.domain.errors import InvalidRequestError
@@ -97,7 +97,7 @@ def parse_chat(request: Request) -> ParsedCall:
     check_keys(given, (*_READ, *_IGNORED), "the body")
     _check_neutral(given)
     model = as_text(given.get("model"), "model")
-    messages = Conversation(as_filled_list(given.get("messages"), "messages"))
+    messages = conversation_of(as_filled_list(given.get("messages"), "messages"))
     notes = [f"{name} is ignored" for name in _IGNORED if name in given]
     converse: dict[str, Any] = {"messages": messages.turns}
     if messages.system:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 def tool_config(
     given: Mapping[str, Any], notes: list[str], *, has_history: bool
 ) -> dict[str, Any] | None:
+    """The tools that may be called; None where there are none, or none may be.
+
+    `has_history` says that the conversation has used tools. What is ignored is added to `notes`.
+    """
     tools = as_list(given.get("tools", []), "tools")
     choice = given.get("tool_choice")
     if given.get("parallel_tool_calls") is False:
