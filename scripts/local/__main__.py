@@ -38,6 +38,8 @@ STREAM_DELTA_SECONDS = 0.1
 """Slow enough to see a polled text grow."""
 STOP_SECONDS = 10
 _HTTPS_HINT = "For boto3, which sends a bearer token over https only: make local ARGS=--tls"
+# That of `inference-profile-id` in the contract.
+EXAMPLE_PROFILE = "nova-lite"
 # What curl, the AWS SDKs, requests and httpx (the SDKs of OpenAI and Anthropic) look up.
 TRUST_VARIABLES = ("CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -55,20 +57,26 @@ class Caller:
 
 
 def choose_caller(tenants: Mapping[str, Tenant], keys: Mapping[str, str]) -> Caller:
-    """Return the first app with no budget of its own, which is soon used up; any app without one.
+    """Return the first app that the contract's examples suit.
+
+    It has no budget of its own, which is soon used up, and the inference profile of the examples;
+    where there is none, what comes nearest.
 
     Raises:
         TenantFilesError: no tenant has a key.
     """
-    callers: list[tuple[bool, Caller]] = []
+    ranked: list[tuple[bool, bool, int, Caller]] = []
     for name, key in keys.items():
         tenant_id, app_id, _ = name.split("/")
         app: Mapping[str, Any] = tenants[tenant_id].policy["apps"][app_id]
-        profile = next(iter(app["inference_profiles"]), None)
-        callers.append((_has_budget(app), Caller(tenant_id, app_id, key, profile)))
-    if not callers:
+        profiles = list(app["inference_profiles"])
+        suits = EXAMPLE_PROFILE in profiles
+        profile = EXAMPLE_PROFILE if suits else next(iter(profiles), None)
+        caller = Caller(tenant_id, app_id, key, profile)
+        ranked.append((_has_budget(app), not suits, len(ranked), caller))
+    if not ranked:
         raise TenantFilesError(["no tenant of the environment has an app with a key"])
-    return min(callers, key=lambda ranked: ranked[0])[1]
+    return min(ranked)[-1]
 
 
 def _has_budget(app: Mapping[str, Any]) -> bool:

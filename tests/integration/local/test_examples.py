@@ -136,6 +136,10 @@ def test_the_copy_of_the_lake_follows_the_bucket(stack: LocalStack, tmp_path: Pa
 def test_the_app_whose_budget_is_soon_used_up_is_not_the_one_to_call_as() -> None:
     keys = {f"customer2/{app}/primary": app for app in ("codingbot", "websearch")}
     assert program.choose_caller(TENANTS, keys).app == "websearch"
+    keys = {f"customer1/{app}/primary": app for app in ("codingbot", "websearch")}
+    suited = program.choose_caller(TENANTS, keys)
+    assert (suited.app, suited.profile) == ("websearch", program.EXAMPLE_PROFILE)
+    assert any(f": {program.EXAMPLE_PROFILE}'" in line.command for line in lines())
     assert program.choose_caller(TENANTS, {"customer2/codingbot/primary": "k"}).app == "codingbot"
     with pytest.raises(TenantFilesError, match="no tenant of the environment has an app"):
         program.choose_caller(TENANTS, {})
