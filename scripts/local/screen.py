@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import textwrap
@@ -27,6 +28,9 @@ class Screen:
 
     def __init__(self, stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            # Answers of models may have characters that a terminal does not.
+            stream.reconfigure(errors="replace")
         is_terminal = stream.isatty()
         self._is_coloured = (
             is_terminal

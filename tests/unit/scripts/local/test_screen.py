@@ -53,3 +53,10 @@ def test_rows_are_aligned_left_and_right() -> None:
     stream = io.StringIO()
     Screen(stream).row(("ab", "1", "x"), (4, -3, 2))
     assert stream.getvalue() == "ab      1  x\n"
+
+
+def test_what_a_terminal_cannot_show_is_replaced() -> None:
+    shown = io.BytesIO()
+    stream = io.TextIOWrapper(shown, encoding="ascii")
+    Screen(stream).say("a river…")
+    assert shown.getvalue() == b"    a river?\n"
