@@ -151,6 +151,7 @@ class FrontDoor(Startable):
             response = await self._answer(request)
             if isinstance(response, Invocation):
                 await _relay(response, receive, send, request_id)
+                _log(scope, response.status, started)
                 return
         except GatewayError as error:
             response = self._responses.render(error, request_id)
@@ -165,8 +166,7 @@ class FrontDoor(Startable):
             # On AWS some of these never reach what the gateway can be told to answer.
             refusal = GatewayError("DEFAULT_4XX", "Request Header Fields Too Large")
             response = self._responses.render(refusal, request_id)
-        elapsed = round((time.monotonic() - started) * 1000)
-        log.info("%s %s %d %d ms", scope["method"], scope["path"], response.status, elapsed)
+        _log(scope, response.status, started)
         await _write(response, send)
 
     async def _answer(self, request: HttpRequest) -> HttpResponse | Invocation:
@@ -250,6 +250,11 @@ async def in_thread(work: Callable[[], Result]) -> Result:
 
     threading.Thread(target=run, daemon=True).start()
     return await future
+
+
+def _log(scope: Message, status: int, started: float) -> None:
+    elapsed = round((time.monotonic() - started) * 1000)
+    log.info("%s %s %d %d ms", scope["method"], scope["path"], status, elapsed)
 
 
 class _HeadersTooLargeError(Exception):

@@ -17,6 +17,7 @@ from scripts.local.examples import lines
 from scripts.local.stack import ENVIRONMENTS, LocalStack
 from scripts.reports import report
 from scripts.tenants.files import Tenant, TenantFilesError, load_environment
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,9 @@ def test_every_printed_line_answers_well_and_is_in_the_bill(
     folder: Path,
     printed: list[str],
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO", "scripts.local.front_door")
     start = next(n for n, line in enumerate(printed) if line.startswith("export "))
     commands = [line for line in printed[start:] if line and not line.startswith("#")]
     calls = [command for command in commands if "curl" in command and "export" not in command]
@@ -101,6 +104,8 @@ def test_every_printed_line_answers_well_and_is_in_the_bill(
     ]
     assert wrong == [], done.stdout
     assert done.returncode == 0, done.stderr
+    # Streamed answers are logged once they are sent, which may be after their client has them.
+    until(lambda: _logged_requests(caplog) == len(calls), "a line in the log for every request")
     stack.aggregate()
     stack.lake_copy(folder / "lake").update()
     reports = [line.strip() for line in printed if line.strip().startswith("make report")]
@@ -111,6 +116,10 @@ def test_every_printed_line_answers_well_and_is_in_the_bill(
     shown = capsys.readouterr().out
     assert "customer1  amazon.titan-embed-text-v2:0" in shown
     assert re.search("^customer +1 ", shown, re.MULTILINE)
+
+
+def _logged_requests(caplog: pytest.LogCaptureFixture) -> int:
+    return sum(record.name == "scripts.local.front_door" for record in caplog.records)
 
 
 @pytest.mark.stack
