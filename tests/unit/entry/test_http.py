@@ -10,6 +10,7 @@ import pytest
 from tollgate.dialects.openai.errors import refusal
 from tollgate.domain.errors import ConflictError, InvalidRequestError
 from tollgate.entry.http import (
+    MAX_DEPTH,
     MAX_RESPONSE_BYTES,
     Request,
     Response,
@@ -97,3 +98,44 @@ def test_what_no_model_could_be_sent_is_no_json(text: str | bytes, message: str)
     with pytest.raises(InvalidRequestError) as refused:
         parse_json(text, "the header")
     assert refused.value.message == message
+
+
+def nested(levels: int, opens: str, closes: str, inner: str = "") -> str:
+    return opens * levels + inner + closes * levels
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "inner"),
+    [("[", "]", ""), ("[", "]", "1"), ('{"a":', "}", "{}"), ('[0,{"a":', "}]", '"[[["')],
+)
+def test_json_may_be_as_deep_as_allowed_and_no_deeper(opens: str, closes: str, inner: str) -> None:
+    each = opens.count("[") + opens.count("{")
+    within = MAX_DEPTH // each - (inner == "{}")
+
+    parse_json(nested(within, opens, closes, inner))
+    for levels in (within + 1, 500, 100_000):
+        with pytest.raises(InvalidRequestError) as refused:
+            parse_json(nested(levels, opens, closes, inner), "the header")
+        said = str(refused.value)
+        assert said in (
+            f"the header is nested more than {MAX_DEPTH} levels deep",
+            "the header is not valid JSON",  # deeper than Python itself reads
+        )
+
+
+def test_json_that_is_long_and_not_deep_is_taken() -> None:
+    assert len(parse_json(f"[{','.join(['[{}]'] * 500)}]")) == 500
+    assert parse_json('"' + "[{" * 500 + '"') == "[{" * 500
+
+
+@pytest.mark.parametrize(
+    "number", [str(2**63), str(-(2**63) - 1), f"1{'0' * 40}", "1e400", "-1e309"]
+)
+def test_a_number_beyond_64_bits_is_refused(number: str) -> None:
+    with pytest.raises(InvalidRequestError, match="the body has a number beyond 64 bits"):
+        parse_json(f'{{"n": [{number}]}}')
+
+
+@pytest.mark.parametrize("number", [str(2**63 - 1), str(-(2**63)), "1e308", "0.1", "-0"])
+def test_any_other_number_is_what_python_reads(number: str) -> None:
+    assert parse_json(number) == json.loads(number)

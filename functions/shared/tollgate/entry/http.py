@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,8 @@ Response = dict[str, Any]
 # What Lambda carries of a buffered answer, and the most that a character takes in it.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 _MOST_BYTES_PER_CHARACTER = 6
+# Bedrock's own schemas of tools and documents stay far below.
+MAX_DEPTH = 64
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -86,22 +89,57 @@ def parse_json(text: str | bytes, place: str = "the body") -> Any:  # noqa: ANN4
     """What a caller's JSON says. Raises InvalidRequestError naming the place and quoting nothing.
 
     Stricter than Python's own reader: no NaN, and no half of a surrogate pair, because neither can
-    be handed on to a model, and what a service makes of it might be billed.
+    be handed on to a model, and what a service makes of it might be billed. Nor more than MAX_DEPTH
+    levels: how deep Python itself can read and write differs between its versions. Nor a number
+    beyond 64 bits: no table takes what it costs.
     """
     try:
         # Python's reader would take UTF-8 that encodes half a pair. After this decoding a body,
         # which may be large, can have one as an escape only.
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        value = json.loads(decoded, parse_constant=_no_constant)
+        value = json.loads(
+            decoded, parse_constant=_no_constant, parse_int=_whole, parse_float=_fraction
+        )
+        if decoded.count("{") + decoded.count("[") > MAX_DEPTH and _is_too_deep(value):
+            raise InvalidRequestError(f"{place} is nested more than {MAX_DEPTH} levels deep")
         if isinstance(text, str) or _ESCAPED_SURROGATE.search(decoded):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise InvalidRequestError(
             f"{place} has half of a surrogate pair; allowed is Unicode text"
         ) from error
+    except OverflowError as error:
+        raise InvalidRequestError(f"{place} has a number beyond 64 bits") from error
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidRequestError(f"{place} is not valid JSON{where}") from error
+    return value
+
+
+def _is_too_deep(value: object) -> bool:
+    # Level by level, because a reader that calls itself ends where the machine's stack does.
+    level: list[Any] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+    return bool(level)
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if not -(2**63) <= value < 2**63:
+        raise OverflowError
+    return value
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise OverflowError
     return value
 
 
