@@ -295,6 +295,18 @@ def test_input_beyond_what_is_priced_is_counted_before_it_is_refused() -> None:
     assert World().admit(4, model=LIMITED).hold.usd == worst(by_bytes(4))
 
 
+@pytest.mark.parametrize("count", [10**16, 10**40])
+def test_what_no_account_can_count_is_refused_before_it_is_held(count: int) -> None:
+    """A table holds 38 digits of a number."""
+    world = World()
+    body = {**chat_call(4).body, "additionalModelRequestFields": {"n": count}}
+
+    with pytest.raises(InvalidRequestError, match="can cost more than") as refused:
+        world.admit(body=body)
+    assert refused.value.code == "unbounded_request"
+    assert world.committed == 0
+
+
 def test_beyond_the_threshold_the_hold_is_at_long_context_prices() -> None:
     size = 2500
     assert World().admit(size, model=LONG).hold.usd == by_bytes(size) * 4_000_000 + 100 * 15_000_000

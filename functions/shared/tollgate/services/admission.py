@@ -8,11 +8,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tollgate.domain.custody import Custody
-from tollgate.domain.errors import ForbiddenError, NotFoundError, TollgateError
+from tollgate.domain.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    TollgateError,
+)
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import RUN_SECONDS
 from tollgate.domain.ledger import Hold, Refusal, Scope, scopes_of
 from tollgate.domain.models import shown_id
+from tollgate.domain.money import PICO_PER_USD
 from tollgate.domain.prices import ModelCard, PriceBook, Rates, unlisted_card
 from tollgate.domain.sessions import Session, model_session
 from tollgate.observability import logger
@@ -38,6 +44,10 @@ LARGE_INPUT_BYTES = 32_768
 
 # After a tenant's bytes did not fit once, its input is counted before the first try for this long.
 CROWDED_SECONDS = 300
+
+# The most picodollars (a trillion dollars) and tokens of a hold. A table holds 38 digits of a
+# number, and an account the sum of many holds.
+MOST_HELD = 10**24
 
 # A clamped call may meet another limit, or another call that took the room since: each try is
 # lower than the one before, and a caller waits for all of them.
@@ -273,7 +283,7 @@ class Admission:
         is_large = bound.input_tokens > LARGE_INPUT_BYTES
         if is_uncounted and (is_large or is_crowded or _input_error(call, bound) is not None):
             is_uncounted, bound = False, self._counted(call, bound) or bound
-        error = _input_error(call, bound)
+        error = _input_error(call, bound) or _size_error(bound)
         if error is not None:
             raise error
         tries = _TRIES
@@ -365,6 +375,15 @@ def _input_error(call: _Call, bound: Bound) -> TollgateError | None:
         f"may have {bound.input_tokens}; shorten it",
         code="model_not_priced",
         details={"max_input_tokens": min(limits)},
+    )
+
+
+def _size_error(bound: Bound) -> InvalidRequestError | None:
+    if max(bound.usd, bound.tokens) <= MOST_HELD:
+        return None
+    return InvalidRequestError(
+        f"this call can cost more than ${MOST_HELD // PICO_PER_USD}; ask for less",
+        code="unbounded_request",
     )
 
 
