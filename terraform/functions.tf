@@ -69,6 +69,12 @@ locals {
     resources = [module.metering.tenants_table_arn]
   }
 
+  _hold_and_settle = {
+    sid       = "HoldAndSettle"
+    actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+    resources = [module.metering.accounts_table_arn]
+  }
+
   _record_usage = {
     sid       = "RecordUsage"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
@@ -140,11 +146,7 @@ locals {
       }
       statements = [
         local._read_policies,
-        {
-          sid       = "HoldAndSettle"
-          actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
-          resources = [module.metering.accounts_table_arn]
-        },
+        local._hold_and_settle,
         local._record_usage,
         local._assume_tenant_roles,
         local._deny_mantle,
@@ -167,11 +169,7 @@ locals {
       }
       statements = [
         local._read_policies,
-        {
-          sid       = "HoldAndSettle"
-          actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
-          resources = [module.metering.accounts_table_arn]
-        },
+        local._hold_and_settle,
         local._record_usage,
         {
           sid       = "QueueJobs"

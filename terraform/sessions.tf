@@ -22,6 +22,26 @@ locals {
     stream   = { environment = { POOL_SESSION_ROLE_ARN = local._pool_session_role_arn } }
   }
 
+  # A tenant's own key encrypts what is kept of its requests and answers.
+  _use_tenant_keys = {
+    sid        = "UseTenantKeys"
+    actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources  = local._tenant_keys
+    conditions = local._aliased_for_tenant
+  }
+
+  _count_tokens = {
+    sid       = "CountTokens"
+    actions   = ["bedrock:CountTokens"]
+    resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
+  }
+
+  _apply_guardrails = {
+    sid       = "ApplyGuardrails"
+    actions   = ["bedrock:ApplyGuardrail"]
+    resources = local._guardrails
+  }
+
   # What functions do on a tenant's behalf, with their own roles unless there are pool sessions.
   _on_tenants_behalf = {
     converse = [
@@ -35,12 +55,7 @@ locals {
         actions   = ["s3:GetObject", "s3:PutObject"]
         resources = ["${module.streaming.payloads_bucket_arn}/idempotency/*"]
       },
-      {
-        sid        = "UseTenantKeys"
-        actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        resources  = local._tenant_keys
-        conditions = local._aliased_for_tenant
-      },
+      local._use_tenant_keys,
       {
         sid       = "CallModels"
         actions   = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
@@ -52,16 +67,8 @@ locals {
         resources  = local._app_profiles
         conditions = local._tagged_as_this_unit
       },
-      {
-        sid       = "CountTokens"
-        actions   = ["bedrock:CountTokens"]
-        resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
-      },
-      {
-        sid       = "ApplyGuardrails"
-        actions   = ["bedrock:ApplyGuardrail"]
-        resources = local._guardrails
-      },
+      local._count_tokens,
+      local._apply_guardrails,
     ]
 
     invoke = [
@@ -94,12 +101,7 @@ locals {
         actions   = ["s3:GetObject"]
         resources = ["${module.streaming.payloads_bucket_arn}/idempotency/*"]
       },
-      {
-        sid        = "UseTenantKeys"
-        actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        resources  = local._tenant_keys
-        conditions = local._aliased_for_tenant
-      },
+      local._use_tenant_keys,
       {
         sid       = "CallModels"
         actions   = ["bedrock:InvokeModel"]
@@ -111,16 +113,8 @@ locals {
         resources  = local._app_profiles
         conditions = local._tagged_as_this_unit
       },
-      {
-        sid       = "CountTokens"
-        actions   = ["bedrock:CountTokens"]
-        resources = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
-      },
-      {
-        sid       = "ApplyGuardrails"
-        actions   = ["bedrock:ApplyGuardrail"]
-        resources = local._guardrails
-      },
+      local._count_tokens,
+      local._apply_guardrails,
       {
         # Without endpoints there is nothing to call, and the statement is left out.
         sid       = "CallEndpoints"
@@ -157,11 +151,7 @@ locals {
         resources  = local._app_profiles
         conditions = local._tagged_as_this_unit
       },
-      {
-        sid       = "ApplyGuardrails"
-        actions   = ["bedrock:ApplyGuardrail"]
-        resources = local._guardrails
-      },
+      local._apply_guardrails,
       {
         sid       = "CallEndpoints"
         actions   = ["sagemaker:InvokeEndpointWithResponseStream"]
@@ -169,6 +159,9 @@ locals {
       },
     ]
   }
+
+  # What a call costs is attributed to the session's tags, so a session without an app makes none.
+  _of_an_app = { Null = { "aws:PrincipalTag/app" = ["false"] } }
 
   # The same for a session: each statement is for the tenant in the session's tag.
   _pool_session_statements = [
@@ -227,26 +220,25 @@ locals {
       sid        = "ApplyGuardrails"
       actions    = ["bedrock:ApplyGuardrail"]
       resources  = local._guardrails
-      conditions = { Null = { "aws:PrincipalTag/app" = ["false"] } }
+      conditions = local._of_an_app
     },
     {
       sid        = "CallEndpoints"
       actions    = ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"]
       resources  = local._endpoint_arns
-      conditions = { Null = { "aws:PrincipalTag/app" = ["false"] } }
+      conditions = local._of_an_app
     },
     {
-      # Of an app only: what a model call costs is attributed to the session's tags.
       sid        = "CallModels"
       actions    = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
       resources  = local._models
-      conditions = { Null = { "aws:PrincipalTag/app" = ["false"] } }
+      conditions = local._of_an_app
     },
     {
       sid        = "CountTokens"
       actions    = ["bedrock:CountTokens"]
       resources  = ["arn:${local.partition}:bedrock:*::foundation-model/*"]
-      conditions = { Null = { "aws:PrincipalTag/app" = ["false"] } }
+      conditions = local._of_an_app
     },
     {
       sid       = "CallAppProfiles"

@@ -3,19 +3,7 @@ mock_provider "aws" {
 }
 
 variables {
-  artifact_dir = "tests/fixtures/artifacts"
-  environment  = "test"
-  prefix       = "tollgate-test"
-  region       = "us-east-1"
-  tenants_dir  = "tests/fixtures/tenant_models"
-
-  tiers = {
-    pro = {
-      budget     = { month_usd = "100" }
-      limits     = { requests_per_minute = 60, requests_per_day = 1000 }
-      max_tokens = { default = 512, maximum = 4096 }
-    }
-  }
+  tenants_dir = "tests/fixtures/tenant_models"
 }
 
 run "without_endpoints" {

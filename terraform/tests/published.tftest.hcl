@@ -4,12 +4,6 @@ mock_provider "aws" {
 }
 
 variables {
-  artifact_dir = "tests/fixtures/artifacts"
-  environment  = "test"
-  prefix       = "tollgate-test"
-  region       = "us-east-1"
-  tenants_dir  = "tests/fixtures/tenants"
-
   tiers = {
     pro = {
       limits     = { requests_per_minute = 60 }

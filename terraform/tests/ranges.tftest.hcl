@@ -3,12 +3,7 @@ mock_provider "aws" {
 }
 
 variables {
-  artifact_dir = "tests/fixtures/artifacts"
-  environment  = "test"
-  prefix       = "tollgate-test"
-  region       = "us-east-1"
-  tenants_dir  = "tests/fixtures/no_tenants"
-  tiers        = { pro = {} }
+  tenants_dir = "tests/fixtures/no_tenants"
 }
 
 run "rejects_too_little" {
