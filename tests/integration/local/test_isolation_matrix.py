@@ -25,7 +25,7 @@ import requests
 from scripts.local.apigateway import CONTRACT, read_yaml
 from scripts.local.ministack import ACCOUNT_ID, REGION
 from scripts.local.stack import ENVIRONMENTS, LocalStack
-from tests.waiting import PATIENCE_SECONDS, until_job_ends
+from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -260,8 +260,16 @@ class World:
         }
 
     def state(self) -> tuple[int, dict[str, Any]]:
-        """How many calls went out, and the accounts, in one of which every call leaves a trace."""
-        scanned = self.database.scan(TableName="tollgate-local-accounts")["Items"]
+        """How many calls went out, and the accounts, in one of which every call leaves a trace.
+
+        A job that was started before has ended: nothing changes by itself any more.
+        """
+
+        def at_rest() -> list[dict[str, Any]]:
+            found = self.database.scan(TableName="tollgate-local-accounts")["Items"]
+            return [] if any(item["holds"]["M"] for item in found) else [found]
+
+        (scanned,) = until(at_rest, "the end of all calls")
         accounts = {item["account_id"]["S"]: item for item in scanned}
         return len(self.stack.calls()) + len(self.stack.sagemaker.calls()), accounts
 
