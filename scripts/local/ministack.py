@@ -30,6 +30,8 @@ SERVING = "Running on http"
 """What the child logs once it accepts connections."""
 LOG_TAIL_LINES = 20
 START_ATTEMPTS = 3
+# What sets a process's clock (scripts.bench.hardship): AWS has the same time as its callers.
+CLOCK_VARIABLES = ("FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "LD_PRELOAD", "PYTHONPATH")
 PROBE_SECONDS = 2.0
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.05
@@ -150,7 +152,8 @@ class MiniStack(Startable):
             (folder / name).mkdir()
         # Nothing of the caller's environment but what a process needs to run: settings of AWS or
         # of another MiniStack in it must not change what the tests see.
-        inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        names = ("PATH", "LANG", *(CLOCK_VARIABLES if "FAKETIME" in os.environ else ()))
+        inherited = {name: os.environ[name] for name in names if name in os.environ}
         environment = {
             **inherited,
             "HOME": str(folder),
