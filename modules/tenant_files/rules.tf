@@ -254,7 +254,7 @@ locals {
   }
 
   # As replace() takes a regular expression.
-  routing_prefix = "/^(?:${join("|", local.schema.routing_prefixes)})[.]/"
+  routing_prefix = format("/^(?:%s)[.]/", join("|", local.schema.routing_prefixes))
 
   price_errors = flatten([for node in local.nodes : [
     for key in keys(jsondecode(node.text)) :
