@@ -215,15 +215,25 @@ locals {
 
   order_errors = [
     for order in local.order_numbers :
-    "${order.file}: ${order.path}: given ${order.lower}; allowed: ${format(local.schema.relations[order.relation], trim(order.upper, "\""))}"
+    "${order.file}: ${order.path}: given ${order.lower}; allowed: ${format(local.schema.relations[order.relation], tostring(jsondecode(order.upper)))}"
     if try(tonumber(jsondecode(order.lower)) > tonumber(jsondecode(order.upper)), false)
   ]
 
-  once_errors = flatten([for child in local.children : [
-    for index, item in jsondecode(child.text) :
-    "${child.file}: ${child.path}[${index}]: given ${jsonencode(item)}; allowed: ${format(local.schema.relations.item_once, "${child.path}[${index([for other in jsondecode(child.text) : jsonencode(other)], jsonencode(item))}]")}"
-    if index([for other in jsondecode(child.text) : jsonencode(other)], jsonencode(item)) < index
+  once_items = flatten([for child in local.children : [
+    for index, item in jsondecode(child.text) : {
+      file  = child.file
+      path  = child.path
+      index = index
+      text  = jsonencode(item)
+      first = index([for other in jsondecode(child.text) : jsonencode(other)], jsonencode(item))
+    }
   ] if child.spec.once && startswith(child.text, "[")])
+
+  once_errors = [
+    for item in local.once_items :
+    "${item.file}: ${item.path}[${item.index}]: given ${item.text}; allowed: ${format(local.schema.relations.item_once, format("%s[%d]", item.path, item.first))}"
+    if item.first < item.index
+  ]
 
   tenant_ids = [for file_name in keys(local.decoded_by_file) : trimsuffix(file_name, ".tfvars")]
 
@@ -249,12 +259,12 @@ locals {
   models_by_file = {
     for child in local.children_0 : child.file => [
       for pattern in jsondecode(child.text) : pattern
-      if can(regex("^\"${local.schema.rules.model.pattern}\"$", jsonencode(pattern)))
+      if can(regex("^\"(?:${local.schema.rules.model.pattern})\"$", jsonencode(pattern)))
     ] if child.path == "models" && startswith(child.text, "[")
   }
 
   # As replace() takes a regular expression.
-  routing_prefix = format("/^(?:%s)[.]/", join("|", local.schema.routing_prefixes))
+  routing_prefix = "/^(?:${join("|", local.schema.routing_prefixes)})[.]/"
 
   price_errors = flatten([for node in local.nodes : [
     for key in keys(jsondecode(node.text)) :
