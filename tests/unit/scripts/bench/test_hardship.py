@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -80,3 +81,36 @@ def test_a_run_that_fails_fails_the_command(
     assert hardship.main(["busy", "tests/good"]) == 0
     assert hardship.main(["busy", "--times", "2", "tests/bad"]) == 1
     assert capsys.readouterr().err.count("failed: tests/bad (busy") == 2
+
+
+PAGE = (hardship.ROOT / "tests" / "README.md").read_text("utf-8")
+COMMANDS = re.findall(r'^make hardship ARGS="([^"]+)"', PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_the_pages_commands_run(
+    arguments: str, libraries: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = libraries / "any" / hardship.LIBRARY
+    library.parent.mkdir(parents=True)
+    library.touch()
+    group = libraries / "groups"
+    group.mkdir()
+    monkeypatch.setattr(hardship, "CONTROL_GROUPS", group)
+    monkeypatch.setattr(hardship, "BUSY_PROCESSES", 1)
+    runs: list[tuple[object, ...]] = []
+
+    def run(*given: object) -> bool:
+        runs.append(given)
+        for made in group.glob("hardship-*/*"):  # a real group has no files to take away
+            made.unlink()
+        return True
+
+    monkeypatch.setattr(hardship, "run", run)
+
+    assert hardship.main(arguments.split()) == 0
+    assert runs
+
+
+def test_the_page_has_its_commands() -> None:
+    assert len(COMMANDS) == 3
