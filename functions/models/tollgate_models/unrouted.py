@@ -125,11 +125,13 @@ def _likeness(part: str, word: str) -> float:
 def _slip(given: Sequence[str], wanted: Sequence[str]) -> str:
     """What went wrong, where it is one of the things that often do."""
     first = wanted[0]
-    if _fits(given, wanted[1:]):
-        return f": /{first} is missing"
-    if given[0] == first and _fits(given[1:], wanted):
-        return f": /{first} stands twice"
     parameters = [word for word in wanted if is_parameter(word)]
-    if parameters and given[0] == first and len(given) > len(wanted):
+    if given[0] != first:
+        return f": /{first} is missing" if _fits(given, wanted[1:]) else ""
+    if _fits(given[1:], wanted):
+        return f": /{first} stands twice"
+    if parameters and given == tuple(word for word in wanted if not is_parameter(word)):
+        return f": {parameters[0]} is empty"
+    if parameters and len(given) > len(wanted):
         return f": a slash within {parameters[0]} is written %2F"
     return ""

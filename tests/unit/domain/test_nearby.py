@@ -58,8 +58,19 @@ def test_the_nearest_come_first(requested: str, expected: list[str]) -> None:
     assert list(nearest(requested, IDS)) == expected
 
 
-def test_of_no_ids_none_is_near() -> None:
-    assert list(nearest("amazon.nova-lite", ())) == []
+@pytest.mark.parametrize(
+    ("requested", "expected"),
+    [("gpt-4o", OSS[1]), ("text-embedding-3-small", TITAN), ("amazon.nova-lite", NOVA[0])],
+)
+def test_where_likeness_is_not_asked_for_there_is_always_a_nearest(
+    requested: str, expected: str
+) -> None:
+    assert next(nearest(requested, IDS, alike=0)) == expected
+
+
+@pytest.mark.parametrize("alike", [0, 0.7])
+def test_of_no_ids_none_is_near(alike: float) -> None:
+    assert list(nearest("amazon.nova-lite", (), alike)) == []
 
 
 @pytest.mark.parametrize("part", ["x", "claude", "amazon.", "/", "-v1:0"])

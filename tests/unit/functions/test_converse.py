@@ -467,8 +467,8 @@ MISNAMED = [
     ("bedrock/converse/amazon.nova-lit-v1:0", 400, "unsupported_model_id", [NOVA_LITE]),
     ("us.amazon.nova-lite", 403, "model_not_allowed", [NOVA_LITE]),
     ("us.anthropic.claude-x", 403, "model_not_allowed", None),
-    ("gpt-4o", 400, "unsupported_model_id", None),
-    ("x" * 10**5, 400, "unsupported_model_id", None),
+    ("gpt-4o", 400, "unsupported_model_id", [NOVA_LITE]),
+    ("x" * 10**5, 400, "unsupported_model_id", [NOVA_LITE]),
     ("meta." + "x" * 10**5, 403, "model_not_allowed", None),
 ]
 # Counting needs no price.

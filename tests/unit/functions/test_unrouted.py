@@ -45,6 +45,8 @@ SLIPS = [
         "POST /model/{modelId}/converse",
         ": a slash within {modelId} is written %2F",
     ),
+    ("POST", "/model//converse", "POST /model/{modelId}/converse", ": {modelId} is empty"),
+    ("POST", "/model/converse", "POST /model/{modelId}/converse", ": {modelId} is empty"),
     ("GET", "/v1/models/a/b", "GET /v1/models/{model}", ": a slash within {model} is written %2F"),
 ]
 

@@ -35,15 +35,18 @@ BOOK = PriceBook(
             "amazon.nova-micro-v1:0": model("in_region/eu-west-1"),
             "amazon.nova-reel-v1:0": model("in_region", mode="image_generation"),
             "amazon.nova-pro-v1:0": model("in_region", end_of_life="2026-11-30"),
+            "amazon.titan-embed-text-v2:0": model("in_region", mode="embedding"),
             "anthropic.claude-3-5-sonnet-20241022-v2:0": model("geo/us"),
         },
     }
 )
 
 
-def advised(requested: str, region: str = "us-east-1", **policy: Any) -> TollgateError:
+def advised(
+    requested: str, region: str = "us-east-1", code: str = "model_not_allowed", **policy: Any
+) -> TollgateError:
     party = Party(caller(), tenant(**{"models": ("*",), **policy}), app())
-    error = ForbiddenError("No", code="model_not_allowed", details={"model_id": "m"})
+    error = ForbiddenError("No", code=code, details={"model_id": "m"})
     return Nearby(BOOK, region).advised(error, party, requested, AT)
 
 
@@ -102,11 +105,15 @@ def test_only_what_the_region_has_is_named(region: str, expected: list[str]) -> 
 
 @pytest.mark.parametrize(
     "requested",
-    # No price here, no price of its kind, retired.
-    ["amazon.nova-micro", "amazon.nova-reel", "amazon.nova-pro"],
+    # No price here, no price of its kind.
+    ["amazon.nova-micro", "amazon.nova-reel"],
 )
 def test_what_could_not_be_called_is_never_named(requested: str) -> None:
     assert f"{requested}-v1:0" not in named(requested)
+
+
+def test_what_is_beyond_the_end_that_was_announced_is_served_until_it_is_gone() -> None:
+    assert named("amazon.nova-pro") == ["amazon.nova-pro-v1:0"]
 
 
 def test_a_contract_adds_its_own_models_for_its_tenant_alone() -> None:
@@ -119,6 +126,33 @@ def test_a_contract_adds_its_own_models_for_its_tenant_alone() -> None:
 @pytest.mark.parametrize("requested", ["", "gpt-4o", "text-embedding-3-small", "\n", "x" * 10**6])
 def test_where_nothing_is_near_the_way_to_the_list_is_told(requested: str) -> None:
     error = advised(requested)
+
+    assert error.message == f"No; {LIST}"
+    assert "nearest" not in error.details
+
+
+@pytest.mark.parametrize(
+    ("requested", "kind"),
+    [
+        ("gpt-4o", "amazon.nova-"),
+        ("", "amazon.nova-"),
+        ("x" * 10**6, "amazon.nova-"),
+        ("text-embedding-3-small", "amazon.titan-embed-"),
+    ],
+)
+def test_who_sends_no_model_id_at_all_gets_examples_of_its_kind(requested: str, kind: str) -> None:
+    error = advised(requested, code="unsupported_model_id", models=("amazon.*",))
+
+    models = error.details["nearest"]
+    assert 0 < len(models) <= MOST
+    assert all(model.startswith(kind) for model in models)
+    assert error.message.startswith("No; this key may call ")
+    assert error.message.endswith(", for example; GET /v1/models lists all")
+    assert all(model in error.message for model in models)
+
+
+def test_where_nothing_may_be_called_there_are_no_examples() -> None:
+    error = advised("gpt-4o", code="unsupported_model_id", models=())
 
     assert error.message == f"No; {LIST}"
     assert "nearest" not in error.details

@@ -21,9 +21,10 @@ _PROVIDER = re.compile(r"[a-z][a-z0-9]*\.(?=[a-z])")
 _VERSION = re.compile(r"(?:-latest)?(?:[-@]20[0-9]{6})?(?:-v[0-9]+)?(?::[0-9]+k?)*$")
 
 
-def nearest(requested: str, ids: Iterable[str]) -> Iterator[str]:
+def nearest(requested: str, ids: Iterable[str], alike: float = _ALIKE) -> Iterator[str]:
     """The ids of the requested one's name, else of names like it, nearest first; may be none.
 
+    `alike` is how much of two names must be the same, from 0, which every name is, to 1.
     A name is what is left of an id without a client's own prefixes ("bedrock/"), routing, provider
     and version. Ids of one name are in the order of their likeness as a whole.
     """
@@ -40,7 +41,7 @@ def nearest(requested: str, ids: Iterable[str]) -> Iterator[str]:
         by_name.setdefault(_name(model.lower()), []).append(model)
     names = [name] if name in by_name else list(by_name)
     scores = {other: likeness(name, other) for other in names}
-    least = max(_ALIKE, max(scores.values(), default=0) - _BEHIND)
+    least = max(alike, max(scores.values(), default=0) - _BEHIND)
     for other in sorted(names, key=lambda other: (-scores[other], other)):
         if scores[other] >= least:
             models = by_name[other]
