@@ -129,13 +129,26 @@ def test_json_that_is_long_and_not_deep_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [str(2**63), str(-(2**63) - 1), f"1{'0' * 40}", "1e400", "-1e309"]
+    "number",
+    [
+        *(str(2**63), str(-(2**63) - 1), f"1{'0' * 40}", f"{'9' * 309}.5"),
+        *("1e400", "-1e309", "1E+400", "1e+0400", "0.001e999"),
+    ],
 )
 def test_a_number_beyond_64_bits_is_refused(number: str) -> None:
     with pytest.raises(InvalidRequestError, match="the body has a number beyond 64 bits"):
         parse_json(f'{{"n": [{number}]}}')
 
 
-@pytest.mark.parametrize("number", [str(2**63 - 1), str(-(2**63)), "1e308", "0.1", "-0"])
+@pytest.mark.parametrize(
+    "number",
+    [str(2**63 - 1), str(-(2**63)), "1e308", "1E-400", f"{'9' * 30}.5", "0.1", "-0", "12e+7"],
+)
 def test_any_other_number_is_what_python_reads(number: str) -> None:
-    assert parse_json(number) == json.loads(number)
+    for text in (number, number.encode()):
+        assert parse_json(text) == json.loads(number)
+
+
+def test_digits_within_a_text_are_no_number() -> None:
+    said = {"at": "2026-11-30", "text": f"1e999 {'9' * 40} {{[", "n": 7, "x": 0.5}
+    assert parse_json(json.dumps(said).encode()) == said

@@ -34,6 +34,10 @@ _MOST_BYTES_PER_CHARACTER = 6
 # Bedrock's own schemas of tools and documents stay far below.
 MAX_DEPTH = 64
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# A number beyond 64 bits has one of these once every digit is a 0 and no exponent has a plus.
+_ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
+_LONG_NUMBERS = (b"0" * 19, b"0e000")
+_CONTAINERS = frozenset((dict, list))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +101,16 @@ def parse_json(text: str | bytes, place: str = "the body") -> Any:  # noqa: ANN4
         # Python's reader would take UTF-8 that encodes half a pair. After this decoding a body,
         # which may be large, can have one as an escape only.
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        # Numbers are looked at one by one where it may matter: a body can have a million of them.
+        is_long = _may_have_long_number(text)
         value = json.loads(
-            decoded, parse_constant=_no_constant, parse_int=_whole, parse_float=_fraction
+            decoded,
+            parse_constant=_no_constant,
+            parse_int=_whole if is_long else None,
+            parse_float=_fraction if is_long else None,
         )
-        if decoded.count("{") + decoded.count("[") > MAX_DEPTH and _is_too_deep(value):
+        may_be_deep = decoded.count("{") + decoded.count("[") > MAX_DEPTH
+        if may_be_deep and _is_deeper([value], MAX_DEPTH + 1):
             raise InvalidRequestError(f"{place} is nested more than {MAX_DEPTH} levels deep")
         if isinstance(text, str) or _ESCAPED_SURROGATE.search(decoded):
             json.dumps(value, ensure_ascii=False).encode()
@@ -116,17 +126,21 @@ def parse_json(text: str | bytes, place: str = "the body") -> Any:  # noqa: ANN4
     return value
 
 
-def _is_too_deep(value: object) -> bool:
-    # Level by level, because a reader that calls itself ends where the machine's stack does.
-    level: list[Any] = [[value]]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ]
-    return bool(level)
+def _is_deeper(value: dict[str, Any] | list[Any], levels: int) -> bool:
+    """Whether anything in a container is nested deeper; calls itself `levels` deep at most."""
+    for child in value.values() if isinstance(value, dict) else value:
+        if type(child) in _CONTAINERS and (
+            levels == 1 or (child and _is_deeper(child, levels - 1))
+        ):
+            return True
+    return False
+
+
+def _may_have_long_number(text: str | bytes) -> bool:
+    """Whether a number may be beyond 64 bits; a text within quotes can look like one."""
+    raw = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+    zeros = raw.translate(_ZEROS, b"+")
+    return any(number in zeros for number in _LONG_NUMBERS)
 
 
 def _whole(text: str) -> int:
