@@ -1,6 +1,6 @@
 """Run the gateway on this machine: `python -m scripts.local` (or `make local`).
 
-Prints what to export and a command line for every route; runs the schedules of `aggregate` and
+Prints a command line for every route and what to export; runs the schedules of `aggregate` and
 `sweep`, and keeps a copy of the lake for reports. Ctrl-C or SIGTERM stops it; what stays is the
 folder with logs and lake, until the next run.
 """
@@ -84,7 +84,7 @@ def _has_budget(app: Mapping[str, Any]) -> bool:
 
 
 def exports(stack: LocalStack, caller: Caller) -> list[str]:
-    """Return the lines that a shell needs before the command lines."""
+    """Return the lines that a shell needs for the command lines."""
     variables = {
         "TOLLGATE_URL": stack.url,
         "TOLLGATE_KEY": caller.key,
@@ -111,6 +111,13 @@ def describe(
     parameters = {} if caller.profile is None else {"inference-profile-id": caller.profile}
     text = [
         f"Tollgate answers at {stack.url} (Ctrl-C stops it). Bedrock and AWS are stand-ins.",
+        "A line for every route, for a shell with the variables at the end:",
+    ]
+    for line in lines(parameters=parameters):
+        text += ["", f"# {line.title}", line.command]
+    # What everybody needs comes last, where a terminal shows it.
+    text += [
+        "",
         f"Logs in {place}: {REQUESTS_LOG}, {FUNCTIONS_LOG} (the functions),",
         f"  {STUB_LOG} (what the provider would bill), {EMULATOR_LOG} (AWS).",
         f"The usage lake is copied to {place / LAKE} every {aggregate_seconds:g} s; the bill:",
@@ -124,8 +131,6 @@ def describe(
         f"# In another shell, as the app {caller.app} of {caller.tenant}:",
         *exports(stack, caller),
     ]
-    for line in lines(parameters=parameters):
-        text += ["", f"# {line.title}", line.command]
     return "\n".join(text)
 
 

@@ -79,9 +79,10 @@ def test_every_printed_line_answers_well_and_is_in_the_bill(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", "scripts.local.front_door")
-    start = next(n for n, line in enumerate(printed) if line.startswith("export "))
-    commands = [line for line in printed[start:] if line and not line.startswith("#")]
-    calls = [command for command in commands if "curl" in command and "export" not in command]
+    exports = [line for line in printed if line.startswith("export ")]
+    assert printed[-len(exports) :] == exports
+    calls = [line for line in printed if re.match("(TOLLGATE_JOB=[$][(])?curl ", line)]
+    commands = [*exports, *calls]
     profile = program.choose_caller(TENANTS, stack.keys).profile
     assert profile is not None
     wanted = lines(parameters={"inference-profile-id": profile})
