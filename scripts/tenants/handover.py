@@ -76,18 +76,28 @@ class Handover:
         self._declared = declared
         self._today = today
 
+    def tenant(self, tenant_id: str, app_id: str) -> tenants.Tenant:
+        """The app's tenant, by the files alone; raises HandoverError where none declares it."""
+        if tenant_id not in self._declared:
+            raise HandoverError(
+                f'tenant: given "{tenant_id}"; allowed: one with a file in '
+                f"{self._environment.label('tenants')}: {_listed(self._declared)}"
+            )
+        tenant = self._declared[tenant_id]
+        if app_id not in tenant.policy["apps"]:
+            raise HandoverError(
+                f'app: given "{app_id}"; allowed: an app of {tenant_id}: '
+                f"{_listed(tenant.policy['apps'])}"
+            )
+        return tenant
+
     def keys(self, tenant_id: str, app_id: str) -> list[Key]:
         """The app's keys, by name; with the store "external" those that were issued, too.
 
         Raises HandoverError for a tenant or an app that no file declares, and for an app without
         keys; OutputsError and KeysError for a deployment that was not applied.
         """
-        tenant = self._tenant(tenant_id)
-        if app_id not in tenant.policy["apps"]:
-            raise HandoverError(
-                f'app: given "{app_id}"; allowed: an app of {tenant_id}: '
-                f"{_listed(tenant.policy['apps'])}"
-            )
+        tenant = self.tenant(tenant_id, app_id)
         found = outputs.read(self._clients("ssm"), self._environment, ["key_store"])
         store = found.values["key_store"]
         if store == desk.KEY_STORE:
@@ -113,14 +123,6 @@ class Handover:
             return str(answer["Parameter"]["Value"])
         answer = self._clients("secretsmanager").get_secret_value(SecretId=key.name)
         return str(answer["SecretString"])
-
-    def _tenant(self, tenant_id: str) -> tenants.Tenant:
-        if tenant_id not in self._declared:
-            raise HandoverError(
-                f'tenant: given "{tenant_id}"; allowed: one with a file in '
-                f"{self._environment.label('tenants')}: {_listed(self._declared)}"
-            )
-        return self._declared[tenant_id]
 
     def _issued(self, tenant_id: str) -> list[Key]:
         unit = desk.published(self._clients, self._environment)
@@ -228,13 +230,15 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> str:
     environment = environments.load(options.env)
     declared = tenants.load_environment(environment.folder)
-    preflight.check(environment, state=False)
     session = boto3.Session(region_name=environment.region)
 
     def clients(service: str, /) -> Any:  # noqa: ANN401 - the type depends on the service
         return session.client(service)  # type: ignore[call-overload]
 
     handover = Handover(clients, environment, declared, datetime.now(UTC).date())
+    # A name that is nobody's is told without a call of AWS.
+    handover.tenant(options.tenant, options.app)
+    preflight.check(environment, state=False)
     keys = handover.keys(options.tenant, options.app)
     if options.key:
         named = [key for key in keys if key.key_id == f"{options.app}/{options.key}"]

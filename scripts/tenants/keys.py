@@ -37,6 +37,8 @@ MAXIMUM_OVERLAP_DAYS = 90
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.tenants.keys", description=__doc__)
+    # The make target gives the environment last, also where no command was given.
+    parser.add_argument("--env", help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", required=True)
     texts = {
         "issue": "make a key that a tenant file declares",
