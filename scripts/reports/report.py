@@ -14,7 +14,7 @@ import csv
 import io
 import re
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,10 +165,15 @@ def render(
     """
     columns = [column.name for column in fields(kind)]
     texts = sum(1 for column in fields(kind) if column.type == "str")
-    body = _body(rows, columns, decimals)
+    body = [list(map(str, astuple(row))) for row in rows]
     sums = ["total", *[""] * (texts - 1)]
-    for name in columns[texts:]:
-        sums.append(_shown(name, sum(getattr(row, name) for row in rows), decimals))
+    for n, name in enumerate(columns[texts:], texts):
+        amounts = [getattr(row, name) for row in rows]
+        sums.append(_shown(name, sum(amounts), decimals))
+        if name in _COSTS and decimals is not None:
+            amounts = apportion(amounts, decimals)
+        for cells, amount in zip(body, amounts, strict=True):
+            cells[n] = _shown(name, amount, decimals)
     lines = [columns, *body, sums]
     widths = [max(len(line[n]) for line in lines) for n in range(len(columns))]
     rule = ["-" * width for width in widths]
@@ -180,29 +185,15 @@ def render_csv(
     decimals: int | None = None,
     kind: type[ChargebackRow | KindRow] = ChargebackRow,
 ) -> str:
-    """Write rows as CSV with a header and no total; costs in USD, exact unless rounded.
-
-    What is rounded adds up to the rounded total, as in the table.
-    """
+    """Write rows as CSV with a header and no total; costs in USD, exact unless rounded half up."""
     columns = [column.name for column in fields(kind)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(_body(rows, columns, decimals))
+    for row in rows:
+        pairs = zip(columns, astuple(row), strict=True)
+        writer.writerow([_shown(name, value, decimals) for name, value in pairs])
     return text.getvalue()
-
-
-def _body(
-    rows: Sequence[ChargebackRow | KindRow], columns: Sequence[str], decimals: int | None
-) -> list[list[str]]:
-    """The cells of the rows; rounded costs of a column add up to its rounded total."""
-    shown = []
-    for name in columns:
-        values = [getattr(row, name) for row in rows]
-        if name in _COSTS and decimals is not None:
-            values = apportion(values, decimals)
-        shown.append([_shown(name, value, decimals) for value in values])
-    return [list(cells) for cells in zip(*shown, strict=True)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

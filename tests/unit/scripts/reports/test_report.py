@@ -315,13 +315,9 @@ def test_rounded_amounts_add_up_to_the_rounded_total(amounts: list[int], decimal
 
 
 @given(costs=st.lists(st.tuples(PICO, PICO), min_size=1, max_size=20), decimals=st.integers(0, 12))
-def test_every_column_foots_in_the_table_and_as_csv(
-    costs: list[tuple[int, int]], decimals: int
-) -> None:
+def test_every_column_of_a_table_foots(costs: list[tuple[int, int]], decimals: int) -> None:
     rows = [report.ChargebackRow("a", "m", 1, 1, 1, i, o, i + o) for i, o in costs]
     lines = [line.split() for line in report.render(rows, decimals).splitlines()]
     body, total = lines[2:-2], lines[-1]
     for column in (-3, -2, -1):
         assert sum(usd(line[column]) for line in body) == usd(total[column])
-    lines = list(csv.reader(report.render_csv(rows, decimals).splitlines()))
-    assert [line[-3:] for line in lines[1:]] == [line[-3:] for line in body]
