@@ -37,10 +37,10 @@ from scripts.local.provision import (
     provision,
 )
 from scripts.local.runtime_api import RuntimeApi
-from scripts.local.stubs.bedrock import DEFAULT_DELTA_SECONDS, BedrockStub
-from scripts.local.stubs.bedrock_catalogue import Catalogue
-from scripts.local.stubs.invocation_logs import InvocationLogs
-from scripts.local.stubs.sagemaker import SageMakerStub
+from scripts.local.stubs.bedrock.catalogue import Catalogue
+from scripts.local.stubs.bedrock.handler import DEFAULT_DELTA_SECONDS, BedrockStub
+from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
+from scripts.local.stubs.sagemaker.handler import SageMakerStub
 from scripts.local.usage_plans import UsagePlans
 from scripts.tenants.files import ENVIRONMENT_FILE
 from tollgate.domain.endpoints import parse_endpoints

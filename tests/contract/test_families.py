@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.local.stubs import bedrock_native
-from scripts.local.stubs.bedrock_native import Said
+from scripts.local.stubs.bedrock.families import registry as stub
+from scripts.local.stubs.bedrock.families.registry import Said
 from tests.fakes.exchanges import request
 from tests.integration import test_bedrock_adapter
 from tests.integration.local import test_bedrock_native, test_wire_goldens
@@ -79,7 +79,7 @@ def test_a_models_prompt_is_read_by_the_stub(model: str) -> None:
         settings["stop"] = ["END"]
     body = native.prompt_body(model, "Hi there", settings)
 
-    prompt = bedrock_native.read_prompt(model, body)
+    prompt = stub.read_prompt(model, body)
 
     assert "Hi there" in prompt.text
     assert prompt.max_tokens == 9
@@ -90,14 +90,14 @@ def test_a_models_prompt_is_read_by_the_stub(model: str) -> None:
     said = native.with_preamble(model, body, "Be kind.")
     assert unknown(model, said) == set()
     assert "Be kind." in json.dumps(said)
-    assert bedrock_native.read_prompt(model, said).max_tokens == 9
+    assert stub.read_prompt(model, said).max_tokens == 9
 
 
 @pytest.mark.parametrize("model", TEXT_MODELS)
 @pytest.mark.parametrize("reason", ["end_turn", "max_tokens", "stop_sequence"])
 def test_a_models_answer_is_read_back(model: str, reason: str) -> None:
     said = Said(PIECES, reason, input_tokens=7)
-    answer = bedrock_native.family_of(model).answer(said)
+    answer = stub.family_of(model).answer(said)
 
     assert native.text_of(answer) == said.text
     assert isinstance(native.stop_reason_of(answer), str)
@@ -110,7 +110,7 @@ def test_a_models_answer_is_read_back(model: str, reason: str) -> None:
 @pytest.mark.parametrize("model", STREAMED)
 def test_a_models_stream_is_read_back(model: str) -> None:
     said = Said(PIECES, "end_turn", input_tokens=7)
-    chunks = list(bedrock_native.family_of(model).chunks(said, PIECES))
+    chunks = list(stub.family_of(model).chunks(said, PIECES))
 
     assert "".join(map(native.text_of, chunks)) == said.text
     assert [chunk for chunk in chunks if native.stop_reason_of(chunk) is not None]
@@ -121,7 +121,7 @@ def test_what_the_stub_reads_is_in_the_table(model: str) -> None:
     known = registry.text_body(model)
 
     assert known is not None
-    assert bedrock_native.family_of(model).fields <= known.members
+    assert stub.family_of(model).fields <= known.members
 
 
 def written_by_tests() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -184,7 +184,7 @@ def test_what_the_openai_dialect_embeds_is_in_the_table(
 
     for call in parsed.calls:
         assert unknown(model, call.body) == set()
-        document, *_ = bedrock_native.embed(model, call.body)
+        document, *_ = stub.embed(model, call.body)
         assert native.vectors_of(document)
 
 
@@ -216,10 +216,10 @@ def test_what_the_legacy_dialect_writes_is_in_the_table(
     known = registry.image_body(model) if is_image else registry.embedding_body(model)
     assert call.body.keys() <= known.members
     if is_image:
-        document, units = bedrock_native.draw(model, call.body)
+        document, units = stub.draw(model, call.body)
         assert native.image_count(document) == sum(units.values()) == 1
         _, size, quality = registry.image_body(model).asked(call.body)
         assert list(units) == [f"{size}/{quality}"]
     else:
-        document, *_ = bedrock_native.embed(model, call.body)
+        document, *_ = stub.embed(model, call.body)
         assert native.vectors_of(document)

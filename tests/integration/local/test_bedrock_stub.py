@@ -25,9 +25,9 @@ from botocore.exceptions import (
 )
 
 from scripts.local.ministack import REGION, ROOT
-from scripts.local.stubs import bedrock_text
-from scripts.local.stubs.bedrock import BedrockStub
-from scripts.local.stubs.bedrock_catalogue import Catalogue, Model
+from scripts.local.stubs import language
+from scripts.local.stubs.bedrock.catalogue import Catalogue, Model
+from scripts.local.stubs.bedrock.handler import BedrockStub
 from tests.waiting import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_converse(stub: BedrockStub, runtime: BedrockRuntimeClient) -> None:
     assert answer["stopReason"] == "end_turn"
     # what is 2 + 2 ? (6), Be short . (3), and 3 for the message
     assert usage["inputTokens"] == 12
-    assert usage["outputTokens"] == bedrock_text.count_tokens(text)
+    assert usage["outputTokens"] == language.count_tokens(text)
     assert usage["totalTokens"] == usage["inputTokens"] + usage["outputTokens"]
     assert answer["metrics"]["latencyMs"] >= 0
     assert "serviceTier" not in answer
@@ -155,7 +155,7 @@ def test_stream_event_by_event(stub: BedrockStub, runtime: BedrockRuntimeClient)
     assert bodies["messageStop"]["stopReason"] == "end_turn"
     assert bodies["metadata"]["usage"]["outputTokens"] == 10
     assert bodies["metadata"]["metrics"]["latencyMs"] >= 0
-    assert bedrock_text.count_tokens(text_of(events)) == 10
+    assert language.count_tokens(text_of(events)) == 10
     [call] = stub.calls()
     assert call["operation"] == "converse-stream"
     assert call["usage"] == bodies["metadata"]["usage"]
@@ -389,7 +389,7 @@ def test_cut_stream_bills_what_was_generated(
     assert "metadata" not in dict(events)
     [call] = stub.calls()
     assert call["status"] == "cut"
-    received = bedrock_text.count_tokens(text_of(events))
+    received = language.count_tokens(text_of(events))
     assert call["usage"]["outputTokens"] == received
     assert abs(received - 40 * share) <= 4
     assert call["usage"]["inputTokens"] > 0

@@ -13,8 +13,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.stubs import bedrock_text
-from scripts.local.stubs.bedrock_requests import invalid
+from scripts.local.stubs import language
+from scripts.local.stubs.bedrock.requests import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ def _prompt_reader(
         settings = body if section is None else body.get(section, {})
         return Prompt(
             text,
-            bedrock_text.count_tokens(text),
+            language.count_tokens(text),
             settings.get(max_tokens),
             tuple(settings.get(stop) or ()),
         )
@@ -126,23 +126,23 @@ def _content_text(content: object) -> str:
 
 
 def _message_tokens(messages: Sequence[Mapping[str, Any]], system: object) -> int:
-    total = bedrock_text.TOKENS_PER_MESSAGE * len(messages)
+    total = language.TOKENS_PER_MESSAGE * len(messages)
     for message in messages:
         content = message.get("content")
         blocks = content if isinstance(content, list) else [{"text": content}]
         total += sum(_block_tokens(block) for block in blocks)
     if system:
-        total += bedrock_text.count_tokens(json.dumps(system, ensure_ascii=False))
+        total += language.count_tokens(json.dumps(system, ensure_ascii=False))
     return total
 
 
 def _block_tokens(block: Mapping[str, Any]) -> int:
     if "text" in block:
-        return bedrock_text.count_tokens(str(block["text"]))
+        return language.count_tokens(str(block["text"]))
     encoded = json.dumps(block, ensure_ascii=False)
     if block.get("type") in ("image", "document") or "image" in block:
-        return min(bedrock_text.MEDIA_TOKENS, len(encoded))
-    return bedrock_text.count_tokens(encoded)
+        return min(language.MEDIA_TOKENS, len(encoded))
+    return language.count_tokens(encoded)
 
 
 def _last_user(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -178,7 +178,7 @@ def _read_claude_completion(body: Mapping[str, Any]) -> Prompt:
         raise invalid("max_tokens_to_sample: Field required")
     return Prompt(
         text,
-        bedrock_text.count_tokens(text),
+        language.count_tokens(text),
         body["max_tokens_to_sample"],
         tuple(body.get("stop_sequences") or ()),
     )
@@ -539,7 +539,7 @@ def embed(model_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], int, 
     seed = str(body.get("inputText") or "") + str(body.get("inputImage") or "")
     settings = body.get("embeddingConfig", {})
     size = _size(body.get("dimensions") or settings.get("outputEmbeddingLength"))
-    tokens = bedrock_text.count_tokens(str(body.get("inputText") or ""))
+    tokens = language.count_tokens(str(body.get("inputText") or ""))
     numbers = vector(seed, size)
     document = {"embedding": numbers, "inputTextTokenCount": tokens}
     if "embeddingTypes" in body:
@@ -564,7 +564,7 @@ def _embed_cohere(body: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
     }
     if body.get("embedding_types"):
         document |= {"embeddings": {"float": vectors}, "response_type": "embeddings_by_type"}
-    return document, sum(map(bedrock_text.count_tokens, texts)), len(images)
+    return document, sum(map(language.count_tokens, texts)), len(images)
 
 
 def draw(model_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:

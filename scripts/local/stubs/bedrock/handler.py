@@ -33,26 +33,24 @@ key is a direction. `DELETE /_stub/faults` forgets them. `GET /_stub/calls` retu
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import re
-import signal
-import sys
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from scripts.local.lifecycle import Startable
-from scripts.local.stubs import bedrock_guardrail, bedrock_native, bedrock_text
-from scripts.local.stubs.bedrock_catalogue import Catalogue, Target
-from scripts.local.stubs.bedrock_requests import (
+from scripts.local.stubs import language
+from scripts.local.stubs.bedrock import guardrail
+from scripts.local.stubs.bedrock.catalogue import Catalogue, Target
+from scripts.local.stubs.bedrock.families import registry
+from scripts.local.stubs.bedrock.requests import (
     ServiceError,
     check_messages,
     invalid,
@@ -67,8 +65,9 @@ from tollgate.dialects.bedrock import eventstream
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-    from scripts.local.stubs.bedrock_guardrail import Guardrail
+    from scripts.local.stubs.bedrock.guardrail import Guardrail
     from scripts.local.stubs.gates import Gate
 
 DEFAULT_DELTA_SECONDS = 0.01
@@ -194,7 +193,7 @@ class Answer:
 
 
 def _tool_tokens(tool: Mapping[str, Any]) -> int:
-    return bedrock_text.count_tokens(f"{tool['name']} {json.dumps(tool['input'])}")
+    return language.count_tokens(f"{tool['name']} {json.dumps(tool['input'])}")
 
 
 @dataclass
@@ -227,7 +226,7 @@ class Call:
         """Return the `usage` of a response; the cache's tokens come out of the input's."""
         left = self.input_tokens
         if left is None:
-            left = bedrock_text.request_tokens(self.request)
+            left = language.request_tokens(self.request)
         taken: dict[str, int] = {}
         for name in ("cache_read", "cache_write_5m", "cache_write_1h"):
             taken[name] = min(self.directions.number(name) or 0, left)
@@ -545,9 +544,9 @@ class _Handler(StubHandler):
         call.request = _parsed(body)
         target = resolve(self.stub.catalogue, call.model_id)
         validate(call.request, target)
-        call.guardrail = bedrock_guardrail.of_converse(call.request)
+        call.guardrail = guardrail.of_converse(call.request)
         call.tier = call.request.get("serviceTier", {}).get("type", "default")
-        self._direct(call, bedrock_text.last_user_text(call.request))
+        self._direct(call, language.last_user_text(call.request))
         return target
 
     def _direct(self, call: Call, text: str) -> None:
@@ -574,27 +573,25 @@ class _Handler(StubHandler):
             raise invalid("The model is unsupported for streaming")
         elif target.model.mode == "embedding":
             self._direct(call, json.dumps(document))
-            answer, call.input_tokens, images = bedrock_native.embed(
-                target.model.model_id, document
-            )
+            answer, call.input_tokens, images = registry.embed(target.model.model_id, document)
             call.units = {"image": images} if images else {}
             self._native_answer(call, target, answer, output_tokens=0)
         else:
             self._direct(call, json.dumps(document))
-            answer, units = bedrock_native.draw(target.model.model_id, document)
+            answer, units = registry.draw(target.model.model_id, document)
             call.units = {f"image/{kind}": count for kind, count in units.items()}
             call.input_tokens = 0
             self._native_answer(call, target, answer, output_tokens=0)
 
     def _native_text(self, call: Call, target: Target, document: Mapping[str, Any]) -> None:
         try:
-            prompt = bedrock_native.read_prompt(target.model.model_id, document)
+            prompt = registry.read_prompt(target.model.model_id, document)
         except (AttributeError, KeyError, TypeError) as error:
             # The readers take what has the right form; anything else ends in one of these.
             raise invalid(f"Malformed input request: {error}") from error
-        family = bedrock_native.family_of(target.model.model_id)
+        family = registry.family_of(target.model.model_id)
         call.input_tokens = prompt.input_tokens
-        call.guardrail = bedrock_guardrail.of_headers(self.headers)
+        call.guardrail = guardrail.of_headers(self.headers)
         self._direct(call, prompt.text)
         pieces, reason = generate_pieces(
             call,
@@ -602,10 +599,10 @@ class _Handler(StubHandler):
             prompt.max_tokens or target.model.max_output_tokens,
             prompt.stop_sequences,
         )
-        said = bedrock_native.Said(pieces, reason, prompt.input_tokens)
+        said = registry.Said(pieces, reason, prompt.input_tokens)
         traces: list[dict[str, Any]] = [{}, {}]
         if call.guardrail is not None:
-            call.units = bedrock_guardrail.charged(prompt.text, said.text)
+            call.units = guardrail.charged(prompt.text, said.text)
             traces = [
                 call.guardrail.native_input(prompt.text),
                 call.guardrail.native_output(said.text),
@@ -665,10 +662,10 @@ class _Handler(StubHandler):
         given = request.get("input", {})
         if "invokeModel" in given:
             document = _parsed(base64.b64decode(given["invokeModel"]["body"]))
-            tokens = bedrock_native.read_prompt(target.model.model_id, document).input_tokens
+            tokens = registry.read_prompt(target.model.model_id, document).input_tokens
         elif isinstance(given.get("converse"), dict):
             check_messages(given["converse"].get("messages"))
-            tokens = bedrock_text.request_tokens(given["converse"])
+            tokens = language.request_tokens(given["converse"])
         else:
             raise invalid("input.converse or input.invokeModel is required")
         self.stub.log.write(call, Outcome("ok"))
@@ -790,16 +787,16 @@ def _break_off(call: Call) -> None:
 
 def _answer(call: Call, target: Target) -> Answer:
     """Generate the answer within maxTokens, up to a stop sequence."""
-    text = bedrock_text.last_user_text(call.request)
+    text = language.last_user_text(call.request)
     inference = call.request.get("inferenceConfig", {})
     limit = inference.get("maxTokens") or target.model.max_output_tokens
-    thoughts = bedrock_text.generate(f"thoughts about {_seed(text)}", _thought_tokens(call, limit))
+    thoughts = language.generate(f"thoughts about {_seed(text)}", _thought_tokens(call, limit))
     left = None if limit is None else limit - len(thoughts)
     schema = schema_of(call.request)
     if left == 0:
         pieces, reason = [], "max_tokens"
     elif schema is not None:
-        said = bedrock_text.pieces_of(json.dumps(_example(schema, schema)))
+        said = language.pieces_of(json.dumps(_example(schema, schema)))
         pieces, reason = said[:left], "end_turn" if said[:left] == said else "max_tokens"
     else:
         pieces, reason = generate_pieces(call, text, left, inference.get("stopSequences", ()))
@@ -856,9 +853,9 @@ def generate_pieces(
     seed = _seed(text)
     wanted = call.directions.number("tokens")
     if wanted is None:
-        wanted = bedrock_text.default_length(seed)
+        wanted = language.default_length(seed)
     limit = limit or wanted
-    pieces = bedrock_text.generate(seed, min(wanted, limit))
+    pieces = language.generate(seed, min(wanted, limit))
     if stopped := _up_to_stop_sequence(pieces, stop_sequences):
         return stopped, "stop_sequence"
     return pieces, "max_tokens" if wanted > limit else "end_turn"
@@ -996,7 +993,7 @@ def _guarded(call: Call, answer: Answer) -> dict[str, Any]:
     blocks = [block for message in messages for block in message["content"]]
     given = "\n".join(block["text"] for block in blocks if "text" in block)
     made = "".join(block["text"] for block in answer.content if "text" in block)
-    call.units = bedrock_guardrail.charged(given, made)
+    call.units = guardrail.charged(given, made)
     return call.guardrail.converse_trace(given, made)
 
 
@@ -1040,27 +1037,3 @@ def _query(text: str) -> dict[str, str]:
 
 def _timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; prints the URL first."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.local.stubs.bedrock")
-    parser.add_argument("--port", type=int, default=0, help="TCP port, 0 for a free one")
-    parser.add_argument("--log", type=Path, help="file to append the call log to (JSON lines)")
-    parser.add_argument(
-        "--delta-ms", type=int, default=round(DEFAULT_DELTA_SECONDS * 1000), help="pace of streams"
-    )
-    options = parser.parse_args(arguments)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with BedrockStub(
-        log=options.log, port=options.port, delta_seconds=options.delta_ms / 1000
-    ) as stub:
-        print(stub.url, flush=True)
-        stop.wait()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

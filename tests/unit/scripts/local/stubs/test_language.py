@@ -7,15 +7,15 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.local.stubs import bedrock_text
+from scripts.local.stubs import language
 
 
 @given(st.text(), st.integers(min_value=0, max_value=400))
 def test_text_has_exactly_the_tokens_asked_for(seed: str, tokens: int) -> None:
-    pieces = bedrock_text.generate(seed, tokens)
+    pieces = language.generate(seed, tokens)
     assert len(pieces) == tokens
-    assert bedrock_text.count_tokens("".join(pieces)) == tokens
-    assert pieces == bedrock_text.generate(seed, tokens)
+    assert language.count_tokens("".join(pieces)) == tokens
+    assert pieces == language.generate(seed, tokens)
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4), st.text())
@@ -25,11 +25,11 @@ def test_a_request_has_at_most_as_many_tokens_as_bytes(texts: list[str], system:
         "system": [{"text": system}],
     }
     size = len(json.dumps(request, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    assert bedrock_text.request_tokens(request) <= size
+    assert language.request_tokens(request) <= size
 
 
 def test_counting_rule() -> None:
-    assert bedrock_text.count_tokens("What's up, 日本? a_b 12.5") == 11
+    assert language.count_tokens("What's up, 日本? a_b 12.5") == 11
 
 
 def test_media_and_cache_points() -> None:
@@ -42,7 +42,7 @@ def test_media_and_cache_points() -> None:
             }
         ]
     }
-    assert bedrock_text.request_tokens(request) == 3 + 1 + bedrock_text.MEDIA_TOKENS
+    assert language.request_tokens(request) == 3 + 1 + language.MEDIA_TOKENS
 
 
 def test_last_user_text() -> None:
@@ -53,5 +53,5 @@ def test_last_user_text() -> None:
             {"role": "user", "content": [{"text": "one"}, {"text": "two"}]},
         ]
     }
-    assert bedrock_text.last_user_text(request) == "one\ntwo"
-    assert bedrock_text.last_user_text({"messages": []}) == ""
+    assert language.last_user_text(request) == "one\ntwo"
+    assert language.last_user_text({"messages": []}) == ""

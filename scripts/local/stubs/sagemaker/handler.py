@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from scripts.local.ministack import ACCOUNT_ID
-from scripts.local.stubs import bedrock_native, bedrock_text
-from scripts.local.stubs.bedrock import (
+from scripts.local.stubs import language
+from scripts.local.stubs.bedrock.families import registry
+from scripts.local.stubs.bedrock.handler import (
     DEFAULT_DELTA_SECONDS,
     DIRECTIVE,
     SIGNATURE,
@@ -37,7 +38,7 @@ from scripts.local.stubs.bedrock import (
     Outcome,
     generate_pieces,
 )
-from scripts.local.stubs.bedrock_requests import ServiceError
+from scripts.local.stubs.bedrock.requests import ServiceError
 from scripts.local.stubs.http import StubHandler, StubServer
 from tollgate.dialects.bedrock import eventstream
 
@@ -370,8 +371,8 @@ class _Embeddings(_Container):
     def answer(self, pieces: Sequence[str], reason: str) -> object:
         texts = self.body["text_inputs"]
         if isinstance(texts, str):
-            return {"embedding": bedrock_native.vector(texts, DIMENSIONS)}
-        return {"embedding": [bedrock_native.vector(text, DIMENSIONS) for text in texts]}
+            return {"embedding": registry.vector(texts, DIMENSIONS)}
+        return {"embedding": [registry.vector(text, DIMENSIONS) for text in texts]}
 
     def events(self, pieces: Sequence[str], reason: str) -> Iterator[tuple[bytes, int]]:
         yield json.dumps(self.answer(pieces, reason)).encode(), 0
@@ -386,16 +387,16 @@ def _container(body: Mapping[str, Any]) -> _Container:
         texts = [message["content"] for message in messages if _is_text(message)]
         if len(texts) < len(messages):
             raise _refused("messages: each has a role and a content that is text")
-        tokens = sum(map(bedrock_text.count_tokens, texts))
-        return _Messages(body, texts[-1], tokens + bedrock_text.TOKENS_PER_MESSAGE * len(texts))
+        tokens = sum(map(language.count_tokens, texts))
+        return _Messages(body, texts[-1], tokens + language.TOKENS_PER_MESSAGE * len(texts))
     given = body.get("text_inputs")
     if given and body.get("mode") == "embedding":
         joined = given if isinstance(given, str) else "\n".join(given)
-        return _Embeddings(body, joined, bedrock_text.count_tokens(joined))
+        return _Embeddings(body, joined, language.count_tokens(joined))
     inputs = body.get("inputs")
     if not isinstance(inputs, str) or not inputs:
         raise _refused("missing field `inputs`")
-    return _Text(body, inputs, bedrock_text.count_tokens(inputs))
+    return _Text(body, inputs, language.count_tokens(inputs))
 
 
 def _is_text(message: object) -> bool:

@@ -9,12 +9,12 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.stubs import bedrock_text
+from scripts.local.stubs import language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scripts.local.stubs.bedrock_catalogue import Catalogue, Target
+    from scripts.local.stubs.bedrock.catalogue import Catalogue, Target
 
 STATUS = {
     "AccessDeniedException": HTTPStatus.FORBIDDEN,
@@ -97,7 +97,7 @@ def validate(request: Mapping[str, Any], target: Target) -> None:
     _check_metadata(request.get("requestMetadata"))
     _check_tier(request.get("serviceTier"), target)
     limit = target.model.max_input_tokens
-    if limit is not None and bedrock_text.request_tokens(request) > limit:
+    if limit is not None and language.request_tokens(request) > limit:
         raise invalid("Input is too long for requested model.")
 
 

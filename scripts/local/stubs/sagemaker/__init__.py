@@ -1,0 +1,1 @@
+"""A stand-in for the runtime of SageMaker: endpoints and the containers behind them."""
