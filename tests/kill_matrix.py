@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
-from scripts.local.stubs.bedrock.handler import BedrockStub
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
+from scripts.local.stubs.bedrock.server import BedrockStub
 from tests.waiting import PATIENCE_SECONDS
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.aws import from_values

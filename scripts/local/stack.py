@@ -38,9 +38,10 @@ from scripts.local.provision import (
 )
 from scripts.local.runtime_api import RuntimeApi
 from scripts.local.stubs.bedrock.catalogue import Catalogue
-from scripts.local.stubs.bedrock.handler import DEFAULT_DELTA_SECONDS, BedrockStub
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
-from scripts.local.stubs.sagemaker.handler import SageMakerStub
+from scripts.local.stubs.bedrock.server import BedrockStub
+from scripts.local.stubs.model_stub import DEFAULT_DELTA_SECONDS
+from scripts.local.stubs.sagemaker.server import SageMakerStub
 from scripts.local.usage_plans import UsagePlans
 from scripts.tenants.files import ENVIRONMENT_FILE
 from tollgate.domain.endpoints import parse_endpoints

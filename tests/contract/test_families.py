@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.local.stubs.bedrock.families import registry as stub
-from scripts.local.stubs.bedrock.families.registry import Said
+from scripts.local.stubs.bedrock.families.forms import Said
 from tests.fakes.exchanges import request
 from tests.integration import test_bedrock_adapter
 from tests.integration.local import test_bedrock_native, test_wire_goldens
@@ -97,7 +97,7 @@ def test_a_models_prompt_is_read_by_the_stub(model: str) -> None:
 @pytest.mark.parametrize("reason", ["end_turn", "max_tokens", "stop_sequence"])
 def test_a_models_answer_is_read_back(model: str, reason: str) -> None:
     said = Said(PIECES, reason, input_tokens=7)
-    answer = stub.family_of(model).answer(said)
+    answer = stub.text_body(model).answer(said)
 
     assert native.text_of(answer) == said.text
     assert isinstance(native.stop_reason_of(answer), str)
@@ -110,7 +110,7 @@ def test_a_models_answer_is_read_back(model: str, reason: str) -> None:
 @pytest.mark.parametrize("model", STREAMED)
 def test_a_models_stream_is_read_back(model: str) -> None:
     said = Said(PIECES, "end_turn", input_tokens=7)
-    chunks = list(stub.family_of(model).chunks(said, PIECES))
+    chunks = list(stub.text_body(model).chunks(said, PIECES))
 
     assert "".join(map(native.text_of, chunks)) == said.text
     assert [chunk for chunk in chunks if native.stop_reason_of(chunk) is not None]
@@ -121,7 +121,7 @@ def test_what_the_stub_reads_is_in_the_table(model: str) -> None:
     known = registry.text_body(model)
 
     assert known is not None
-    assert stub.family_of(model).fields <= known.members
+    assert stub.text_body(model).members <= known.members
 
 
 def written_by_tests() -> Iterator[tuple[str, Mapping[str, Any]]]:

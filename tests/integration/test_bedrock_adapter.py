@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from scripts.local.stubs.bedrock.handler import BedrockStub
+from scripts.local.stubs.bedrock.server import BedrockStub
 from tollgate.adapters.bedrock import BedrockCatalogue, BedrockRuntime
 from tollgate.domain.errors import (
     ForbiddenError,

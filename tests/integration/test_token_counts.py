@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from scripts.local.stubs.bedrock.handler import BedrockStub
+from scripts.local.stubs.bedrock.server import BedrockStub
 from tests.fakes.token_counts import FakeTokenCounter
 from tests.fakes.world import NOVA_LITE, FakeClock
 from tollgate.adapters.token_counts import UNCOUNTED_TIME, BedrockTokenCounter

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return a body that is a JSON object; raises ValueError for another."""
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError("a JSON object is expected")
+    return document
+
+
 class StubServer(ThreadingHTTPServer):
     """A server that knows its open connections."""
 

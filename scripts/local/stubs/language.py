@@ -1,4 +1,4 @@
-"""What the Bedrock stub "generates": deterministic sentences and deterministic token counts.
+"""What the stubs "generate": deterministic sentences, token counts and vectors.
 
 Tokens: a run of letters, digits and underscores is one token, and so is every other character
 that is not white space. A request also costs `TOKENS_PER_MESSAGE` for each message. Every token
@@ -9,12 +9,16 @@ so a request never has more tokens than its messages, system and tools have byte
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from typing import TYPE_CHECKING, Any
+import struct
+from typing import TYPE_CHECKING
+
+from scripts.local.stubs.directions import without_directions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from scripts.local.stubs.directions import Directions
 
 TOKENS_PER_MESSAGE = 3
 MEDIA_TOKENS = 1_600
@@ -22,7 +26,6 @@ MEDIA_TOKENS = 1_600
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _PIECE = re.compile(r"\s*(?:\w+|[^\w\s])")
-_MEDIA = ("image", "document", "video", "audio")
 _DEFAULT_TOKENS = range(24, 72)
 
 _OPENERS = (
@@ -73,30 +76,6 @@ def count_tokens(text: str) -> int:
     return sum(1 for _ in _TOKEN.finditer(text))
 
 
-def request_tokens(request: Mapping[str, Any]) -> int:
-    """Return the input tokens of a valid Converse request body (or of its `converse` member)."""
-    messages: Sequence[Mapping[str, Any]] = request.get("messages", ())
-    blocks = [block for message in messages for block in message["content"]]
-    total = TOKENS_PER_MESSAGE * len(messages) + sum(_block_tokens(block) for block in blocks)
-    total += sum(_block_tokens(block) for block in request.get("system", ()))
-    if tools := request.get("toolConfig"):
-        total += count_tokens(json.dumps(tools, ensure_ascii=False))
-    return total
-
-
-def last_user_text(request: Mapping[str, Any]) -> str:
-    """Return the text blocks of the last message with the role `user`, joined by line ends."""
-    for message in reversed(request.get("messages", ())):
-        if message["role"] == "user":
-            return "\n".join(block["text"] for block in message["content"] if "text" in block)
-    return ""
-
-
-def default_length(seed: str) -> int:
-    """Return how many tokens the answer to `seed` has when nothing asks for a number."""
-    return _DEFAULT_TOKENS[_digest(seed, 0)[0] % len(_DEFAULT_TOKENS)]
-
-
 def generate(seed: str, tokens: int) -> list[str]:
     """Return `tokens` pieces of text, one token each, that join to English-looking sentences."""
     pieces: list[str] = []
@@ -111,6 +90,41 @@ def generate(seed: str, tokens: int) -> list[str]:
 def pieces_of(text: str) -> list[str]:
     """Return a text in pieces of one token each."""
     return [match.group() for match in _PIECE.finditer(text)]
+
+
+def answer_to(
+    text: str, directions: Directions, limit: int | None, stop_sequences: Sequence[str]
+) -> tuple[list[str], str]:
+    """Generate an answer to `text`, as long as it is directed to be or as its words would have it.
+
+    Returns:
+        The answer in pieces of one token each, within the limit and up to a stop sequence; and why
+        it ends: `end_turn`, `max_tokens` or `stop_sequence`.
+    """
+    seed = without_directions(text)
+    wanted = directions.number("tokens")
+    if wanted is None:
+        wanted = _default_length(seed)
+    limit = limit or wanted
+    pieces = generate(seed, min(wanted, limit))
+    if stopped := _up_to_stop_sequence(pieces, stop_sequences):
+        return stopped, "stop_sequence"
+    return pieces, "max_tokens" if wanted > limit else "end_turn"
+
+
+def vector(seed: str, dimensions: int) -> list[float]:
+    """A deterministic vector of a text or image, each number between -1 and 1."""
+    numbers: list[float] = []
+    block = 0
+    while len(numbers) < dimensions:
+        digest = hashlib.sha256(f"{block}:{seed}".encode()).digest()
+        numbers.extend(round(value / 2**31, 8) for value in struct.unpack("!8i", digest))
+        block += 1
+    return numbers[:dimensions]
+
+
+def _default_length(seed: str) -> int:
+    return _DEFAULT_TOKENS[_digest(seed, 0)[0] % len(_DEFAULT_TOKENS)]
 
 
 def _sentences(seed: str) -> Iterator[str]:
@@ -131,12 +145,11 @@ def _digest(seed: str, number: int) -> bytes:
     return hashlib.sha256(f"{number}:{seed}".encode()).digest()
 
 
-def _block_tokens(block: Mapping[str, Any]) -> int:
-    if "text" in block:
-        return count_tokens(block["text"])
-    encoded = json.dumps(block, ensure_ascii=False)
-    if any(kind in block for kind in _MEDIA):
-        return min(MEDIA_TOKENS, len(encoded))
-    if "cachePoint" in block:
-        return 0
-    return count_tokens(encoded)
+def _up_to_stop_sequence(pieces: Sequence[str], sequences: Sequence[str]) -> list[str] | None:
+    text = ""
+    for index, piece in enumerate(pieces):
+        text += piece
+        for sequence in sequences:
+            if sequence in text:
+                return list(pieces[: index + 1])
+    return None

@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from scripts.local.stubs.bedrock.handler import BedrockStub
+from scripts.local.stubs.bedrock.server import BedrockStub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

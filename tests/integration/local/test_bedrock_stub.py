@@ -27,7 +27,7 @@ from botocore.exceptions import (
 from scripts.local.ministack import REGION, ROOT
 from scripts.local.stubs import language
 from scripts.local.stubs.bedrock.catalogue import Catalogue, Model
-from scripts.local.stubs.bedrock.handler import BedrockStub
+from scripts.local.stubs.bedrock.server import BedrockStub
 from tests.waiting import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from scripts.local.ministack import REGION
-from scripts.local.stubs.bedrock.handler import BedrockStub
+from scripts.local.stubs.bedrock.server import BedrockStub
 from tollgate.domain.converse import Assembler
 
 if TYPE_CHECKING:

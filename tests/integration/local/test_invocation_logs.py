@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from scripts.local.ministack import ACCOUNT_ID, REGION
-from scripts.local.stubs.bedrock.handler import BedrockStub
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
+from scripts.local.stubs.bedrock.server import BedrockStub
 from tollgate.adapters.invocation_logs import S3InvocationLogs
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.prices import TokenUsage

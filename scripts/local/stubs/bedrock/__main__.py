@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.local.stubs.bedrock.handler import DEFAULT_DELTA_SECONDS, BedrockStub
+from scripts.local.stubs.bedrock.server import BedrockStub
+from scripts.local.stubs.model_stub import DEFAULT_DELTA_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.stubs.bedrock.requests import invalid
+from scripts.local.stubs.errors import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,31 +6,17 @@ import base64
 import binascii
 import json
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.stubs import language
+from scripts.local.stubs.bedrock.conversation import request_tokens
+from scripts.local.stubs.bedrock.errors import service_error
+from scripts.local.stubs.errors import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scripts.local.stubs.bedrock.catalogue import Catalogue, Target
 
-STATUS = {
-    "AccessDeniedException": HTTPStatus.FORBIDDEN,
-    "ConflictException": HTTPStatus.BAD_REQUEST,
-    "InternalServerException": HTTPStatus.INTERNAL_SERVER_ERROR,
-    "ModelErrorException": HTTPStatus.FAILED_DEPENDENCY,
-    "ModelNotReadyException": HTTPStatus.TOO_MANY_REQUESTS,
-    "ModelStreamErrorException": HTTPStatus.FAILED_DEPENDENCY,
-    "ModelTimeoutException": HTTPStatus.REQUEST_TIMEOUT,
-    "ResourceNotFoundException": HTTPStatus.NOT_FOUND,
-    "ServiceQuotaExceededException": HTTPStatus.BAD_REQUEST,
-    "ServiceUnavailableException": HTTPStatus.SERVICE_UNAVAILABLE,
-    "ThrottlingException": HTTPStatus.TOO_MANY_REQUESTS,
-    "UnknownOperationException": HTTPStatus.NOT_FOUND,
-    "ValidationException": HTTPStatus.BAD_REQUEST,
-}
 MAX_METADATA_PAIRS = 16
 MAX_STOP_SEQUENCES = 2_500
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{1,256}")
@@ -42,18 +28,6 @@ LEAST_THINKING_TOKENS = 1024
 _IMAGE_FORMATS = ("png", "jpeg", "gif", "webp")
 _DOCUMENT_FORMATS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
 _DOCUMENT_NAME = re.compile(r"(?:[a-zA-Z0-9()\[\]-]| (?! )){1,200}")
-
-
-class ServiceError(Exception):
-    """An error response: code, HTTP status and members beside the message."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = int(STATUS.get(code, HTTPStatus.BAD_REQUEST))
-        self.details: dict[str, object] = {}
-        if code == "ModelErrorException":
-            self.details = {"originalStatusCode": 500, "resourceName": "stub"}
 
 
 def resolve(catalogue: Catalogue, model_id: str, *, on_demand: bool = True) -> Target:
@@ -71,7 +45,7 @@ def resolve(catalogue: Catalogue, model_id: str, *, on_demand: bool = True) -> T
     if target is not None:
         return target
     if model_id.startswith("arn:"):
-        raise ServiceError("ResourceNotFoundException", f"Could not find the model {model_id}")
+        raise service_error("ResourceNotFoundException", f"Could not find the model {model_id}")
     if catalogue.has_model(model_id):
         raise invalid(
             f"Invocation of model ID {model_id} with on-demand throughput isn't supported; "
@@ -97,13 +71,8 @@ def validate(request: Mapping[str, Any], target: Target) -> None:
     _check_metadata(request.get("requestMetadata"))
     _check_tier(request.get("serviceTier"), target)
     limit = target.model.max_input_tokens
-    if limit is not None and language.request_tokens(request) > limit:
+    if limit is not None and request_tokens(request) > limit:
         raise invalid("Input is too long for requested model.")
-
-
-def invalid(message: str) -> ServiceError:
-    """Return a ValidationException."""
-    return ServiceError("ValidationException", message)
 
 
 def schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -1,0 +1,68 @@
+"""The chat of OpenAI, which many providers took over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scripts.local.stubs.bedrock.families.forms import Family, Prompt, TextBody
+from scripts.local.stubs.bedrock.families.reading import last_user_text, message_tokens, messages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from scripts.local.stubs.bedrock.families.forms import Said
+
+STOP_WORDS = {"end_turn": "stop", "max_tokens": "length", "stop_sequence": "stop"}
+
+
+def _read_chat(body: Mapping[str, Any]) -> Prompt:
+    messages = messages_of(body)
+    stop = body.get("stop") or ()
+    return Prompt(
+        last_user_text(messages),
+        message_tokens(messages, body.get("tools")),
+        body.get("max_completion_tokens", body.get("max_tokens")),
+        (stop,) if isinstance(stop, str) else tuple(stop),
+    )
+
+
+def _choice(said: Said) -> dict[str, Any]:
+    return {
+        "id": "stub",
+        "object": "chat.completion",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": said.text},
+                "finish_reason": STOP_WORDS[said.stop_reason],
+            }
+        ],
+        "usage": {
+            "prompt_tokens": said.input_tokens,
+            "completion_tokens": len(said.pieces),
+            "total_tokens": said.input_tokens + len(said.pieces),
+        },
+    }
+
+
+def _choice_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for text in groups:
+        yield {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+    end = {"index": 0, "delta": {}, "finish_reason": STOP_WORDS[said.stop_reason]}
+    yield {"choices": [end], "usage": _choice(said)["usage"]}
+
+
+CHAT = TextBody(
+    # Families that have no other body.
+    models=("google.", "minimax.", "moonshot", "nvidia.", "openai.", "qwen.", "writer.", "xai.")
+    + ("zai.",),
+    members=frozenset(
+        ("messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "n")
+        + ("tools", "tool_choice", "response_format", "reasoning_effort", "seed", "stream")
+    ),
+    read=_read_chat,
+    answer=_choice,
+    chunks=_choice_chunks,
+)
+
+FAMILY = Family(texts=(CHAT,))
