@@ -1,4 +1,7 @@
-"""Imports point one way, down the floors of the shared package; adapters alone know boto3."""
+"""Imports point one way, down the floors of the shared package; adapters alone know boto3.
+
+The stand-ins for model services, which the gateway is tested with, know nothing of its tables.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ ROOT = Path(__file__).parents[2] / "functions"
 SHARED = ROOT / "shared" / "tollgate"
 FUNCTIONS = sorted(path for path in ROOT.glob("*/tollgate_*") if path.is_dir())
 MODULES = sorted([*SHARED.rglob("*.py"), *(m for f in FUNCTIONS for m in f.rglob("*.py"))])
+STUBS = ROOT.parent / "scripts" / "local" / "stubs"
+# The framing of event streams and the names of log folders, which are the service's own.
+OF_BOTH = {"tollgate.dialects.bedrock.eventstream", "tollgate.domain.invocation_logs"}
 AWS = {"boto3", "botocore", "urllib3", "s3transfer"}
 # From the roof down: a room sees its own floor and those below.
 FLOORS = (
@@ -109,6 +115,25 @@ def test_the_environment_is_read_in_one_place(module: Path) -> None:
         assert "os.environ" not in module.read_text()
 
 
+@pytest.mark.parametrize(
+    "module", sorted(STUBS.rglob("*.py")), ids=lambda path: str(path.relative_to(STUBS))
+)
+def test_a_stub_knows_bodies_by_itself(module: Path) -> None:
+    ours = {name for name in imports(module) if name.startswith("tollgate.")}
+    parents = {known.rpartition(".")[0] for known in OF_BOTH}
+    taken = {name for name in ours - parents if name.rpartition(".")[0] not in OF_BOTH}
+    assert taken <= OF_BOTH
+
+
+@pytest.mark.parametrize("module", sorted(STUBS.glob("*.py")), ids=lambda path: path.name)
+def test_what_stubs_share_knows_none_of_them(module: Path) -> None:
+    shared = {path.stem for path in STUBS.glob("*.py")}
+    within = "scripts.local.stubs."
+    used = {name.split(".")[3] for name in imports(module) if name.startswith(within)}
+    assert used <= shared
+
+
 def test_there_are_modules_to_walk() -> None:
     assert len(MODULES) > 40
     assert len(FUNCTIONS) >= 6
+    assert len(list(STUBS.rglob("*.py"))) > 20
