@@ -199,6 +199,20 @@ def test_words_of_tools_are_text_whatever_they_are_called() -> None:
     assert has_media([{"input": {"video": "d"}}])
 
 
+@pytest.mark.parametrize("kind", [["string", "null"], {"enum": ["a"]}, [], {}, None, 7])
+def test_a_type_that_is_no_word_is_no_medium(kind: object) -> None:
+    schema = {"properties": {"name": {"type": kind}}}
+    body = {"max_tokens": 5, "response_format": {"json_schema": {"schema": schema}}}
+
+    assert not has_media(body)
+    assert native_input_tokens(body, BARE) > 0
+
+
+@pytest.mark.parametrize("tool", [7, 1.5, None, True])
+def test_a_tool_that_is_no_object_is_left_to_the_model_service(tool: object) -> None:
+    assert chat_input_tokens({**chat("hi"), "toolConfig": {"tools": [tool]}}, CARD) > 0
+
+
 @pytest.mark.parametrize(
     "block",
     [

@@ -101,6 +101,16 @@ def test_the_tenants_text_is_said_before_the_callers(
     assert native.with_preamble(model, body, "Be kind.") == said
 
 
+@pytest.mark.parametrize("model", ["anthropic.claude-sonnet-4-v1:0", "amazon.nova-pro-v1:0"])
+@pytest.mark.parametrize("own", [7, True, 1.5, {"text": "Be brief."}])
+def test_a_system_text_that_is_neither_text_nor_blocks_is_refused(model: str, own: object) -> None:
+    body = {"system": own, "messages": [{"role": "user", "content": "hi"}]}
+
+    with pytest.raises(InvalidRequestError) as refused:
+        native.with_preamble(model, body, "Be kind.")
+    assert refused.value.message == "system allows a string or a list of blocks"
+
+
 @pytest.mark.parametrize("body", [{}, {"prompt": ["Hi"]}, {"messages": "Hi"}])
 def test_a_body_without_a_place_for_the_tenants_text_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError) as refused:

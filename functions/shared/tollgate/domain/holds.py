@@ -348,8 +348,9 @@ def has_media(value: object) -> bool:
     if isinstance(value, Mapping):
         is_tool_use = "toolUseId" in value or value.get("type") == "tool_use"
         plain = {"json", "input"} if is_tool_use else {"json"}
-        return any(
-            key in registry.MEDIA or (key == "type" and item in registry.MEDIA) or has_media(item)
+        kind = value.get("type")
+        return (isinstance(kind, str) and kind in registry.MEDIA) or any(
+            key in registry.MEDIA or has_media(item)
             for key, item in value.items()
             if key not in plain
         )
@@ -398,7 +399,8 @@ def _cache_marks(value: object, names: Sequence[str]) -> Iterator[Mapping[str, A
 def _check_tools(request: Mapping[str, Any]) -> None:
     config = request.get("toolConfig")
     tools = config.get("tools") if isinstance(config, Mapping) else None
-    if isinstance(tools, list | tuple) and any("systemTool" in tool for tool in tools):
+    given = tools if isinstance(tools, list | tuple) else ()
+    if any(isinstance(tool, Mapping) and "systemTool" in tool for tool in given):
         raise InvalidRequestError(
             "toolConfig has a system tool; what it reads is billed as input and cannot be bounded "
             "in cost, so only tools with a toolSpec are allowed",

@@ -213,7 +213,9 @@ def said_in_blocks(**also: str) -> Callable[[Mapping[str, Any], str], dict[str, 
 
     def with_system(body: Mapping[str, Any], text: str) -> dict[str, Any]:
         own = body.get("system") or []
-        said = [{**also, "text": own}] if isinstance(own, str) else list(own)
+        said = [{**also, "text": own}] if isinstance(own, str) else own
+        if not isinstance(said, list):
+            raise InvalidRequestError("system allows a string or a list of blocks")
         return {**body, "system": [{**also, "text": text}, *said]}
 
     return with_system
