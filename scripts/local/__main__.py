@@ -25,7 +25,7 @@ from scripts.local.lambda_runtime import FunctionError
 from scripts.local.logs import FUNCTIONS_LOG, REQUESTS_LOG, logs_in
 from scripts.local.ministack import ROOT, MiniStackError
 from scripts.local.stack import EMULATOR_LOG, ENVIRONMENTS, STUB_LOG, LocalStack
-from scripts.tenants.files import TenantFilesError, load_environment
+from scripts.tenants.files import TenantFilesError, environments, load_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +37,7 @@ LAKE = "lake"
 STREAM_DELTA_SECONDS = 0.1
 """Slow enough to see a polled text grow."""
 STOP_SECONDS = 10
+_LAST_PORT = 65535
 _HTTPS_HINT = "For boto3, which sends a bearer token over https only: make local ARGS=--tls"
 # That of `inference-profile-id` in the contract.
 EXAMPLE_PROFILE = "nova-lite"
@@ -128,7 +129,8 @@ def describe(
         "Keys, by tenant/app/name:",
         *(f"  {name:<32} {key}" for name, key in stack.keys.items()),
         "",
-        f"# In another shell, as the app {caller.app} of {caller.tenant}:",
+        "# Ctrl-C stops the gateway here. In another shell, "
+        f"as the app {caller.app} of {caller.tenant}:",
         *exports(stack, caller),
     ]
     return "\n".join(text)
@@ -180,11 +182,22 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
             schedule.join(STOP_SECONDS)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"given {text}; allowed: 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m scripts.local", description=__doc__)
-    parser.add_argument("--env", default="local", help="folder of envs/ with the tenants")
-    parser.add_argument("--port", type=int, default=0, help="TCP port, 0 for a free one")
+    parser.add_argument(
+        "--env",
+        default="local",
+        choices=[folder.name for folder in environments(ENVIRONMENTS)],
+        help="folder of envs/ with the tenants",
+    )
+    parser.add_argument("--port", type=_port, default=0, help="TCP port, 0 for a free one")
     parser.add_argument(
         "--tls", action="store_true", help="https, as boto3 wants it for a bearer token"
     )

@@ -98,7 +98,11 @@ class FrontDoor(Startable):
         # with it, every response waits 40 ms for an acknowledgement.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
+        try:
+            self._socket.bind(("127.0.0.1", port))
+        except OSError as error:
+            self._socket.close()
+            raise OSError(error.errno, f"port {port}: {error.strerror}") from None
         self._scheme = "http" if certificate is None else "https"
         self._port: int = self._socket.getsockname()[1]
         self._server = uvicorn.Server(

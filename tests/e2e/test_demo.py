@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -76,6 +77,25 @@ def test_the_demo_ends_well_and_shows_every_step(tmp_path: Path) -> None:
     for name in (FUNCTIONS_LOG, REQUESTS_LOG, STUB_LOG, EMULATOR_LOG):
         assert name in done.stdout
         assert (tmp_path / name).read_text("utf-8")
+
+
+@pytest.mark.stack
+def test_ctrl_c_stops_the_demo_without_a_traceback(tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-u", "-m", "scripts.local.demo", "--folder", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert any("It answers at" in line for line in running.stdout)
+
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=900)
+
+    assert running.returncode == 128 + signal.SIGINT
+    assert errors.endswith("\nStopped.\n")
 
 
 CALL: dict[str, Any] = {

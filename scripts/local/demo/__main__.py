@@ -11,6 +11,7 @@ the lake stay in `.local/demo` until the next run.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -246,6 +247,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run(screen, folder)
         except (DemoError, BillError, UnexpectedAnswerError, MiniStackError) as error:
             failure = error
+        except KeyboardInterrupt:
+            print("\nStopped.", file=sys.stderr)
+            return 128 + signal.SIGINT
     if failure is None:
         screen.say()
         screen.say(

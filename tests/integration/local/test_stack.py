@@ -199,6 +199,32 @@ def test_the_program_says_why_it_does_not_start(
     assert "local: MiniStack is not installed" in capsys.readouterr().err
 
 
+def test_a_port_in_use_is_named(stack: LocalStack) -> None:
+    port = int(stack.url.rpartition(":")[2])
+
+    with pytest.raises(OSError, match=f"port {port}: Address already in use"):
+        LocalStack(port=port).start()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--env", "nowhere"), "choose from "),
+        (("--env", "sandbox"), "choose from "),
+        (("--port", "65536"), "given 65536; allowed: 0 to 65535"),
+        (("--port", "-1"), "given -1; allowed: 0 to 65535"),
+        (("--port", "http"), "given http; allowed: 0 to 65535"),
+    ],
+)
+def test_bad_options_are_told_what_is_allowed(
+    arguments: tuple[str, str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        program.main(arguments)
+
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_program_leaves_its_folder_and_nothing_else(
     tmp_path: Path, number: signal.Signals
