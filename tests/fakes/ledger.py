@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from tollgate.ports import TokenRefund
 
 
+def _has(account: Account, hold: Hold) -> bool:
+    """Whether the account has the hold, and not one of a later try of the same request."""
+    standing = account.holds.get(hold.request_id)
+    return standing is not None and (standing.usd, standing.tokens) == (hold.usd, hold.tokens)
+
+
 class FakeAccounts:
     """`tollgate.ports.Accounts` in a dict, one lock for all."""
 
@@ -69,7 +75,7 @@ class FakeAccounts:
     ) -> Account | None:
         with self._lock:
             account = self._accounts.get(account_id)
-            if account is None or hold.request_id not in account.holds:
+            if account is None or not _has(account, hold):
                 return None
             tokens = account.minute_tokens
             if refund is not None and refund.minute == account.minute:
@@ -90,7 +96,7 @@ class FakeAccounts:
     def withdraw(self, account_id: str, hold: Hold) -> None:
         with self._lock:
             account = self._accounts.get(account_id)
-            if account is None or hold.request_id not in account.holds:
+            if account is None or not _has(account, hold):
                 return
             of_day = account.day == hold.day
             of_minute = account.minute == hold.minute

@@ -341,6 +341,25 @@ def test_withdrawing_gives_back_what_its_own_windows_counted(
     assert (account.day_requests, account.minute_requests, account.minute_tokens) == counted
 
 
+def test_what_was_sent_for_an_earlier_try_ends_no_hold_of_a_later_one(accounts: Accounts) -> None:
+    first = hold(100, 10)
+    second = replace(first, usd=60, tokens=6)
+    opened(accounts).admit(scope(), first, WINDOWS)
+    accounts.withdraw("tenant#acme", first)
+    accounts.admit(scope(), second, WINDOWS)
+
+    accounts.withdraw("tenant#acme", first)
+    assert accounts.settle("tenant#acme", first, 40, TokenRefund(WINDOWS.minute, 4)) is None
+
+    account = accounts.get("tenant#acme")
+    assert account is not None
+    assert account.holds == {first.request_id: second}
+    assert (account.month_committed, account.day_requests, account.minute_tokens) == (60, 1, 6)
+    settled = accounts.settle("tenant#acme", second, 40, None)
+    assert settled is not None
+    assert settled.month_committed == 40
+
+
 def test_withdrawing_takes_nothing_from_the_requests_of_a_later_window(accounts: Accounts) -> None:
     withdrawn, tomorrow = hold(), Windows.at(NOW + timedelta(days=1))
     opened(accounts).admit(scope(), withdrawn, WINDOWS)

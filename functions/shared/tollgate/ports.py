@@ -76,10 +76,13 @@ class Accounts(Protocol):
     def settle(
         self, account_id: str, hold: Hold, spent: int, refund: TokenRefund | None
     ) -> Account | None:
-        """End the hold and book `spent` picodollars; None when the hold is already gone."""
+        """End the hold and book `spent` picodollars; None when the hold is already gone.
+
+        A hold of another size is one of another try of the request, and stays.
+        """
 
     def withdraw(self, account_id: str, hold: Hold) -> None:
-        """End the hold, if it is there, of a request that is not made after all.
+        """End the hold, if it is there in its size, of a request that is not made after all.
 
         What it took is given back whole: its money, and its request and tokens where the minute
         and the day that they were counted in (`hold.minute`) are still the account's.

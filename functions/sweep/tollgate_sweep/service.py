@@ -138,8 +138,8 @@ class SweepService:
     def _settle(self, orphan: Orphan, row: UsageRow, now: datetime) -> None:
         if runs_as_job(orphan.hold.dialect, streamed=orphan.hold.streamed):
             self._fail_lost_job(orphan, now)
-        for account_id in orphan.holds:
-            self._accounts.settle(account_id, orphan.hold, row.total_cost, None)
+        for account_id, hold in orphan.holds.items():
+            self._accounts.settle(account_id, hold, row.total_cost, None)
 
     def _fail_lost_job(self, orphan: Orphan, now: datetime) -> None:
         """Tell pollers that a producer died; one that lives ends its job itself."""

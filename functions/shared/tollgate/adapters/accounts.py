@@ -182,9 +182,19 @@ class DynamoAccounts:
     def _end(
         self, account_id: str, hold: Hold, changes: Mapping[str, int], window: Mapping[str, str]
     ) -> Account | None:
-        """Remove the hold and add the changes, if it is there and the window is the account's."""
+        """Remove the hold and add the changes, if it is there and the window is the account's.
+
+        A request that did not fit is tried again with a smaller hold. What was sent for an earlier
+        try, and comes late, must not end it.
+        """
         added = {**changes, "rev": 1}
-        conditions = ["attribute_exists(#holds.#rid)", *(f"#{name} = :{name}" for name in window)]
+        conditions = [
+            "#holds.#rid.#usd = :held_usd",
+            "#holds.#rid.#tokens = :held_tokens",
+            *(f"#{name} = :{name}" for name in window),
+        ]
+        values: dict[str, Any] = {":held_usd": hold.usd, ":held_tokens": hold.tokens}
+        values |= {f":{name}": value for name, value in {**added, **window}.items()}
         try:
             with conditionally_reaching(_DEPENDENCY):
                 answer = self._client.update_item(
@@ -196,11 +206,11 @@ class DynamoAccounts:
                     ExpressionAttributeNames={
                         "#holds": "holds",
                         "#rid": hold.request_id,
+                        "#usd": _HOLD_NAMES["usd"],
+                        "#tokens": _HOLD_NAMES["tokens"],
                         **{f"#{name}": name for name in window},
                     },
-                    ExpressionAttributeValues=to_values(
-                        {f":{name}": value for name, value in {**added, **window}.items()}
-                    ),
+                    ExpressionAttributeValues=to_values(values),
                     ReturnValues="ALL_NEW",
                 )
         except ClientError:
