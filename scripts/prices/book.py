@@ -41,6 +41,7 @@ SUPPLEMENT = ROOT / "scripts" / "prices" / "data" / "bedrock_supplement.json"
 REPORT = ROOT / "scripts" / "prices" / "data" / "bedrock_prices_left_out.md"
 PRICE_BOOK = ROOT / "functions" / "shared" / "tollgate" / "prices" / "bedrock.json"
 
+_COMMAND = ".tools/run/bin/python -m scripts.prices.book"
 SOURCE = "LiteLLM model_prices_and_context_window.json (Amazon Bedrock rows)"
 
 COLUMNS_BY_TIER = {
@@ -219,18 +220,25 @@ def render_book(document: Mapping[str, Any]) -> str:
     return _compact(head)[:-1] + ',"models":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
+def render_counts(conversion: Conversion) -> str:
+    """Say how many rows and models are in the book, and how many rows are not."""
+    return (
+        f"{len(conversion.included) + len(conversion.per_unit)} rows are in the price book "
+        f"({len(conversion.document['models'])} models), "
+        f"{sum(map(len, conversion.left_out.values()))} are not. Of the former, "
+        f"{len(conversion.per_unit)} have their price from the supplement."
+    )
+
+
 def render_report(conversion: Conversion) -> str:
     """Write the report: counts first, then each reason with its rows."""
     groups = sorted(conversion.left_out.items(), key=lambda group: (-len(group[1]), group[0]))
-    models = conversion.document["models"]
     lines = [
         "# Rows of the price table that are not in the price book",
         "",
         "Written by `python -m scripts.prices.book convert`; do not edit.",
         "",
-        f"{len(conversion.included) + len(conversion.per_unit)} rows are in the price book "
-        f"({len(models)} models), {sum(len(keys) for _, keys in groups)} are not. Of the former, "
-        f"{len(conversion.per_unit)} have their price from the supplement.",
+        render_counts(conversion),
         "",
         "| rows | reason |",
         "| ---: | --- |",
@@ -242,7 +250,7 @@ def render_report(conversion: Conversion) -> str:
         "",
         *(
             f"- `{model_id}`: {model['priced_up_to_input_tokens']}"
-            for model_id, model in models.items()
+            for model_id, model in conversion.document["models"].items()
             if "priced_up_to_input_tokens" in model
         ),
     ]
@@ -276,10 +284,10 @@ def _run_convert(options: argparse.Namespace) -> int:
         options.report: render_report(conversion),
     }
     if options.check:
-        return _check(outputs)
+        return _check(outputs, options.retrieved)
     for path, text in outputs.items():
         path.write_text(text, encoding="utf-8")
-    print(outputs[options.report], end="")
+    print(render_counts(conversion))
     return 0
 
 
@@ -355,14 +363,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(outputs: Mapping[Path, str]) -> int:
+def _check(outputs: Mapping[Path, str], retrieved: date) -> int:
     stale = [
         path
         for path, text in outputs.items()
         if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
     for path in stale:
-        print(f"{path} is stale: run `python -m scripts.prices.book convert`", file=sys.stderr)
+        print(f"{path} is stale: run `{_COMMAND} convert --retrieved {retrieved}`", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -382,10 +382,13 @@ def test_command_writes_both_files_and_check_finds_them_stale(
     arguments = ["convert", "--retrieved", "2026-11-01", "--out", str(book)]
     arguments += ["--report", str(report)]
     assert prices.main([*arguments, "--check"]) == 1
-    assert "is stale" in capsys.readouterr().err
+    stale = capsys.readouterr().err
+    assert "is stale: run `" in stale
+    assert "scripts.prices.book convert --retrieved 2026-11-01`" in stale
     assert prices.main(arguments) == 0
-    printed = capsys.readouterr().out
+    [printed] = capsys.readouterr().out.splitlines()
     assert "443 rows are in the price book (131 models), 171 are not. Of the former, 7 " in printed
+    assert printed in report.read_text("utf-8").splitlines()
     assert prices.main([*arguments, "--check"]) == 0
     assert prices.main([*arguments, "--effective-from", "2026-01-01", "--check"]) == 1
 
