@@ -27,7 +27,7 @@ from tollgate.services.calls import AdmittedCall
 from tollgate.services.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.services.nearby import Nearby
 from tollgate.services.policy import Party, Policies, allowed_endpoint, allowed_model, call_tags
-from tollgate.services.pricing import PriceTerms, Pricing
+from tollgate.services.pricing import PriceTerms, Pricing, has_token_prices
 from tollgate.services.shapes import Call, ChatCall, EndpointCall, NativeCall, Shape
 
 if TYPE_CHECKING:
@@ -54,10 +54,6 @@ MOST_HELD = 10**24
 _TRIES = 5
 
 _NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
-
-# The prices per token without which a call of a kind of model cannot be bounded; what is billed by
-# the unit is checked unit by unit.
-_NEEDED = {"chat": ("input", "output"), "embedding": ("input",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +317,7 @@ class Admission:
 
 def _priced(mode: str, rates: Rates | None) -> Sequence[Rates]:
     """The rates, if they bound the cost per token of what a kind of model does."""
-    needed = _NEEDED.get(mode, ())
-    if rates is None or any(getattr(rates, name) is None for name in needed):
-        return ()
-    return (rates,)
+    return () if rates is None or not has_token_prices(mode, rates) else (rates,)
 
 
 def _depends_on_tokens(refused: Refusal) -> bool:

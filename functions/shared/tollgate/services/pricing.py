@@ -49,16 +49,21 @@ class PriceTerms:
 
 LIST_PRICES = PriceTerms()
 _NO_UNITS: Mapping[str, int] = MappingProxyType({})
+# The prices per token without which a call of a kind of model cannot be bounded; what is billed by
+# the unit is checked unit by unit.
+_TOKEN_PRICES = {"chat": ("input", "output"), "embedding": ("input",)}
+
+
+def has_token_prices(mode: str, rates: Rates) -> bool:
+    """Whether rates have the prices per token that a call of a kind of model is bounded by."""
+    return all(getattr(rates, name) is not None for name in _TOKEN_PRICES.get(mode, ()))
 
 
 def bounds(mode: str, rates: Rates) -> bool:
-    """Whether rates bound the cost of what a kind of model does."""
-    needed = {
-        "chat": rates.input is not None and rates.output is not None,
-        "embedding": rates.input is not None,
-        "image_generation": bool(rates.units),
-    }
-    return needed.get(mode, False)
+    """Whether rates bound the cost of what a kind of model does; false for a kind not known."""
+    if mode in _TOKEN_PRICES:
+        return has_token_prices(mode, rates)
+    return mode == "image_generation" and bool(rates.units)
 
 
 class Pricing:
