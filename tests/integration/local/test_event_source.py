@@ -40,7 +40,8 @@ def queue_url(queues: SQSClient, emulator: MiniStack) -> str:
     return queues.create_queue(
         QueueName="jobs",
         Attributes={
-            "VisibilityTimeout": "1",
+            # A message that a slow machine still works at must not come a second time.
+            "VisibilityTimeout": str(PATIENCE_SECONDS),
             "RedrivePolicy": json.dumps({**redrive, "maxReceiveCount": 2}),
         },
     )["QueueUrl"]
@@ -92,6 +93,7 @@ def test_failed_message_comes_back_and_ends_in_the_dead_letters(
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
 
     dead = queues.get_queue_url(QueueName="dead")["QueueUrl"]
+    queues.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1"})
     with source(queues, queue_url, invoke):
         queues.send_message(QueueUrl=queue_url, MessageBody="job-1")
         until(lambda: waiting(queues, dead) == 1, "a dead letter")
