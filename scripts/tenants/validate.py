@@ -85,12 +85,22 @@ def main(arguments: Sequence[str] | None = None, root: Path = REPOSITORY / "envs
             failed = True
             continue
         keys = sum(len(tenant.keys) for tenant in found.tenants.values())
-        noted = f"; {len(found.warnings)} of their values look like mistakes"
-        print(
-            f"{folder.name}: {len(found.tenants)} tenants with {keys} keys are valid"
-            f"{noted if found.warnings else ''}"
-        )
+        tenants = len(found.tenants)
+        line = f"{_counted(tenants, 'tenant')} with {_counted(keys, 'key')}"
+        valid = f"{folder.name}: {line} {'is' if tenants == 1 else 'are'} valid"
+        print(valid + _noted(len(found.warnings)))
     return 1 if failed else 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _noted(warnings: int) -> str:
+    if not warnings:
+        return ""
+    likely = "looks like a mistake" if warnings == 1 else "look like mistakes"
+    return f"; {_counted(warnings, 'value')} {likely}"
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def test_the_command_counts_what_is_valid(
 
     assert validate.main([], root=tmp_path) == 0
 
-    assert capsys.readouterr().out == "dev: 1 tenants with 1 keys are valid\n"
+    assert capsys.readouterr().out == "dev: 1 tenant with 1 key is valid\n"
 
 
 def test_the_command_prints_each_error_with_its_file(
@@ -65,6 +65,19 @@ def test_the_command_prints_each_error_with_its_file(
     ]
 
 
+def test_what_there_is_several_of_is_counted_so(
+    tmp_path: Path, dev: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expired = 'keys = { old = { expires = "2001-01-31" } }'
+    for tenant in ("acme", "globex"):
+        write(dev / "tenants", tenant, app(expired))
+
+    assert validate.main([], root=tmp_path) == 0
+    assert capsys.readouterr().out == (
+        "dev: 2 tenants with 2 keys are valid; 2 values look like mistakes\n"
+    )
+
+
 def test_what_looks_like_a_mistake_fails_nothing(
     tmp_path: Path, dev: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,9 +86,7 @@ def test_what_looks_like_a_mistake_fails_nothing(
     assert validate.main([], root=tmp_path) == 0
 
     printed = capsys.readouterr()
-    assert printed.out == (
-        "dev: 1 tenants with 1 keys are valid; 1 of their values look like mistakes\n"
-    )
+    assert printed.out == ("dev: 1 tenant with 1 key is valid; 1 value looks like a mistake\n")
     assert printed.err.startswith(
         "warning: envs/dev/tenants/acme.tfvars: apps.web.keys.old.expires: "
         'given "2001-01-31"; expected: a day from '
