@@ -346,6 +346,8 @@ def test_no_target_starts_without_credentials(
     """Nothing is packaged and Terraform is not called: what stands in for it leaves a trace."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     arguments = "list" if target == "keys" else ""
+    # Whose key is meant is asked before that.
+    whose = ["TENANT=acme", "APP=websearch"] if target == "key" else []
     trace = tmp_path / "started"
     program = tmp_path / "terraform"
     program.write_text(f"#!/bin/sh\necho terraform >> {trace}\n")
@@ -359,7 +361,10 @@ def test_no_target_starts_without_credentials(
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
     outcome = subprocess.run(
-        ["make", target, "ENV=dev", "PYTHON=true", f"RUN_PYTHON={python}", f"ARGS={arguments}"],
+        [
+            *("make", target, "ENV=dev", *whose),
+            *("PYTHON=true", f"RUN_PYTHON={python}", f"ARGS={arguments}"),
+        ],
         cwd=ROOT,
         env={**kept, "TERRAFORM": str(program)},
         capture_output=True,

@@ -240,6 +240,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for logs and the lake")
     folder = parser.parse_args(arguments).folder
     screen = Screen(sys.stdout)
+    # A shell lets what it starts in the background ignore Ctrl-C; whoever sends one means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     started = time.monotonic()
     failure = None
     with logs_in(folder):
