@@ -161,7 +161,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """`dev`, bootstrapped and applied with the scripts, its state in a bucket."""
     folder = tmp_path_factory.mktemp("deploy")
     moto.copy_code(folder, "modules__*.tf")
-    shutil.copytree(moto.REPOSITORY / "scripts", folder / "scripts")
+    for code in ("scripts", "functions/shared"):
+        shutil.copytree(moto.REPOSITORY / code, folder / code)
     with moto.serve(tmp_path_factory.mktemp("moto") / "moto.log") as endpoint:
         made = Account(folder, endpoint)
         made.bootstrap("dev")
