@@ -350,12 +350,14 @@ def sweep_under_way(stack: LocalStack, call: Callable[[], object]) -> None:
 
 @contextmanager
 def under_way(stack: LocalStack, call: Callable[[], object]) -> Iterator[set[str]]:
-    """Runs the block while a call has its hold, whose request id it gets."""
+    """Runs the block while a call stands before its model; gives the request ids of its holds."""
     before = open_requests(stack)
-    with stack.stub.gate(GATE):
+    with stack.stub.gate(GATE) as gate:
         running = threading.Thread(target=call)
         running.start()
-        yield until(lambda: open_requests(stack) - before, "the call's hold")
+        # A job's hold is not enough: its producer extends it shortly after.
+        until(lambda: gate.waiting, "the call before its model")
+        yield open_requests(stack) - before
     running.join()
 
 
