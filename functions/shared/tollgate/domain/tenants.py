@@ -113,7 +113,9 @@ class Tenant:
     in preparation. `retention_minutes` is how long texts of jobs and repeatable answers stay
     readable. `kms_key_arn` is the tenant's own key, None where the deployment's serves.
     `system_preamble` is said to the model before everything that a caller says. `teams` are names
-    that a caller may give beside the tenant's id to say which part of it calls.
+    that a caller may give beside the tenant's id to say which part of it calls. `allow_fields` are
+    members that native bodies and additional model fields may hold beyond the families' tables, at
+    the operator's risk: `a.b`, or `anthropic_beta:<beta>` or `tools:<type>`.
     `read_at` is when this process read the policy, in epoch milliseconds.
     """
 
@@ -144,6 +146,7 @@ class Tenant:
     kms_key_arn: str | None = None
     system_preamble: str | None = None
     teams: tuple[str, ...] = ()
+    allow_fields: tuple[str, ...] = ()
     read_at: int = 0
 
 
@@ -218,6 +221,7 @@ def parse_tenant(document: str) -> Tenant:
         kms_key_arn=data.get("kms_key_arn"),
         system_preamble=data.get("system_preamble"),
         teams=tuple(data.get("teams", ())),
+        allow_fields=tuple(data.get("allow_fields", ())),
     )
 
 
