@@ -29,7 +29,7 @@ _SHARED = REPOSITORY / "functions" / "shared"
 if str(_SHARED) not in sys.path:
     sys.path.insert(0, str(_SHARED))
 
-from tollgate.domain.models import GEO_PREFIXES, matches  # noqa: E402
+from tollgate.domain.models import GEO_PREFIXES, base_ids, matches  # noqa: E402
 from tollgate.domain.prices import PriceBook, PriceBookError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -179,8 +179,9 @@ class _Mistakes:
 
     def _may_call(self, model: str) -> bool:
         denied = self._policy["deny_models"]
-        return matches(self._policy["models"], model) and not (
-            matches(denied, model) or matches(denied, without_routing(model))
+        names = (model, *base_ids(model))
+        return matches(self._policy["models"], model) and not any(
+            matches(denied, name) for name in names
         )
 
     def _patterns(self) -> Iterator[str]:

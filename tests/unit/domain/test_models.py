@@ -62,6 +62,21 @@ def test_a_prefix_counts_only_before_a_provider() -> None:
         "\tamazon.nova",
         "amazon.nova\x00",
         "amazon.nova/../claude",
+        "amazon.Nova-lite-v1:0",
+        "amazon.nova_lite",
+        "amazon.nova.",
+        "amazon.nova..lite",
+        "amazon.nova:",
+        "amazon." + "n" * 64,
+        "us.us.amazon.nova-lite-v1:0",
+        "us.global.amazon.nova-lite-v1:0",
+        "us.us.us.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:1234567890123:inference-profile/us.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:useast1:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:-:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1000:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
+        "arn:aws-sixsix:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
         "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4",
         "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a1b2c3d4",
         "arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.nova-lite-v1:0/a1b2c3d4",
@@ -80,6 +95,34 @@ def test_other_forms_are_refused_by_name_with_what_is_allowed(requested: str) ->
     assert repr(requested) in str(refused.value)
     assert "foundation model id" in str(refused.value)
     assert refused.value.given == requested
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:bedrock:eusc-de-east-1::foundation-model/amazon.nova-lite-v1:0",
+        "arn:aws-cn:bedrock:cn-northwest-1::foundation-model/amazon.nova-lite-v1:0",
+        "arn:aws-iso-b:bedrock:us-isob-east-1::foundation-model/amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:ap-southeast-7::foundation-model/amazon.nova-lite-v1:0",
+    ],
+)
+def test_arns_of_every_partition_are_understood(arn: str) -> None:
+    assert resolve_model(arn).model_id == "amazon.nova-lite-v1:0"
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["amazon.", "us.amazon.n", "a.b:c.", "arn:aws:bedrock:", f"{PROFILE_ARN}.", "x"],
+)
+def test_nothing_above_bedrocks_length_is_an_id(start: str) -> None:
+    given = start + "n" * (2049 - len(start))
+    mapped = f"arn:aws:bedrock:us-east-1:123456789012:provisioned-model/{'a' * 2048}"
+
+    for text in (given, given * 100, mapped):
+        with pytest.raises(UnsupportedModelId) as refused:
+            resolve_model(text, {text: "amazon.nova-lite-v1:0"})
+        assert not is_tenant_arn(text)
+        assert len(str(refused.value)) < 512
 
 
 ACCOUNT = "arn:aws:bedrock:us-east-1:123456789012"

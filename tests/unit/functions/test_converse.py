@@ -469,12 +469,13 @@ MISNAMED = [
     ("us.anthropic.claude-x", 403, "model_not_allowed", None),
     ("gpt-4o", 400, "unsupported_model_id", [NOVA_LITE]),
     ("x" * 10**5, 400, "unsupported_model_id", [NOVA_LITE]),
-    ("meta." + "x" * 10**5, 403, "model_not_allowed", None),
+    ("meta." + "x" * 10**5, 400, "unsupported_model_id", [NOVA_LITE]),
+    ("meta." + "x" * 60, 403, "model_not_allowed", None),
 ]
 # Counting needs no price.
 UNPRICED = [
     ("amazon.nova-lite", 403, "model_not_priced", [NOVA_LITE]),
-    ("amazon." + "x" * 10**5, 403, "model_not_priced", None),
+    ("amazon." + "x" * 60, 403, "model_not_priced", None),
 ]
 
 

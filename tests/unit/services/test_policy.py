@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import NOVA_LITE, NOW, FakeClock, app, caller, tenant
-from tollgate.domain.errors import ForbiddenError
+from tollgate.domain.errors import ForbiddenError, InvalidRequestError
 from tollgate.domain.tenants import Budget, InferenceProfile
 from tollgate.services.policy import CACHE_SECONDS, Party, Policies, allowed_model, call_tags
 
@@ -150,6 +150,27 @@ def test_a_denied_model_is_denied_on_every_routing(requested: str) -> None:
 
     assert refused.value.code == "model_not_allowed"
     assert refused.value.details["denied"] == ["amazon.nova-l*"]
+
+
+@pytest.mark.parametrize("prefix", ["il", "us-iso", "xx.yy", "il.us", "a1.b2.c3"])
+@pytest.mark.parametrize("shape", ["{}", "arn:aws:bedrock:us-east-1::foundation-model/{}"])
+def test_a_denied_model_is_denied_behind_prefixes_that_are_not_known(
+    prefix: str, shape: str
+) -> None:
+    requested = shape.format(f"{prefix}.{NOVA_LITE}")
+    own = party(denied_models=("amazon.nova-l*",), unpriced={"input": "1", "output": "1"})
+
+    # Refused in any case: denied, or no id at all.
+    with pytest.raises((ForbiddenError, InvalidRequestError)) as refused:
+        allowed_model(own, requested)
+
+    assert refused.value.code in ("model_not_allowed", "unsupported_model_id")
+
+
+def test_a_version_with_a_point_is_no_prefix() -> None:
+    own = party(denied_models=("gpt-6*", "1-sol"))
+    for requested in ("openai.gpt-6.1-sol", "us.openai.gpt-6.1-sol"):
+        assert allowed_model(own, requested).model_id == "openai.gpt-6.1-sol"
 
 
 def test_a_routing_can_be_denied_alone() -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tollgate.domain.tenants import App, InferenceProfile, Tenant
 
@@ -33,18 +33,24 @@ _GEOGRAPHIES = (
 )
 _NO_ARNS: Mapping[str, str] = MappingProxyType({})
 
-_MODEL = r"[a-z][a-z0-9]*\.[A-Za-z0-9][A-Za-z0-9._:-]*"
+# What Bedrock takes at most, ARNs included.
+MAX_MODEL_ID = 2048
+_PREFIX = "|".join((*GEO_PREFIXES, GLOBAL_PREFIX))
+# A routing prefix stands before a provider once.
+_PREFIXED = rf"(?:{_PREFIX})\.[a-z][a-z0-9]*\.[a-z]"
+_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
+_MODEL = rf"(?!{_PREFIXED})[a-z][a-z0-9]{{0,62}}\.{_NAME}(?:[.:]{_NAME}){{0,5}}"
 _FOUNDATION_ID = re.compile(_MODEL)
-_PROFILE_ID = re.compile(
-    rf"(?P<prefix>{'|'.join((*GEO_PREFIXES, GLOBAL_PREFIX))})\.(?P<id>{_MODEL})"
-)
+_PROFILE_ID = re.compile(rf"(?P<prefix>{_PREFIX})\.(?P<id>{_MODEL})")
+_PARTITION = r"aws(?:-[a-z]{1,5}){0,2}"
+_REGION = r"[a-z]{2,4}(?:-[a-z]{2,12}){1,2}-[0-9]{1,2}"
 _ARN = re.compile(
-    r"arn:aws(?:-[a-z]+)*:bedrock:[a-z0-9-]+:(?P<account>[0-9]*):"
+    rf"arn:{_PARTITION}:bedrock:{_REGION}:(?P<account>(?:[0-9]{{12}})?):"
     r"(?P<kind>foundation-model|inference-profile)/(?P<id>.+)"
 )
 # Models and profiles of an account, whose ids say nothing of the model behind them.
 _TENANT_ARN = re.compile(
-    r"arn:aws(?:-[a-z]+)*:bedrock:[a-z0-9-]+:[0-9]{12}:"
+    rf"arn:{_PARTITION}:bedrock:{_REGION}:[0-9]{{12}}:"
     r"(?P<kind>application-inference-profile|provisioned-model|custom-model"
     r"|custom-model-deployment|imported-model)/[A-Za-z0-9._:/-]+"
 )
@@ -101,6 +107,8 @@ def resolve_model(requested: str, model_arns: Mapping[str, str] = _NO_ARNS) -> M
     Raises UnsupportedModelId for everything but foundation models, system-defined profiles and
     ARNs in `model_arns`.
     """
+    if len(requested) > MAX_MODEL_ID:
+        raise UnsupportedModelId(requested)
     target = model_arns.get(requested) if is_tenant_arn(requested) else None
     if target is not None:
         return replace(resolve_model(target), requested=requested, upstream_id=requested)
@@ -160,9 +168,22 @@ def is_allowed(ref: ModelRef, tenant: Tenant) -> bool:
 
 
 def is_denied(ref: ModelRef, tenant: Tenant) -> bool:
-    """Whether a deny pattern matches a model: under its base id, it is denied on every routing."""
-    denied = tenant.denied_models
-    return matches(denied, ref.profile_id) or matches(denied, ref.model_id)
+    """Whether a deny pattern matches a model: under its base id, it is denied on every routing.
+
+    Also on one that is not known yet, such as a new geography's: every end of the id that has the
+    form of a base id counts as one.
+    """
+    names = base_ids(ref.profile_id)
+    return any(matches(tenant.denied_models, name) for name in (ref.profile_id, *names))
+
+
+def base_ids(profile_id: str) -> Iterator[str]:
+    """The base ids that an id may stand for, whatever routing prefixes stand before them."""
+    _, _, rest = profile_id.partition(".")
+    while rest:
+        if _FOUNDATION_ID.fullmatch(rest) is not None:
+            yield rest
+        _, _, rest = rest.partition(".")
 
 
 def geographies(region: str) -> tuple[str, ...]:
@@ -181,7 +202,7 @@ def is_tenant_arn(text: str) -> bool:
     Such are application inference profiles and provisioned, custom and imported models; the
     ARNs of foundation models and system-defined profiles say themselves what they stand for.
     """
-    return _TENANT_ARN.fullmatch(text) is not None
+    return len(text) <= MAX_MODEL_ID and _TENANT_ARN.fullmatch(text) is not None
 
 
 def matches(patterns: Iterable[str], profile_id: str) -> bool:
