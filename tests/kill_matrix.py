@@ -28,7 +28,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
+from scripts.local.ministack import ACCOUNT_ID, CLOCK_VARIABLES, REGION, ROOT, MiniStack
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
 from scripts.local.stubs.bedrock.server import BedrockStub
@@ -242,11 +242,18 @@ class World:
             BedrockStub(delta_seconds=0.002, publish=logs.write if self._logged else None)
         )
         folders = [str(ROOT), *map(str, sorted((ROOT / "functions").iterdir()))]
+        inherited = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", *CLOCK_VARIABLES)
+            if name in os.environ
+        }
+        # The clock that a test may be given comes in a module there.
+        folders += [inherited["PYTHONPATH"]] if "PYTHONPATH" in inherited else []
         self._runner = subprocess.Popen(
             [sys.executable, "-m", "tests.kill_runner"],
             cwd=ROOT,
             env={
-                **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME")},
+                **inherited,
                 **ministack.aws_environment,
                 **self._environment,
                 "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.stub.url,
