@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
@@ -50,6 +51,7 @@ EXPECTED: Mapping[str, str] = {
     "day_within_month": "at least {}, the tier's day_usd, which would bound nothing",
     "minute_within_day": "at least {}, the tier's requests_per_minute, which would bound nothing",
     "app_within_tenant": "at most {}, the tenant's {}",
+    "filled_in": "what the template's words ask for, not the words themselves",
     "name_own": "a name that no other tenant has; {} has it",
     "external_id_own": "an external id that no other tenant has; {} has it",
     "threshold_reached": "at most 100; a hard budget refuses what exceeds it",
@@ -62,6 +64,9 @@ _UNCALLED_MODE = "guardrail"
 _NEAREST = 3
 _LEAST_LIKENESS = 0.5
 _WHOLE = 100
+# What the template says where a value is to be written, and the free texts among those.
+_TO_FILL_IN = re.compile(r"FILL.IN")
+_FREE_TEXTS = ("name", "cost_center")
 _INHERITED = {"budget": "day_within_month", "limits": "minute_within_day"}
 
 
@@ -165,6 +170,7 @@ class _Mistakes:
         self._allowed = frozenset(name for name in self._ids if self._may_call(name))
 
     def all(self) -> Iterator[str]:
+        yield from self._template_words()
         yield from self._patterns()
         yield from self._named_models()
         yield from self._prices()
@@ -183,6 +189,12 @@ class _Mistakes:
         return matches(self._policy["models"], model) and not any(
             matches(denied, name) for name in names
         )
+
+    def _template_words(self) -> Iterator[str]:
+        for path in _FREE_TEXTS:
+            given = self._policy[path]
+            if _TO_FILL_IN.search(given):
+                yield self._warning(path, given, "filled_in")
 
     def _patterns(self) -> Iterator[str]:
         for index, pattern in enumerate(self._policy["models"]):
