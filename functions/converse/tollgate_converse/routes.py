@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
 LEASE_SECONDS = 960
+# Characters of the header that tells what was ignored.
+MOST_NOTES = 1024
+_MORE = " ..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,5 +181,8 @@ def id_headers(dialect: Dialect, request_id: str) -> Mapping[str, str]:
 
 
 def note_headers(notes: Sequence[str]) -> Mapping[str, str]:
-    """What of a request was ignored, as a header."""
-    return {"x-tollgate-notes": "; ".join(notes)} if notes else {}
+    """What of a request was ignored, each kind once, as a header of bounded size."""
+    text = "; ".join(dict.fromkeys(notes))
+    if len(text) > MOST_NOTES:
+        text = f"{text[: MOST_NOTES - len(_MORE)]}{_MORE}"
+    return {"x-tollgate-notes": text} if text else {}

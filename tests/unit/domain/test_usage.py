@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -7,7 +8,16 @@ from decimal import Decimal
 import pytest
 
 from tests.fakes.usage_rows import usage_row
-from tollgate.domain.usage import GLUE_COLUMNS, from_item, to_item, to_json_row
+from tollgate.domain.usage import (
+    GLUE_COLUMNS,
+    MAX_INTEGER,
+    MAX_TAGS,
+    MAX_TEXT,
+    UsageRow,
+    from_item,
+    to_item,
+    to_json_row,
+)
 
 FULL = usage_row(
     inference_profile_arn="arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.m",
@@ -69,3 +79,57 @@ def test_items_of_another_version_or_incomplete_are_refused_by_request() -> None
 
 def test_rows_are_ordinary_utc_values() -> None:
     assert from_item(to_item(FULL)).settled_at.tzinfo is UTC
+
+
+TOO_MUCH = {
+    "requested_model": "m" * (MAX_TEXT + 1),
+    "stop_reason": "half of a pair \ud800",
+    "http_status": 2**31,
+    "total_cost": MAX_INTEGER + 1,
+    "input_tokens": -MAX_INTEGER - 2,
+    "tags": {f"tag {n}": "v" for n in range(MAX_TAGS + 1)},
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_what_a_column_does_not_hold_is_no_row_and_is_cut_where_a_call_has_ended(name: str) -> None:
+    values = {column: getattr(FULL, column) for column, _ in GLUE_COLUMNS} | {name: TOO_MUCH[name]}
+
+    with pytest.raises(ValueError, match=f"{name} of usage row {FULL.request_id} is beyond"):
+        UsageRow(**values)
+    with pytest.raises(ValueError, match=f"{name} of usage row {FULL.request_id} is beyond"):
+        from_item({**to_item(FULL), name: TOO_MUCH[name]})
+    fitted = UsageRow.fitted(**values)
+    assert from_item(to_item(fitted)) == fitted
+    assert replace(fitted, **{name: getattr(FULL, name)}) == FULL
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("total_cost", "many"),
+        ("held", []),
+        ("tenant_id", {"a"}),
+        ("started_at", 7),
+        ("settled_at", "yesterday"),
+        ("tags", "search"),
+        ("tags", {"a": 1}),
+    ],
+)
+def test_a_value_of_another_type_is_named(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} of usage row {FULL.request_id} is not of type"):
+        from_item({**to_item(FULL), name: value})
+
+
+def test_the_largest_row_is_an_item_that_a_table_takes() -> None:
+    """An item has 400 KB, of attribute names and of UTF-8; numbers take 21 bytes at most."""
+    wide = "\N{GRINNING FACE}"
+    texts = {name: wide * 5000 for name, kind in GLUE_COLUMNS if kind == "string"}
+    numbers = {name: 10**30 for name, kind in GLUE_COLUMNS if kind == "bigint"}
+    tags = {f"{n:03d}{wide * 500}": wide * 5000 for n in range(1000)}
+    values = {column: getattr(FULL, column) for column, _ in GLUE_COLUMNS}
+
+    row = UsageRow.fitted(**{**values, **texts, **numbers, "tags": tags})
+
+    keys = 200
+    assert len(json.dumps(to_item(row), ensure_ascii=False).encode()) + keys < 400 * 1024

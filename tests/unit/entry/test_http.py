@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.exchanges import request
 from tollgate.dialects.openai.errors import refusal
-from tollgate.domain.errors import ConflictError, InvalidRequestError
+from tollgate.domain.errors import MOST_MESSAGE, ConflictError, InvalidRequestError
 from tollgate.entry.http import (
     MAX_DEPTH,
     MAX_RESPONSE_BYTES,
@@ -152,3 +153,31 @@ def test_any_other_number_is_what_python_reads(number: str) -> None:
 def test_digits_within_a_text_are_no_number() -> None:
     said = {"at": "2026-11-30", "text": f"1e999 {'9' * 40} {{[", "n": 7, "x": 0.5}
     assert parse_json(json.dumps(said).encode()) == said
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["-1", "1.0", "", "\N{SUPERSCRIPT TWO}", "101", f"{'0' * 18}{'9' * 40}", "9" * 5000],
+)
+def test_a_number_of_the_query_is_within_its_bounds(given: str) -> None:
+    asked = request(query={"wait": given})
+
+    with pytest.raises(InvalidRequestError, match="wait is .* a whole number from 0 to 100"):
+        asked.number("wait", default=5, maximum=100)
+    assert request(query={"wait": "0100"}).number("wait", default=5, maximum=100) == 100
+
+
+def test_a_body_that_is_no_unicode_text_is_no_json() -> None:
+    event = {**EVENT, "httpMethod": "POST", "resource": "/x", "body": '{"a": "\ud800"}'}
+
+    response = answer(event, lambda given: json_response(given, given.json_object()))
+
+    assert response["statusCode"] == 400
+    assert json.loads(response["body"])["message"] == "the body is not valid JSON"
+
+
+def test_a_message_does_not_grow_with_the_request() -> None:
+    refused = InvalidRequestError(f"messages[0].{'k' * 1_000_000} is missing")
+
+    assert len(refused.message) == MOST_MESSAGE + 1
+    assert refused.message.startswith("messages[0].kkk")

@@ -27,7 +27,7 @@ from tollgate.domain.tenants import Budget
 from tollgate.entry.http import StreamedResponse
 from tollgate.entry.idempotency import Idempotency
 from tollgate.ports import CountRequest, ModelReply, StreamPiece
-from tollgate_converse.routes import Gateway
+from tollgate_converse.routes import MOST_NOTES, Gateway, note_headers
 from tollgate_converse.service import ROUTES, ConverseService
 
 if TYPE_CHECKING:
@@ -223,6 +223,20 @@ def test_what_is_ignored_is_noted() -> None:
 
     assert response["headers"]["x-tollgate-notes"] == "seed is ignored; user is ignored"
     assert "x-tollgate-notes" not in world.answer(CHAT)["headers"]
+
+
+def test_notes_are_told_once_for_each_kind_and_do_not_grow_with_the_request() -> None:
+    schema = {"type": "object"}
+    tools = [
+        {"name": f"t{n}", "input_schema": schema, "input_examples": [{}], "description": "d"}
+        for n in range(500)
+    ]
+    headers = Converse().answer(MESSAGES, {**BODIES[MESSAGES], "tools": tools})["headers"]
+
+    assert headers["x-tollgate-notes"] == "tools[].input_examples is ignored"
+    notes = note_headers([f"member {n} is ignored" for n in range(500)])["x-tollgate-notes"]
+    assert len(notes) == MOST_NOTES
+    assert notes.endswith(" ...")
 
 
 def test_anthropics_clients_find_the_id_under_their_name() -> None:

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# Characters of a message. A place that it names has the caller's own keys in it, and what the model
+# service says may quote a request; a job's table keeps it.
+MOST_MESSAGE = 2048
+
+
 class TollgateError(Exception):
     """Base of all errors that reach a caller.
 
@@ -32,7 +37,7 @@ class TollgateError(Exception):
         may_be_billed: bool = False,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = message if len(message) <= MOST_MESSAGE else f"{message[:MOST_MESSAGE]}…"
         self.details = details or {}
         self.retry_after = retry_after
         self.may_be_billed = may_be_billed

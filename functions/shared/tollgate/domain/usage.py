@@ -12,9 +12,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tollgate.domain.models import Routing
 
 SCHEMA_VERSION = 1
+
+# What the columns hold: the lake's integers have 64 bits, and a whole row is an item of 400 KB at
+# most, whatever its characters take.
+MAX_INTEGER = 2**63 - 1
+MAX_TEXT = 2048
+MAX_TAGS = 128
+MAX_TAG_KEY = 128
+MAX_TAG_VALUE = 256
+_MAX_INT = 2**31 - 1
 
 Status = Literal["ok", "error", "aborted", "orphaned"]
 UsageSource = Literal["provider", "estimated", "hold"]
@@ -32,7 +43,8 @@ class UsageRow:
     """One request as it was metered.
 
     Times are UTC-aware, `*_ms` milliseconds, `*_tokens` counts, `*_cost` and `held` picodollars.
-    Raises ValueError for a naive time.
+    Raises ValueError for a naive time, and for what a column does not hold; `fitted` makes one that
+    holds it.
     """
 
     schema_version: int = field(default=SCHEMA_VERSION, metadata=_INT)
@@ -77,10 +89,26 @@ class UsageRow:
     tags: Mapping[str, str] = field(metadata=_STRING_MAP)
 
     def __post_init__(self) -> None:
-        """Refuse times without a zone: they would land in another hour of the lake."""
+        """Refuse what could not be written, and times without a zone, which are of no hour."""
         for name in ("started_at", "settled_at"):
             if getattr(self, name).tzinfo is None:
-                raise ValueError(f"{name} of usage row {self.request_id} has no time zone")
+                raise ValueError(f"{name} of usage row {self.request_id[:64]} has no time zone")
+        for name, glue_type in GLUE_COLUMNS:
+            value = getattr(self, name)
+            if value is not None and _FITS[glue_type](value) != value:
+                raise ValueError(
+                    f"{name} of usage row {self.request_id[:64]} is beyond its column's bounds"
+                )
+
+    @classmethod
+    def fitted(cls, **values: Any) -> UsageRow:  # noqa: ANN401 - columns by name
+        """The row of a call that has ended: what a column does not hold is cut, never lost."""
+        types = dict(GLUE_COLUMNS)
+        fitted: dict[str, Any] = {
+            name: value if value is None else _FITS[types[name]](value)
+            for name, value in values.items()
+        }
+        return cls(**fitted)
 
 
 # A dialect is named after who speaks it and what is done; chats are converse calls.
@@ -136,7 +164,7 @@ def from_item(item: Mapping[str, Any]) -> UsageRow:
         given = item.get("schema_version")
         raise ValueError(f"usage row {request_id} has schema_version {given}, not {SCHEMA_VERSION}")
     values = {
-        name: _READERS[glue_type](item[name])
+        name: _read(request_id, name, glue_type, item[name])
         for name, glue_type in GLUE_COLUMNS
         if item.get(name) is not None
     }
@@ -146,6 +174,13 @@ def from_item(item: Mapping[str, Any]) -> UsageRow:
         raise ValueError(f"usage row {request_id} is incomplete: {error}") from error
 
 
+def _read(request_id: object, name: str, glue_type: str, value: object) -> Any:  # noqa: ANN401
+    try:
+        return _READERS[glue_type](value)
+    except (AttributeError, TypeError, ValueError, ArithmeticError) as error:
+        raise ValueError(f"{name} of usage row {request_id} is not of type {glue_type}") from error
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         utc = value.astimezone(UTC).replace(tzinfo=None)
@@ -153,11 +188,44 @@ def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
 _READERS: dict[str, Any] = {
     "int": int,
     "bigint": int,
-    "string": str,
+    "string": _text,
     "boolean": bool,
     "timestamp": datetime.fromisoformat,
-    "map<string,string>": dict,
+    "map<string,string>": lambda value: {_text(key): _text(item) for key, item in value.items()},
+}
+
+
+def _fitted_text(value: str, most: int = MAX_TEXT) -> str:
+    """The text without half of a character, which no table takes, and not longer than it may be."""
+    return value[:most].encode(errors="replace").decode()
+
+
+def _fitted_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    fitted = {
+        _fitted_text(key, MAX_TAG_KEY): _fitted_text(value, MAX_TAG_VALUE)
+        for key, value in list(tags.items())[:MAX_TAGS]
+    }
+    return tags if fitted == tags else fitted
+
+
+def _within(most: int) -> Callable[[int], int]:
+    return lambda value: max(-most - 1, min(value, most))
+
+
+_FITS: dict[str, Any] = {
+    "int": _within(_MAX_INT),
+    "bigint": _within(MAX_INTEGER),
+    "string": _fitted_text,
+    "boolean": lambda value: value,
+    "timestamp": lambda value: value,
+    "map<string,string>": _fitted_tags,
 }

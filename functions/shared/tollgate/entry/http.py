@@ -38,6 +38,8 @@ _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG_NUMBERS = (b"0" * 19, b"0e000")
 _CONTAINERS = frozenset((dict, list))
+# Of a number in a query; more would be beyond 64 bits.
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Request:
         given = self.query.get(name)
         if given is None:
             return default
-        if not (given.isascii() and given.isdigit()) or int(given[:18]) > maximum:
+        is_number = given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS
+        if not is_number or int(given) > maximum:
             raise InvalidRequestError(
                 f"{name} is {given[:32]!r}; allowed is a whole number from 0 to {maximum}"
             )
@@ -183,7 +186,11 @@ def parse_event(event: Mapping[str, Any]) -> Request:
     except KeyError as error:
         raise ForbiddenError("Forbidden", code="invalid_api_key") from error
     text = event.get("body") or ""
-    body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    body = (
+        base64.b64decode(text)
+        if event.get("isBase64Encoded")
+        else text.encode(errors="surrogatepass")
+    )
     return Request(
         request_id=context["requestId"],
         caller=caller,

@@ -21,6 +21,7 @@ from tollgate.domain.models import shown_id
 from tollgate.domain.money import PICO_PER_USD
 from tollgate.domain.prices import ModelCard, PriceBook, Rates, unlisted_card
 from tollgate.domain.sessions import Session, model_session
+from tollgate.domain.usage import MAX_INTEGER
 from tollgate.observability import logger
 from tollgate.ports import Clock, CountRequest, ModelRequest, TokenCounter
 from tollgate.services.calls import AdmittedCall
@@ -45,9 +46,8 @@ LARGE_INPUT_BYTES = 32_768
 # After a tenant's bytes did not fit once, its input is counted before the first try for this long.
 CROWDED_SECONDS = 300
 
-# The most picodollars (a trillion dollars) and tokens of a hold. A table holds 38 digits of a
-# number, and an account the sum of many holds.
-MOST_HELD = 10**24
+# The most picodollars (nine million dollars) and tokens of a hold: what a usage row has room for.
+MOST_HELD = MAX_INTEGER
 
 # A clamped call may meet another limit, or another call that took the room since: each try is
 # lower than the one before, and a caller waits for all of them.
@@ -375,7 +375,8 @@ def _size_error(bound: Bound) -> InvalidRequestError | None:
     if max(bound.usd, bound.tokens) <= MOST_HELD:
         return None
     return InvalidRequestError(
-        f"this call can cost more than ${MOST_HELD // PICO_PER_USD}; ask for less",
+        f"this call can cost more than ${MOST_HELD // PICO_PER_USD} or use more than {MOST_HELD} "
+        "tokens; ask for a lower maximum of tokens, or for fewer answers or images",
         code="unbounded_request",
     )
 

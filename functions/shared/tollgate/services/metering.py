@@ -70,7 +70,7 @@ def usage_row(
     first_token_ms = None
     if outcome.first_token_at is not None:
         first_token_ms = _millis(outcome.first_token_at - started_at)
-    return UsageRow(
+    return UsageRow.fitted(
         request_id=hold.request_id,
         tenant_id=attribution.tenant_id,
         app_id=hold.app_id,

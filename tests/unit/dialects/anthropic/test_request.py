@@ -192,8 +192,8 @@ def test_what_else_a_tool_says_of_itself() -> None:
     (tool,) = parsed.call.body["toolConfig"]["tools"]
     assert tool == {"toolSpec": {**SPEC["toolSpec"], "strict": True}}
     assert parsed.notes == (
-        "tools[0].eager_input_streaming is ignored",
-        "tools[0].input_examples is ignored",
+        "tools[].eager_input_streaming is ignored",
+        "tools[].input_examples is ignored",
     )
 
 

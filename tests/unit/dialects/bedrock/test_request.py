@@ -9,7 +9,12 @@ import pytest
 
 from tests.fakes.bedrock_sdk import MESSAGES, sent
 from tests.fakes.exchanges import request
-from tollgate.dialects.bedrock.request import parse_chat, parse_count, parse_native
+from tollgate.dialects.bedrock.request import (
+    MOST_METADATA,
+    parse_chat,
+    parse_count,
+    parse_native,
+)
 from tollgate.domain.errors import InvalidRequestError
 
 ARN = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123"
@@ -108,3 +113,48 @@ def test_a_native_body_is_read_as_it_is() -> None:
     data = base64.b64encode(b"x").decode()
 
     assert parse_native(request({"bytes": data}, path=HERE)).call.body == {"bytes": data}
+
+
+def test_metadata_of_a_request_is_what_bedrock_takes_beside_ours() -> None:
+    pairs = {f"key {n}": "" for n in range(MOST_METADATA - 1)} | {"a:_@$#=/+,.-": "z" * 256}
+    body = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}], "requestMetadata": pairs}
+
+    assert parse_chat(request(body, path=HERE)).call.body["requestMetadata"] == pairs
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ({f"k{n}": "v" for n in range(14)}, "requestMetadata has 14 pairs; allowed are 13"),
+        ({"a": "1", "": "v"}, "requestMetadata: pair 2 has a key of 0 characters; allowed are 1"),
+        ({"k" * 257: "v"}, "requestMetadata: pair 1 has a key of 257 characters; allowed are 1 to"),
+        ({"k!": "v"}, "requestMetadata: pair 1 has a key of 2 characters; allowed are 1 to 256"),
+        ({"k": "v" * 257}, "requestMetadata: pair 1 has a value of 257 characters; allowed are up"),
+        ({"k": "caf\u00e9"}, "requestMetadata: pair 1 has a value of 4 characters; allowed are up"),
+        ({"k": 7}, "requestMetadata: pair 1's value is a number; allowed is a string"),
+    ],
+)
+def test_metadata_that_bedrock_would_refuse_is_named(pairs: dict[str, Any], message: str) -> None:
+    body = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}], "requestMetadata": pairs}
+
+    with pytest.raises(InvalidRequestError) as refused:
+        parse_chat(request(body, path=HERE))
+    assert refused.value.message.startswith(message)
+    assert "caf" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (b'{"n": 1e400}', "input.invokeModel.body has a number beyond 64 bits"),
+        (b'{"n": NaN}', "input.invokeModel.body is not valid JSON"),
+        (b"[" * 70 + b"]" * 70, "input.invokeModel.body is nested more than 64 levels deep"),
+        (b"[]", "input.invokeModel.body is an array; allowed is an object"),
+    ],
+)
+def test_a_native_body_inside_a_count_is_held_to_the_same(document: bytes, message: str) -> None:
+    body = {"input": {"invokeModel": {"body": base64.b64encode(document).decode()}}}
+
+    with pytest.raises(InvalidRequestError) as refused:
+        parse_count(request(body, path=HERE))
+    assert refused.value.message == message

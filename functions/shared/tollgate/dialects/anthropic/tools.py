@@ -62,7 +62,8 @@ def _tool_spec(tool: Mapping[str, Any], place: str, notes: list[str]) -> dict[st
             "can be held; allowed are tools with an input_schema"
         )
     check_keys(tool, (*_TOOL_READ, *_TOOL_HINTS, *_TOOL_NEUTRAL), place)
-    notes.extend(f"{place}.{name} is ignored" for name in _TOOL_HINTS if tool.get(name))
+    # One note for all tools: a header must not grow with the request.
+    notes.extend(f"tools[].{name} is ignored" for name in _TOOL_HINTS if tool.get(name))
     for name, neutral in _TOOL_NEUTRAL.items():
         if tool.get(name) not in (None, neutral):
             raise InvalidRequestError(

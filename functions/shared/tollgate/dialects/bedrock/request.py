@@ -5,6 +5,7 @@ They are Bedrock's own JSON; only what the SDK writes as base64 becomes bytes.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from tollgate.dialects.fields import (
     as_filled_list,
     as_list,
     as_object,
+    as_text,
     base64_bytes,
     check_keys,
 )
@@ -49,6 +51,11 @@ _CONVERSE_KEYS = (
     "toolConfig",
 )
 _LISTS = ("additionalModelResponseFieldPaths", "messages", "system")
+# Bedrock takes 16 pairs, of which three tell the call's tenant, app and request.
+MOST_METADATA = 13
+_METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}", re.ASCII)
+_METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}", re.ASCII)
+_METADATA_CHARACTERS = "ASCII letters, digits, spaces and :_@$#=/+,.-"
 
 
 def parse_chat(request: Request) -> ParsedCall:
@@ -62,6 +69,7 @@ def chat_call(model: str, body: Mapping[str, Any], dialect: str) -> ChatCall:
     check_keys(body, _CONVERSE_KEYS, "the body")
     converse = _members(body)
     as_filled_list(converse.get("messages"), "messages")
+    _check_metadata(converse.get("requestMetadata", {}))
     inference = dict(converse.pop("inferenceConfig", {}))
     asked = inference.pop("maxTokens", None)
     if inference:
@@ -122,8 +130,9 @@ def parse_count(request: Request) -> ChatCall | NativeCall:
     if given.keys() == {"invokeModel"}:
         native = as_object(given["invokeModel"], "input.invokeModel")
         check_keys(native, ("body",), "input.invokeModel")
-        data = base64_bytes(native.get("body"), "input.invokeModel.body")
-        return NativeCall(model, _native(data), NATIVE)
+        place = "input.invokeModel.body"
+        data = base64_bytes(native.get("body"), place)
+        return NativeCall(model, _native(data, place), NATIVE)
     raise InvalidRequestError("input allows exactly one of converse and invokeModel")
 
 
@@ -136,8 +145,29 @@ def _is_streamed(request: Request) -> bool:
     return request.route.endswith("-stream")
 
 
-def _native(body: bytes) -> dict[str, Any]:
-    return as_object(parse_json(body), "the body")
+def _native(body: bytes, place: str = "the body") -> dict[str, Any]:
+    return as_object(parse_json(body, place), place)
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Raise for metadata that Bedrock would refuse; what it says is the caller's and not quoted."""
+    if len(metadata) > MOST_METADATA:
+        raise InvalidRequestError(
+            f"requestMetadata has {len(metadata)} pairs; allowed are {MOST_METADATA}"
+        )
+    for index, (key, value) in enumerate(metadata.items(), start=1):
+        place = f"requestMetadata: pair {index}"
+        if _METADATA_KEY.fullmatch(key) is None:
+            raise InvalidRequestError(
+                f"{place} has a key of {len(key)} characters; allowed are 1 to 256 "
+                f"{_METADATA_CHARACTERS}"
+            )
+        text = as_text(value, f"{place}'s value")
+        if _METADATA_VALUE.fullmatch(text) is None:
+            raise InvalidRequestError(
+                f"{place} has a value of {len(text)} characters; allowed are up to 256 "
+                f"{_METADATA_CHARACTERS}"
+            )
 
 
 def _members(body: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
