@@ -32,6 +32,7 @@ from scripts.local.ministack import ACCOUNT_ID, CLOCK_VARIABLES, REGION, ROOT, M
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
 from scripts.local.stubs.bedrock.server import BedrockStub
+from tests.kill_runner import DIALECTS
 from tests.waiting import PATIENCE_SECONDS
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.aws import from_values
@@ -120,7 +121,11 @@ USUAL = (
     Scenario("chat that the tenant refuses", "chat", app="limited", tenant=_REFUSING),
     Scenario("job", "job", "[stub:tokens=60] tell me", app="limited"),
     Scenario("producer", "deliver", "[stub:tokens=60] tell me"),
+    Scenario("openai stream", "openai stream", "[stub:tokens=20] hello", app="limited"),
+    Scenario("anthropic", "anthropic"),
+    Scenario("models and usage", "look"),
 )
+_STREAMED = tuple(f"{dialect} stream" for dialect in DIALECTS)
 MORE = (
     Scenario("chat under an idempotency key", "chat", idempotent=True),
     Scenario("chat that is throttled", "chat", "[stub:error=ThrottlingException] hello"),
@@ -134,6 +139,24 @@ MORE = (
         "deliver",
         "[stub:tokens=60] [stub:error=ModelStreamErrorException@mid-stream] hello",
         app="limited",
+    ),
+    *(Scenario(does, does, app="limited") for does in DIALECTS),
+    *(Scenario(does, does, "[stub:tokens=20] hello") for does in _STREAMED),
+    *(
+        Scenario(f"{does} under an idempotency key", does, idempotent=True)
+        for does in ("openai", "anthropic stream")
+    ),
+    *(
+        Scenario(f"{does} that breaks", does, "[stub:tokens=60] [stub:cut=mid-stream] hello")
+        for does in (*DIALECTS, *_STREAMED)
+    ),
+    *(
+        Scenario(f"{does} without usage", does, "[stub:cut=before-metadata] hello")
+        for does in _STREAMED
+    ),
+    *(
+        Scenario(f"{does} that is throttled", does, "[stub:error=ThrottlingException] hello")
+        for does in ("bedrock", *_STREAMED)
     ),
 )
 
@@ -256,6 +279,7 @@ class World:
                 **inherited,
                 **ministack.aws_environment,
                 **self._environment,
+                "AWS_ENDPOINT_URL_BEDROCK": self.stub.url,
                 "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.stub.url,
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "AWS_CONFIG_FILE": str(folder / "none"),
@@ -277,7 +301,8 @@ class World:
         # Of a tenant of its own: what the process remembers of it must not shorten later runs.
         warm = self.request(Scenario("warm-up", "job", fresh=True), "warm-up")
         sweep = {"does": "sweep", "label": "sweep", "seconds_ahead": 0}
-        self._write([warm, {**warm, "does": "chat"}, sweep])
+        others = ["chat", *DIALECTS, *(f"{dialect} stream" for dialect in DIALECTS)]
+        self._write([warm, *({**warm, "does": does} for does in others), sweep])
 
     def _stop_runner(self) -> None:
         assert self._runner.stdin is not None
@@ -349,8 +374,9 @@ class World:
         (outcome,) = self.run(self.request(scenario, f"{scenario.name}/dry run"))
         found = []
         for index, name in enumerate(outcome["trace"]):
-            phases = ["before"] if name.startswith("event") else ["before", "sent", "after"]
-            if not thorough and not name.startswith("event"):
+            is_call = ":" in name
+            phases = ["before", "sent", "after"] if is_call else ["before"]
+            if not thorough and is_call:
                 is_read = name.partition(":")[2].partition(" ")[0] in _READS
                 phases = [
                     *(["before"] if index == 0 else []),

@@ -26,8 +26,11 @@ from botocore.eventstream import EventStream
 from scripts.local.lambda_runtime import LambdaContext
 from tollgate.domain.jobs import queue_message
 from tollgate.entry import clock
+from tollgate.entry.http import StreamedResponse
 from tollgate.services import jobs
+from tollgate_converse import handler as converse
 from tollgate_invoke import handler as invoke
+from tollgate_models import handler as models
 from tollgate_stream import handler as stream
 from tollgate_sweep import handler as sweep
 
@@ -36,6 +39,49 @@ if TYPE_CHECKING:
 
 Run = dict[str, Any]
 _RESOURCES = ("TableName", "Bucket", "QueueUrl", "modelId")
+_MAX_TOKENS = 200
+
+
+def _openai(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
+    return "/v1/chat/completions", {
+        "model": run["model"],
+        "messages": [{"role": "user", "content": run["prompt"]}],
+        "max_tokens": _MAX_TOKENS,
+        "stream": streamed,
+    }
+
+
+def _anthropic(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
+    return "/v1/messages", {
+        "model": run["model"],
+        "messages": [{"role": "user", "content": run["prompt"]}],
+        "max_tokens": _MAX_TOKENS,
+        "stream": streamed,
+    }
+
+
+def _bedrock(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
+    return f"/model/{{modelId}}/converse{'-stream' if streamed else ''}", _blocks(run)
+
+
+def _native(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
+    return f"/model/{{modelId}}/invoke{'-with-response-stream' if streamed else ''}", _blocks(run)
+
+
+def _blocks(run: Run) -> dict[str, Any]:
+    return {
+        "messages": [{"role": "user", "content": [{"text": run["prompt"]}]}],
+        "inferenceConfig": {"maxTokens": _MAX_TOKENS},
+    }
+
+
+# The requests of the function `converse`, by the API that they are of.
+DIALECTS: Mapping[str, Callable[..., tuple[str, dict[str, Any]]]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "bedrock": _bedrock,
+    "native": _native,
+}
 
 
 class Killer:
@@ -77,6 +123,10 @@ class Killer:
         EventStream._parse_event = event  # noqa: SLF001
         http.client.HTTPConnection.getresponse = answer  # type: ignore[method-assign]
 
+    def send(self, piece: bytes) -> None:  # noqa: ARG002 - what a client would get
+        """Send a piece of a streamed answer to a client that is not there."""
+        self._die_if(self._reach("piece of the answer"), "before")
+
     def _reach(self, name: str) -> int:
         self.trace.append(name)
         return len(self.trace) - 1
@@ -97,15 +147,18 @@ def _name(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> 
 class Gateway:
     """The deployed handlers, composed once before any child is forked."""
 
-    def __init__(self) -> None:
+    def __init__(self, killer: Killer) -> None:
+        self._killer = killer
         self._ahead = timedelta()
         sweep.utc_now = lambda: clock.utc_now() + self._ahead  # type: ignore[attr-defined]
         self._handlers: dict[str, Callable[[Any, Any], Any]] = {
+            "converse": converse.lambda_handler,
             "invoke": invoke.lambda_handler,
+            "models": models.lambda_handler,
             "stream": stream.lambda_handler,
             "sweep": sweep.lambda_handler,
         }
-        for module in (invoke, stream, sweep):
+        for module in (converse, invoke, stream, sweep):
             module.build_service()
         # Chunks by size alone: the number of writes must not depend on the machine's load.
         jobs.CHUNK_SECONDS, jobs.CHUNK_BYTES = 1e12, 100
@@ -117,6 +170,11 @@ class Gateway:
             return self._call("sweep", {})
         if run["does"] == "deliver":
             return self._deliver(run, run["job"])
+        if run["does"] == "look":
+            return [self._look(run, path) for path in ("/list_foundation_models", "/v1/usage")]
+        dialect, _, how = run["does"].partition(" ")
+        if dialect in DIALECTS:
+            return self._converse(run, dialect, streamed=how == "stream")
         response = self._invoke(run, streaming=run["does"] != "chat")
         if run["does"] == "chat" or response["statusCode"] != 200:
             return {"status": response["statusCode"]}
@@ -126,17 +184,35 @@ class Gateway:
             self._poll(run, job)
         return {"status": 200, "job": job}
 
+    def _converse(self, run: Run, dialect: str, *, streamed: bool) -> Any:
+        resource, body = DIALECTS[dialect](run, streamed=streamed)
+        event = {
+            **_event(run),
+            "httpMethod": "POST",
+            "resource": resource,
+            "pathParameters": {"modelId": run["model"]},
+            "headers": _key_headers(run),
+            "body": json.dumps(body),
+        }
+        response = self._call("converse", event)
+        if not isinstance(response, StreamedResponse):
+            return {"status": response["statusCode"]}
+        response.produce(self._killer.send)
+        return {"status": response.status}
+
+    def _look(self, run: Run, path: str) -> Any:
+        event = {**_event(run), "httpMethod": "GET", "resource": path, "path": path, "headers": {}}
+        return self._call("models", event)["statusCode"]
+
     def _invoke(self, run: Run, *, streaming: bool) -> dict[str, Any]:
         headers = {"team_id": run["tenant"], **({"streaming": "true"} if streaming else {})}
-        if "idempotency_key" in run:
-            headers["Idempotency-Key"] = run["idempotency_key"]
         event = {
             **_event(run),
             "httpMethod": "POST",
             "resource": "/invoke_model",
             "queryStringParameters": {"model_id": run["model"]},
-            "headers": headers,
-            "body": json.dumps({"inputs": run["prompt"], "parameters": {"maxTokens": 200}}),
+            "headers": {**headers, **_key_headers(run)},
+            "body": json.dumps({"inputs": run["prompt"], "parameters": {"maxTokens": _MAX_TOKENS}}),
         }
         response: dict[str, Any] = self._call("invoke", event)
         return response
@@ -165,6 +241,10 @@ def _event(run: Run) -> dict[str, Any]:
         "tier": "pro",
     }
     return {"requestContext": {"requestId": "gw-1", "authorizer": identity}}
+
+
+def _key_headers(run: Run) -> dict[str, str]:
+    return {"Idempotency-Key": run["idempotency_key"]} if "idempotency_key" in run else {}
 
 
 def _child(gateway: Gateway, killer: Killer, run: Run, report: int) -> NoReturn:
@@ -203,7 +283,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     # Handlers log to standard output.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    gateway, killer = Gateway(), Killer()
+    killer = Killer()
+    gateway = Gateway(killer)
     killer.install()
     print("ready", file=answers, flush=True)
     for run in json.loads(sys.stdin.readline()):
