@@ -28,7 +28,7 @@ if str(ROOT / "functions" / "shared") not in sys.path:
 from scripts.bench.logs import errors_only  # noqa: E402
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage  # noqa: E402
 from tests.fakes.world import FakeClock, caller, tenant  # noqa: E402
-from tollgate.domain.errors import BudgetExceededError  # noqa: E402
+from tollgate.domain.errors import BudgetExceededError, BudgetHeldError  # noqa: E402
 from tollgate.domain.ledger import tenant_account_id  # noqa: E402
 from tollgate.domain.models import resolve_model  # noqa: E402
 from tollgate.domain.money import PICO_PER_USD, usd  # noqa: E402
@@ -317,7 +317,7 @@ class _Replay:
             admitted = self._admission.admit(
                 caller(), _call(turn), lease_seconds=LEASE_SECONDS, streamed=False
             )
-        except BudgetExceededError:
+        except (BudgetExceededError, BudgetHeldError):
             return None
         self.result.admitted += 1
         lowered = admitted.lowered_max_tokens

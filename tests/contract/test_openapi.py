@@ -64,6 +64,7 @@ ANYWHERE = {
 }
 CALLING = {
     errors.BudgetExceededError,
+    errors.BudgetHeldError,
     errors.NotFoundError,
     errors.ConflictError,
     errors.MismatchError,

@@ -15,7 +15,7 @@ from tests.unit.services.test_calls import BOOK, chat_call
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
-from tollgate.domain.errors import BudgetExceededError
+from tollgate.domain.errors import BudgetExceededError, BudgetHeldError
 from tollgate.domain.tenants import Budget, Limits
 from tollgate.services.admission import Admission
 from tollgate.services.calls import AdmittedCall, Calls
@@ -110,7 +110,7 @@ def run(work: Callable[[], object], auditor: Auditor) -> Counter[str]:
     def attempt(_: int) -> str:
         try:
             work()
-        except BudgetExceededError:
+        except (BudgetExceededError, BudgetHeldError):
             return "refused"
         finally:
             auditor.look()

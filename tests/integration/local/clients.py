@@ -50,12 +50,13 @@ apps = {{ search = {{ keys = {{ primary = {{}} }} }} }}
 _TENANTS = {
     "acme": "",
     "poor": 'budget = { month_usd = "0.00001" }',
+    "tight": 'budget = { month_usd = "0.02" }',
     "slow": "limits = { requests_per_minute = 1 }",
 }
 
 
 def write_environment(folder: Path) -> Path:
-    """Tenants with every model: one without limits, one without money, one with little time."""
+    """Tenants with every model: without limits, without money, with little money or time."""
     (folder / "env.tfvars").write_text(_TIERS)
     tenants = folder / "tenants"
     tenants.mkdir()

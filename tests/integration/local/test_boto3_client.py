@@ -6,9 +6,14 @@ What its answers look like is compared with the model service's own in `test_wir
 from __future__ import annotations
 
 import json
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
+import anthropic
+import openai
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
@@ -19,12 +24,13 @@ from tests.integration.local.clients import (
     TITAN_EMBED,
     Books,
     bedrock_client,
+    key_of,
     picture,
 )
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -239,6 +245,62 @@ def test_too_many_requests(stack: LocalStack, books: Books) -> None:
     headers = refused.value.response["ResponseMetadata"]["HTTPHeaders"]
     assert 0 < int(headers["retry-after"]) <= 60
     assert len(books.calls) == served >= 1
+
+
+def test_every_sdk_sends_a_call_again_that_running_calls_alone_refused(
+    stack: LocalStack, books: Books
+) -> None:
+    refused: set[str] = set()
+
+    def watch(name: str, status: int) -> None:
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            refused.add(name)
+
+    def web(sdk: Any) -> Any:  # noqa: ANN401 - each SDK has a web client of its own
+        hook = [lambda response: watch(sdk.__name__, response.status_code)]
+        verify = ssl.create_default_context(cafile=stack.ca_file)
+        return sdk.DefaultHttpxClient(verify=verify, event_hooks={"response": hook})
+
+    shared: Any = {"api_key": key_of(stack, "tight"), "max_retries": 9}
+    of_openai = openai.OpenAI(base_url=f"{stack.url}/v1", http_client=web(openai), **shared)
+    of_anthropic = anthropic.Anthropic(base_url=stack.url, http_client=web(anthropic), **shared)
+    of_bedrock = bedrock_client(stack, "tight", attempts=10)
+    of_bedrock.meta.events.register(
+        "response-received.bedrock-runtime.Converse",
+        lambda response_dict, **_: watch("boto3", response_dict["status_code"]),
+    )
+    chat: Any = {
+        "model": CLAUDE,
+        "max_tokens": 500,
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    most = {"maxTokens": 500}
+    calls: list[Callable[[], Any]] = [
+        lambda: of_openai.chat.completions.create(**chat),
+        lambda: of_anthropic.messages.create(**chat),
+        lambda: of_bedrock.converse(
+            modelId=CLAUDE,
+            messages=user("Hi"),
+            inferenceConfig=most,  # type: ignore[typeddict-item]
+        ),
+    ]
+
+    with stack.stub.gate("held") as gate, ThreadPoolExecutor(4) as pool:
+        running = pool.submit(
+            bedrock_client(stack, "tight").converse,
+            modelId=CLAUDE,
+            messages=user("[stub:gate=held]"),
+            inferenceConfig={"maxTokens": 3500},
+        )
+        until(lambda: gate.waiting == 1, "the call that holds most of the budget")
+        waiting = [pool.submit(call) for call in calls]
+        until(lambda: len(refused) == len(calls), "a refusal of each client's first try")
+        gate.open()
+        for call in [running, *waiting]:
+            call.result()
+
+    assert refused == {"openai", "anthropic", "boto3"}
+    assert len(books.calls) == 4
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,36 @@ def test_a_money_refusal_tells_spent_from_held() -> None:
     assert refused.is_budget
 
 
+@pytest.mark.parametrize(("asked", "is_held"), [(51, True), (100, True), (101, False)])
+def test_running_calls_alone_refuse_what_fits_once_they_have_settled(
+    asked: int, *, is_held: bool
+) -> None:
+    standing = account(month_committed=950, month_spent=900, holds={"a": hold(50)})
+
+    refused = refusal(standing, scope(Budget(month=1000)), hold(asked))
+
+    assert refused is not None
+    assert refused.is_held is is_held
+
+
+def test_what_is_spent_is_told_before_what_is_held() -> None:
+    standing = account(
+        month_committed=950, day_committed=990, minute_requests=2, holds={"a": hold(50)}
+    )
+    money = Budget(month=1000, day=1000)
+
+    spent = refusal(standing, scope(money), hold(60))
+    rate = refusal(standing, scope(Budget(month=1000), requests_per_minute=2), hold(60))
+
+    assert spent is not None
+    assert (spent.limit_name, spent.is_held) == ("month_usd", True)
+    assert rate is not None
+    assert (rate.limit_name, rate.is_held) == ("requests_per_minute", False)
+    day = refusal(replace(standing, day_committed=1000), scope(money), hold(60))
+    assert day is not None
+    assert (day.limit_name, day.is_held) == ("day_usd", False)
+
+
 def test_an_app_without_limits_has_no_account_of_its_own() -> None:
     plain = tenant()
     limited = tenant(apps={"web": app(budget=Budget(month=5))})
@@ -479,6 +509,7 @@ def test_the_refusal_of_all_shards_sums_their_figures() -> None:
         asked=6,
         resets_at=datetime(2026, 12, 1, tzinfo=UTC),
         roomiest=4,
+        is_held=True,
     )
     assert refused.room == 4
 
@@ -507,6 +538,21 @@ def test_a_limit_that_all_shards_exceed_is_told_before_one_of_a_single_shard() -
     refused = refusal_of_all(WIDE, shards, hold(1))
 
     assert (refused.limit_name, refused.limit, refused.used) == ("requests_per_minute", 3, 3)
+
+
+def test_a_shard_that_only_waits_makes_the_refusal_one_of_holds() -> None:
+    """The first shard's month is spent, the second's day; the third waits for a running call."""
+    shards = shards_with(
+        {"month_committed": 34},
+        {"day_committed": 10},
+        {"month_committed": 20, "day_committed": 9, "holds": {"a": hold(5)}},
+    )
+
+    refused = refusal_of_all(WIDE, shards, hold(5))
+
+    assert (refused.limit_name, refused.limit, refused.is_held) == ("day_usd", 31, True)
+    without = [*shards[:2], (shards[2][0], replace(shards[2][1], holds={}))]
+    assert not refusal_of_all(WIDE, without, hold(5)).is_held
 
 
 def test_no_room_is_never_less_than_none() -> None:

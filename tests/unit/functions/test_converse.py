@@ -21,12 +21,14 @@ from tollgate.domain.errors import (
     UpstreamThrottledError,
     UpstreamTimeoutError,
 )
+from tollgate.domain.ledger import Hold, Scope
 from tollgate.domain.money import usd
 from tollgate.domain.prices import TokenUsage
-from tollgate.domain.tenants import Budget
+from tollgate.domain.tenants import Budget, Limits
 from tollgate.entry.http import StreamedResponse
 from tollgate.entry.idempotency import Idempotency
 from tollgate.ports import CountRequest, ModelReply, StreamPiece
+from tollgate.services.ledger import HELD_RETRY_SECONDS, Ledger
 from tollgate_converse.routes import MOST_NOTES, Gateway, note_headers
 from tollgate_converse.service import ROUTES, ConverseService
 
@@ -39,6 +41,7 @@ AUTHORIZER = {"tenant_id": "acme", "app_id": "web", "key_id": "web/primary", "ti
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 MESSAGES, COUNT_MESSAGE = "/v1/messages", "/v1/messages/count_tokens"
 CONVERSE, CONVERSE_STREAM = "/model/{modelId}/converse", "/model/{modelId}/converse-stream"
+UNLIMITED = Scope("tenant#acme", Budget(), Limits())
 INVOKE = "/model/{modelId}/invoke"
 INVOKE_STREAM = "/model/{modelId}/invoke-with-response-stream"
 COUNT = "/model/{modelId}/count-tokens"
@@ -474,6 +477,25 @@ def test_a_call_over_budget_is_402_in_each_dialect() -> None:
     assert body_of(converse)["__type"] == "ServiceQuotaExceededException"
     for response in (body_of(chat)["error"], body_of(message)["error"], body_of(converse)):
         assert "affordable_max_tokens" in response["details"]
+
+
+def test_a_call_that_only_running_calls_refuse_is_429_in_each_dialect() -> None:
+    world = Converse()
+    running = Hold("r-1", usd("1"), 1, 0, NOVA_LITE, "web", "web/k", "openai.chat", streamed=False)
+    Ledger(world.accounts, world.usage).admit(running, [UNLIMITED], world.clock())
+
+    chat, message, converse = (world.answer(route) for route in (CHAT, MESSAGES, CONVERSE))
+
+    assert chat["statusCode"] == message["statusCode"] == converse["statusCode"] == 429
+    assert body_of(chat)["error"]["type"] == "rate_limit_error"
+    assert body_of(message)["error"]["type"] == "rate_limit_error"
+    assert body_of(converse)["__type"] == "ThrottlingException"
+    for response in (chat, message, converse):
+        assert response["headers"]["Retry-After"] == str(HELD_RETRY_SECONDS)
+        assert "x-should-retry" not in response["headers"]
+    for body in (body_of(chat)["error"], body_of(message)["error"], body_of(converse)):
+        assert body["code"] == "budget_held"
+        assert body["details"]["affordable_max_tokens"] == 0
 
 
 MISNAMED = [

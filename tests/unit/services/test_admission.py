@@ -13,18 +13,20 @@ from tests.fakes.token_counts import FakeTokenCounter
 from tests.fakes.world import FakeClock, FakeRuntime, app, caller, tenant
 from tollgate.domain.errors import (
     BudgetExceededError,
+    BudgetHeldError,
     ForbiddenError,
     InvalidRequestError,
     RateExceededError,
 )
 from tollgate.domain.holds import chat_input_tokens
+from tollgate.domain.money import format_usd
 from tollgate.domain.prices import ModelCard, PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Silo, Tenant
 from tollgate.entry.http import admission_notices
 from tollgate.services.admission import CROWDED_SECONDS, LARGE_INPUT_BYTES, Admission
 from tollgate.services.calls import AdmittedCall, Calls
 from tollgate.services.jobs import decode_call, encode_call
-from tollgate.services.ledger import Ledger
+from tollgate.services.ledger import HELD_RETRY_SECONDS, Ledger
 from tollgate.services.policy import Policies
 from tollgate.services.pricing import PriceTerms
 from tollgate.services.shapes import ChatCall
@@ -445,7 +447,7 @@ def test_no_hold_exceeds_the_budget(room: int, exact: bool, clamp: bool) -> None
     for _ in range(4):
         try:
             admitted = world.admit(40)
-        except BudgetExceededError:
+        except (BudgetExceededError, BudgetHeldError):
             continue
         sent = admitted.request.body["inferenceConfig"]["maxTokens"]
         tokens = admitted.hold.tokens - sent
@@ -453,6 +455,35 @@ def test_no_hold_exceeds_the_budget(room: int, exact: bool, clamp: bool) -> None
         assert tokens in (by_count(40), by_bytes(40))
         assert sent == (admitted.lowered_max_tokens or 100)
     assert world.committed <= room
+
+
+def test_a_call_that_only_running_calls_refuse_is_told_to_come_again() -> None:
+    world = World(budget=Budget(month=2 * worst(by_bytes(4)) - OUTPUT))
+    running = world.admit()
+
+    with pytest.raises(BudgetHeldError) as refused:
+        world.admit()
+
+    assert refused.value.retry_after == HELD_RETRY_SECONDS
+    assert refused.value.details == {
+        "scope": "tenant",
+        "limit_name": "month_usd",
+        "limit_usd": format_usd(2 * worst(by_bytes(4)) - OUTPUT),
+        "spent_usd": "0",
+        "held_usd": format_usd(worst(by_bytes(4))),
+        "needed_usd": format_usd(worst(by_bytes(4))),
+        "affordable_max_tokens": 99,
+    }
+    world.calls.run(running)
+    assert world.admit().hold.usd == worst(by_bytes(4))
+
+
+def test_a_call_that_is_too_dear_without_running_calls_is_not_told_to_wait() -> None:
+    world = World(budget=Budget(month=worst(by_bytes(4)) - 1))
+    world.admit(max_tokens=1)
+
+    with pytest.raises(BudgetExceededError):
+        world.admit()
 
 
 def test_all_answers_of_a_call_are_held() -> None:

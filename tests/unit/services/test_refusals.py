@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes.ledger import FakeAccounts, FakeUsage
 from tests.fakes.usage_rows import usage_row
@@ -16,7 +19,7 @@ from tollgate.domain.ids import new_request_id
 from tollgate.domain.ledger import Account, Hold, Scope, Windows
 from tollgate.domain.tenants import Budget, Limits
 from tollgate.ports import Admitted, Rejected
-from tollgate.services.ledger import Ledger, RefusedError
+from tollgate.services.ledger import Lease, Ledger, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,3 +211,60 @@ def test_a_write_that_the_sdk_repeats_after_the_minute_counts_in_its_first() -> 
 
     assert lease.minutes == (Windows.at(NOW).minute,)
     assert app_account(accounts).minute_tokens == 7
+
+
+def settled_at_nothing(ledger: Ledger, leases: list[Lease]) -> None:
+    """Settle calls at no cost, each with all the tokens that it was counted with."""
+    for lease in leases:
+        row = usage_row(
+            request_id=lease.hold.request_id,
+            input_tokens=lease.hold.tokens,
+            output_tokens=0,
+            total_cost=0,
+        )
+        ledger.settle(lease, row)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=6),
+    st.integers(1, 120),
+    st.tuples(*[st.none() | st.integers(0, 200)] * 2),
+    st.none() | st.integers(0, 8),
+    st.integers(1, 4),
+)
+def test_a_refusal_is_one_of_holds_where_the_same_call_fits_once_they_have_settled(
+    calls: list[tuple[int, bool]],
+    asked: int,
+    money: tuple[int | None, int | None],
+    rate: int | None,
+    shards: int,
+) -> None:
+    """Calls of some size run or have been paid in full; then one is asked for that is refused."""
+    accounts = FakeAccounts()
+    ledger = Ledger(accounts, FakeUsage())
+    limits = Limits(requests_per_minute=rate, concurrent_requests=5)
+    scope = Scope("tenant#acme", Budget(*money), limits, shards, policy_at=1)
+    running: list[Lease] = []
+    for usd, is_paid in calls:
+        with suppress(RefusedError):
+            lease = ledger.admit(replace(hold(), usd=usd), [scope], NOW)
+            if is_paid:
+                row = usage_row(request_id=lease.hold.request_id, total_cost=usd)
+                ledger.settle(lease, row)
+            else:
+                running.append(lease)
+    wanted = replace(hold(), usd=asked)
+    try:
+        ledger.admit(wanted, [scope], NOW)
+    except RefusedError as error:
+        refused = error.refusal
+    else:
+        return
+
+    settled_at_nothing(ledger, running)
+
+    if refused.is_held:
+        ledger.admit(wanted, [scope], NOW)
+    else:
+        with pytest.raises(RefusedError):
+            ledger.admit(wanted, [scope], NOW)

@@ -63,6 +63,13 @@ class BudgetExceededError(TollgateError):
     code = "budget_exceeded"
 
 
+class BudgetHeldError(TollgateError):
+    """The call fits the budget as it is spent, but not beside what running calls hold of it."""
+
+    http_status = 429
+    code = "budget_held"
+
+
 class ForbiddenError(TollgateError):
     """The credential does not allow this."""
 
@@ -173,6 +180,8 @@ ADVICE: Mapping[str, str] = {
     "app_suspended": _ASK,
     "budget_exceeded": "lower `maxTokens` to `affordable_max_tokens`, wait for `resets_at`, or ask "
     "for a higher budget",
+    "budget_held": "wait for `Retry-After` seconds, then send the same again: it fits once running "
+    "calls have settled; `affordable_max_tokens` fits at once",
     "concurrent_requests_exceeded": _WAIT,
     "endpoint_not_in_account": "ask the platform team: the tenant's account has no such endpoint",
     "filtered": "ask the platform team: its web ACL refused the request",

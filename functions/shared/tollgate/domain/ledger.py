@@ -140,7 +140,8 @@ class Refusal:
     Money limits (`month_usd`, `day_usd`) count picodollars, the others requests or tokens.
     `held` is the part of the use that open holds make up; `resets_at` is None for a limit that
     frees up as soon as a call ends. `roomiest` is what is left in the shard with the most room,
-    None without shards.
+    None without shards. `is_held` says that open holds alone stand in the way: an account, or a
+    shard, takes the hold as soon as what runs there costs nothing any more.
     """
 
     account_id: str
@@ -151,6 +152,17 @@ class Refusal:
     asked: int
     resets_at: datetime | None
     roomiest: int | None = None
+    is_held: bool = False
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the limit is too small for what is asked."""
+        return self.used + self.asked > self.limit
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it would be too small even if nothing were held."""
+        return self.used - self.held + self.asked > self.limit
 
     @property
     def is_budget(self) -> bool:
@@ -259,12 +271,19 @@ def window_ends(account: Account) -> tuple[datetime, datetime, datetime]:
 def refusal(account: Account, scope: Scope, hold: Hold) -> Refusal | None:
     """Why this hold does not fit the account, or None when it does.
 
-    The account must be in current windows. A soft budget refuses nothing.
+    The account must be in current windows. A soft budget refuses nothing. What no running call
+    frees is told before what one does.
     """
-    for figures in _figures(account, scope, hold):
-        if figures.used + figures.asked > figures.limit:
-            return figures
-    return None
+    refusing = [figures for figures in _figures(account, scope, hold) if figures.refuses]
+    if not refusing:
+        return None
+    return _told(refusing, is_held=not any(figures.is_spent for figures in refusing))
+
+
+def _told(refusing: Sequence[Refusal], *, is_held: bool) -> Refusal:
+    """The one of several refusals that a caller is told."""
+    lasting = [figures for figures in refusing if figures.is_spent]
+    return replace((lasting or refusing)[0], is_held=is_held)
 
 
 def _figures(account: Account, scope: Scope, hold: Hold) -> list[Refusal]:
@@ -294,9 +313,14 @@ def refusal_of_all(scope: Scope, shards: Sequence[tuple[Scope, Account]], hold: 
 
     `shards` are the shards' own scopes and accounts; each of them refuses the hold. The limit is
     one that the shards exceed together; where what is left would do but lies in pieces, it is the
-    first shard's.
+    first shard's, or that of a shard that only waits for running calls.
     """
     figures_by_shard = [_figures(account, shard, hold) for shard, account in shards]
+    waiting = [
+        figures
+        for figures in figures_by_shard
+        if not any(same_shard.is_spent for same_shard in figures)
+    ]
     by_limit: list[tuple[Refusal, ...]] = list(zip(*figures_by_shard, strict=True))
     sums = [
         replace(
@@ -309,13 +333,10 @@ def refusal_of_all(scope: Scope, shards: Sequence[tuple[Scope, Account]], hold: 
         )
         for same_limit in by_limit
     ]
-    exceeded = [total for total in sums if total.used + total.asked > total.limit]
-    in_pieces = [
-        total
-        for (first, *_), total in zip(by_limit, sums, strict=True)
-        if first.used + first.asked > first.limit
-    ]
-    return (exceeded or in_pieces)[0]
+    one_shard = waiting[0] if waiting else figures_by_shard[0]
+    in_pieces = [total for figures, total in zip(one_shard, sums, strict=True) if figures.refuses]
+    exceeded = [total for total in sums if total.refuses]
+    return _told(exceeded or in_pieces, is_held=bool(waiting))
 
 
 def exceeds(accounts: Sequence[Account], budget: Budget, more: int = 0) -> bool:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tollgate.domain.errors import BudgetExceededError, RateExceededError, UnavailableError
+from tollgate.domain.errors import (
+    BudgetExceededError,
+    BudgetHeldError,
+    RateExceededError,
+    UnavailableError,
+)
 from tollgate.domain.ledger import (
     Account,
     Hold,
@@ -38,6 +43,10 @@ if TYPE_CHECKING:
 
 # A try is lost to a concurrent window change or first use; each such race has one winner.
 _ATTEMPTS = 10
+
+# When a call comes again that only running calls refused. Nobody knows when they end; most take
+# seconds, and the SDKs that honour the wait try three times in all.
+HELD_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,37 +284,19 @@ def _busy() -> UnavailableError:
 
 def refusal_error(
     refused: Refusal, affordable_max_tokens: int | None, now: datetime
-) -> BudgetExceededError | RateExceededError:
+) -> BudgetExceededError | BudgetHeldError | RateExceededError:
     """The caller's view of a refusal: which limit, its figures, and what would fit."""
+    if refused.is_budget:
+        return _budget_error(refused, affordable_max_tokens or 0, now)
     scope = refused.account_id.partition("#")[0]
-    retry_after = None
     details: dict[str, object] = {"scope": scope, "limit_name": refused.limit_name}
+    retry_after = 1
     if refused.resets_at is not None:
         details["resets_at"] = refused.resets_at.isoformat()
-        retry_after = max(int((refused.resets_at - now).total_seconds()) + 1, 1)
-    if refused.is_budget:
-        details |= {
-            "limit_usd": format_usd(refused.limit),
-            "spent_usd": format_usd(refused.used - refused.held),
-            "held_usd": format_usd(refused.held),
-            "needed_usd": format_usd(refused.asked),
-        }
-        advice = "ask the platform team for a higher budget"
-        if affordable_max_tokens is not None:
-            details["affordable_max_tokens"] = affordable_max_tokens
-            if affordable_max_tokens > 0:
-                advice = f"maxTokens of {affordable_max_tokens} or less would fit"
-        return BudgetExceededError(
-            f"the {scope}'s budget of ${details['limit_usd']} a {refused.limit_name[:-4]} cannot "
-            f"cover this call: ${details['spent_usd']} spent, ${details['held_usd']} held by "
-            f"running calls, up to ${details['needed_usd']} needed; {advice}",
-            details=details,
-        )
+        retry_after = _seconds_until(refused.resets_at, now)
     details |= {"limit": refused.limit, "used": refused.used, "asked": refused.asked}
     if affordable_max_tokens is not None:
         details["affordable_max_tokens"] = affordable_max_tokens
-    if refused.limit_name == "concurrent_requests":
-        retry_after = 1
     return RateExceededError(
         f"the {scope}'s limit of {refused.limit} {refused.limit_name.replace('_', ' ')} is "
         f"reached ({refused.used} used); try again in {retry_after} s",
@@ -313,3 +304,42 @@ def refusal_error(
         details=details,
         retry_after=retry_after,
     )
+
+
+def _budget_error(
+    refused: Refusal, affordable_max_tokens: int, now: datetime
+) -> BudgetExceededError | BudgetHeldError:
+    scope = refused.account_id.partition("#")[0]
+    details: dict[str, object] = {
+        "scope": scope,
+        "limit_name": refused.limit_name,
+        "limit_usd": format_usd(refused.limit),
+        "spent_usd": format_usd(refused.used - refused.held),
+        "held_usd": format_usd(refused.held),
+        "needed_usd": format_usd(refused.asked),
+        "affordable_max_tokens": affordable_max_tokens,
+    }
+    budget = f"the {scope}'s budget of ${details['limit_usd']} a {refused.limit_name[:-4]}"
+    figures = (
+        f"${details['spent_usd']} spent, ${details['held_usd']} held by running calls, up to "
+        f"${details['needed_usd']} needed"
+    )
+    lower = f"maxTokens of {affordable_max_tokens} or less would fit"
+    if refused.is_held:
+        advice = f"try again in {HELD_RETRY_SECONDS} s"
+        return BudgetHeldError(
+            f"{budget} can cover this call once running calls have settled: {figures}; {advice}"
+            + (f", or at once: {lower}" if affordable_max_tokens > 0 else ""),
+            details=details,
+            retry_after=HELD_RETRY_SECONDS,
+        )
+    if refused.resets_at is not None:
+        details["resets_at"] = refused.resets_at.isoformat()
+    advice = lower if affordable_max_tokens > 0 else "ask the platform team for a higher budget"
+    return BudgetExceededError(
+        f"{budget} cannot cover this call: {figures}; {advice}", details=details
+    )
+
+
+def _seconds_until(moment: datetime, now: datetime) -> int:
+    return max(int((moment - now).total_seconds()) + 1, 1)
