@@ -1,8 +1,7 @@
 """The failure policy in functions/shared/README.md, line by line, against the local stack.
 
-Faults are injected where the SDK sends a request, so that its own timeouts, retries and error
-parsing take part. What the table says of the answer, of the ledger and of the money is what is
-compared; a line without a test fails, and so does a test without a line.
+What the table says of the answer, of the ledger and of the money is what is compared; a line
+without a test fails, and so does a test without a line.
 """
 
 from __future__ import annotations
@@ -10,29 +9,41 @@ from __future__ import annotations
 import json
 import re
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 from uuid import uuid4
 
-import botocore.endpoint
 import pytest
 import requests
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 import tollgate_authorize.handler
+import tollgate_converse.handler
 import tollgate_invoke.handler
+import tollgate_models.handler
 import tollgate_stream.handler
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS, FunctionError
 from scripts.local.stack import LocalStack
 from tests.fakes.environments import with_silo
+from tests.fakes.sdk_faults import (
+    Fault,
+    answer_cut,
+    answer_lost,
+    at_bucket,
+    faults,
+    in_table,
+    refused,
+    silent,
+    unreachable,
+)
 from tests.waiting import PATIENCE_SECONDS, until_job_ends
+from tollgate import observability
 from tollgate.adapters import aws
 from tollgate.adapters.aws import from_values
+from tollgate.domain.endpoints import endpoint_rates
 from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import TokenUsage, cost, load_default
 from tollgate.domain.usage import UsageRow, from_item
@@ -41,113 +52,19 @@ from tollgate.entry.clock import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from botocore.awsrequest import AWSPreparedRequest
-
 README = Path(__file__).parents[2] / "functions" / "shared" / "README.md"
 MODEL = "amazon.nova-lite-v1:0"
 TENANT_WITH_KEY = "customer2"
-HANDLERS = (tollgate_authorize.handler, tollgate_invoke.handler, tollgate_stream.handler)
+ENDPOINT, ENDPOINT_NAME = "mistral-7b-instruct", "mistral-7b"
+COMPOSERS = (
+    tollgate_authorize.handler.build_service,
+    tollgate_converse.handler.build_service,
+    tollgate_invoke.handler.build_service,
+    tollgate_models.handler.build_routes,
+    tollgate_stream.handler.build_service,
+)
 API_GATEWAY_SECONDS = 29
 MOMENT_SECONDS = 20
-
-
-# --- Faults -----------------------------------------------------------------------------------
-
-
-@dataclass
-class Fault:
-    """Requests to a service that hold all of `words` fail as `how` says, the first `times`."""
-
-    service: str
-    words: tuple[str, ...]
-    how: Callable[[AWSPreparedRequest, Callable[[], AWSResponse]], AWSResponse]
-    times: int | None = None
-    hits: int = field(default=0, init=False)
-
-    def strikes(self, service: str, text: str) -> bool:
-        if service != self.service or not all(word in text for word in self.words):
-            return False
-        self.hits += 1
-        return self.times is None or self.hits <= self.times
-
-
-def refused(code: str, status: int = 400) -> Any:
-    """An error answer of the service."""
-
-    def how(request: AWSPreparedRequest, _: Callable[[], AWSResponse]) -> AWSResponse:
-        document = json.dumps({"__type": code, "message": "injected"}).encode()
-        if "X-Amz-Target" not in request.headers:  # S3 and STS speak XML
-            error = f"<Error><Code>{code}</Code><Message>injected</Message></Error>"
-            if "Action=" in str(request.body):
-                error = f"<ErrorResponse>{error}</ErrorResponse>"
-            document = error.encode()
-        raw = SimpleNamespace(stream=lambda: iter([document]), read=lambda: document)
-        return AWSResponse(request.url, status, {}, raw)
-
-    return how
-
-
-def unreachable(request: AWSPreparedRequest, _: Callable[[], AWSResponse]) -> AWSResponse:
-    """Nobody listens."""
-    raise EndpointConnectionError(endpoint_url=request.url)
-
-
-def silent(request: AWSPreparedRequest, _: Callable[[], AWSResponse]) -> AWSResponse:
-    """The request never arrives, and no answer comes before the read timeout."""
-    raise ReadTimeoutError(endpoint_url=request.url)
-
-
-def answer_lost(request: AWSPreparedRequest, send: Callable[[], AWSResponse]) -> AWSResponse:
-    """The request takes effect, but its answer comes after the read timeout."""
-    send()
-    raise ReadTimeoutError(endpoint_url=request.url)
-
-
-def answer_cut(request: AWSPreparedRequest, send: Callable[[], AWSResponse]) -> AWSResponse:
-    """The request takes effect, and the connection breaks before the answer."""
-    send()
-    raise ConnectionClosedError(endpoint_url=request.url)
-
-
-@contextmanager
-def faults(*injected: Fault, unmet: bool = False) -> Iterator[None]:
-    """The SDK's requests meet these faults; pauses between its tries are not waited for.
-
-    `unmet` says that no request is to meet them, because none is made.
-    """
-    send = botocore.endpoint.Endpoint._send  # noqa: SLF001 - the last step before the network
-
-    def meet(endpoint: Any, request: AWSPreparedRequest) -> AWSResponse:
-        text = description(request)
-        for fault in injected:
-            if fault.strikes(endpoint._endpoint_prefix, text):  # noqa: SLF001
-                return fault.how(request, lambda: send(endpoint, request))
-        return send(endpoint, request)
-
-    with (
-        patch.object(botocore.endpoint.Endpoint, "_send", meet),
-        patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None)),
-    ):
-        yield
-    for fault in injected:
-        assert bool(fault.hits) != unmet, f"{fault.hits} requests met {fault.words}"
-
-
-def description(request: AWSPreparedRequest) -> str:
-    """What a fault's words are looked for in: operation or method, URL and body."""
-    target = request.headers.get("X-Amz-Target", b"")
-    operation = target.decode() if isinstance(target, bytes) else target
-    body = request.body if isinstance(request.body, bytes | str) else ""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-    return f"{operation} {request.method} {request.url} {text}"
-
-
-def in_table(table: str, how: Any, *words: str, times: int | None = None) -> Fault:
-    return Fault("dynamodb", (f"tollgate-local-{table}", *words), how, times)
-
-
-def at_bucket(bucket: str, how: Any, *words: str, times: int | None = None) -> Fault:
-    return Fault("s3", (f"tollgate-local-{bucket}", *words), how, times)
 
 
 # --- What the gateway does --------------------------------------------------------------------
@@ -161,6 +78,8 @@ class Scene:
     database: Any
     known_rows: frozenset[str] = frozenset()
     tenant: str = "customer1"
+    # Whether two sweeps run at once.
+    twice: bool = False
 
     @property
     def key(self) -> str:
@@ -189,6 +108,46 @@ class Scene:
     def start(self, prompt: str = "hello [stub:tokens=9]") -> str:
         return str(self.post(prompt, streaming="true").json()[0]["request_id"])
 
+    def ask_endpoint(self, prompt: str = "hello [stub:tokens=9]", **headers: str) -> Any:
+        return requests.post(
+            f"{self.stack.url}/invoke_model",
+            params={"model_id": ENDPOINT},
+            json={"inputs": prompt, "parameters": {"max_new_tokens": 40}},
+            headers={"x-api-key": self.key, "team_id": self.tenant, **headers},
+            timeout=PATIENCE_SECONDS,
+        )
+
+    def complete(self, prompt: str = "hello [stub:tokens=9]", *, stream: bool = False) -> str:
+        """The same in OpenAI's dialect, whose streams say in their last event what failed."""
+        message = {"role": "user", "content": prompt}
+        body = {"model": MODEL, "messages": [message], "max_tokens": 40, "stream": stream}
+        answer = self.send("/v1/chat/completions", body)
+        if not stream or answer.status_code != requests.codes.ok:
+            return said(answer)
+        *_, last, done = [line[6:] for line in answer.text.splitlines() if line.startswith("data")]
+        assert done == "[DONE]"
+        error = json.loads(last).get("error")
+        return "200" if error is None else f"200, then `{error['code']}`"
+
+    def send(self, path: str, body: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        url = f"{self.stack.url}{path}"
+        return requests.post(url, json=body, headers=headers, timeout=PATIENCE_SECONDS)
+
+    def models(self) -> str:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        url = f"{self.stack.url}/v1/models"
+        return said(requests.get(url, headers=headers, timeout=PATIENCE_SECONDS))
+
+    def count_exactly(self) -> None:
+        """Lets the tenant's input be counted where it is large."""
+        key = {"pk": {"S": f"TENANT#{self.tenant}"}}
+        item = self.database.get_item(TableName="tollgate-local-tenants", Key=key)["Item"]
+        policy = json.loads(item["document"]["S"])
+        policy["max_tokens"]["count"] = "exact"
+        item["document"]["S"] = json.dumps(policy)
+        self.database.put_item(TableName="tollgate-local-tenants", Item=item)
+
     def job(self, job_id: str) -> str:
         """How a job ended, as the table writes it."""
         view = until_job_ends(lambda: self.poll(job_id))
@@ -206,6 +165,7 @@ class Scene:
         self.known_rows = frozenset()
         self.known_rows = frozenset(row.request_id for row in self.rows())
         self.stack.stub.log.clear()
+        self.stack.sagemaker.log.clear()
 
     def enter_a_minute(self) -> None:
         """Lets the account be in a minute that lasts, so that its next write takes effect."""
@@ -249,10 +209,13 @@ class Scene:
         """What the provider bills for the calls since the scene began, in picodollars."""
         rates = load_default().rates(resolve_model(MODEL), region="us-east-1", at=utc_now())
         assert rates is not None
-        bills = (call["usage"] for call in self.stack.calls())
+        machines = endpoint_rates({"per_1m_input": "0.4", "per_1m_output": "0.8"})
+        assert machines is not None
+        bills = [(rates, call["usage"]) for call in self.stack.calls()]
+        bills += [(machines, call["usage"]) for call in self.stack.sagemaker.calls()]
         return sum(
-            cost(rates, TokenUsage(usage["inputTokens"], usage["outputTokens"])).total
-            for usage in bills
+            cost(priced, TokenUsage(usage["inputTokens"], usage["outputTokens"])).total
+            for priced, usage in bills
         )
 
     def ledger(self) -> str:
@@ -272,7 +235,8 @@ class Scene:
 def said(response: requests.Response) -> str:
     if response.status_code == requests.codes.ok:
         return "200"
-    code = response.json().get("code")
+    body = response.json()
+    code = body.get("code") or body.get("error", {}).get("code")
     return f"{response.status_code} `{code}`" if code else str(response.status_code)
 
 
@@ -410,6 +374,105 @@ def _(scene: Scene) -> str:
     return scene.job(scene.start("[stub:tokens=20] [stub:cut=mid-stream]"))
 
 
+@case("Bedrock", "throttled, answer streamed")
+def _(scene: Scene) -> str:
+    return scene.complete("[stub:error=ThrottlingException]", stream=True)
+
+
+@case("Bedrock", "answer cut off, a dialect of its own")
+def _(scene: Scene) -> str:
+    with faults(Fault("bedrock-runtime", ("/converse",), answer_cut)):
+        return scene.complete()
+
+
+@case("Bedrock", "streamed answer cut off")
+def _(scene: Scene) -> str:
+    return scene.complete("[stub:tokens=20] [stub:cut=mid-stream]", stream=True)
+
+
+@case("Bedrock", "streamed answer cut off, invocation logs on", logs=True)
+def _(scene: Scene) -> str:
+    return scene.complete("[stub:tokens=20] [stub:cut=mid-stream]", stream=True)
+
+
+@case("usage table", "down, answer streamed")
+def _(scene: Scene) -> str:
+    with faults(in_table("usage", refused("InternalServerError", 500))):
+        return scene.complete(stream=True)
+
+
+@case("CountTokens", "down, large input of a tenant with exact counts")
+def _(scene: Scene) -> str:
+    scene.count_exactly()
+    with faults(Fault("bedrock-runtime", ("/count-tokens",), unreachable)):
+        return scene.chat("hello " * 6_000 + "[stub:tokens=9]")
+
+
+@case("CountTokens", "down, request for a count")
+def _(scene: Scene) -> str:
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
+    with faults(Fault("bedrock-runtime", ("/count-tokens",), unreachable)):
+        return said(scene.send("/v1/messages/count_tokens", asked))
+
+
+@case("model catalogue", "down, not cached")
+def _(scene: Scene) -> str:
+    with faults(Fault("bedrock", ("/foundation-models",), unreachable)):
+        return scene.models()
+
+
+@case("model catalogue", "down, cached")
+def _(scene: Scene) -> str:
+    assert scene.models() == "200"
+    with faults(Fault("bedrock", ("/foundation-models",), unreachable), unmet=True):
+        return scene.models()
+
+
+# --- SageMaker --------------------------------------------------------------------------------
+
+
+def at_endpoint(how: Any) -> Fault:
+    return Fault("runtime.sagemaker", (f"/endpoints/{ENDPOINT_NAME}/",), how)
+
+
+@case("SageMaker", "throttled")
+def _(scene: Scene) -> str:
+    with faults(at_endpoint(refused("ThrottlingException"))):
+        return said(scene.ask_endpoint())
+
+
+@case("SageMaker", "container fails")
+def _(scene: Scene) -> str:
+    return said(scene.ask_endpoint("[stub:error=ModelError]"))
+
+
+@case("SageMaker", "down")
+def _(scene: Scene) -> str:
+    with faults(at_endpoint(unreachable)):
+        return said(scene.ask_endpoint())
+
+
+@case("SageMaker", "slow: no answer in time")
+def _(scene: Scene) -> str:
+    with faults(at_endpoint(answer_lost)):
+        return said(scene.ask_endpoint())
+
+
+@case("SageMaker", "answer cut off")
+def _(scene: Scene) -> str:
+    with faults(at_endpoint(answer_cut)):
+        return said(scene.ask_endpoint())
+
+
+@case("SageMaker", "stream cut off")
+def _(scene: Scene) -> str:
+    asked = scene.ask_endpoint("[stub:tokens=20] [stub:cut=mid-stream]", streaming="true")
+    return scene.job(str(asked.json()[0]["request_id"]))
+
+
+# --- Logs of calls ----------------------------------------------------------------------------
+
+
 @case("Bedrock", "answer cut off, invocation logs on", logs=True)
 def _(scene: Scene) -> str:
     with faults(Fault("bedrock-runtime", ("/converse",), answer_cut)):
@@ -437,6 +500,42 @@ def _(scene: Scene) -> str:
         pytest.raises(FunctionError, match="cannot reach its invocation logs"),
     ):
         scene.stack.sweep()
+    return answer
+
+
+@case("Scheduler", "a sweep is missed, the next ones run twice", logs=True)
+def _(scene: Scene) -> str:
+    with faults(Fault("bedrock-runtime", ("/converse",), answer_cut)):
+        answer = scene.chat()
+    scene.twice = True
+    return answer
+
+
+@case("Scheduler", "a run of the aggregation is missed, the next one runs twice")
+def _(scene: Scene) -> str:
+    assert scene.chat() == "200"
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: scene.stack.aggregate(), range(2)))
+    # Both read all there is and write one file.
+    assert len({run["rows"] for run in runs}) == 1
+    assert runs[0]["rows"] >= 1
+    return "—"
+
+
+@case("EMF", "a line of metrics cannot be written")
+def _(scene: Scene) -> str:
+    broken = SimpleNamespace(
+        metric_set={"Calls": 1},
+        flush_metrics=Mock(side_effect=OSError("standard output is closed")),
+        clear_metrics=Mock(),
+        add_metric=Mock(),
+    )
+    with patch.object(observability, "metrics", broken):
+        answers = {scene.chat(), scene.complete(), scene.complete(stream=True)}
+        assert scene.job(scene.start()) == "200"
+    # Both kinds of handlers try, and forget what they could not write.
+    assert broken.flush_metrics.call_count == broken.clear_metrics.call_count > len(answers)
+    (answer,) = answers
     return answer
 
 
@@ -627,8 +726,8 @@ def database(stack: LocalStack) -> Any:
 @pytest.fixture
 def scene(stack: LocalStack, database: Any) -> Scene:
     """Functions composed anew: with cold caches, and none of the SDK's retries spent."""
-    for handler in HANDLERS:
-        handler.build_service.cache_clear()
+    for compose in COMPOSERS:
+        compose.cache_clear()
     scene = Scene(stack, database)
     scene.begin()
     assert scene.holds() == {}
@@ -704,7 +803,8 @@ def check(scene: Scene, dependency: str, fault: str) -> None:
     held = sum(picodollars for _, picodollars in scene.holds().values())
     held += sum(row.held for row in scene.rows())
     scene.expire_holds()
-    scene.stack.sweep()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: scene.stack.sweep(), range(2 if scene.twice else 1)))
 
     booked = sum(row.total_cost for row in scene.rows())
     known = {"hold": held, "estimate": booked, "cost": scene.billed(), "0": 0}

@@ -12,7 +12,7 @@ from tollgate.adapters.lake import S3Lake
 from tollgate.adapters.usage_reader import DynamoOpenHolds, DynamoUsageReader, DynamoWatermark
 from tollgate.entry.clock import utc_now
 from tollgate.entry.settings import load
-from tollgate.observability import logger, metrics
+from tollgate.observability import logger, measured, metrics
 from tollgate_aggregate.service import Aggregator
 from tollgate_aggregate.settings import Settings
 
@@ -35,7 +35,7 @@ def build_service() -> Aggregator:
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
+@measured
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Aggregate open hours, or those the event names; returns what the run did."""
     report = build_service().run(event)

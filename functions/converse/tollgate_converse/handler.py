@@ -19,7 +19,7 @@ from tollgate.entry.composition import (
 from tollgate.entry.http import StreamedResponse
 from tollgate.entry.idempotency import Idempotency
 from tollgate.entry.settings import load
-from tollgate.observability import logger, metrics
+from tollgate.observability import flush_metrics, logger
 from tollgate_converse.routes import Gateway
 from tollgate_converse.service import ConverseService
 from tollgate_converse.settings import Settings
@@ -77,19 +77,13 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response | 
     """One request."""
     response = build_service().answer(event)
     if not isinstance(response, StreamedResponse):
-        _flush_metrics()
+        flush_metrics()
         return response
 
     def produce(write: Callable[[bytes], None]) -> None:
         try:
             response.produce(write)
         finally:
-            _flush_metrics()
+            flush_metrics()
 
     return replace(response, produce=produce)
-
-
-def _flush_metrics() -> None:
-    """Print what a request has measured, which is complete once its body is."""
-    if metrics.metric_set:
-        metrics.flush_metrics()

@@ -19,7 +19,7 @@ from tollgate.entry.composition import (
 from tollgate.entry.http import answer
 from tollgate.entry.idempotency import Idempotency
 from tollgate.entry.settings import load
-from tollgate.observability import logger, metrics
+from tollgate.observability import logger, measured
 from tollgate.services.jobs import JobReader, JobSubmitter
 from tollgate_invoke.service import InvokeService
 from tollgate_invoke.settings import Settings
@@ -77,7 +77,7 @@ def build_service() -> InvokeService:
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
+@measured
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Response:
     """One request."""
     return answer(event, build_service().handle)

@@ -15,7 +15,7 @@ from tollgate.entry.composition import (
 )
 from tollgate.entry.http import answer
 from tollgate.entry.settings import load
-from tollgate.observability import logger, metrics
+from tollgate.observability import logger, measured
 from tollgate.services.jobs import JobReader, JobRunner
 from tollgate_stream.service import StreamService
 from tollgate_stream.settings import Settings
@@ -54,7 +54,7 @@ def build_service() -> StreamService:
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
+@measured
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A batch of queued jobs, or one poll."""
     service = build_service()

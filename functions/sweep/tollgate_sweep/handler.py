@@ -17,7 +17,7 @@ from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.prices import load_default
 from tollgate.entry.clock import utc_now
 from tollgate.entry.settings import load
-from tollgate.observability import logger, metrics
+from tollgate.observability import logger, measured, metrics
 from tollgate.services.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
@@ -61,7 +61,7 @@ METRICS = {"orphaned": "OrphanedCalls", "resolved": "ResolvedCalls", "waiting": 
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
+@measured
 def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """One sweep; returns the counts."""
     ended = build_service().sweep()
