@@ -18,8 +18,9 @@ from scripts.local.stubs.bedrock.replies import ReplyHandler
 from scripts.local.stubs.bedrock.requests import check_messages, resolve, validate
 from scripts.local.stubs.calls import Call, Outcome
 from scripts.local.stubs.errors import ServiceError, invalid
-from scripts.local.stubs.http import json_object
 from scripts.local.stubs.model_stub import MAX_BODY_BYTES
+from scripts.local.stubs.service_model.requests import Request, document_of, read
+from scripts.local.stubs.service_model.requests import operation as operation_of
 from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
@@ -30,9 +31,18 @@ if TYPE_CHECKING:
     from scripts.local.stubs.bedrock.families.forms import Said
     from scripts.local.stubs.bedrock.server import BedrockStub
 
-_MODEL_PATH = re.compile(
-    r"/model/([^/]+)/(converse|converse-stream|count-tokens|invoke|invoke-with-response-stream)"
-)
+_OPERATIONS = {
+    "converse": "Converse",
+    "converse-stream": "ConverseStream",
+    "count-tokens": "CountTokens",
+    "invoke": "InvokeModel",
+    "invoke-with-response-stream": "InvokeModelWithResponseStream",
+}
+_MODEL_PATH = re.compile(rf"/model/([^/]+)/({'|'.join(_OPERATIONS)})")
+_LISTINGS = {
+    ("GET", "/foundation-models"): "ListFoundationModels",
+    ("GET", "/inference-profiles"): "ListInferenceProfiles",
+}
 _STREAMS = ("converse-stream", "invoke-with-response-stream")
 
 
@@ -56,17 +66,26 @@ class Handler(ReplyHandler):
                 self._model_call(
                     Call(match[2], unquote(match[1]), access_key_id=self.access_key_id()), body
                 )
-        elif (method, target.path) == ("GET", "/foundation-models"):
-            models = self.stub.catalogue.foundation_models(_query(target.query))
-            self.send_json({"modelSummaries": models})
-        elif (method, target.path) == ("GET", "/inference-profiles"):
-            self._profiles(_query(target.query))
+        elif (method, target.path) in _LISTINGS:
+            self._listing(_LISTINGS[method, target.path], dict(parse_qsl(target.query)))
         elif not self.serve_test(method, target.path, body):
             self.send_service_error(
                 service_error("UnknownOperationException", f"no {method} {target.path}")
             )
 
-    def _profiles(self, query: Mapping[str, str]) -> None:
+    def _listing(self, operation: str, query: Mapping[str, str]) -> None:
+        try:
+            _read("bedrock", operation, Request(query=query))
+        except ServiceError as error:
+            self.send_service_error(error)
+        else:
+            self.send_json(
+                {"modelSummaries": self.stub.catalogue.foundation_models(query)}
+                if operation == "ListFoundationModels"
+                else self._profiles(query)
+            )
+
+    def _profiles(self, query: Mapping[str, str]) -> dict[str, Any]:
         profiles = self.stub.catalogue.inference_profiles()
         if query.get("type", "SYSTEM_DEFINED") != "SYSTEM_DEFINED":
             profiles = []
@@ -75,15 +94,18 @@ class Handler(ReplyHandler):
         page: dict[str, Any] = {"inferenceProfileSummaries": profiles[start:end]}
         if end < len(profiles):
             page["nextToken"] = str(end)
-        self.send_json(page)
+        return page
 
     def _model_call(self, call: Call, body: bytes) -> None:
         try:
-            document = _parsed(body)
+            request = Request(
+                path={"modelId": call.model_id}, headers=dict(self.headers.items()), body=body
+            )
+            document = _read("bedrock-runtime", _OPERATIONS[call.operation], request)
             if call.operation == "count-tokens":
                 self._count_tokens(call, document)
             elif call.operation.startswith("invoke"):
-                self._native_call(call, document)
+                self._native_call(call, _parsed(body))
             else:
                 self._chat(call, document)
         except ServiceError as error:
@@ -199,15 +221,13 @@ class Handler(ReplyHandler):
 
     def _count_tokens(self, call: Call, request: Mapping[str, Any]) -> None:
         target = resolve(self.stub.catalogue, call.model_id, on_demand=False)
-        given = request.get("input", {})
-        if "invokeModel" in given:
-            document = _parsed(base64.b64decode(given["invokeModel"]["body"]))
-            tokens = registry.read_prompt(target.model.model_id, document).input_tokens
-        elif isinstance(given.get("converse"), dict):
-            check_messages(given["converse"].get("messages"))
+        given = request["input"]
+        if "converse" in given:
+            check_messages(given["converse"].get("messages") or ())
             tokens = request_tokens(given["converse"])
         else:
-            raise invalid("input.converse or input.invokeModel is required")
+            document = _parsed(base64.b64decode(given["invokeModel"]["body"]))
+            tokens = invoke.prompt_of(target, document).input_tokens
         self.stub.log.write(call, Outcome("ok"))
         self.send_json({"inputTokens": tokens})
 
@@ -221,10 +241,14 @@ def _served_tier(call: Call) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
     try:
-        return json_object(body)
+        return document_of(body)
     except ValueError as error:
         raise invalid(f"the request body is not JSON: {error}") from error
 
 
-def _query(text: str) -> dict[str, str]:
-    return dict(parse_qsl(text))
+def _read(service: str, operation: str, request: Request) -> Mapping[str, Any]:
+    """The members of a body that the service model allows; raises ServiceError."""
+    try:
+        return read(operation_of(service, operation), request)
+    except ValueError as error:
+        raise invalid(str(error)) from error
