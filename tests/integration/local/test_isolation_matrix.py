@@ -38,7 +38,7 @@ MODEL = "amazon.nova-lite-v1:0"
 SECRET = "the-other-tenants-own-words"
 TEAM = "team-of-theirs"
 ENDPOINT = "llama-of-theirs"
-MODEL_ARN = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:provisioned-model/theirs0001"
+MODEL_ARN = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:provisioned-model/theirs000001"
 ENDPOINT_SETTING = f'"{ENDPOINT}" = {{ endpoint = "ep-1", price = {{ per_request = "0.01" }} }}'
 
 # Kinds of objects. What names a model is refused wherever a model is named.

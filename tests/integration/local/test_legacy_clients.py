@@ -38,7 +38,7 @@ COHERE_EMBED = "cohere.embed-english-v3"
 COHERE_V4 = "cohere.embed-v4:0"
 CANVAS = "amazon.nova-canvas-v1:0"
 STABILITY = "stability.sd3-5-large-v1:0"
-PROVISIONED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/p1"
+PROVISIONED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/a1b2c3d4e5f6"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
 # As the first seed system's configuration has them: a Python literal in a string.
 ENDPOINTS = str(
@@ -483,7 +483,7 @@ def test_a_model_of_the_tenants_own_is_called_by_its_arn(
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ("&model_arn=arn:aws:bedrock:us-east-1:000000000000:provisioned-model/p2", 403),
+        ("&model_arn=arn:aws:bedrock:us-east-1:000000000000:provisioned-model/f6e5d4c3b2a1", 403),
         (f"&model_arn={PROVISIONED}", 400),
     ],
 )

@@ -19,8 +19,7 @@ from scripts.local.stubs.bedrock.requests import check_messages, resolve, valida
 from scripts.local.stubs.calls import Call, Outcome
 from scripts.local.stubs.errors import ServiceError, invalid
 from scripts.local.stubs.model_stub import MAX_BODY_BYTES
-from scripts.local.stubs.service_model.requests import Request, document_of, read
-from scripts.local.stubs.service_model.requests import operation as operation_of
+from scripts.local.stubs.service_model.requests import Request, check, json_object, operation
 from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ _LISTINGS = {
     ("GET", "/foundation-models"): "ListFoundationModels",
     ("GET", "/inference-profiles"): "ListInferenceProfiles",
 }
+_METADATA = "x-amzn-bedrock-request-metadata"
 _STREAMS = ("converse-stream", "invoke-with-response-stream")
 
 
@@ -73,15 +73,15 @@ class Handler(ReplyHandler):
                 service_error("UnknownOperationException", f"no {method} {target.path}")
             )
 
-    def _listing(self, operation: str, query: Mapping[str, str]) -> None:
+    def _listing(self, name: str, query: Mapping[str, str]) -> None:
         try:
-            _read("bedrock", operation, Request(query=query))
+            _check("bedrock", name, Request(query=query), {})
         except ServiceError as error:
             self.send_service_error(error)
         else:
             self.send_json(
                 {"modelSummaries": self.stub.catalogue.foundation_models(query)}
-                if operation == "ListFoundationModels"
+                if name == "ListFoundationModels"
                 else self._profiles(query)
             )
 
@@ -98,14 +98,17 @@ class Handler(ReplyHandler):
 
     def _model_call(self, call: Call, body: bytes) -> None:
         try:
-            request = Request(
-                path={"modelId": call.model_id}, headers=dict(self.headers.items()), body=body
-            )
-            document = _read("bedrock-runtime", _OPERATIONS[call.operation], request)
+            document = _parsed(body)
+            headers = dict(self.headers.items())
+            call.request = document
+            if call.operation.startswith("invoke"):
+                call.request = {"requestMetadata": _metadata(headers)}
+            request = Request(path={"modelId": call.model_id}, headers=headers, body=body)
+            _check("bedrock-runtime", _OPERATIONS[call.operation], request, document)
             if call.operation == "count-tokens":
                 self._count_tokens(call, document)
             elif call.operation.startswith("invoke"):
-                self._native_call(call, _parsed(body))
+                self._native_call(call, document)
             else:
                 self._chat(call, document)
         except ServiceError as error:
@@ -125,7 +128,6 @@ class Handler(ReplyHandler):
     # --- Converse and ConverseStream ----------------------------------------------------------
 
     def _chat(self, call: Call, request: Mapping[str, Any]) -> None:
-        call.request = request
         target = resolve(self.stub.catalogue, call.model_id)
         validate(request, target)
         guard = guardrail.of_converse(request)
@@ -165,8 +167,6 @@ class Handler(ReplyHandler):
     # --- InvokeModel and InvokeModelWithResponseStream ----------------------------------------
 
     def _native_call(self, call: Call, document: Mapping[str, Any]) -> None:
-        metadata = self.headers.get("X-Amzn-Bedrock-Request-Metadata")
-        call.request = {"requestMetadata": json.loads(metadata)} if metadata else {}
         call.tier = self.headers.get("X-Amzn-Bedrock-Service-Tier", "default")
         target = resolve(self.stub.catalogue, call.model_id)
         if target.model.mode == "chat":
@@ -241,14 +241,23 @@ def _served_tier(call: Call) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
     try:
-        return document_of(body)
+        return json_object(body)
     except ValueError as error:
         raise invalid(f"the request body is not JSON: {error}") from error
 
 
-def _read(service: str, operation: str, request: Request) -> Mapping[str, Any]:
-    """The members of a body that the service model allows; raises ServiceError."""
+def _metadata(headers: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the header with `requestMetadata` says; raises ServiceError where that is no object."""
+    given = next((value for name, value in headers.items() if name.lower() == _METADATA), "{}")
     try:
-        return read(operation_of(service, operation), request)
+        return json_object(given.encode())
+    except ValueError as error:
+        raise invalid(f"requestMetadata is not JSON: {error}") from error
+
+
+def _check(service: str, name: str, request: Request, document: Mapping[str, Any]) -> None:
+    """Refuse what the service model does not allow; raises ServiceError."""
+    try:
+        check(operation(service, name), request, document)
     except ValueError as error:
         raise invalid(str(error)) from error

@@ -17,6 +17,7 @@ from scripts.local.stubs.errors import ServiceError
 from scripts.local.stubs.model_stub import MAX_BODY_BYTES, ModelHandler
 from scripts.local.stubs.sagemaker.containers import container_for
 from scripts.local.stubs.sagemaker.errors import failure, refused
+from scripts.local.stubs.service_model.requests import Request, check, operation
 from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Handler(ModelHandler):
 
     def _invoke(self, call: Call, data: bytes) -> None:
         try:
+            self._read(call, data)
             self._check(call)
             container = container_for(_parsed(data))
             self.stub.direct(call, container.prompt)
@@ -88,6 +90,16 @@ class Handler(ModelHandler):
         except ServiceError as error:
             self._log(call, Outcome("error", http_status=error.status, error=error.code))
             self._error(error)
+
+    def _read(self, call: Call, data: bytes) -> None:
+        """Refuse what the service model does not allow."""
+        request = Request(
+            path={"EndpointName": call.model_id}, headers=dict(self.headers.items()), body=data
+        )
+        try:
+            check(operation("sagemaker-runtime", call.operation), request, {})
+        except ValueError as error:
+            raise failure("ValidationError", str(error)) from error
 
     def _check(self, call: Call) -> None:
         if call.model_id not in self.stub.endpoints:

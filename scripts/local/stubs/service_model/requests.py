@@ -44,7 +44,7 @@ def operation(service: str, name: str) -> OperationModel:
     return ServiceModel(model, service).operation_model(name)
 
 
-def document_of(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
     """A body that is a JSON object, empty for none.
 
     Raises:
@@ -61,23 +61,17 @@ def document_of(body: bytes) -> dict[str, Any]:
     return document
 
 
-def read(model: OperationModel, request: Request) -> dict[str, Any]:
-    """The members in the body of a request that its model allows; none where it is a payload.
+def check(model: OperationModel, request: Request, document: Mapping[str, Any]) -> None:
+    """Check a request; `document` is its body read as JSON, which a payload need not be.
 
     Raises:
         ValueError: the model does not allow the request, in the words of the service.
     """
-    is_payload = "payload" in _input(model).serialization
-    try:
-        document = {} if is_payload else document_of(request.body)
-    except ValueError as error:
-        raise ValueError(f"the request body is not JSON: {error}") from error
     found = list(islice(_violations(_input(model), request, document), MAX_TOLD))
     if found:
         errors = "error" if len(found) == 1 else "errors"
         told = "; ".join(map(str, found))
         raise ValueError(f"{len(found)} validation {errors} detected: {told}")
-    return document
 
 
 def _input(model: OperationModel) -> StructureShape:

@@ -14,12 +14,25 @@ import botocore.loaders
 import pytest
 
 from scripts.local.stubs.service_model.patterns import compiled
-from scripts.local.stubs.service_model.requests import MAX_TOLD, Request, operation, read
+from scripts.local.stubs.service_model.requests import (
+    MAX_TOLD,
+    Request,
+    check,
+    json_object,
+    operation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+    from botocore.model import (
+        ListShape,
+        MapShape,
+        OperationModel,
+        Shape,
+        StringShape,
+        StructureShape,
+    )
 
 SERVED = [
     ("bedrock-runtime", "Converse"),
@@ -29,9 +42,23 @@ SERVED = [
     ("bedrock-runtime", "InvokeModelWithResponseStream"),
     ("bedrock", "ListFoundationModels"),
     ("bedrock", "ListInferenceProfiles"),
+    ("sagemaker-runtime", "InvokeEndpoint"),
+    ("sagemaker-runtime", "InvokeEndpointWithResponseStream"),
 ]
 OF_PATTERNS = {
     "AccountId": "123456789012",
+    "CustomAttributesHeader": "trace=1",
+    "EnableExplanationsHeader": "yes",
+    "EndpointName": "chat",
+    "Header": "application/json",
+    "InferenceComponentHeader": "chat-1",
+    "InferenceId": "call-1",
+    "PrefixAwareIdHeader": "prefix-1",
+    "SessionIdHeader": "session-1",
+    "SessionIdOrNewSessionConstantHeader": "session-1",
+    "TargetContainerHostnameHeader": "first",
+    "TargetModelHeader": "model.tar.gz",
+    "TargetVariantHeader": "variant-1",
     "ConversationalModelId": "amazon.nova-lite-v1:0",
     "FoundationModelVersionIdentifier": "amazon.nova-lite-v1:0",
     "GuardrailIdentifier": "a1b2c3",
@@ -159,6 +186,12 @@ def in_structure(shape: StructureShape) -> Iterator[Broken]:
             yield Broken({**base, name: value}, f".{name}{place}", told)
 
 
+def read(model: OperationModel, request: Request) -> None:
+    """Check a request as a stub does."""
+    is_payload = "payload" in cast("StructureShape", model.input_shape).serialization
+    check(model, request, {} if is_payload else json_object(request.body))
+
+
 def requests(name: tuple[str, str], *, are_allowed: bool) -> Iterator[tuple[Request, str, str]]:
     """Requests of an operation with the place of their fault and what is said of it."""
     shape = cast("StructureShape", operation(*name).input_shape)
@@ -258,7 +291,7 @@ def test_patterns_mean_what_java_means(pattern: str, fitting: str, other: str) -
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"{", "is not JSON"),
+        (b"{", "Expecting"),
         (b"[]", "a JSON object is expected"),
         (b'{"inferenceConfig": {"temperature": NaN}}', "NaN is no number"),
         (b'{"additionalModelRequestFields": {"top_k": 1e400}}', "too large"),
@@ -267,7 +300,7 @@ def test_patterns_mean_what_java_means(pattern: str, fitting: str, other: str) -
 )
 def test_what_is_no_json_is_refused(body: bytes, told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        read(operation("bedrock-runtime", "Converse"), Request({"modelId": "a.b"}, body=body))
+        json_object(body)
 
 
 def test_errors_are_counted_and_never_quote_a_value() -> None:
