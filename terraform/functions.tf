@@ -218,9 +218,11 @@ locals {
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
         PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
         STREAMS_TABLE   = module.streaming.streams_table_name
+        TENANTS_TABLE   = module.metering.tenants_table_name
         USAGE_TABLE     = module.metering.usage_table_name
       }
       statements = [
+        local._read_policies,
         {
           sid       = "Settle"
           actions   = ["dynamodb:UpdateItem"]

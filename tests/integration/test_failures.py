@@ -292,6 +292,14 @@ def _(scene: Scene) -> str:
         return scene.chat()
 
 
+@case("tenants table", "down at the producer, then back")
+def _(scene: Scene) -> str:
+    # From here on the policy is cached where jobs are started, and not yet where they run.
+    assert scene.chat() == "200"
+    with faults(in_table("tenants", refused("InternalServerError", 500), "TENANT#", times=3)):
+        return scene.job(scene.start())
+
+
 @case("accounts table", "down")
 def _(scene: Scene) -> str:
     with faults(in_table("accounts", unreachable)):

@@ -13,7 +13,11 @@ from botocore.stub import Stubber
 from scripts.local.stubs.bedrock.server import BedrockStub
 from tests.fakes.token_counts import FakeTokenCounter
 from tests.fakes.world import NOVA_LITE, FakeClock
-from tollgate.adapters.token_counts import UNCOUNTED_TIME, BedrockTokenCounter
+from tollgate.adapters.token_counts import (
+    MOST_REMEMBERED,
+    UNCOUNTED_TIME,
+    BedrockTokenCounter,
+)
 from tollgate.domain.sessions import Session, role_denied
 
 if TYPE_CHECKING:
@@ -136,6 +140,49 @@ def test_a_model_that_does_not_count_is_left_alone_for_a_while(code: str, messag
     scripted.clock.advance(seconds=1)
     scripted.answers(9)
     assert scripted.count() == 9
+    scripted.service.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_a_model_that_one_role_may_not_count_with_is_counted_for_the_others(code: str) -> None:
+    scripted = Scripted()
+    acme = Session("arn:aws:iam::111122223333:role/tollgate/t/acme", "acme", "web", "x-1")
+    scripted.fails(code)
+    assert scripted.count(acme) is None
+    scripted.answers(9)
+
+    assert (scripted.count(), scripted.count(acme)) == (9, None)
+
+
+# What a request has wrong may be repeated in the message, in the caller's own words.
+_CALLERS_WORDS = (
+    "messages.0: this model does not support images",
+    "tool 'x': the model doesn't support counting tokens.",
+    "The provided model doesn't support counting tokens. is no valid tool name",
+    "The model doesn't support counting tokens.\n: not a role",
+    "This model does not support the field you gave",
+)
+
+
+@pytest.mark.parametrize("message", _CALLERS_WORDS)
+def test_a_bad_request_of_one_tenant_stops_no_count_of_another(message: str) -> None:
+    scripted = Scripted()
+    scripted.fails("ValidationException", message)
+    scripted.answers(9)
+
+    assert (scripted.count(), scripted.count()) == (None, 9)
+
+
+def test_what_is_remembered_of_models_is_bounded() -> None:
+    scripted = Scripted()
+    for index in range(MOST_REMEMBERED + 1):
+        scripted.fails("ResourceNotFoundException")
+        assert scripted.counter.count(f"acme.unknown-{index}", BODY) is None
+
+    # The last one alone is still known; nothing is scripted for it.
+    assert scripted.counter.count(f"acme.unknown-{MOST_REMEMBERED}", BODY) is None
+    scripted.fails("ResourceNotFoundException")
+    assert scripted.counter.count("acme.unknown-0", BODY) is None
     scripted.service.assert_no_pending_responses()
 
 

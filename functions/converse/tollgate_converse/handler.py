@@ -14,6 +14,7 @@ from tollgate.entry.composition import (
     build_calls,
     build_input_counter,
     build_ledger,
+    build_policies,
     build_sessions,
 )
 from tollgate.entry.http import StreamedResponse
@@ -44,15 +45,15 @@ def build_service() -> ConverseService:
         dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
     sessions = build_sessions()
+    policies = build_policies(dynamodb, settings.tenants_table)
     storage = TenantStorage(dynamodb, sessions, settings.pool_session_role_arn)
     return ConverseService(
         Gateway(
             admission=build_admission(
-                dynamodb,
                 ledger,
                 sessions,
+                policies,
                 region=settings.aws_region,
-                tenants_table=settings.tenants_table,
                 pool_role_arn=settings.pool_session_role_arn,
             ),
             calls=build_calls(
@@ -66,6 +67,7 @@ def build_service() -> ConverseService:
             idempotency=Idempotency(
                 storage.idempotency_records(settings.streams_table),
                 storage.payloads(settings.payloads_bucket, brief=True),
+                policies,
                 utc_now,
             ),
         )

@@ -13,6 +13,7 @@ from tollgate.entry.composition import (
     build_admission,
     build_calls,
     build_ledger,
+    build_policies,
     build_sessions,
     sagemaker_endpoints,
 )
@@ -43,12 +44,12 @@ def build_service() -> InvokeService:
         dynamodb, accounts_table=settings.accounts_table, usage_table=settings.usage_table
     )
     sessions = build_sessions()
+    policies = build_policies(dynamodb, settings.tenants_table)
     admission = build_admission(
-        dynamodb,
         ledger,
         sessions,
+        policies,
         region=settings.aws_region,
-        tenants_table=settings.tenants_table,
         pool_role_arn=settings.pool_session_role_arn,
         endpoints=sagemaker_endpoints(settings.sagemaker_endpoints),
     )
@@ -70,6 +71,7 @@ def build_service() -> InvokeService:
     idempotency = Idempotency(
         storage.idempotency_records(settings.streams_table),
         storage.payloads(settings.payloads_bucket, brief=True),
+        policies,
         utc_now,
     )
     reader = JobReader(jobs, storage.texts(settings.streams_table), utc_now)

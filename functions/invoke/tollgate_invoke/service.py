@@ -178,6 +178,7 @@ class InvokeService:
 
     def _poll(self, request: Request, job_id: str) -> Response:
         cursor = request.number("cursor", default=0, maximum=MAX_CURSOR)
+        self._admission.party(request.caller)
         view = self._reader.read(request.caller, job_id, cursor=cursor, wait=_POLL_WAIT_SECONDS)
         if view.job.status == "failed":
             return _failed(request, view)

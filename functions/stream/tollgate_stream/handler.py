@@ -11,6 +11,7 @@ from tollgate.entry.composition import (
     TenantStorage,
     build_calls,
     build_ledger,
+    build_policies,
     build_sessions,
 )
 from tollgate.entry.http import answer
@@ -48,9 +49,16 @@ def build_service() -> StreamService:
     jobs = storage.jobs(settings.streams_table)
     texts = storage.texts(settings.streams_table)
     payloads = storage.payloads(settings.payloads_bucket)
-    return StreamService(
-        JobRunner(calls, jobs, texts, payloads, utc_now), JobReader(jobs, texts, utc_now)
+    policies = build_policies(dynamodb, settings.tenants_table)
+    runner = JobRunner(
+        calls=calls,
+        jobs=jobs,
+        texts=texts,
+        payloads=payloads,
+        policies=policies,
+        clock=utc_now,
     )
+    return StreamService(runner, JobReader(jobs, texts, utc_now), policies)
 
 
 @logger.inject_lambda_context

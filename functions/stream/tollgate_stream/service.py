@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tollgate.services.jobs import JobReader, JobRunner
+    from tollgate.services.policy import Policies
 
 DEFAULT_WAIT_SECONDS = 20
 MAX_WAIT_SECONDS = 25
@@ -21,9 +22,10 @@ MAX_WAIT_SECONDS = 25
 class StreamService:
     """Both sides of a job."""
 
-    def __init__(self, runner: JobRunner, reader: JobReader) -> None:
+    def __init__(self, runner: JobRunner, reader: JobReader, policies: Policies) -> None:
         self._runner = runner
         self._reader = reader
+        self._policies = policies
 
     def run(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
         """Run the jobs of SQS records; returns the message ids to deliver again."""
@@ -42,6 +44,7 @@ class StreamService:
     def poll(self, request: Request) -> Response:
         """The state of a job. Raises the errors of `tollgate.domain.errors`."""
         job_id = request.path["id"]
+        self._policies.party(request.caller)
         view = self._reader.read(
             request.caller,
             job_id,

@@ -15,6 +15,7 @@ class Settings:
 
     aws_region: str
     accounts_table: str
+    tenants_table: str
     usage_table: str
     streams_table: str
     payloads_bucket: str

@@ -89,7 +89,11 @@ class Converse(World):
         self.records = FakeIdempotencyRecords()
         self.answers = FakePayloads()
         idempotency = Idempotency(
-            self.records, self.answers, self.clock, lambda s: self.clock.advance(seconds=s)
+            self.records,
+            self.answers,
+            self.policies,
+            self.clock,
+            lambda s: self.clock.advance(seconds=s),
         )
         self.service = ConverseService(
             Gateway(self.admission, self.calls, self.counter, idempotency)

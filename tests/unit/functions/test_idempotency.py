@@ -22,6 +22,7 @@ from tollgate.domain.tenants import Budget
 from tollgate.entry.http import answer
 from tollgate.entry.idempotency import WAIT_SECONDS, Idempotency
 from tollgate.services.jobs import SUBMIT_LEASE_SECONDS
+from tollgate.services.policy import CACHE_SECONDS
 from tollgate_invoke.service import LEASE_SECONDS
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ def code_of(response: Response) -> tuple[int, str]:
 def the_record(gateway: Gateway) -> IdempotencyRecord:
     (record,) = gateway.records.records.values()
     return record
+
+
+def suspend(gateway: Gateway) -> str:
+    gateway.tenants.tenants["acme"] = tenant(status="suspended")
+    gateway.clock.advance(seconds=CACHE_SECONDS)
+    return "tenant_suspended"
+
+
+def suspend_app(gateway: Gateway) -> str:
+    gateway.tenants.tenants["acme"] = tenant(apps={"web": app(status="suspended")})
+    gateway.clock.advance(seconds=CACHE_SECONDS)
+    return "app_suspended"
 
 
 # --- The same answer again ----------------------------------------------------------------------
@@ -126,6 +139,55 @@ def test_an_answer_is_repeated_for_as_long_as_the_tenant_keeps_texts() -> None:
 
     assert last["headers"]["x-tollgate-replayed"] == "true"
     assert "x-tollgate-replayed" not in fresh["headers"]
+
+
+@pytest.mark.parametrize("stop", [suspend, suspend_app])
+def test_an_answer_is_repeated_to_who_may_call_now(stop: Callable[[Gateway], str]) -> None:
+    gateway = Gateway()
+    before = gateway.tenants.tenants["acme"]
+    first = post(gateway)
+
+    code = stop(gateway)
+    refused = post(gateway)
+    gateway.tenants.tenants["acme"] = before
+    gateway.clock.advance(seconds=CACHE_SECONDS)
+    again = post(gateway)
+
+    assert code_of(refused) == (403, code)
+    assert (again["statusCode"], again["body"]) == (200, first["body"])
+
+
+@pytest.mark.parametrize("stop", [suspend, suspend_app])
+def test_a_job_is_told_to_who_may_call_now(stop: Callable[[Gateway], str]) -> None:
+    gateway = Gateway()
+    before = gateway.tenants.tenants["acme"]
+    (body,) = body_of(gateway.post(streaming="true"))
+    job_id = body["request_id"]
+    gateway.runner.run("acme", job_id)
+
+    code = stop(gateway)
+    refused = gateway.job(job_id), gateway.post("{}", query={"requestId": job_id})
+    gateway.tenants.tenants["acme"] = before
+    gateway.clock.advance(seconds=CACHE_SECONDS)
+
+    assert [code_of(response) for response in refused] == [(403, code)] * 2
+    assert body_of(gateway.job(job_id))["text"] == "hello"
+
+
+def test_another_app_of_the_tenant_finds_neither_the_job_nor_the_answer() -> None:
+    gateway = Gateway()
+    gateway.keep(apps={"web": app(), "other": app(app_id="other")})
+    other = {**AUTHORIZER, "app_id": "other", "key_id": "other/primary"}
+    first = post(gateway)
+    (body,) = body_of(gateway.post(streaming="true"))
+    query = {"requestId": body["request_id"]}
+
+    polled = gateway.post("{}", query=query, authorizer=other)
+    fresh = post(gateway, authorizer=other)
+
+    assert code_of(polled) == (404, "job_not_found")
+    assert "x-tollgate-replayed" not in fresh["headers"]
+    assert fresh["headers"]["x-request-id"] != first["headers"]["x-request-id"]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +312,11 @@ class Pair:
         self.gateway.runtime.error = error
         self.gateway.runtime.during_call = self._during_call
         self.gateway.idempotency = Idempotency(
-            self.gateway.records, self.gateway.answers, self.gateway.clock, self._sleep
+            self.gateway.records,
+            self.gateway.answers,
+            self.gateway.policies,
+            self.gateway.clock,
+            self._sleep,
         )
         self.gateway.compose()
 

@@ -34,10 +34,14 @@ class Gateway(JobWorld):
         self.records = FakeIdempotencyRecords()
         self.answers = FakePayloads()
         self.idempotency = Idempotency(
-            self.records, self.answers, self.clock, lambda s: self.clock.advance(seconds=s)
+            self.records,
+            self.answers,
+            self.policies,
+            self.clock,
+            lambda s: self.clock.advance(seconds=s),
         )
         self.compose()
-        self.stream = StreamService(self.runner, self.reader)
+        self.stream = StreamService(self.runner, self.reader, self.policies)
 
     def send(self, resource: str, body: object, **headers: str) -> Response:
         """A request of a route other than `/invoke_model`."""
@@ -194,6 +198,7 @@ def test_a_poll_with_another_team_id_is_refused() -> None:
 
 def test_a_job_of_another_tenant_does_not_exist() -> None:
     gateway = Gateway()
+    gateway.tenants.tenants["globex"] = tenant(tenant_id="globex")
     job_id = body_of(gateway.post(streaming="true"))[0]["request_id"]
 
     response = gateway.post(

@@ -101,8 +101,9 @@ class World:
         self.usage = FakeUsage()
         self.runtime = runtime or FakeRuntime()
         self.clock = FakeClock()
+        self.policies = Policies(self.tenants, self.clock)
         self.admission = Admission(
-            policies=Policies(self.tenants, self.clock),
+            policies=self.policies,
             ledger=Ledger(self.accounts, self.usage),
             prices=BOOK,
             region="us-east-1",

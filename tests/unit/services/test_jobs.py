@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.jobs import FakeJobs, FakeJobTexts, FakePayloads, FakeQueue
 from tests.fakes.replies import text_piece
-from tests.fakes.world import FakeRuntime, caller, tenant
+from tests.fakes.world import FakeRuntime, app, caller, tenant
 from tests.unit.services.test_calls import World
 from tollgate.domain.custody import Custody
 from tollgate.domain.errors import (
@@ -27,6 +27,7 @@ from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import CONTENT_BYTES, QUEUE_SECONDS, RUN_SECONDS, Job, JobPart
 from tollgate.domain.tenants import Limits
 from tollgate.services.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
+from tollgate.services.policy import CACHE_SECONDS
 
 if TYPE_CHECKING:
     from tollgate.services.calls import AdmittedCall
@@ -48,7 +49,14 @@ class JobWorld(World):
 
     def wire(self) -> None:
         self.submitter = JobSubmitter(self.calls, self.jobs, self.payloads, self.queue)
-        self.runner = JobRunner(self.calls, self.jobs, self.texts, self.payloads, self.clock)
+        self.runner = JobRunner(
+            calls=self.calls,
+            jobs=self.jobs,
+            texts=self.texts,
+            payloads=self.payloads,
+            policies=self.policies,
+            clock=self.clock,
+        )
         self.reader = JobReader(
             self.jobs, self.texts, self.clock, lambda s: self.clock.advance(seconds=s)
         )
@@ -183,6 +191,55 @@ def test_a_job_whose_hold_was_swept_is_not_run() -> None:
     assert job.status == "failed"
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"status": "suspended"}, "tenant_suspended"),
+        ({"status": "offboarded"}, "tenant_offboarded"),
+        ({"apps": {"web": app(status="suspended")}}, "app_suspended"),
+        ({"apps": {}}, "app_suspended"),
+        ({"models": ("anthropic.*",)}, "model_not_allowed"),
+        ({"denied_models": ("amazon.*",)}, "model_not_allowed"),
+    ],
+)
+def test_a_queued_job_that_the_policy_no_longer_allows_is_not_called(
+    change: dict[str, Any], code: str
+) -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.keep(**change)
+    world.clock.advance(seconds=CACHE_SECONDS)
+
+    world.runner.run("acme", job_id)
+
+    assert world.runtime.requests == []
+    assert (world.row.status, world.row.error_code, world.row.total_cost) == ("error", code, 0)
+    assert world.open_holds == 0
+    job = world.stored_job(job_id)
+    assert (job.status, job.result["error"]["code"]) == ("failed", code)
+    assert job.result["error"]["http_status"] == 403
+    assert world.payloads.documents == {}
+
+
+def test_a_job_whose_policy_cannot_be_read_stays_queued_for_the_next_delivery() -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.clock.advance(seconds=CACHE_SECONDS)
+    read = world.tenants.policy
+
+    def fail(*_: object) -> None:
+        raise UnavailableError("table down")
+
+    world.tenants.policy = fail  # type: ignore[assignment,method-assign]
+    with pytest.raises(UnavailableError):
+        world.runner.run("acme", job_id)
+    assert world.stored_job(job_id).status == "queued"
+    world.tenants.policy = read  # type: ignore[method-assign]
+    world.runner.run("acme", job_id)
+
+    assert world.stored_job(job_id).status == "succeeded"
+
+
 def test_claiming_renews_the_hold() -> None:
     world = JobWorld()
     job_id = world.start()
@@ -267,6 +324,16 @@ def test_another_tenants_job_is_not_found() -> None:
 
     with pytest.raises(NotFoundError):
         world.reader.read(caller(tenant_id="globex"), job_id, cursor=0, wait=0)
+
+
+def test_another_apps_job_is_not_found() -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.runner.run("acme", job_id)
+
+    with pytest.raises(NotFoundError):
+        world.reader.read(caller(app_id="other"), job_id, cursor=0, wait=0)
+    assert world.reader.read(caller(), job_id, cursor=0, wait=0).text == "hello"
 
 
 def test_a_job_whose_producer_died_becomes_failed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 
 # How long a model that does not count is not asked again.
 UNCOUNTED_TIME = timedelta(hours=1)
+# Of how many models and sessions a process remembers that.
+MOST_REMEMBERED = 1000
+
+# All of a message that says that a model does not count. A message about a request may repeat parts
+# of it, so that one which only has such words in it says nothing of other requests.
+_CANNOT_COUNT = re.compile(
+    r"(the|this) ((provided|given|specified|requested) )?model( id(entifier)?)? "
+    r"(does not|doesn't|cannot|can't|is not|isn't) (support(ed)? )?(for |by )?(the )?"
+    r"(counting (of )?tokens|count tokens|token counting|counttokens( api| operation)?)\.?",
+    re.IGNORECASE,
+)
+# About who asks: a model may be open to one role and closed to another.
+_CLOSED = ("AccessDeniedException", "ResourceNotFoundException")
 
 
 class BedrockTokenCounter:
@@ -34,14 +48,16 @@ class BedrockTokenCounter:
         """`clients` answers the client that signs for a session, None for the function's own."""
         self._clients = clients
         self._clock = clock
-        self._uncounted_until: dict[str, datetime] = {}
+        # By the model, and by the model and whose role may not count with it.
+        self._uncounted_until: dict[tuple[str, Session | None] | str, datetime] = {}
 
     def count(
         self, model_id: str, body: Mapping[str, Any], session: Session | None = None
     ) -> int | None:
         """CountTokens of the parts of a Converse body that are input."""
         now = self._clock()
-        if self._uncounted_until.get(model_id, now) > now:
+        asked = (model_id, session)
+        if any(self._uncounted_until.get(known, now) > now for known in (model_id, asked)):
             return None
         converse: Any = {name: body[name] for name in COUNTED if name in body}
         try:
@@ -49,8 +65,10 @@ class BedrockTokenCounter:
             answer = client.count_tokens(modelId=model_id, input={"converse": converse})
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if _is_about_the_model(code, error.response["Error"].get("Message", "")):
-                self._uncounted_until[model_id] = now + UNCOUNTED_TIME
+            if _CANNOT_COUNT.fullmatch(error.response["Error"].get("Message", "")):
+                self._remember(model_id, now)
+            elif code in _CLOSED:
+                self._remember(asked, now)
             logger.info("input not counted", extra={"model_id": model_id, "error_code": code})
             return None
         except (BotoCoreError, TollgateError) as error:
@@ -60,6 +78,11 @@ class BedrockTokenCounter:
             )
             return None
         return answer["inputTokens"]
+
+    def _remember(self, uncounted: tuple[str, Session | None] | str, now: datetime) -> None:
+        if len(self._uncounted_until) >= MOST_REMEMBERED:
+            self._uncounted_until.clear()
+        self._uncounted_until[uncounted] = now + UNCOUNTED_TIME
 
 
 class BedrockInputCounter:
@@ -79,10 +102,3 @@ class BedrockInputCounter:
             failure = upstream_error(error)
             failure.may_be_billed = False
             raise failure from error
-
-
-def _is_about_the_model(code: str, message: str) -> bool:
-    # An invalid request says nothing about the model, unless it is invalid because of the model.
-    return code in ("AccessDeniedException", "ResourceNotFoundException") or (
-        code == "ValidationException" and "support" in message
-    )

@@ -196,7 +196,7 @@ ADVICE: Mapping[str, str] = {
     "invalid_api_key": "check the key and the header it goes in; else ask the platform team",
     "invalid_request": _CORRECT,
     "job_expired": "start the job again",
-    "job_not_found": "check the job's id, and that the key is of the tenant that started it",
+    "job_not_found": "check the job's id, and that the key is of the app that started it",
     "method_not_allowed": "use one of the methods that the header `Allow` names",
     "model_not_allowed": _MODEL,
     "model_not_found": "check the model's id against `GET /v1/models`",

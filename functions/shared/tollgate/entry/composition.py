@@ -45,13 +45,17 @@ _ASKED_COUNT_SECONDS = 15
 _NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
 
 
+def build_policies(client: DynamoDBClient, tenants_table: str) -> Policies:
+    """Policies on AWS. A process has one, so that all it does follows the same policy."""
+    return Policies(DynamoTenants(client, tenants_table), utc_now)
+
+
 def build_admission(
-    client: DynamoDBClient,
     ledger: Ledger,
     sessions: TenantSessions,
+    policies: Policies,
     *,
     region: str,
-    tenants_table: str,
     pool_role_arn: str | None,
     endpoints: Mapping[str, Endpoint] = _NO_ENDPOINTS,
 ) -> Admission:
@@ -61,7 +65,7 @@ def build_admission(
     `endpoints` are those of `sagemaker_endpoints`.
     """
     return Admission(
-        policies=Policies(DynamoTenants(client, tenants_table), utc_now),
+        policies=policies,
         ledger=ledger,
         prices=load_default(),
         region=region,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tollgate.domain.custody import Custody
     from tollgate.entry.http import Request, Response
     from tollgate.ports import Clock, IdempotencyRecords, Payloads
+    from tollgate.services.policy import Policies
 
 Result = TypeVar("Result")
 
@@ -108,16 +109,18 @@ class Idempotency:
     A request that waits for the first one's answer does so for `wait_seconds`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a repeat rests on
         self,
         records: IdempotencyRecords,
         payloads: Payloads,
+        policies: Policies,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._records = records
         self._payloads = payloads
+        self._policies = policies
         self._clock = clock
         self._sleep = sleep
         self._wait_seconds = wait_seconds
@@ -138,14 +141,15 @@ class Idempotency:
         about the answer. `lease_seconds` is how long a request whose process died keeps its key,
         which is as long as its hold.
 
-        Raises what `respond` raises; InvalidRequestError for a bad key, MismatchError where the
+        Raises what `respond` raises; ForbiddenError for a tenant or app that is not active, before
+        an earlier answer is repeated; InvalidRequestError for a bad key, MismatchError where the
         key came with another request, ConflictError while the first answer is not there, and
         UnavailableError, before anything was called, where the key cannot be recorded.
         """
         key = request.headers.get(HEADER)
         if key is None:
             return respond(new_request_id(self._clock())).response
-        standing, ours = self._claim(_ask(request, key, headers, lease_seconds))
+        standing, ours = self._claim(self._ask(request, key, headers, lease_seconds))
         if not ours:
             return self._replay(standing)
         first = self._attempt(standing, respond)
@@ -169,11 +173,15 @@ class Idempotency:
         if key is None:
             first = respond(new_request_id(self._clock()))
             return first.response(first.produce)
-        standing, ours = self._claim(_ask(request, key, headers, lease_seconds))
+        standing, ours = self._claim(self._ask(request, key, headers, lease_seconds))
         if not ours:
             return self._replay(standing)
         first = self._attempt(standing, respond)
         return first.response(partial(self._produce, standing, first))
+
+    def _ask(self, request: Request, key: str, headers: Sequence[str], lease_seconds: int) -> _Ask:
+        self._policies.party(request.caller)
+        return _ask(request, key, headers, lease_seconds)
 
     def _claim(self, ask: _Ask) -> tuple[IdempotencyRecord, bool]:
         """Our own record, or the one of a request that was answered; and whether it is ours."""

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.converse import json_blocks
 from tollgate.domain.custody import Custody
-from tollgate.domain.errors import GoneError, NotFoundError, TollgateError, UnavailableError
+from tollgate.domain.endpoints import Endpoint
+from tollgate.domain.errors import (
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    TollgateError,
+    UnavailableError,
+)
 from tollgate.domain.ids import is_request_id
 from tollgate.domain.jobs import (
     CHUNK_BYTES,
@@ -33,12 +40,14 @@ from tollgate.observability import logger
 from tollgate.ports import Clock, JobQueue, Jobs, JobTexts, ModelRequest, Payloads, StreamPiece
 from tollgate.services.calls import AdmittedCall, Answer, Calls
 from tollgate.services.ledger import Lease
+from tollgate.services.policy import allowed_endpoint, allowed_model
 from tollgate.services.pricing import PriceTerms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tollgate.domain.prices import TokenUsage
+    from tollgate.services.policy import Policies
 
 # Holds outlive the job they belong to, so that a sweep never races a live producer.
 LEASE_MARGIN_SECONDS = 60
@@ -107,35 +116,48 @@ class JobSubmitter:
 class JobRunner:
     """Runs queued jobs into the streaming table."""
 
-    def __init__(
-        self, calls: Calls, jobs: Jobs, texts: JobTexts, payloads: Payloads, clock: Clock
+    def __init__(  # noqa: PLR0913 - what a run rests on
+        self,
+        *,
+        calls: Calls,
+        jobs: Jobs,
+        texts: JobTexts,
+        payloads: Payloads,
+        policies: Policies,
+        clock: Clock,
     ) -> None:
         self._calls = calls
         self._jobs = jobs
         self._texts = texts
         self._payloads = payloads
+        self._policies = policies
         self._clock = clock
 
     def run(self, tenant_id: str, job_id: str) -> None:
         """Run a job unless another delivery of its message already did.
 
+        A job that the policy in force does not let be called any more fails, at no cost.
         UnavailableError means that a dependency failed; delivering the message again is safe.
         """
         claimed = self._claim(tenant_id, job_id)
         if claimed is None:
             logger.info("job not claimed", extra={"request_id": job_id})
             return
-        job, document = claimed
-        call = decode_call(document)
-        if self._calls.extend(call, RUN_LEASE_SECONDS):
+        job, call, refused = claimed
+        if refused is not None:
+            self._calls.fail(call, refused)
+            ended = job.ended("failed", error_result(refused), self._clock())
+        elif self._calls.extend(call, RUN_LEASE_SECONDS):
             ended = self._run(job, call)
         else:
             ended = job.ended("failed", JOB_EXPIRED, self._clock())
         self._jobs.finish(ended)
         _delete_payload(self._payloads, job)
 
-    def _claim(self, tenant_id: str, job_id: str) -> tuple[Job, bytes] | None:
-        """The job as ours and its request; None where there is none to be run."""
+    def _claim(
+        self, tenant_id: str, job_id: str
+    ) -> tuple[Job, AdmittedCall, ForbiddenError | None] | None:
+        """The job as ours, its call, and why it may not be made; None where none is to be run."""
         job = self._jobs.get(tenant_id, job_id)
         if job is None or job.status != "queued":
             return None
@@ -143,9 +165,25 @@ class JobRunner:
         if document is None:
             logger.error("job without payload", extra={"request_id": job_id})
             return None
+        call = decode_call(document)
+        # Before the claim: where the policy cannot be read, the message is delivered again.
+        refused = self._refused(call)
         now = self._clock()
         ours = self._jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS)
-        return None if ours is None else (ours, document)
+        return None if ours is None else (ours, call, refused)
+
+    def _refused(self, call: AdmittedCall) -> ForbiddenError | None:
+        """What the policy in force says against a call that was admitted some time ago."""
+        model, request = call.hold.model, call.request
+        try:
+            party = self._policies.party(call.caller)
+            if request.operation == "invoke_endpoint":
+                allowed_endpoint(party, Endpoint(model, request.model_id))
+            else:
+                allowed_model(party, model)
+        except ForbiddenError as error:
+            return error
+        return None
 
     def _run(self, job: Job, call: AdmittedCall) -> Job:
         writer = _ChunkWriter(self._texts, job)
@@ -195,7 +233,7 @@ class JobReader:
     def read(self, caller: Caller, job_id: str, *, cursor: int, wait: float) -> JobView:
         """The job and its text from chunk `cursor` on; waits up to `wait` seconds for news.
 
-        Raises NotFoundError for an unknown job or another tenant's, GoneError for an expired one.
+        Raises NotFoundError for an unknown job or another app's, GoneError for an expired one.
         """
         started = self._clock()
         while True:
@@ -215,7 +253,7 @@ class JobReader:
 
     def _job(self, caller: Caller, job_id: str, now: datetime) -> Job:
         job = self._jobs.get(caller.tenant_id, job_id) if is_request_id(job_id) else None
-        if job is None:
+        if job is None or job.app_id != caller.app_id:
             raise NotFoundError("there is no such job", code="job_not_found")
         if job.is_expired(now):
             raise GoneError("the job's result has expired; start it again", code="job_expired")
