@@ -143,6 +143,10 @@ locals {
         STREAMS_TABLE   = module.streaming.streams_table_name
         TENANTS_TABLE   = module.metering.tenants_table_name
         USAGE_TABLE     = module.metering.usage_table_name
+
+        POLLS_PER_MINUTE        = var.free_work.polls_per_minute
+        TOKEN_COUNTS_PER_MINUTE = var.free_work.token_counts_per_minute
+        WAITING_REQUESTS        = var.free_work.waiting_requests
       }
       statements = [
         local._read_policies,
@@ -166,6 +170,10 @@ locals {
         STREAMS_TABLE   = module.streaming.streams_table_name
         TENANTS_TABLE   = module.metering.tenants_table_name
         USAGE_TABLE     = module.metering.usage_table_name
+
+        POLLS_PER_MINUTE        = var.free_work.polls_per_minute
+        TOKEN_COUNTS_PER_MINUTE = var.free_work.token_counts_per_minute
+        WAITING_REQUESTS        = var.free_work.waiting_requests
       }
       statements = [
         local._read_policies,
@@ -220,6 +228,10 @@ locals {
         STREAMS_TABLE   = module.streaming.streams_table_name
         TENANTS_TABLE   = module.metering.tenants_table_name
         USAGE_TABLE     = module.metering.usage_table_name
+
+        POLLS_PER_MINUTE        = var.free_work.polls_per_minute
+        TOKEN_COUNTS_PER_MINUTE = var.free_work.token_counts_per_minute
+        WAITING_REQUESTS        = var.free_work.waiting_requests
       }
       statements = [
         local._read_policies,

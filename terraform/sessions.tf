@@ -177,7 +177,7 @@ locals {
       resources = [module.streaming.streams_table_arn]
       conditions = {
         "ForAllValues:StringLike" = {
-          "dynamodb:LeadingKeys" = ["JOB#$${aws:PrincipalTag/tenant}#*", "IDEMPOTENCY#$${aws:PrincipalTag/tenant}#*"]
+          "dynamodb:LeadingKeys" = ["JOB#$${aws:PrincipalTag/tenant}#*", "IDEMPOTENCY#$${aws:PrincipalTag/tenant}#*", "FREE#$${aws:PrincipalTag/tenant}#*"]
         }
         # ForAllValues is true of a request without keys.
         Null = { "dynamodb:LeadingKeys" = ["false"] }

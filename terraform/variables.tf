@@ -388,6 +388,22 @@ variable "reserved_concurrency_by_function" {
   }
 }
 
+variable "free_work" {
+  description = "What each tenant may ask for that calls no model: waiting_requests, polls of jobs and repeats under an Idempotency-Key that wait at once; polls_per_minute, of both; token_counts_per_minute, besides the tenant's own requests_per_minute."
+  type = object({
+    waiting_requests        = optional(number, 20)
+    polls_per_minute        = optional(number, 6000)
+    token_counts_per_minute = optional(number, 600)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for limit in values(var.free_work) : try(limit >= 1 && floor(limit) == limit, false)])
+    error_message = "free_work: got ${jsonencode(var.free_work)}; allowed: whole numbers of 1 or more."
+  }
+}
+
 variable "tags" {
   description = "Tags of every resource, besides Environment, ManagedBy, Project and tollgate-unit."
   type        = map(string)

@@ -32,17 +32,20 @@ from scripts.local.ministack import ACCOUNT_ID, CLOCK_VARIABLES, REGION, ROOT, M
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
 from scripts.local.stubs.bedrock.server import BedrockStub
+from tests.fakes.free_work import FakeFreeCounters
 from tests.kill_runner import DIALECTS
 from tests.waiting import PATIENCE_SECONDS
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.aws import from_values
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts
 from tollgate.adapters.kms import KmsTexts
+from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.ids import request_time
 from tollgate.domain.ledger import Windows, account_tenant, is_tenant_account
 from tollgate.domain.tenants import Caller
 from tollgate.domain.usage import UsageRow, from_item
 from tollgate.entry.clock import utc_now
+from tollgate.services.free_work import FreeWork
 from tollgate.services.jobs import JobReader
 
 if TYPE_CHECKING:
@@ -480,7 +483,11 @@ class World:
         jobs = DynamoJobs(lambda _: database, table)
         kms = self.client("kms")
         texts = DynamoJobTexts(lambda _: database, table, KmsTexts(lambda _: kms))
-        reader = JobReader(jobs, texts, lambda: utc_now() + timedelta(seconds=SECONDS_AHEAD))
+        # Who looks at every job is no tenant, and polls as often as it takes.
+        free_work = FreeWork(FakeFreeCounters(), FreeLimits(polls_per_minute=10**9), utc_now)
+        reader = JobReader(
+            jobs, texts, free_work, lambda: utc_now() + timedelta(seconds=SECONDS_AHEAD)
+        )
         for item in self._scan("STREAMS_TABLE"):
             if item["sk"] == "JOB":
                 _, tenant_id, job_id = item["pk"].split("#")

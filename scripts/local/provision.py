@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,6 +21,7 @@ from scripts.local.ministack import ACCOUNT_ID, REGION
 from scripts.local.usage_plans import UsagePlan
 from scripts.tenants import files as tenant_files
 from tollgate.adapters import tables
+from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.invocation_logs import log_root
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def provision(
             **{f"{spec.name.upper()}_TABLE": _name(spec.name) for spec in tables.TABLES},
             **{f"{name.upper()}_BUCKET": bucket for name, bucket in buckets.items()},
             "JOBS_QUEUE_URL": queue_url,
+            **{name.upper(): str(limit) for name, limit in asdict(FreeLimits()).items()},
             **logs,
         },
         keys=keys,

@@ -39,7 +39,7 @@ from tests.fakes.sdk_faults import (
     silent,
     unreachable,
 )
-from tests.waiting import PATIENCE_SECONDS, until_job_ends
+from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate import observability
 from tollgate.adapters import aws
 from tollgate.adapters.aws import from_values
@@ -296,8 +296,12 @@ def _(scene: Scene) -> str:
 def _(scene: Scene) -> str:
     # From here on the policy is cached where jobs are started, and not yet where they run.
     assert scene.chat() == "200"
-    with faults(in_table("tenants", refused("InternalServerError", 500), "TENANT#", times=3)):
-        return scene.job(scene.start())
+    times = 3
+    fault = in_table("tenants", refused("InternalServerError", 500), "TENANT#", times=times)
+    with faults(fault):
+        job_id = scene.start()
+        until(lambda: fault.hits >= times, "the producer has given up once")
+    return scene.job(job_id)
 
 
 @case("accounts table", "down")

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
+from tests.fakes.free_work import FakeFreeCounters
 from tests.fakes.idempotency import FakeIdempotencyRecords
 from tests.fakes.jobs import FakeJobs, FakeJobTexts, FakePayloads, FakeQueue
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
@@ -21,6 +22,7 @@ from tests.fakes.world import NOW
 from tests.unit.domain.test_tenants import DOCUMENT
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
+from tollgate.adapters.free_work import DynamoFreeCounters
 from tollgate.adapters.idempotency import DynamoIdempotencyRecords
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts, S3Payloads, SqsJobQueue
 from tollgate.adapters.kms import KmsTexts
@@ -37,6 +39,7 @@ from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
 from tollgate.ports import (
     Accounts,
     Admitted,
+    FreeCounters,
     IdempotencyRecords,
     JobQueue,
     Jobs,
@@ -51,6 +54,70 @@ from tollgate.ports import (
 WINDOWS = Windows.at(NOW)
 Client = Callable[[str], Any]
 MakeTable = Callable[[tables.TableSpec], str]
+
+
+# --- Free work ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["fake", "aws"])
+def free_counters(request: pytest.FixtureRequest) -> FreeCounters:
+    if request.param == "fake":
+        return FakeFreeCounters()
+    client: Client = request.getfixturevalue("aws_client")
+    make_table: MakeTable = request.getfixturevalue("make_table")
+    database, table = client("dynamodb"), make_table(tables.STREAMS)
+    return DynamoFreeCounters(lambda _: database, table)
+
+
+def test_a_count_stops_at_its_limit_in_each_minute(free_counters: FreeCounters) -> None:
+    def take(amount: int, minute: str = WINDOWS.minute, kind: str = "polls") -> bool:
+        return free_counters.take("acme", kind, minute, amount, 5)
+
+    assert [take(6), take(3), take(3), take(2), take(1)] == [False, True, False, True, False]
+    assert take(5, "2026-11-22T10:31")
+    assert take(5, kind="token_counts/web")
+    assert free_counters.take("globex", "polls", WINDOWS.minute, 5, 5)
+
+
+def test_many_at_once_count_no_more_than_the_limit(free_counters: FreeCounters) -> None:
+    def take(_: int) -> bool:
+        return free_counters.take("acme", "polls", WINDOWS.minute, 2, 25)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(40))) == 12
+
+
+def test_so_many_wait_and_none_twice_under_a_name(free_counters: FreeCounters) -> None:
+    def enter(name: str, now: int = 100) -> bool:
+        return free_counters.enter("acme", name, now, now + 30, 2)
+
+    assert [enter("a"), enter("a"), enter("b"), enter("c")] == [True, False, True, False]
+    assert free_counters.enter("globex", "a", 100, 130, 2)
+    free_counters.leave("acme", "a", 129)  # another's wait under the name
+    assert not enter("c")
+    free_counters.leave("acme", "a", 130)
+    free_counters.leave("acme", "a", 130)
+    assert enter("c")
+
+
+def test_a_wait_that_is_over_keeps_nobody_out(free_counters: FreeCounters) -> None:
+    def enter(name: str, now: int) -> bool:
+        return free_counters.enter("acme", name, now, now + 30, 2)
+
+    assert enter("poll/a", 100)
+    assert enter("key/b", 101)
+    assert not enter("c", 130)
+    assert enter("c", 131)
+    assert enter("key/b", 132)
+    assert not enter("d", 132)
+
+
+def test_many_at_once_get_no_more_places_than_there_are(free_counters: FreeCounters) -> None:
+    def enter(index: int) -> bool:
+        return free_counters.enter("acme", f"poll/{index}", 100, 130, 5)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(enter, range(20))) == 5
 
 
 # --- Accounts -----------------------------------------------------------------------------------

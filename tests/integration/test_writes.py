@@ -15,7 +15,7 @@ from scripts.bench.ledger import Bench, capacity_of
 from scripts.local.provision import Emulator
 from scripts.local.stack import LocalStack
 from tests.fakes.world import NOW
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
@@ -43,25 +43,18 @@ def stack() -> Iterator[LocalStack]:
 
 def calls_of(stack: LocalStack, tenant: str, app: str) -> Counter[str]:
     """DynamoDB calls of a buffered request after the first, which creates what there is not."""
-    made: Counter[str] = Counter()
-    make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
 
-    def count(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> Any:
-        if client.meta.service_model.service_name == "dynamodb":
-            made[operation] += 1
-        return make_call(client, operation, parameters)
-
-    for _ in range(2):
-        made.clear()
-        with patch.object(BaseClient, "_make_api_call", count):
-            answer = requests.post(
-                f"{stack.url}/invoke_model?model_id=amazon.nova-lite-v1:0",
-                json={"inputs": "hello", "parameters": {"maxTokens": 20}},
-                headers={"x-api-key": stack.keys[f"{tenant}/{app}/primary"], "team_id": tenant},
-                timeout=PATIENCE_SECONDS,
-            )
+    def call() -> None:
+        answer = requests.post(
+            f"{stack.url}/invoke_model?model_id=amazon.nova-lite-v1:0",
+            json={"inputs": "hello", "parameters": {"maxTokens": 20}},
+            headers={"x-api-key": stack.keys[f"{tenant}/{app}/primary"], "team_id": tenant},
+            timeout=PATIENCE_SECONDS,
+        )
         assert answer.status_code == requests.codes.ok, answer.text
-    return made
+
+    call()
+    return writes_of(call)
 
 
 def test_a_buffered_call_takes_three_writes(stack: LocalStack) -> None:
@@ -73,6 +66,53 @@ def test_a_buffered_call_takes_three_writes(stack: LocalStack) -> None:
     }
     # The authorizer's key; the policy is cached.
     assert sum(made[name] for name in READS) == 1
+
+
+def test_polls_write_seldom_and_a_wait_writes_twice(stack: LocalStack) -> None:
+    """What a client that reads a job as it grows adds to the writes of the job itself."""
+    polls = 100
+    name = "customer1/websearch/primary"
+    with stack.stub.gate("polled") as gate:
+        started = requests.post(
+            f"{stack.url}/invoke_model?model_id=amazon.nova-lite-v1:0",
+            json={"inputs": "[stub:gate=polled]", "parameters": {"maxTokens": 20}},
+            headers={"x-api-key": stack.keys[name], "team_id": "customer1", "streaming": "true"},
+            timeout=PATIENCE_SECONDS,
+        ).json()
+        until(lambda: gate.waiting == 1, "the call of the model")
+
+        def poll(wait: int) -> None:
+            answer = requests.get(
+                f"{stack.url}/v1/jobs/{started[0]['request_id']}?wait={wait}",
+                headers={"Authorization": f"Bearer {stack.keys[name]}"},
+                timeout=PATIENCE_SECONDS,
+            )
+            assert answer.json()["status"] == "running"
+
+        poll(1)  # the tenant's first wait creates the item of them all
+        at_once = writes_of(lambda: [poll(0) for _ in range(polls)])
+        waiting = writes_of(lambda: poll(1))
+        gate.open()
+
+    # Blocks of 1, 2, 4, ... polls; one more series where a minute began meanwhile.
+    assert at_once["UpdateItem"] <= 2 * (polls.bit_length() + polls // 60)
+    assert waiting["UpdateItem"] <= 3
+    assert at_once.keys() | waiting.keys() <= {"UpdateItem", *READS}
+
+
+def writes_of(work: Callable[[], object]) -> Counter[str]:
+    """DynamoDB calls while something is done."""
+    made: Counter[str] = Counter()
+    make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
+
+    def count(client: BaseClient, operation: str, parameters: Mapping[str, Any]) -> Any:
+        if client.meta.service_model.service_name == "dynamodb":
+            made[operation] += 1
+        return make_call(client, operation, parameters)
+
+    with patch.object(BaseClient, "_make_api_call", count):
+        work()
+    return made
 
 
 def test_an_app_with_limits_of_its_own_takes_two_more(stack: LocalStack) -> None:

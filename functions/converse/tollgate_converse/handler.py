@@ -12,6 +12,7 @@ from tollgate.entry.composition import (
     TenantStorage,
     build_admission,
     build_calls,
+    build_free_work,
     build_input_counter,
     build_ledger,
     build_policies,
@@ -47,6 +48,7 @@ def build_service() -> ConverseService:
     sessions = build_sessions()
     policies = build_policies(dynamodb, settings.tenants_table)
     storage = TenantStorage(dynamodb, sessions, settings.pool_session_role_arn)
+    free_work = build_free_work(storage, settings)
     return ConverseService(
         Gateway(
             admission=build_admission(
@@ -64,10 +66,12 @@ def build_service() -> ConverseService:
                 logged=settings.invocation_logs_bucket is not None,
             ),
             counter=build_input_counter(sessions),
+            free_work=free_work,
             idempotency=Idempotency(
                 storage.idempotency_records(settings.streams_table),
                 storage.payloads(settings.payloads_bucket, brief=True),
                 policies,
+                free_work,
                 utc_now,
             ),
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tollgate.ports import InputCounter
     from tollgate.services.admission import Admission
     from tollgate.services.calls import AdmittedCall, Answer, Calls, OpenCall
+    from tollgate.services.free_work import FreeWork
     from tollgate.services.shapes import ChatCall, NativeCall
 
 # Above the function's timeout: as long as this process can still settle, no sweep may.
@@ -37,6 +38,7 @@ class Gateway:
     admission: Admission
     calls: Calls
     counter: InputCounter
+    free_work: FreeWork
     idempotency: Idempotency
 
     def admit(
@@ -159,7 +161,7 @@ def _receipt(answer: Answer) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class CountRoute:
-    """Input tokens of a request: policy is asked, nothing is held or charged."""
+    """Input tokens of a request: it counts for itself, and nothing is held or charged."""
 
     dialect: Dialect
     parse: Callable[[Request], ChatCall | NativeCall]
@@ -168,6 +170,7 @@ class CountRoute:
     def answer(self, gateway: Gateway, request: Request) -> Response:
         """The answer. Raises the errors of `tollgate.domain.errors`."""
         counted = gateway.admission.count_request(request.caller, self.parse(request))
+        gateway.free_work.count_tokens(gateway.admission.party(request.caller))
         return json_response(
             request,
             self.body(gateway.counter.input_tokens(counted)),

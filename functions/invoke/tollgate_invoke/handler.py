@@ -12,6 +12,7 @@ from tollgate.entry.composition import (
     TenantStorage,
     build_admission,
     build_calls,
+    build_free_work,
     build_ledger,
     build_policies,
     build_sessions,
@@ -68,13 +69,15 @@ def build_service() -> InvokeService:
         storage.payloads(settings.payloads_bucket),
         SqsJobQueue(aws.sqs(), settings.jobs_queue_url),
     )
+    free_work = build_free_work(storage, settings)
     idempotency = Idempotency(
         storage.idempotency_records(settings.streams_table),
         storage.payloads(settings.payloads_bucket, brief=True),
         policies,
+        free_work,
         utc_now,
     )
-    reader = JobReader(jobs, storage.texts(settings.streams_table), utc_now)
+    reader = JobReader(jobs, storage.texts(settings.streams_table), free_work, utc_now)
     return InvokeService(admission, calls, submitter, reader, idempotency)
 
 

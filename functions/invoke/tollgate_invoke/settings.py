@@ -10,6 +10,7 @@ class Settings:
     """Names of what Terraform made, and the region the function runs in.
 
     The bucket of Bedrock's invocation logs is there where they are on: `sweep` reads it.
+    The numbers are those of `tollgate.domain.free_work.FreeLimits`.
     The role of pool sessions is there where functions act for tenants in sessions.
     The SageMaker endpoints, in JSON by display name, are there where the deployment has any.
     """
@@ -20,6 +21,9 @@ class Settings:
     usage_table: str
     streams_table: str
     payloads_bucket: str
+    waiting_requests: str
+    polls_per_minute: str
+    token_counts_per_minute: str
     jobs_queue_url: str
     invocation_logs_bucket: str | None = None
     pool_session_role_arn: str | None = None

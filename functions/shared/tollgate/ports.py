@@ -254,6 +254,19 @@ class JobTexts(Protocol):
         """The texts of a part from chunk `cursor` on, in order, read consistently."""
 
 
+class FreeCounters(Protocol):
+    """What each tenant asks for that calls no model. Each method is one atomic step."""
+
+    def take(self, tenant_id: str, kind: str, minute: str, amount: int, limit: int) -> bool:
+        """Count so many more of a kind in a minute, if that keeps within the limit."""
+
+    def enter(self, tenant_id: str, name: str, now: int, until: int, most: int) -> bool:
+        """Begin to wait under a name (epoch seconds), unless it or `most` others wait already."""
+
+    def leave(self, tenant_id: str, name: str, until: int) -> None:
+        """End a wait before its time."""
+
+
 class IdempotencyRecords(Protocol):
     """The first requests under idempotency keys. Each method is one atomic step."""
 

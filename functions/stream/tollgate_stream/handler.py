@@ -10,6 +10,7 @@ from tollgate.entry.clock import utc_now
 from tollgate.entry.composition import (
     TenantStorage,
     build_calls,
+    build_free_work,
     build_ledger,
     build_policies,
     build_sessions,
@@ -58,7 +59,8 @@ def build_service() -> StreamService:
         policies=policies,
         clock=utc_now,
     )
-    return StreamService(runner, JobReader(jobs, texts, utc_now), policies)
+    reader = JobReader(jobs, texts, build_free_work(storage, settings), utc_now)
+    return StreamService(runner, reader, policies)
 
 
 @logger.inject_lambda_context

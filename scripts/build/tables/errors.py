@@ -22,6 +22,7 @@ sys.path.insert(0, str(REPOSITORY / "functions" / "shared"))
 
 from scripts.build.tables.markdown import DocsError, table  # noqa: E402
 from tollgate.domain import errors  # noqa: E402
+from tollgate.domain.free_work import FreeLimits  # noqa: E402
 from tollgate.domain.tenants import Limits  # noqa: E402
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ CLASSES: dict[str, type[errors.TollgateError]] = {
 _COMPUTED = {
     "f'{refused.limit_name}_exceeded'": [
         f"{field.name}_exceeded" for field in dataclasses.fields(Limits)
+    ],
+    "f'{limit_name}_exceeded'": [
+        f"{field.name}_exceeded" for field in dataclasses.fields(FreeLimits) if "per_" in field.name
     ],
     "f'tenant_{status}'": ["tenant_suspended", "tenant_offboarded"],
 }

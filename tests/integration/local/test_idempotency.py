@@ -67,9 +67,19 @@ class App:
             timeout=PATIENCE_SECONDS,
         )
 
-    def post_at_once(self, times: int) -> list[requests.Response]:
+    def post_at_once(self, times: int, *, comes_back: bool = False) -> list[requests.Response]:
+        """The answers; `comes_back` sends what may not wait again until it has one."""
+
+        def answer(_: int) -> requests.Response:
+            return until(self._answers, "an answer")[0] if comes_back else self.post()
+
         with ThreadPoolExecutor(times) as pool:
-            return list(pool.map(lambda _: self.post(), range(times)))
+            return list(pool.map(answer, range(times)))
+
+    def _answers(self) -> list[requests.Response]:
+        """The answer, or none where another is waited for; `requests` calls a refusal false."""
+        answer = self.post()
+        return [] if answer.status_code == requests.codes.conflict else [answer]
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -93,11 +103,21 @@ def shorten_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_service()._idempotency, "_wait_seconds", 0.3)  # noqa: SLF001
 
 
-def test_twenty_equal_requests_at_once_are_one_call(stack: LocalStack) -> None:
-    app = App(stack, "Equal. [stub:delay_ms=1500]")
+def test_twenty_equal_requests_at_once_are_one_call_and_one_waits_for_it(
+    stack: LocalStack,
+) -> None:
+    app = App(stack, "Equal. [stub:gate=equal]")
 
-    answers = app.post_at_once(DUPLICATES)
+    with stack.stub.gate("equal") as gate, ThreadPoolExecutor(DUPLICATES) as pool:
+        posted = [pool.submit(app.post) for _ in range(DUPLICATES)]
+        until(lambda: sum(post.done() for post in posted) == DUPLICATES - 2, "all but two refused")
+        refused = [post.result() for post in posted if post.done()]
+        gate.open()
+        answers = [post.result() for post in posted if post.result() not in refused]
+    answers += [app.post() for _ in refused]
 
+    assert {answer.json()["code"] for answer in refused} == {"idempotency_in_progress"}
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.text for answer in answers}) == 1
     (call,) = app.calls
@@ -155,7 +175,7 @@ def test_an_answer_that_came_after_the_gateways_time_is_there_for_a_retry(
 def test_equal_starts_at_once_are_one_job(stack: LocalStack) -> None:
     app = App(stack, "A job.", streaming="true")
 
-    answers = app.post_at_once(DUPLICATES)
+    answers = app.post_at_once(DUPLICATES, comes_back=True)
 
     (job_id,) = {answer.json()[0]["request_id"] for answer in answers}
     until(lambda: app.rows, "the job's row")
@@ -167,7 +187,7 @@ def test_a_call_that_fails_at_no_cost_leaves_the_key_to_the_others(stack: LocalS
     stack.stub.fault(match={"tenant": TENANT}, times=1, error="ThrottlingException", delay_ms=500)
     app = App(stack, "Throttled once.")
 
-    answers = app.post_at_once(5)
+    answers = app.post_at_once(5, comes_back=True)
 
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 429]
     assert [call["status"] for call in app.calls].count("ok") == 1

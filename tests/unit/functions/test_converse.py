@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.idempotency import FakeIdempotencyRecords
 from tests.fakes.jobs import FakePayloads
 from tests.fakes.replies import event_piece, text_piece
-from tests.fakes.world import NOVA_LITE, tenant
+from tests.fakes.world import NOVA_LITE, app, tenant
 from tests.unit.services.test_calls import World
 from tollgate.domain.errors import (
     StreamBrokenError,
@@ -92,11 +92,12 @@ class Converse(World):
             self.records,
             self.answers,
             self.policies,
+            self.free_work,
             self.clock,
             lambda s: self.clock.advance(seconds=s),
         )
         self.service = ConverseService(
-            Gateway(self.admission, self.calls, self.counter, idempotency)
+            Gateway(self.admission, self.calls, self.counter, self.free_work, idempotency)
         )
         self.runtime.events = (
             event_piece({"messageStart": {"role": "assistant"}}),
@@ -770,6 +771,27 @@ def test_a_count_asks_the_policy(model: str) -> None:
 
     assert response["statusCode"] in (400, 403)
     assert world.counter.requests == []
+
+
+@pytest.mark.parametrize("scope", ["tenant", "app"])
+def test_tokens_are_counted_as_often_a_minute_as_models_are_called(scope: str) -> None:
+    limited = Limits(requests_per_minute=2)
+    world = Converse()
+    world.tenants.tenants["acme"] = (
+        tenant(limits=limited) if scope == "tenant" else tenant(apps={"web": app(limits=limited)})
+    )
+    converse = {"input": {"converse": CONVERSE_BODY}}
+    asked = [(COUNT_MESSAGE, ANTHROPIC_BODY), (COUNT, converse), (COUNT_MESSAGE, ANTHROPIC_BODY)]
+
+    *counted, refused = [world.answer(route, body) for route, body in asked]
+
+    assert [response["statusCode"] for response in counted] == [200, 200]
+    assert refused["statusCode"] == 429
+    assert int(refused["headers"]["Retry-After"]) > 0
+    assert f"the {scope}'s limit of 2 token counts per minute" in refused["body"]
+    assert len(world.counter.requests) == 2
+    # Calls are counted apart.
+    assert world.answer(MESSAGES, ANTHROPIC_BODY)["statusCode"] == 200
 
 
 def test_a_model_that_does_not_count_says_so() -> None:

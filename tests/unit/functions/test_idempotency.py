@@ -17,10 +17,12 @@ from tollgate.domain.errors import (
     UpstreamThrottledError,
     UpstreamTimeoutError,
 )
+from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.idempotency import REPLAY_SECONDS
 from tollgate.domain.tenants import Budget
 from tollgate.entry.http import answer
 from tollgate.entry.idempotency import WAIT_SECONDS, Idempotency
+from tollgate.services.free_work import FreeWork
 from tollgate.services.jobs import SUBMIT_LEASE_SECONDS
 from tollgate.services.policy import CACHE_SECONDS
 from tollgate_invoke.service import LEASE_SECONDS
@@ -301,6 +303,61 @@ def test_a_duplicate_waits_and_then_is_told_to_come_back() -> None:
     assert len(gateway.runtime.requests) == 1
 
 
+def test_of_many_duplicates_one_waits_and_the_others_are_told_at_once() -> None:
+    gateway = Gateway()
+    seen: list[Response] = []
+    waited: list[float] = []
+
+    def duplicate() -> None:
+        """While the second request waits, more come."""
+        if len(seen) < 24:
+            before = gateway.clock.now
+            seen.append(post(gateway))
+            waited.append((gateway.clock.now - before).total_seconds())
+
+    gateway.while_waiting = duplicate
+    gateway.runtime.during_call = lambda: seen.append(post(gateway))
+
+    first = post(gateway)
+
+    assert first["statusCode"] == 200
+    assert {code_of(response) for response in seen} == {(409, "idempotency_in_progress")}
+    assert all(int(response["headers"]["Retry-After"]) > 0 for response in seen)
+    assert set(waited) == {0.0}
+    assert gateway.free_counters.waits["acme"] == {}
+
+
+def test_a_tenants_duplicates_wait_only_while_few_of_its_requests_do() -> None:
+    gateway = Gateway()
+    waits = gateway.free_counters.waits["acme"]
+    later = int(gateway.clock.now.timestamp()) + 60
+    waits.update({f"poll/{index}": later for index in range(FreeLimits().waiting_requests)})
+    seen: list[Response] = []
+    gateway.runtime.during_call = lambda: seen.append(post(gateway))
+    before = gateway.clock.now
+
+    post(gateway)
+
+    assert code_of(seen[0]) == (409, "idempotency_in_progress")
+    assert gateway.clock.now == before
+
+
+def test_repeats_of_a_minute_are_bounded() -> None:
+    gateway = Gateway()
+    limits = FreeLimits(polls_per_minute=2)
+    gateway.free_work = FreeWork(gateway.free_counters, limits, gateway.clock)
+    gateway.repeat()
+    first = post(gateway)
+    again = [post(gateway) for _ in range(2)]
+    refused = post(gateway)
+    gateway.clock.advance(seconds=int(refused["headers"]["Retry-After"]))
+    late = post(gateway)
+
+    assert {response["body"] for response in (*again, late)} == {first["body"]}
+    assert code_of(refused) == (429, "polls_per_minute_exceeded")
+    assert len(gateway.runtime.requests) == 1
+
+
 class Pair:
     """A first request that a second one meets while it runs; it ends while the second waits."""
 
@@ -315,6 +372,7 @@ class Pair:
             self.gateway.records,
             self.gateway.answers,
             self.gateway.policies,
+            self.gateway.free_work,
             self.gateway.clock,
             self._sleep,
         )

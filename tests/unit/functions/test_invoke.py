@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,9 @@ from tollgate.ports import ModelReply
 from tollgate_invoke.service import InvokeService
 from tollgate_stream.service import StreamService
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 AUTHORIZER = {"tenant_id": "acme", "app_id": "web", "key_id": "web/primary", "tier": "pro"}
 
 
@@ -33,14 +36,8 @@ class Gateway(JobWorld):
         super().__init__()
         self.records = FakeIdempotencyRecords()
         self.answers = FakePayloads()
-        self.idempotency = Idempotency(
-            self.records,
-            self.answers,
-            self.policies,
-            self.clock,
-            lambda s: self.clock.advance(seconds=s),
-        )
-        self.compose()
+        self.while_waiting: Callable[[], None] = lambda: None
+        self.repeat()
         self.stream = StreamService(self.runner, self.reader, self.policies)
 
     def send(self, resource: str, body: object, **headers: str) -> Response:
@@ -48,6 +45,23 @@ class Gateway(JobWorld):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = self.event({}, AUTHORIZER) | {"resource": resource, "headers": named}
         return answer(event | {"body": json.dumps(body)}, self.invoke.handle)
+
+    def pause(self, seconds: float) -> None:
+        """What a wait is made of."""
+        self.clock.advance(seconds=seconds)
+        self.while_waiting()
+
+    def repeat(self) -> None:
+        """The function with repeats over what stands in the attributes."""
+        self.idempotency = Idempotency(
+            self.records,
+            self.answers,
+            self.policies,
+            self.free_work,
+            self.clock,
+            self.pause,
+        )
+        self.compose()
 
     def compose(self) -> None:
         """The function over what stands in the attributes."""

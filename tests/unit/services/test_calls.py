@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fakes.free_work import FakeFreeCounters
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.replies import text_piece, tool_piece
 from tests.fakes.world import NOVA_LITE, FakeClock, FakeRuntime, app, caller, tenant
@@ -20,11 +21,13 @@ from tollgate.domain.errors import (
     UpstreamThrottledError,
     UpstreamTimeoutError,
 )
+from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.money import usd
 from tollgate.domain.prices import PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, Limits, Tenant
 from tollgate.services.admission import Admission
 from tollgate.services.calls import AdmittedCall, Calls
+from tollgate.services.free_work import FreeWork
 from tollgate.services.ledger import Ledger
 from tollgate.services.policy import CACHE_SECONDS, Policies
 from tollgate.services.shapes import ChatCall
@@ -102,6 +105,8 @@ class World:
         self.runtime = runtime or FakeRuntime()
         self.clock = FakeClock()
         self.policies = Policies(self.tenants, self.clock)
+        self.free_counters = FakeFreeCounters()
+        self.free_work = FreeWork(self.free_counters, FreeLimits(), self.clock)
         self.admission = Admission(
             policies=self.policies,
             ledger=Ledger(self.accounts, self.usage),

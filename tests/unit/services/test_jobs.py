@@ -18,14 +18,17 @@ from tollgate.domain.errors import (
     GoneError,
     InvalidRequestError,
     NotFoundError,
+    RateExceededError,
     StreamBrokenError,
     TollgateError,
     UnavailableError,
     UpstreamThrottledError,
 )
+from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import CONTENT_BYTES, QUEUE_SECONDS, RUN_SECONDS, Job, JobPart
 from tollgate.domain.tenants import Limits
+from tollgate.services.free_work import FreeWork
 from tollgate.services.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
 from tollgate.services.policy import CACHE_SECONDS
 
@@ -58,7 +61,11 @@ class JobWorld(World):
             clock=self.clock,
         )
         self.reader = JobReader(
-            self.jobs, self.texts, self.clock, lambda s: self.clock.advance(seconds=s)
+            self.jobs,
+            self.texts,
+            self.free_work,
+            self.clock,
+            lambda s: self.clock.advance(seconds=s),
         )
 
     def start(self) -> str:
@@ -303,10 +310,56 @@ def test_a_poll_ends_as_soon_as_there_is_text() -> None:
         if world.clock.now - before > timedelta(seconds=1):
             world.texts.append(world.stored_job(job_id), 0, "news")
 
-    reader = JobReader(world.jobs, world.texts, world.clock, sleep)
+    reader = JobReader(world.jobs, world.texts, world.free_work, world.clock, sleep)
 
     assert reader.read(caller(), job_id, cursor=0, wait=20).text == "news"
     assert world.clock.now - before < timedelta(seconds=2)
+
+
+def test_a_poll_waits_only_while_few_of_the_tenants_requests_do() -> None:
+    world = JobWorld()
+    job_id = world.start()
+    waits = world.free_counters.waits["acme"]
+    later = int(world.clock.now.timestamp()) + 60
+    waits.update({f"poll/{index}": later for index in range(FreeLimits().waiting_requests)})
+    before = world.clock.now
+
+    at_once = world.reader.read(caller(), job_id, cursor=0, wait=5)
+    assert (at_once.job.status, world.clock.now) == ("queued", before)
+    waits.popitem()
+    world.reader.read(caller(), job_id, cursor=0, wait=5)
+    assert world.clock.now - before >= timedelta(seconds=5)
+    # Whoever has waited makes room.
+    assert len(waits) == FreeLimits().waiting_requests - 1
+
+
+def test_a_poll_that_finds_news_takes_no_place() -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.runner.run("acme", job_id)
+    world.reader.read(caller(), job_id, cursor=0, wait=0)
+    written = world.free_counters.written
+
+    world.reader.read(caller(), job_id, cursor=0, wait=20)
+
+    assert world.free_counters.written == written + 1
+    assert world.free_counters.waits["acme"] == {}
+
+
+def test_polls_of_a_minute_are_bounded_whether_they_wait_or_not() -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.free_work = FreeWork(world.free_counters, FreeLimits(polls_per_minute=3), world.clock)
+    world.wire()
+    for _ in range(3):
+        world.reader.read(caller(), job_id, cursor=0, wait=0)
+
+    with pytest.raises(RateExceededError) as refused:
+        world.reader.read(caller(), job_id, cursor=0, wait=20)
+    assert refused.value.code == "polls_per_minute_exceeded"
+    assert refused.value.retry_after is not None
+    world.clock.advance(seconds=refused.value.retry_after)
+    world.reader.read(caller(), job_id, cursor=0, wait=0)
 
 
 @pytest.mark.parametrize("job_id", ["nonsense", "", "../x"])

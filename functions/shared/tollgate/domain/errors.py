@@ -202,6 +202,7 @@ ADVICE: Mapping[str, str] = {
     "model_not_found": "check the model's id against `GET /v1/models`",
     "model_not_priced": _MODEL,
     "payload_too_large": "send less",
+    "polls_per_minute_exceeded": _WAIT,
     "profile_ambiguous": "send tags that one of the app's profiles alone has",
     "profile_not_allowed": _ASK,
     "quota_exceeded": "ask the platform team: the usage plan's quota is used up",
@@ -212,6 +213,7 @@ ADVICE: Mapping[str, str] = {
     "tenant_offboarded": _ASK,
     "tenant_role_denied": "ask the platform team: the tenant's account refuses the gateway's role",
     "tenant_suspended": _ASK,
+    "token_counts_per_minute_exceeded": _WAIT,
     "tokens_per_minute_exceeded": _WAIT,
     "unavailable": _WAIT,
     "unbounded_request": "leave out what the message names: it can cost more than anybody can say "

@@ -107,6 +107,11 @@ class JobView:
     content: Sequence[Mapping[str, Any]] | None = None
 
     @property
+    def has_news(self) -> bool:
+        """Whether there is anything to tell beyond that the job goes on."""
+        return bool(self.text) or self.job.status in ("succeeded", "failed")
+
+    @property
     def result(self) -> Mapping[str, Any]:
         """What a caller is told of the end."""
         return {name: value for name, value in self.job.result.items() if name != "has_content"}

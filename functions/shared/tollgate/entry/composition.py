@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tollgate.adapters import aws
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.bedrock import BedrockRuntime
+from tollgate.adapters.free_work import DynamoFreeCounters
 from tollgate.adapters.idempotency import DynamoIdempotencyRecords
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts, S3Payloads
 from tollgate.adapters.kms import KmsTexts
@@ -19,11 +20,13 @@ from tollgate.adapters.tenants import DynamoTenants
 from tollgate.adapters.token_counts import BedrockInputCounter, BedrockTokenCounter
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.endpoints import parse_endpoints
+from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.prices import load_default
 from tollgate.domain.sessions import data_session
 from tollgate.entry.clock import utc_now
 from tollgate.services.admission import Admission
 from tollgate.services.calls import Calls
+from tollgate.services.free_work import FreeWork
 from tollgate.services.ledger import Ledger
 from tollgate.services.policy import Policies
 
@@ -117,6 +120,29 @@ def build_calls(
     )
 
 
+class _FreeSettings(Protocol):
+    """The settings of a function that name its tenants' limits of free work."""
+
+    @property
+    def streams_table(self) -> str: ...
+    @property
+    def waiting_requests(self) -> str: ...
+    @property
+    def polls_per_minute(self) -> str: ...
+    @property
+    def token_counts_per_minute(self) -> str: ...
+
+
+def build_free_work(storage: TenantStorage, settings: _FreeSettings) -> FreeWork:
+    """The bounds of free work on AWS. Raises ValueError for a setting that is no number."""
+    limits = FreeLimits(
+        waiting_requests=int(settings.waiting_requests),
+        polls_per_minute=int(settings.polls_per_minute),
+        token_counts_per_minute=int(settings.token_counts_per_minute),
+    )
+    return FreeWork(storage.free_counters(settings.streams_table), limits, utc_now)
+
+
 def build_input_counter(sessions: TenantSessions) -> BedrockInputCounter:
     """Counts for callers on AWS."""
     build = partial(aws.bedrock_runtime, silence_seconds=_ASKED_COUNT_SECONDS)
@@ -157,6 +183,10 @@ class TenantStorage:
     def idempotency_records(self, table: str) -> DynamoIdempotencyRecords:
         """The streaming table's idempotency records, which give up within seconds."""
         return DynamoIdempotencyRecords(self._of_tenant(partial(aws.dynamodb, brief=True)), table)
+
+    def free_counters(self, table: str) -> DynamoFreeCounters:
+        """The streaming table's counters of free work, which give up within seconds."""
+        return DynamoFreeCounters(self._of_tenant(partial(aws.dynamodb, brief=True)), table)
 
     def _tables(self) -> Callable[[str], DynamoDBClient]:
         return self._of_tenant(aws.dynamodb, self._dynamodb)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tollgate.domain.custody import Custody
     from tollgate.entry.http import Request, Response
     from tollgate.ports import Clock, IdempotencyRecords, Payloads
+    from tollgate.services.free_work import FreeWork
     from tollgate.services.policy import Policies
 
 Result = TypeVar("Result")
@@ -114,6 +115,7 @@ class Idempotency:
         records: IdempotencyRecords,
         payloads: Payloads,
         policies: Policies,
+        free_work: FreeWork,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
         wait_seconds: float = WAIT_SECONDS,
@@ -121,6 +123,7 @@ class Idempotency:
         self._records = records
         self._payloads = payloads
         self._policies = policies
+        self._free_work = free_work
         self._clock = clock
         self._sleep = sleep
         self._wait_seconds = wait_seconds
@@ -143,8 +146,9 @@ class Idempotency:
 
         Raises what `respond` raises; ForbiddenError for a tenant or app that is not active, before
         an earlier answer is repeated; InvalidRequestError for a bad key, MismatchError where the
-        key came with another request, ConflictError while the first answer is not there, and
-        UnavailableError, before anything was called, where the key cannot be recorded.
+        key came with another request, ConflictError while the first answer is not there,
+        RateExceededError for too many repeats, and UnavailableError, before anything was called,
+        where the key cannot be recorded.
         """
         key = request.headers.get(HEADER)
         if key is None:
@@ -184,34 +188,58 @@ class Idempotency:
         return _ask(request, key, headers, lease_seconds)
 
     def _claim(self, ask: _Ask) -> tuple[IdempotencyRecord, bool]:
-        """Our own record, or the one of a request that was answered; and whether it is ours."""
+        """Our own record, or the one of a request that was answered; and whether it is ours.
+
+        One request a key waits for the first one's answer, and so many of a tenant as it may have
+        wait: a wait holds the function, and no account counts it.
+        """
+        found, ours = self._look(ask)
+        if ours:
+            return found, True
+        self._free_work.poll(ask.tenant_id)
+        if found.status == "done":
+            return found, False
+        with self._free_work.waiting(
+            ask.tenant_id, f"key/{ask.record_id}", self._wait_seconds
+        ) as may_wait:
+            if may_wait:
+                found, ours = self._wait(ask)
+        if not ours and found.status == "running":
+            raise ConflictError(
+                "the first request with this Idempotency-Key is still running; "
+                "send it again for its answer",
+                code="idempotency_in_progress",
+                details={"first_request_id": found.request_id},
+                retry_after=_RETRY_AFTER_SECONDS,
+            )
+        return found, ours
+
+    def _wait(self, ask: _Ask) -> tuple[IdempotencyRecord, bool]:
+        """The same after a wait, which ends with the first request or after a time."""
         deadline = self._clock() + timedelta(seconds=self._wait_seconds)
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            now = self._clock()
-            ours = ask.record(now)
-            standing = self._try_claim(ours, now)
-            if standing is None:
-                return ours, True
-            if standing.body_hash != ask.body_hash:
-                raise MismatchError(
-                    "this Idempotency-Key was used with another request; "
-                    "send the same request again, or a new key"
-                )
-            if standing.status == "done":
-                return standing, False
-            if standing.status == "unknown":
-                raise _unknown(standing, now)
-            if now >= deadline:
-                raise ConflictError(
-                    "the first request with this Idempotency-Key is still running; "
-                    "send it again for its answer",
-                    code="idempotency_in_progress",
-                    details={"first_request_id": standing.request_id},
-                    retry_after=_RETRY_AFTER_SECONDS,
-                )
+            found, ours = self._look(ask)
+            if ours or found.status == "done" or self._clock() >= deadline:
+                return found, ours
             self._sleep(pause)
             pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
+
+    def _look(self, ask: _Ask) -> tuple[IdempotencyRecord, bool]:
+        """The record that stands now, `running` or `done`; whether it is ours, made just now."""
+        now = self._clock()
+        ours = ask.record(now)
+        standing = self._try_claim(ours, now)
+        if standing is None:
+            return ours, True
+        if standing.body_hash != ask.body_hash:
+            raise MismatchError(
+                "this Idempotency-Key was used with another request; "
+                "send the same request again, or a new key"
+            )
+        if standing.status == "unknown":
+            raise _unknown(standing, now)
+        return standing, False
 
     def _try_claim(self, ours: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
         try:

@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.converse import json_blocks
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tollgate.domain.prices import TokenUsage
+    from tollgate.services.free_work import FreeWork
     from tollgate.services.policy import Policies
 
 # Holds outlive the job they belong to, so that a sweep never races a live producer.
@@ -222,28 +223,43 @@ class JobReader:
         self,
         jobs: Jobs,
         texts: JobTexts,
+        free_work: FreeWork,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = jobs
         self._texts = texts
+        self._free_work = free_work
         self._clock = clock
         self._sleep = sleep
 
     def read(self, caller: Caller, job_id: str, *, cursor: int, wait: float) -> JobView:
         """The job and its text from chunk `cursor` on; waits up to `wait` seconds for news.
 
-        Raises NotFoundError for an unknown job or another app's, GoneError for an expired one.
+        Where as many requests of the tenant wait as may, it does not wait.
+        Raises NotFoundError for an unknown job or another app's, GoneError for an expired one, and
+        RateExceededError for too many polls.
         """
-        started = self._clock()
+        self._free_work.poll(caller.tenant_id)
+        view = self._view(caller, job_id, cursor)
+        if view.has_news or wait <= 0:
+            return view
+        name = f"poll/{uuid.uuid4().hex}"
+        with self._free_work.waiting(caller.tenant_id, name, wait) as may_wait:
+            return self._news(caller, job_id, cursor, wait) if may_wait else view
+
+    def _news(self, caller: Caller, job_id: str, cursor: int, wait: float) -> JobView:
+        deadline = self._clock() + timedelta(seconds=wait)
         while True:
-            now = self._clock()
-            job = self._job(caller, job_id, now)
-            finished = job.status in ("succeeded", "failed")
-            texts = self._texts.chunks(job, cursor)
-            if texts or finished or (now - started).total_seconds() >= wait:
-                return JobView(job, "".join(texts), cursor + len(texts), self._content(job))
             self._sleep(_POLL_SECONDS)
+            view = self._view(caller, job_id, cursor)
+            if view.has_news or self._clock() >= deadline:
+                return view
+
+    def _view(self, caller: Caller, job_id: str, cursor: int) -> JobView:
+        job = self._job(caller, job_id, self._clock())
+        texts = self._texts.chunks(job, cursor)
+        return JobView(job, "".join(texts), cursor + len(texts), self._content(job))
 
     def _content(self, job: Job) -> Sequence[Mapping[str, Any]] | None:
         if not job.result.get("has_content"):
