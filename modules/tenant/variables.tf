@@ -156,6 +156,7 @@ variable "policy" {
     })
     system_preamble   = string
     teams             = list(string)
+    allow_fields      = list(string)
     alert_thresholds  = list(number)
     retention_minutes = number
     own_kms_key       = bool

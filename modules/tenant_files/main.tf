@@ -43,6 +43,7 @@ locals {
       guardrail         = try(coalesce(file.guardrail), null)
       system_preamble   = try(coalesce(file.system_preamble), null)
       teams             = try(coalesce(file.teams), [])
+      allow_fields      = try(coalesce(file.allow_fields), [])
       retention_minutes = try(coalesce(file.retention_minutes), 1440)
       own_kms_key       = try(coalesce(file.own_kms_key), false)
       model_arns        = try(coalesce(file.model_arns), {})

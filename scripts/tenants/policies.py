@@ -49,6 +49,7 @@ def merged_policy(
         "guardrail": content.get("guardrail"),
         "system_preamble": content.get("system_preamble"),
         "teams": content.get("teams") or [],
+        "allow_fields": content.get("allow_fields") or [],
         "retention_minutes": content.get("retention_minutes") or DEFAULT_RETENTION_MINUTES,
         "own_kms_key": content.get("own_kms_key") or False,
         "model_arns": content.get("model_arns") or {},

@@ -35,6 +35,11 @@ models = []
 # Names that clients may send as team_id beside the tenant's id; usage rows have them as the tag "team".
 #teams = []
 
+# Members that native bodies and additional model fields may have beyond what the gateway knows, with points
+# for members of members; also "anthropic_beta:<beta>" and "tools:<type>". At your risk: what they add to a
+# call's cost is not held, and a budget can be exceeded by it.
+#allow_fields = []
+
 # --- Money -----------------------------------------------------------------------------------------
 
 # In USD; a "hard" budget (the default) refuses what does not fit, a "soft" one admits it and tells so

@@ -83,6 +83,11 @@ run "options_reach_the_policy" {
   }
 
   assert {
+    condition     = join(",", output.tenants_by_id.full.policy.allow_fields) == "safety.level,tools:notes_20261101" && length(output.tenants_by_id.plain.policy.allow_fields) == 0
+    error_message = "Members beyond those that are known are taken over, and none are allowed unless the file says so."
+  }
+
+  assert {
     condition     = output.tenants_by_id.full.policy.markup == "1.20" && length(output.tenants_by_id.full.policy.alert_thresholds) == 0
     error_message = "A markup is a text, and no thresholds are an answer, too."
   }

@@ -40,6 +40,7 @@ module "tenant" {
     guardrail         = null
     system_preamble   = null
     teams             = []
+    allow_fields      = []
     alert_thresholds  = [50, 80, 100]
     retention_minutes = 1440
     own_kms_key       = false

@@ -100,13 +100,17 @@ _TENANT_ID = (
     "with a hyphen"
 )
 _TENANT_KEYS = (
-    "alert_thresholds, apps, budget, cost_center, deny_models, guardrail, isolation, kind, limits, "
-    "markup, max_tokens, model_arns, models, name, own_kms_key, prices, retention_minutes, shards, "
+    "alert_thresholds, allow_fields, apps, budget, cost_center, deny_models, guardrail, isolation, "
+    "kind, limits, markup, max_tokens, model_arns, models, name, own_kms_key, prices, retention_minutes, shards, "
     "silo, status, system_preamble, tags, teams, tier, unpriced"
 )
 _PREAMBLE = (
     "allowed: text of 1 to 4000 characters, line breaks and tabs among them, that does not start "
     "with a space or a line break"
+)
+_FIELD = (
+    "allowed: a member's name, with points for members of members, or anthropic_beta:<beta> or "
+    "tools:<type>"
 )
 _LIMIT_KEYS = "concurrent_requests, requests_per_day, requests_per_minute, tokens_per_minute"
 _SHARDS = "a whole number from 1 to 64"
@@ -230,6 +234,17 @@ REFUSED = [
         [
             f'teams[1]: given "Support"; allowed: {_TENANT_ID}',
             f"teams[2]: given 5; allowed: {_TENANT_ID}",
+        ],
+    ),
+    Refused(
+        "allowed-fields",
+        text(allow_fields='["a.b", "a..b", "amazon-bedrock-guardrailConfig", "tools:", "x:y", 5]'),
+        [
+            f'allow_fields[1]: given "a..b"; {_FIELD}',
+            f'allow_fields[2]: given "amazon-bedrock-guardrailConfig"; {_FIELD}',
+            f'allow_fields[3]: given "tools:"; {_FIELD}',
+            f'allow_fields[4]: given "x:y"; {_FIELD}',
+            f"allow_fields[5]: given 5; {_FIELD}",
         ],
     ),
     Refused("name-number", text(name="5"), [f"name: given 5; allowed: {_NAME}"]),
@@ -638,6 +653,7 @@ VALID = {
         own_kms_key="null",
         system_preamble="null",
         teams="null",
+        allow_fields="null",
         apps="{ web = { inference_profiles = null } }",
     ),
     "silo": text(
@@ -653,6 +669,7 @@ VALID = {
     "context": text(
         system_preamble='"Answer <briefly> & \\"well\\".\\n\\tCite documents: äöü."',
         teams='["search", "support-2"]',
+        allow_fields='["seed", "a.b_c", "anthropic_beta:x-2026-01-01", "tools:notes_20261101"]',
     ),
     "numbers-at-their-bounds": text(
         budget='{ month_usd = "5.0", day_usd = "5.00" }',
