@@ -162,7 +162,7 @@ def test_what_the_messages_dialect_hands_to_claude_is_in_the_table() -> None:
         "output_config": {"effort": "high"},
     }
 
-    call = parse_messages(request(given, headers={"anthropic-beta": "context-1m"})).call
+    call = parse_messages(request(given, headers={"anthropic-beta": "context-1m-2025-08-07"})).call
     fields = call.body["additionalModelRequestFields"]
     assert fields.keys() == {"anthropic_beta", "output_config", "thinking", "top_k"}
     assert unknown(model, {"messages": [], **fields}) == set()

@@ -179,7 +179,7 @@ run "items" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_dynamodb_table_item.policy.item).document.S, "{\"alert_thresholds\":[50,80,100],\"apps\":{\"websearch\":{\"budget\":{\"day_usd\":\"20\",")
+    condition     = startswith(jsondecode(aws_dynamodb_table_item.policy.item).document.S, "{\"alert_thresholds\":[50,80,100],\"allow_fields\":[],\"apps\":{\"websearch\":{\"budget\":{\"day_usd\":\"20\",")
     error_message = "The document is compact and its keys are sorted."
   }
 

@@ -241,7 +241,7 @@ def test_a_count_needs_no_maximum() -> None:
         ({"temperature": 2}, "temperature is 2; allowed is 0 to 1"),
         ({"mcp_servers": []}, "the body has the unknown key 'mcp_servers'"),
         ({"system": [{"type": "image"}]}, "system[0].type is 'image'; allowed is text"),
-        ({"messages": [{"role": "system"}]}, "messages[0].role is 'system'; allowed is user"),
+        ({"messages": [{"role": "tool"}]}, "messages[0].role is 'tool'; allowed is user"),
         ({"messages": [{"role": "user", "content": []}]}, "messages[0].content is empty"),
         (
             {"tools": [{"type": "web_search_20250305", "name": "w"}]},

@@ -335,7 +335,7 @@ IMAGE_FROM_BUCKET = {"image": {"format": "png", "source": {"s3Location": {"uri":
         (
             {"inputs": [{"role": "user", "content": [IMAGE_FROM_BUCKET]}]},
             CHAT,
-            "allows an object with base64 bytes only",
+            r"image.source has the unknown key .s3Location.; allowed are bytes",
         ),
         (
             {"inputs": [{"role": "user", "content": [{"image": {"source": {"bytes": "%"}}}]}]},

@@ -101,8 +101,8 @@ _TENANT_ID = (
 )
 _TENANT_KEYS = (
     "alert_thresholds, allow_fields, apps, budget, cost_center, deny_models, guardrail, isolation, "
-    "kind, limits, markup, max_tokens, model_arns, models, name, own_kms_key, prices, retention_minutes, shards, "
-    "silo, status, system_preamble, tags, teams, tier, unpriced"
+    "kind, limits, markup, max_tokens, model_arns, models, name, own_kms_key, prices, "
+    "retention_minutes, shards, silo, status, system_preamble, tags, teams, tier, unpriced"
 )
 _PREAMBLE = (
     "allowed: text of 1 to 4000 characters, line breaks and tabs among them, that does not start "

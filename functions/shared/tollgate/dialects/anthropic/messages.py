@@ -12,7 +12,6 @@ from tollgate.dialects.fields import (
     as_object,
     as_text,
     base64_bytes,
-    check_keys,
     wrong_choice,
 )
 from tollgate.domain.errors import InvalidRequestError
@@ -20,137 +19,162 @@ from tollgate.domain.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tollgate.dialects.notes import Notes
+
 _LIFETIMES = ("5m", "1h")
+_ROLES = ("user", "assistant", "system")
+# What a block of each kind says besides its type and its cache mark, and what of it only hints: a
+# document's title, where an answer that is repeated had its text from, who called for a tool.
+_BLOCKS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "text": (("text",), ("citations",)),
+    "image": (("source",), ()),
+    "document": (("citations", "context", "source"), ("title",)),
+    "tool_use": (("id", "input", "name"), ("caller",)),
+    "tool_result": (("content", "is_error", "tool_use_id"), ()),
+    "thinking": (("signature", "thinking"), ()),
+    "redacted_thinking": (("data",), ()),
+}
+_RESULTS = ("text", "image", "document")
 
 
-def conversation_of(messages: Sequence[object], system: object) -> Conversation:
+def conversation_of(messages: Sequence[object], system: object, notes: Notes) -> Conversation:
     """The messages and the system text of a request, with their cache points.
 
-    Raises InvalidRequestError naming what is wrong.
+    What is ignored is added to `notes`. Raises InvalidRequestError naming what is wrong.
     """
-    conversation = Conversation()
-    for index, message in enumerate(messages):
-        place = f"messages[{index}]"
-        fields = as_object(message, place)
-        role = fields.get("role")
-        if role not in ("user", "assistant"):
-            raise wrong_choice(f"{place}.role", role, ("user", "assistant"))
-        conversation.add(role, _content(fields.get("content"), f"{place}.content", conversation))
+    reader = _Reader(notes)
     if system:
-        conversation.system.extend(_system(system))
-    return conversation
+        reader.instruct(system, "system")
+    for index, message in enumerate(messages):
+        reader.take(message, f"messages[{index}]")
+    return reader.conversation
 
 
-def _system(system: object) -> list[dict[str, Any]]:
-    if isinstance(system, str):
-        return [{"text": system}]
-    blocks: list[dict[str, Any]] = []
-    for index, block in enumerate(as_list(system, "system")):
-        place = f"system[{index}]"
-        fields = as_object(block, place)
-        if fields.get("type") != "text":
-            raise wrong_choice(f"{place}.type", fields.get("type"), ("text",))
-        blocks.append({"text": as_text(fields.get("text"), f"{place}.text")})
-        blocks.extend(cache_mark(fields, place))
-    return blocks
+class _Reader:
+    """Reads the messages of one request."""
 
+    def __init__(self, notes: Notes) -> None:
+        self.conversation = Conversation()
+        self._notes = notes
 
-def _content(content: object, place: str, conversation: Conversation) -> list[dict[str, Any]]:
-    if isinstance(content, str):
-        return [{"text": content}]
-    blocks: list[dict[str, Any]] = []
-    for index, block in enumerate(as_filled_list(content, place)):
-        here = f"{place}[{index}]"
-        fields = as_object(block, here)
-        blocks.append(_block(fields, here, conversation))
-        blocks.extend(cache_mark(fields, here))
-    return blocks
+    def take(self, message: object, place: str) -> None:
+        """The next message."""
+        role = as_object(message, place).get("role")
+        if role not in _ROLES:
+            raise wrong_choice(f"{place}.role", role, _ROLES)
+        said = self._notes.members(message, place, ("content", "role"))
+        if role == "system":
+            # Not every model takes instructions between turns, and all take them before.
+            self.instruct(said.get("content"), f"{place}.content")
+            self._notes.add("messages of the role system are said before the conversation")
+        else:
+            content = self._content(said.get("content"), f"{place}.content", tuple(_BLOCKS))
+            self.conversation.add(role, content)
 
+    def instruct(self, system: object, place: str) -> None:
+        """A system text, or blocks of one."""
+        if isinstance(system, str):
+            self.conversation.system.append({"text": system})
+            return
+        for index, block in enumerate(as_list(system, place)):
+            here = f"{place}[{index}]"
+            fields = self._members(block, here, ("text",))
+            self.conversation.system.append({"text": as_text(fields.get("text"), f"{here}.text")})
+            self.conversation.system.extend(cache_mark(fields, here, self._notes))
 
-def _block(block: Mapping[str, Any], place: str, conversation: Conversation) -> dict[str, Any]:
-    kind = block.get("type")
-    if kind == "text":
-        return {"text": as_text(block.get("text"), f"{place}.text")}
-    if kind == "image":
-        return _image(as_object(block.get("source"), f"{place}.source"), f"{place}.source")
-    if kind == "document":
-        return _document(block, place, conversation)
-    if kind == "tool_use":
-        return {
-            "toolUse": {
-                "toolUseId": as_text(block.get("id"), f"{place}.id"),
-                "name": as_text(block.get("name"), f"{place}.name"),
-                "input": as_object(block.get("input"), f"{place}.input"),
+    def _members(self, block: object, place: str, kinds: Sequence[str]) -> dict[str, Any]:
+        kind = as_object(block, place).get("type")
+        if not isinstance(kind, str) or kind not in kinds:
+            raise wrong_choice(f"{place}.type", kind, kinds)
+        read, hints = _BLOCKS[kind]
+        return self._notes.members(block, place, (*read, "cache_control", "type"), hints)
+
+    def _content(self, content: object, place: str, kinds: Sequence[str]) -> list[dict[str, Any]]:
+        if isinstance(content, str):
+            return [{"text": content}]
+        blocks: list[dict[str, Any]] = []
+        for index, block in enumerate(as_filled_list(content, place)):
+            here = f"{place}[{index}]"
+            fields = self._members(block, here, kinds)
+            blocks.append(self._block(fields, here))
+            blocks.extend(cache_mark(fields, here, self._notes))
+        return blocks
+
+    def _block(self, block: Mapping[str, Any], place: str) -> dict[str, Any]:
+        kind = block["type"]
+        if kind == "text":
+            return {"text": as_text(block.get("text"), f"{place}.text")}
+        if kind == "image":
+            return self._image(block.get("source"), f"{place}.source")
+        if kind == "document":
+            return self._document(block, place)
+        if kind == "tool_use":
+            return {
+                "toolUse": {
+                    "toolUseId": as_text(block.get("id"), f"{place}.id"),
+                    "name": as_text(block.get("name"), f"{place}.name"),
+                    "input": as_object(block.get("input"), f"{place}.input"),
+                }
             }
-        }
-    if kind == "tool_result":
-        return _tool_result(block, place, conversation)
-    if kind in ("thinking", "redacted_thinking"):
-        return _reasoning(block, place)
-    kinds = ("text", "image", "document", "tool_use", "tool_result", "thinking")
-    raise wrong_choice(f"{place}.type", kind, (*kinds, "redacted_thinking"))
-
-
-def _image(source: Mapping[str, Any], place: str) -> dict[str, Any]:
-    _check_inline(source, place, ("base64",))
-    media_type = source.get("media_type")
-    if media_type not in IMAGE_FORMATS:
-        raise wrong_choice(f"{place}.media_type", media_type, IMAGE_FORMATS)
-    data = base64_bytes(source.get("data"), f"{place}.data")
-    return {"image": {"format": IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
-
-
-def _document(block: Mapping[str, Any], place: str, conversation: Conversation) -> dict[str, Any]:
-    source = as_object(block.get("source"), f"{place}.source")
-    _check_inline(source, f"{place}.source", ("base64", "text"))
-    if source["type"] == "text":
-        data = as_text(source.get("data"), f"{place}.source.data").encode(errors="surrogatepass")
-        kind = "txt"
-    else:
-        if source.get("media_type") != "application/pdf":
-            given = source.get("media_type")
-            raise wrong_choice(f"{place}.source.media_type", given, ("application/pdf",))
-        data = base64_bytes(source.get("data"), f"{place}.source.data")
-        kind = "pdf"
-    document: dict[str, Any] = {
-        "format": kind,
-        "name": conversation.next_document(),
-        "source": {"bytes": data},
-    }
-    if block.get("context"):
-        document["context"] = as_text(block["context"], f"{place}.context")
-    citations = as_object(block.get("citations") or {}, f"{place}.citations")
-    if citations.get("enabled"):
-        document["citations"] = {"enabled": True}
-    return {"document": document}
-
-
-def _check_inline(source: Mapping[str, Any], place: str, kinds: Sequence[str]) -> None:
-    kind = source.get("type")
-    if kind in ("url", "file"):
-        raise InvalidRequestError(
-            f"{place}.type is {kind!r}; allowed is {', '.join(kinds)}, "
-            "the gateway fetches and keeps no files"
+        return (
+            self._tool_result(block, place) if kind == "tool_result" else _reasoning(block, place)
         )
-    if kind not in kinds:
-        raise wrong_choice(f"{place}.type", kind, kinds)
 
+    def _image(self, source: object, place: str) -> dict[str, Any]:
+        said = self._inline(source, place, ("base64",))
+        media_type = said.get("media_type")
+        if media_type not in IMAGE_FORMATS:
+            raise wrong_choice(f"{place}.media_type", media_type, IMAGE_FORMATS)
+        data = base64_bytes(said.get("data"), f"{place}.data")
+        return {"image": {"format": IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
 
-def _tool_result(
-    block: Mapping[str, Any], place: str, conversation: Conversation
-) -> dict[str, Any]:
-    content = block.get("content")
-    result: dict[str, Any] = {
-        "toolUseId": as_text(block.get("tool_use_id"), f"{place}.tool_use_id"),
-        # A tool that has nothing to say still has answered.
-        "content": []
-        if content in (None, [], "")
-        else _content(content, f"{place}.content", conversation),
-    }
-    if block.get("is_error") is not None:
-        is_error = as_flag(block["is_error"], f"{place}.is_error")
-        result["status"] = "error" if is_error else "success"
-    return {"toolResult": result}
+    def _document(self, block: Mapping[str, Any], place: str) -> dict[str, Any]:
+        source = self._inline(block.get("source"), f"{place}.source", ("base64", "text"))
+        if source["type"] == "text":
+            text = as_text(source.get("data"), f"{place}.source.data")
+            data, kind = text.encode(errors="surrogatepass"), "txt"
+        else:
+            if source.get("media_type") != "application/pdf":
+                given = source.get("media_type")
+                raise wrong_choice(f"{place}.source.media_type", given, ("application/pdf",))
+            data, kind = base64_bytes(source.get("data"), f"{place}.source.data"), "pdf"
+        document: dict[str, Any] = {
+            "format": kind,
+            "name": self.conversation.next_document(),
+            "source": {"bytes": data},
+        }
+        if block.get("context"):
+            document["context"] = as_text(block["context"], f"{place}.context")
+        here = f"{place}.citations"
+        citations = self._notes.members(block.get("citations", {}), here, ("enabled",))
+        if as_flag(citations.get("enabled", False), f"{here}.enabled"):
+            document["citations"] = {"enabled": True}
+        return {"document": document}
+
+    def _inline(self, source: object, place: str, kinds: Sequence[str]) -> dict[str, Any]:
+        kind = as_object(source, place).get("type")
+        if kind in ("url", "file"):
+            raise InvalidRequestError(
+                f"{place}.type is {kind!r}; allowed is {', '.join(kinds)}, "
+                "the gateway fetches and keeps no files"
+            )
+        if kind not in kinds:
+            raise wrong_choice(f"{place}.type", kind, kinds)
+        return self._notes.members(source, place, ("data", "media_type", "type"))
+
+    def _tool_result(self, block: Mapping[str, Any], place: str) -> dict[str, Any]:
+        content = block.get("content")
+        result: dict[str, Any] = {
+            "toolUseId": as_text(block.get("tool_use_id"), f"{place}.tool_use_id"),
+            # A tool that has nothing to say still has answered.
+            "content": []
+            if content in (None, [], "")
+            else self._content(content, f"{place}.content", _RESULTS),
+        }
+        if "is_error" in block:
+            is_error = as_flag(block["is_error"], f"{place}.is_error")
+            result["status"] = "error" if is_error else "success"
+        return {"toolResult": result}
 
 
 def _reasoning(block: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -163,16 +187,16 @@ def _reasoning(block: Mapping[str, Any], place: str) -> dict[str, Any]:
     return {"reasoningContent": {"reasoningText": text}}
 
 
-def cache_mark(block: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
+def cache_mark(block: Mapping[str, Any], place: str, notes: Notes) -> list[dict[str, Any]]:
     """The cache point after a block that carries cache_control."""
     mark = block.get("cache_control")
-    return [] if mark is None else [cache_point(mark, f"{place}.cache_control")]
+    return [] if mark is None else [cache_point(mark, f"{place}.cache_control", notes)]
 
 
-def cache_point(mark: object, place: str) -> dict[str, Any]:
+def cache_point(mark: object, place: str, notes: Notes) -> dict[str, Any]:
     """The cache point that a cache_control asks for."""
-    fields = as_object(mark, place)
-    check_keys(fields, ("ttl", "type"), place)
+    # Bedrock shares what it caches with nobody: how far a mark reaches is no choice there.
+    fields = notes.members(mark, place, ("ttl", "type"), ("scope",))
     if fields.get("type") != "ephemeral":
         raise wrong_choice(f"{place}.type", fields.get("type"), ("ephemeral",))
     lifetime = fields.get("ttl")

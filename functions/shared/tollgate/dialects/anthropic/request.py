@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects.anthropic.messages import cache_point, conversation_of
 from tollgate.dialects.anthropic.tools import tool_config
-from tollgate.dialects.chat import base_model_of, members, sampling
+from tollgate.dialects.chat import base_model_of, sampling
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
     as_flag,
+    as_list,
     as_object,
     as_text,
     as_texts,
-    check_keys,
     wrong_choice,
 )
+from tollgate.dialects.notes import Notes
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
 from tollgate.domain.families.claude import CLAUDE
@@ -36,10 +38,12 @@ HEADERS: Sequence[str] = (_BETAS,)
 
 _READ = (
     "cache_control",
+    "context_management",
     "max_tokens",
     "messages",
     "model",
     "output_config",
+    "output_format",
     "speed",
     "stop_sequences",
     "stream",
@@ -54,12 +58,31 @@ _READ = (
 _IGNORED = ("diagnostics", "metadata", "service_tier")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _STOP_SEQUENCE_PATH = "/stop_sequence"
+# Betas that Bedrock knows and that change no bill beyond what is held.
+BETAS = (
+    "computer-use-2024-10-22",
+    "computer-use-2025-01-24",
+    "computer-use-2025-11-24",
+    "context-1m-2025-08-07",
+    "context-management-2025-06-27",
+    "dev-full-thinking-2025-05-14",
+    "effort-2025-11-24",
+    "fine-grained-tool-streaming-2025-05-14",
+    "interleaved-thinking-2025-05-14",
+    "output-128k-2025-02-19",
+    "structured-outputs-2025-11-13",
+    "token-efficient-tools-2025-02-19",
+    "tool-examples-2025-10-29",
+    "tool-search-tool-2025-10-19",
+)
+# The form of a beta's name.
+_BETA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def parse_chat(request: Request) -> ParsedCall:
     """A Messages request. Raises InvalidRequestError naming what is wrong."""
-    given = members(request)
-    notes = [f"{name} is ignored" for name in _IGNORED if name in given]
+    notes = Notes()
+    given = notes.body(request, _READ, _IGNORED)
     return ParsedCall(
         call=ChatCall(
             model=as_text(given.get("model"), "model"),
@@ -74,24 +97,33 @@ def parse_chat(request: Request) -> ParsedCall:
 
 def parse_count(request: Request) -> ChatCall:
     """A request to count tokens: the call that is counted and not made."""
-    given = members(request)
+    notes = Notes()
+    given = notes.body(request, _READ, _IGNORED)
     model = as_text(given.get("model"), "model")
-    return ChatCall(model, _converse(given, _betas(request), []), None, CHAT)
+    return ChatCall(model, _converse(given, _betas(request), notes), None, CHAT)
 
 
 def _betas(request: Request) -> list[str]:
     given = request.headers.get(_BETAS, "")
-    return [beta.strip() for beta in given.split(",") if beta.strip()]
+    betas = [beta.strip() for beta in given.split(",") if beta.strip()]
+    for beta in betas:
+        if _BETA.fullmatch(beta) is None:
+            raise InvalidRequestError(
+                f"the header {_BETAS} has {beta[:64]!r}; allowed are names of letters, digits, "
+                "points, _ and -, with commas between them"
+            )
+    return betas
 
 
-def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: list[str]) -> dict[str, Any]:
-    check_keys(given, (*_READ, *_IGNORED), "the body")
+def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: Notes) -> dict[str, Any]:
     if given.get("speed", "standard") != "standard":
         raise wrong_choice("speed", given["speed"], ("standard",))
     messages = as_filled_list(given.get("messages"), "messages")
-    conversation = conversation_of(messages, given.get("system"))
+    conversation = conversation_of(messages, given.get("system"), notes)
+    if not conversation.turns:
+        raise InvalidRequestError("messages has no turn of the role user")
     if "cache_control" in given:
-        mark = cache_point(given["cache_control"], "cache_control")
+        mark = cache_point(given["cache_control"], "cache_control", notes)
         conversation.turns[-1]["content"].append(mark)
     converse: dict[str, Any] = {"messages": conversation.turns}
     if conversation.system:
@@ -102,11 +134,12 @@ def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: list[str]) 
     tools = tool_config(given, notes, has_history=conversation.has_tools)
     if tools is not None:
         converse["toolConfig"] = tools
-    output = as_object(given.get("output_config", {}), "output_config")
-    text_format = _text_format(output)
+    output = notes.members(given.get("output_config", {}), "output_config", ("effort", "format"))
+    text_format = _text_format(given, output, notes)
     if text_format is not None:
         converse["outputConfig"] = {"textFormat": text_format}
-    fields = _additional_fields(given, betas, notes)
+    _check_context_management(given, notes)
+    fields = _additional_fields(given, output.get("effort"), betas, notes)
     if fields:
         converse["additionalModelRequestFields"] = fields
     if "stopSequences" in inference and _is_claude(given):
@@ -122,28 +155,50 @@ def _inference(given: Mapping[str, Any]) -> dict[str, Any]:
     return inference
 
 
+def _check_context_management(given: Mapping[str, Any], notes: Notes) -> None:
+    """Refuse what the provider would summarize for a price; what it would leave out stays in."""
+    if "context_management" not in given:
+        return
+    place = "context_management"
+    edits = notes.members(given[place], place, ("edits",)).get("edits", [])
+    for index, edit in enumerate(as_list(edits, f"{place}.edits")):
+        here = f"{place}.edits[{index}]"
+        kind = as_text(as_object(edit, here).get("type"), f"{here}.type")
+        if not kind.startswith("clear_"):
+            raise InvalidRequestError(
+                f"{here}.type is {kind[:64]!r}; allowed are edits of the type clear_*: what others "
+                "read and write is billed beyond what can be held",
+                code="unbounded_request",
+            )
+    notes.ignored(place)
+
+
 def _additional_fields(
-    given: Mapping[str, Any], betas: Sequence[str], notes: list[str]
+    given: Mapping[str, Any], effort: object, betas: Sequence[str], notes: Notes
 ) -> dict[str, Any]:
     is_claude = _is_claude(given)
     fields: dict[str, Any] = {}
     if "top_k" in given:
         _only_claude("top_k", is_claude)
         fields["top_k"] = as_count(given["top_k"], "top_k")
-    thinking = as_object(given.get("thinking", {}), "thinking")
-    if thinking.get("type", "disabled") != "disabled":
+    thinking = _thinking(given.get("thinking", {"type": "disabled"}), notes)
+    if thinking is not None:
         _only_claude("thinking", is_claude)
-        fields["thinking"] = _thinking(thinking)
-    effort = given.get("output_config", {}).get("effort")
+        fields["thinking"] = thinking
     if effort is not None:
         _only_claude("output_config.effort", is_claude)
         if effort not in _EFFORTS:
             raise wrong_choice("output_config.effort", effort, _EFFORTS)
         fields["output_config"] = {"effort": effort}
-    if betas and is_claude:
-        fields["anthropic_beta"] = list(betas)
-    elif betas:
-        notes.append("anthropic-beta is ignored: the model is not Claude")
+    applied = [beta for beta in betas if is_claude and beta in BETAS]
+    if applied:
+        fields["anthropic_beta"] = applied
+    # What another one would let a body say is judged in the body.
+    unknown = dict.fromkeys(beta for beta in betas if beta not in BETAS)
+    if betas and not is_claude:
+        notes.ignored(_BETAS, "the model is not Claude")
+    elif unknown:
+        notes.add(f"{_BETAS} is ignored in {', '.join(unknown)}")
     return fields
 
 
@@ -160,23 +215,33 @@ def _only_claude(name: str, is_claude: bool) -> None:
         )
 
 
-def _text_format(output: Mapping[str, Any]) -> dict[str, Any] | None:
+def _text_format(
+    given: Mapping[str, Any], output: Mapping[str, Any], notes: Notes
+) -> dict[str, Any] | None:
     """What the text of an answer must look like; None where anything goes."""
-    check_keys(output, ("effort", "format"), "output_config")
-    if output.get("format") is None:
+    places = {"output_config.format": output.get("format")}
+    # Its name while it was a beta.
+    places["output_format"] = given.get("output_format")
+    asked = {place: value for place, value in places.items() if value is not None}
+    if not asked:
         return None
-    fields = as_object(output["format"], "output_config.format")
-    check_keys(fields, ("schema", "type"), "output_config.format")
+    place, value = next(iter(asked.items()))
+    if len(asked) > 1:
+        raise InvalidRequestError(f"output_format sets {place} a second time; send one of them")
+    fields = notes.members(value, place, ("schema", "type"), ("name",))
     if fields.get("type") != "json_schema":
-        raise wrong_choice("output_config.format.type", fields.get("type"), ("json_schema",))
-    schema = as_object(fields.get("schema"), "output_config.format.schema")
+        raise wrong_choice(f"{place}.type", fields.get("type"), ("json_schema",))
+    schema = as_object(fields.get("schema"), f"{place}.schema")
     structure = {"name": "answer", "schema": json.dumps(schema)}
     return {"type": "json_schema", "structure": {"jsonSchema": structure}}
 
 
-def _thinking(thinking: Mapping[str, Any]) -> dict[str, Any]:
-    check_keys(thinking, ("budget_tokens", "display", "type"), "thinking")
-    kind = thinking["type"]
+def _thinking(given: object, notes: Notes) -> dict[str, Any] | None:
+    """How Claude is to think; None where it is not."""
+    thinking = notes.members(given, "thinking", ("budget_tokens", "display", "type"))
+    kind = thinking.get("type")
+    if kind == "disabled":
+        return None
     fields: dict[str, Any] = {"type": kind}
     if kind == "enabled":
         budget = thinking.get("budget_tokens")

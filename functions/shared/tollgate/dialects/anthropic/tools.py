@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects.anthropic.messages import cache_mark
-from tollgate.dialects.fields import as_flag, as_list, as_object, as_text, check_keys, wrong_choice
+from tollgate.dialects.fields import as_flag, as_list, as_object, as_text, wrong_choice
 from tollgate.domain.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tollgate.dialects.notes import Notes
 
 # Fields of a tool that say how it is told of, not what it may do.
 _TOOL_HINTS = ("eager_input_streaming", "input_examples")
@@ -20,14 +22,18 @@ _TOOL_NEUTRAL: Mapping[str, object] = {"allowed_callers": ["direct"], "defer_loa
 
 
 def tool_config(
-    given: Mapping[str, Any], notes: list[str], *, has_history: bool
+    given: Mapping[str, Any], notes: Notes, *, has_history: bool
 ) -> dict[str, Any] | None:
     """The tools that may be called; None where there are none, or none may be.
 
     `has_history` says that the conversation has used tools. What is ignored is added to `notes`.
     """
     tools = as_list(given.get("tools", []), "tools")
-    choice = as_object(given.get("tool_choice", {"type": "auto"}), "tool_choice")
+    choice = notes.members(
+        given.get("tool_choice", {"type": "auto"}),
+        "tool_choice",
+        ("disable_parallel_tool_use", "name", "type"),
+    )
     kind = choice.get("type")
     if kind not in ("auto", "any", "tool", "none"):
         raise wrong_choice("tool_choice.type", kind, ("auto", "any", "tool", "none"))
@@ -36,18 +42,18 @@ def tool_config(
             raise InvalidRequestError("tool_choice asks for a tool, but tools is empty")
         return None
     if choice.get("disable_parallel_tool_use"):
-        notes.append("disable_parallel_tool_use is ignored: a model may call several tools at once")
+        notes.ignored("disable_parallel_tool_use", "a model may call several tools at once")
     if kind == "none":
         if not has_history:
             return None
         # Converse wants the tools of a conversation that used some, and cannot forbid them.
-        notes.append("tool_choice none is ignored: the conversation has used tools")
+        notes.ignored("tool_choice none", "the conversation has used tools")
     config: dict[str, Any] = {"tools": []}
     for index, tool in enumerate(tools):
         place = f"tools[{index}]"
         fields = as_object(tool, place)
         config["tools"].append(_tool_spec(fields, place, notes))
-        config["tools"].extend(cache_mark(fields, place))
+        config["tools"].extend(cache_mark(fields, place, notes))
     if kind == "tool":
         config["toolChoice"] = {"tool": {"name": as_text(choice.get("name"), "tool_choice.name")}}
     elif "tool_choice" in given and kind != "none":
@@ -55,15 +61,13 @@ def tool_config(
     return config
 
 
-def _tool_spec(tool: Mapping[str, Any], place: str, notes: list[str]) -> dict[str, Any]:
+def _tool_spec(tool: Mapping[str, Any], place: str, notes: Notes) -> dict[str, Any]:
     if tool.get("type", "custom") not in ("custom", None):
         raise InvalidRequestError(
             f"{place}.type is not 'custom': a tool that the provider runs is billed beyond what "
             "can be held; allowed are tools with an input_schema"
         )
-    check_keys(tool, (*_TOOL_READ, *_TOOL_HINTS, *_TOOL_NEUTRAL), place)
-    # One note for all tools: a header must not grow with the request.
-    notes.extend(f"tools[].{name} is ignored" for name in _TOOL_HINTS if tool.get(name))
+    tool = notes.members(tool, place, (*_TOOL_READ, *_TOOL_NEUTRAL), _TOOL_HINTS)
     for name, neutral in _TOOL_NEUTRAL.items():
         if tool.get(name) not in (None, neutral):
             raise InvalidRequestError(

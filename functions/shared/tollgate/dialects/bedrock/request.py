@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tollgate.dialects.bedrock.blobs import decoded_member
+from tollgate.dialects.bedrock.members import CONVERSE, check_members
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
@@ -37,19 +38,6 @@ _TIER = "x-amzn-bedrock-service-tier"
 HEADERS: Sequence[str] = ("accept", "content-type", _TIER)
 _JSON = "application/json"
 
-_CONVERSE_KEYS = (
-    "additionalModelRequestFields",
-    "additionalModelResponseFieldPaths",
-    "guardrailConfig",
-    "inferenceConfig",
-    "messages",
-    "outputConfig",
-    "performanceConfig",
-    "requestMetadata",
-    "serviceTier",
-    "system",
-    "toolConfig",
-)
 _LISTS = ("additionalModelResponseFieldPaths", "messages", "system")
 # Bedrock takes 16 pairs, of which three tell the call's tenant, app and request.
 MOST_METADATA = 13
@@ -66,7 +54,7 @@ def parse_chat(request: Request) -> ParsedCall:
 
 def chat_call(model: str, body: Mapping[str, Any], dialect: str) -> ChatCall:
     """The call that a Converse body asks for, also where another API has one inside its own."""
-    check_keys(body, _CONVERSE_KEYS, "the body")
+    check_keys(body, tuple(CONVERSE), "the body")
     converse = _members(body)
     as_filled_list(converse.get("messages"), "messages")
     _check_metadata(converse.get("requestMetadata", {}))
@@ -178,4 +166,5 @@ def _members(body: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             place = f"{prefix}{name}"
             (as_list if name in _LISTS else as_object)(value, place)
             members[name] = decoded_member(name, value, place)
+            check_members(members[name], CONVERSE[name], place)
     return members

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tollgate.dialects.bedrock.members import MESSAGE, check_members
 from tollgate.dialects.fields import (
     as_filled_list,
     base64_bytes,
@@ -33,6 +34,7 @@ def _message(message: object, index: int) -> dict[str, Any]:
     if role not in ("user", "assistant"):
         raise wrong_choice(f"{place}.role", role, ("user", "assistant"))
     content = as_filled_list(message.get("content"), f"{place}.content")
+    check_members(content, MESSAGE["content"], f"{place}.content")
     blocks = [_block(block, f"{place}.content[{number}]") for number, block in enumerate(content)]
     return {"role": role, "content": blocks}
 
@@ -58,6 +60,7 @@ def _block(block: object, place: str) -> dict[str, Any]:
 def _media(media: object, place: str) -> dict[str, Any]:
     source = media.get("source") if isinstance(media, dict) else None
     # Only inline bytes: a location would be read with the gateway's own rights.
-    if not isinstance(media, dict) or not isinstance(source, dict) or source.keys() != {"bytes"}:
+    if not isinstance(media, dict) or not isinstance(source, dict) or "bytes" not in source:
         raise InvalidRequestError(f"{place}.source allows an object with base64 bytes only")
+    check_keys(source, ("bytes",), f"{place}.source")
     return {**media, "source": {"bytes": base64_bytes(source["bytes"], f"{place}.source.bytes")}}

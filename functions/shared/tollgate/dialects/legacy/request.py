@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tollgate.dialects.bedrock.members import CONVERSE, check_members
 from tollgate.dialects.fields import (
     as_count,
     as_filled_list,
@@ -134,6 +135,7 @@ def _chat(name: str, _model_id: str, body: Mapping[str, Any], tags: Mapping[str,
     for key, member in _CONVERSE_MEMBERS.items():
         if body.get(key) is not None:
             converse[member] = as_object(body[key], key)
+            check_members(converse[member], CONVERSE[member], key)
     inference = {key: value for key, value in parameters.items() if key != "system"}
     asked = inference.pop("maxTokens", None)
     _check_settings(inference)

@@ -13,6 +13,8 @@ from tollgate.domain.families.registry import family_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tollgate.dialects.notes import Notes
+
 _EFFORTS = ("low", "medium", "high")
 # What a model that thinks within a budget may say at least, and says at most unless asked.
 _LEAST_ANSWER_TOKENS = 16
@@ -20,7 +22,7 @@ _ANSWER_TOKENS = 4096
 
 
 def reasoning_fields(
-    model: str, effort: object, max_tokens: int | None, notes: list[str], *, has_history: bool
+    model: str, effort: object, max_tokens: int | None, notes: Notes, *, has_history: bool
 ) -> tuple[dict[str, Any], int | None]:
     """The family's own field for how much to think, and the maximum of tokens with it.
 
@@ -42,7 +44,7 @@ def reasoning_fields(
         return fields, max_tokens
     if has_history:
         # It wants its thoughts back, signed, and chat completions have no place for them.
-        notes.append("reasoning_effort is ignored: the conversation has used tools")
+        notes.ignored("reasoning_effort", "the conversation has used tools")
         return {}, max_tokens
     return _budgeted(thinking, max_tokens)
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.chat import base_model_of, members, sampling
+from tollgate.dialects.chat import base_model_of, sampling
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
@@ -19,9 +19,9 @@ from tollgate.dialects.fields import (
     as_object,
     as_text,
     as_texts,
-    check_keys,
     wrong_choice,
 )
+from tollgate.dialects.notes import Notes
 from tollgate.dialects.openai.messages import conversation_of
 from tollgate.dialects.openai.reasoning import reasoning_fields
 from tollgate.dialects.openai.tools import tool_config
@@ -93,12 +93,11 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 
 def parse_chat(request: Request) -> ParsedCall:
     """A Chat Completions request. Raises InvalidRequestError naming what is wrong."""
-    given = members(request)
-    check_keys(given, (*_READ, *_IGNORED), "the body")
+    notes = Notes()
+    given = notes.body(request, _READ, _IGNORED)
     _check_neutral(given)
     model = as_text(given.get("model"), "model")
-    messages = conversation_of(as_filled_list(given.get("messages"), "messages"))
-    notes = [f"{name} is ignored" for name in _IGNORED if name in given]
+    messages = conversation_of(as_filled_list(given.get("messages"), "messages"), notes)
     converse: dict[str, Any] = {"messages": messages.turns}
     if messages.system:
         converse["system"] = messages.system
@@ -108,7 +107,7 @@ def parse_chat(request: Request) -> ParsedCall:
     tools = tool_config(given, notes, has_history=messages.has_tools)
     if tools is not None:
         converse["toolConfig"] = tools
-    text_format = _text_format(given.get("response_format"))
+    text_format = _text_format(given.get("response_format"), notes)
     if text_format is not None:
         converse["outputConfig"] = {"textFormat": text_format}
     max_tokens = _max_tokens(given)
@@ -124,7 +123,12 @@ def parse_chat(request: Request) -> ParsedCall:
         raise wrong_choice("service_tier", tier, _SERVICE_TIERS)
     if tier in _TIERS:
         converse["serviceTier"] = {"type": _TIERS[tier]}
-    options = as_object(given.get("stream_options", {}), "stream_options")
+    options = notes.members(
+        given.get("stream_options", {}),
+        "stream_options",
+        ("include_usage",),
+        ("include_obfuscation",),
+    )
     return ParsedCall(
         call=ChatCall(model=model, body=converse, max_tokens=max_tokens, dialect=CHAT),
         is_streamed=as_flag(given.get("stream", False), "stream"),
@@ -164,12 +168,12 @@ def _inference(given: Mapping[str, Any]) -> dict[str, Any]:
     return inference
 
 
-def _text_format(response_format: object) -> dict[str, Any] | None:
+def _text_format(response_format: object, notes: Notes) -> dict[str, Any] | None:
     if response_format is None:
         return None
-    fields = as_object(response_format, "response_format")
-    kind = fields.get("type")
+    kind = as_object(response_format, "response_format").get("type")
     if kind == "text":
+        notes.members(response_format, "response_format", ("type",))
         return None
     if kind == "json_object":
         raise InvalidRequestError(
@@ -178,16 +182,20 @@ def _text_format(response_format: object) -> dict[str, Any] | None:
         )
     if kind != "json_schema":
         raise wrong_choice("response_format.type", kind, ("text", "json_schema"))
-    schema = as_object(fields.get("json_schema"), "response_format.json_schema")
-    described = as_object(schema.get("schema"), "response_format.json_schema.schema")
+    fields = notes.members(response_format, "response_format", ("json_schema", "type"))
+    place = "response_format.json_schema"
+    schema = notes.members(
+        fields.get("json_schema"), place, ("description", "name", "schema", "strict")
+    )
+    if not as_flag(schema.get("strict", True), f"{place}.strict"):
+        notes.ignored(f"{place}.strict", "an answer always has the schema's form")
+    described = as_object(schema.get("schema"), f"{place}.schema")
     structure = {
-        "name": as_text(schema.get("name"), "response_format.json_schema.name"),
+        "name": as_text(schema.get("name"), f"{place}.name"),
         "schema": json.dumps(described),
     }
     if schema.get("description"):
-        structure["description"] = as_text(
-            schema["description"], "response_format.json_schema.description"
-        )
+        structure["description"] = as_text(schema["description"], f"{place}.description")
     return {"type": "json_schema", "structure": {"jsonSchema": structure}}
 
 
@@ -214,8 +222,8 @@ def parse_embeddings(request: Request) -> EmbeddingsRequest:
 
     `input_type`, which OpenAI does not have, says to a Cohere model what the vectors are for.
     """
-    given = members(request)
-    check_keys(given, (*_EMBEDDINGS_READ, *_EMBEDDINGS_IGNORED), "the body")
+    notes = Notes()
+    given = notes.body(request, _EMBEDDINGS_READ, _EMBEDDINGS_IGNORED)
     model = as_text(given.get("model"), "model")
     texts = _embedded_texts(given.get("input"))
     encoding = given.get("encoding_format", "float")
@@ -228,7 +236,7 @@ def parse_embeddings(request: Request) -> EmbeddingsRequest:
             for native in _embedding_bodies(model, texts, given)
         ),
         is_base64=encoding == "base64",
-        notes=tuple(f"{name} is ignored" for name in _EMBEDDINGS_IGNORED if name in given),
+        notes=tuple(notes),
     )
 
 

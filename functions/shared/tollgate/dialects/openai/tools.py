@@ -10,9 +10,11 @@ from tollgate.domain.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tollgate.dialects.notes import Notes
+
 
 def tool_config(
-    given: Mapping[str, Any], notes: list[str], *, has_history: bool
+    given: Mapping[str, Any], notes: Notes, *, has_history: bool
 ) -> dict[str, Any] | None:
     """The tools that may be called; None where there are none, or none may be.
 
@@ -21,7 +23,7 @@ def tool_config(
     tools = as_list(given.get("tools", []), "tools")
     choice = given.get("tool_choice")
     if given.get("parallel_tool_calls") is False:
-        notes.append("parallel_tool_calls is ignored: a model may call several tools at once")
+        notes.ignored("parallel_tool_calls", "a model may call several tools at once")
     if not tools:
         if choice not in (None, "none", "auto"):
             raise InvalidRequestError("tool_choice asks for a tool, but tools is empty")
@@ -30,21 +32,27 @@ def tool_config(
         if not has_history:
             return None
         # Converse wants the tools of a conversation that used some, and cannot forbid them.
-        notes.append("tool_choice none is ignored: the conversation has used tools")
+        notes.ignored("tool_choice none", "the conversation has used tools")
         choice = None
     config: dict[str, Any] = {
-        "tools": [_tool_spec(tool, f"tools[{index}]") for index, tool in enumerate(tools)]
+        "tools": [_tool_spec(tool, f"tools[{index}]", notes) for index, tool in enumerate(tools)]
     }
     if choice is not None:
-        config["toolChoice"] = _tool_choice(choice)
+        config["toolChoice"] = _tool_choice(choice, notes)
     return config
 
 
-def _tool_spec(tool: object, place: str) -> dict[str, Any]:
-    fields = as_object(tool, place)
-    if fields.get("type") != "function":
-        raise wrong_choice(f"{place}.type", fields.get("type"), ("function",))
-    function = as_object(fields.get("function"), f"{place}.function")
+def _tool_spec(tool: object, place: str, notes: Notes) -> dict[str, Any]:
+    kind = as_object(tool, place).get("type")
+    if kind != "function":
+        raise wrong_choice(f"{place}.type", kind, ("function",))
+    fields = notes.members(tool, place, ("function", "type"), ("cache_control",))
+    function = notes.members(
+        fields.get("function"),
+        f"{place}.function",
+        ("description", "name", "parameters", "strict"),
+        ("cache_control",),
+    )
     schema = function.get("parameters")
     spec: dict[str, Any] = {
         "name": as_text(function.get("name"), f"{place}.function.name"),
@@ -61,7 +69,7 @@ def _tool_spec(tool: object, place: str) -> dict[str, Any]:
     return {"toolSpec": spec}
 
 
-def _tool_choice(choice: object) -> dict[str, Any]:
+def _tool_choice(choice: object, notes: Notes) -> dict[str, Any]:
     if choice == "auto":
         return {"auto": {}}
     if choice == "required":
@@ -70,5 +78,6 @@ def _tool_choice(choice: object) -> dict[str, Any]:
         raise wrong_choice("tool_choice", choice, ("none", "auto", "required", "a function"))
     if choice.get("type") != "function":
         raise wrong_choice("tool_choice.type", choice.get("type"), ("function",))
-    function = as_object(choice.get("function"), "tool_choice.function")
+    fields = notes.members(choice, "tool_choice", ("function", "type"))
+    function = notes.members(fields.get("function"), "tool_choice.function", ("name",))
     return {"tool": {"name": as_text(function.get("name"), "tool_choice.function.name")}}
