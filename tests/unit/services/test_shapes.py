@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +10,18 @@ import pytest
 
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.replies import chat_reply, text_piece
-from tests.fakes.world import NOVA_LITE, FakeClock, FakeRuntime, caller, tenant
+from tests.fakes.world import NOVA_LITE, NOW, FakeClock, FakeRuntime, caller, tenant
 from tollgate.domain.endpoints import Endpoint, parse_endpoints
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from tollgate.domain.money import usd
-from tollgate.domain.prices import TokenUsage, load_default
+from tollgate.domain.prices import PriceBook, TokenUsage, load_default
 from tollgate.domain.tenants import Guardrail
 from tollgate.ports import ModelReply
 from tollgate.services.admission import Admission
 from tollgate.services.calls import AdmittedCall, Calls
 from tollgate.services.ledger import Ledger
 from tollgate.services.policy import Policies
+from tollgate.services.pricing import PriceTerms, Pricing
 from tollgate.services.shapes import Call, ChatCall, EndpointCall, NativeCall
 
 if TYPE_CHECKING:
@@ -531,6 +533,69 @@ def test_the_tenants_guardrail_is_on_every_call_and_paid_for() -> None:
     assert row.other_cost == 3 * usd("0.00015")
     assert row.total_cost <= row.held
     assert row.images == 0
+
+
+GUARDED = {"guardContent": {"text": {"text": "hi", "qualifiers": ["guard_content"]}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (
+            {"messages": [{"role": "user", "content": [{"text": "a"}, GUARDED]}]},
+            "messages[0].conte",
+        ),
+        ({"system": [GUARDED]}, "system[0].guardContent"),
+    ],
+)
+def test_a_caller_does_not_choose_what_the_tenants_guardrail_checks(
+    body: dict[str, Any], place: str
+) -> None:
+    world = World(guardrail=Guardrail("gr-1", "2"))
+
+    with pytest.raises(InvalidRequestError) as refused:
+        world.admit(chat(**body))
+    assert place in refused.value.message
+    assert "checks all that is said" in refused.value.message
+
+    # Without a guardrail it is text like any other, and held as such.
+    plain = World().admit(chat(system=[{"text": "hi"}])).hold
+    assert World().admit(chat(system=[GUARDED])).hold.tokens > plain.tokens
+    assert World().admit(chat(**body)).hold.usd > 0
+
+
+UNKNOWN = "acme.chat-1"
+CEILING = {"input": "10", "output": "20"}
+
+
+def test_a_guardrail_is_held_and_paid_for_with_a_model_that_has_no_price() -> None:
+    world = World(guardrail=Guardrail("gr-1", "2"), unpriced=CEILING)
+    plain = World(unpriced=CEILING).admit(chat(UNKNOWN)).hold
+
+    units = {"guardrail_content": 2, "guardrail_topic": 1}
+    reply = ModelReply(chat_reply().document, TokenUsage(input=10, output=5), units=units)
+    row = world.run(chat(UNKNOWN), reply)
+
+    assert row.other_cost == 3 * usd("0.00015")
+    assert row.total_cost == row.other_cost + 10 * usd("0.00001") + 5 * usd("0.00002")
+    assert row.priced is False
+    # At least a unit of text for what is asked and one for the answer, under every policy.
+    assert row.held >= plain.usd + 2 * usd("0.00142")
+    assert row.total_cost <= row.held
+
+
+def test_a_guardrail_without_a_price_is_not_covered_by_a_models_ceiling() -> None:
+    rates = {"in_region": {"default": {"input": "1", "output": "1"}}}
+    period = {"from": "2026-01-01", "to": None, "source": None, "rates": rates}
+    model = {"mode": "chat", "aliases": [], "effective": [period]}
+    document = {"schema_version": 1, "currency": "USD", "unit": "1M tokens", "version": "v"}
+    book = PriceBook({**document, "models": {"acme.priced-1": model}})
+    guarded = PriceTerms(unpriced=CEILING, is_guarded=True)
+
+    for name in ("acme.priced-1", UNKNOWN):
+        pricing = Pricing(book, "us-east-1")
+        assert pricing.rates(name, NOW, guarded) is None
+        assert pricing.rates(name, NOW, replace(guarded, is_guarded=False)) is not None
 
 
 def test_the_tenants_guardrail_is_in_the_headers_of_native_calls() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.errors import InvalidRequestError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -21,6 +23,24 @@ _UNIT_BY_MEMBER = {
     "topicPolicyUnits": "guardrail_topic",
     "wordPolicyUnits": "guardrail_word",
 }
+
+
+def check_choice(body: Mapping[str, Any]) -> None:
+    """Raise for a Converse request that says itself what of it a guardrail is to check.
+
+    Where a request marks some of its text, a guardrail passes over the rest.
+    """
+    places = [("system", body.get("system", ()))]
+    for index, message in enumerate(body.get("messages", ())):
+        if isinstance(message, dict):
+            places.append((f"messages[{index}].content", message.get("content")))
+    for place, blocks in places:
+        for index, block in enumerate(blocks if isinstance(blocks, list | tuple) else ()):
+            if isinstance(block, dict) and "guardContent" in block:
+                raise InvalidRequestError(
+                    f"{place}[{index}].guardContent is not allowed: the tenant's guardrail checks "
+                    "all that is said; send text or image blocks"
+                )
 
 
 def units_in(trace: Mapping[str, Any]) -> dict[str, int]:

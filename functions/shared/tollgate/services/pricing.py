@@ -83,9 +83,15 @@ class Pricing:
     def rates(
         self, model: str, at: datetime, terms: PriceTerms, tier: str = "default"
     ) -> Rates | None:
-        """The prices of a model id on a service tier, else the operator's ceiling, else None."""
+        """The prices of a model id on a service tier, else the operator's ceiling, else None.
+
+        A ceiling is one for models: a guardrail has its own prices, and without them none of its
+        calls has any.
+        """
         listed = self._listed(model, at, terms, tier)
-        return PriceBook.ceiling(terms.unpriced) if listed is None else listed
+        if listed is None:
+            listed = PriceBook.ceiling(terms.unpriced)
+        return self._guarded(listed, at, terms)
 
     def charge(  # noqa: PLR0913 - a call is priced by all of these
         self,
@@ -101,7 +107,7 @@ class Pricing:
         A tier without a price is booked at the price that the call was held at, and flagged for
         re-pricing.
         """
-        served = self._listed(model, at, terms, tier)
+        served = self._guarded(self._listed(model, at, terms, tier), at, terms)
         if served is not None:
             return cost(served, usage, units)
         held_at = self.rates(model, at, terms)
@@ -112,10 +118,14 @@ class Pricing:
             return endpoint_rates(terms.endpoint)
         book = self._book.with_overrides(terms.prices)
         ref = model_ref(model, terms.model_arns)
-        rates = book.rates(ref, region=self._region, at=at, tier=tier)
+        return book.rates(ref, region=self._region, at=at, tier=tier)
+
+    def _guarded(self, rates: Rates | None, at: datetime, terms: PriceTerms) -> Rates | None:
+        """The rates with those of the tenant's guardrail, None where one of the two is missing."""
         if rates is None or not terms.is_guarded:
             return rates
         guardrail = ModelRef(guardrails.MODEL_ID, guardrails.MODEL_ID, "in_region", None, "")
+        book = self._book.with_overrides(terms.prices)
         extra = book.rates(guardrail, region=self._region, at=at)
         return None if extra is None else replace(rates, units={**rates.units, **extra.units})
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tollgate.domain import native
+from tollgate.domain import guardrails, native
 from tollgate.domain.converse import COUNTED
 from tollgate.domain.endpoints import MACHINE_UNIT, REQUEST_UNIT
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
@@ -119,6 +119,7 @@ class ChatCall:
             body["system"] = [{"text": tenant.system_preamble}, *body.get("system", ())]
         guardrail = tenant.guardrail
         if guardrail is not None:
+            guardrails.check_choice(body)
             body["guardrailConfig"] = {
                 "guardrailIdentifier": guardrail.id,
                 "guardrailVersion": guardrail.version,
