@@ -66,10 +66,20 @@ def unknown(model: str, body: Mapping[str, Any]) -> set[str]:
     """What a body has that is not in its family's table, also within its objects."""
     known = members(model, body)
     sections = {name.rpartition(".")[0] for name in known if "." in name}
-    given = set(body)
-    for section in sections & given:
-        given |= {f"{section}.{name}" for name in body[section]}
-    return given - known
+    return set(given(body, sections)) - known
+
+
+def given(value: object, sections: set[str], section: str = "") -> Iterator[str]:
+    """The members of a body by name, as far down as its family's table goes."""
+    if isinstance(value, list):
+        for item in value:
+            yield from given(item, sections, section)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            member = f"{section}.{name}" if section else name
+            yield member
+            if member in sections:
+                yield from given(item, sections, member)
 
 
 @pytest.mark.parametrize("model", TEXT_MODELS)
@@ -84,10 +94,10 @@ def test_a_models_prompt_is_read_by_the_stub(model: str) -> None:
     assert "Hi there" in prompt.text
     assert prompt.max_tokens == 9
     assert prompt.stop_sequences == (("END",) if "stop" in settings else ())
-    assert native.max_tokens_field(model, body).read(body) == 9
+    assert native.text_form(model, body).max_tokens.read(body) == 9
     assert unknown(model, body) == set()
     # Said before it, the tenant's own text reaches the model too.
-    said = native.with_preamble(model, body, "Be kind.")
+    said = native.with_preamble(native.text_form(model, body), body, "Be kind.")
     assert unknown(model, said) == set()
     assert "Be kind." in json.dumps(said)
     assert stub.read_prompt(model, said).max_tokens == 9
@@ -121,7 +131,9 @@ def test_what_the_stub_reads_is_in_the_table(model: str) -> None:
     known = registry.text_body(model)
 
     assert known is not None
-    assert stub.text_body(model).members <= known.members
+    # A word for the maximum that a family's provider does not document is none of its own.
+    unread = registry.MAX_TOKENS - {*known.max_tokens.names}
+    assert stub.text_body(model).members - unread <= known.members
 
 
 def written_by_tests() -> Iterator[tuple[str, Mapping[str, Any]]]:

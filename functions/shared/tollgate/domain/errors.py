@@ -218,6 +218,7 @@ ADVICE: Mapping[str, str] = {
     "unavailable": _WAIT,
     "unbounded_request": "leave out what the message names: it can cost more than anybody can say "
     "before the call",
+    "unknown_field": "leave out what the message names, or ask the platform team to allow it",
     "unknown_route": "use the route that `details.nearest` names, or another of those above",
     "unsupported_model_id": _MODEL,
     "upstream_denied": "ask the platform team to enable the model in its account",

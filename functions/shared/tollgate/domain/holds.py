@@ -155,19 +155,8 @@ def chat_input_tokens(request: Mapping[str, Any], card: ModelCard) -> int:
 
 
 def chat_answers(request: Mapping[str, Any]) -> int:
-    """How many answers a Converse request makes the model generate, each up to `maxTokens`.
-
-    Raises InvalidRequestError where a provider's own field would lift the bound on output.
-    """
-    fields = request.get("additionalModelRequestFields") or {}
-    lifting = sorted(registry.MAX_TOKENS & fields.keys())
-    if lifting:
-        raise InvalidRequestError(
-            f"the additional model field {lifting[0]!r} would lift the bound on output; "
-            "set maxTokens instead",
-            code="unbounded_request",
-        )
-    return _answers(fields)
+    """How many answers a Converse request makes the model generate, each up to `maxTokens`."""
+    return _answers(request.get("additionalModelRequestFields") or {})
 
 
 def chat_bound(input_tokens: int, max_tokens: int, rates: Rates, answers: int = 1) -> Bound:
@@ -213,11 +202,36 @@ def least_max_tokens(request: Mapping[str, Any]) -> int:
     A shorter answer would be paid for and useless; and a model that thinks must have more tokens
     than its thinking may take, or it refuses the call.
     """
-    fields = request.get("additionalModelRequestFields") or {}
-    settings = [fields.get(name) for name in registry.THINKING]
-    budgets = [setting.get("budget_tokens") for setting in settings if isinstance(setting, Mapping)]
-    thinking = max((budget for budget in budgets if isinstance(budget, int)), default=0)
+    budgets = _thinking_budgets(request.get("additionalModelRequestFields") or {})
+    thinking = max((budget for budget in budgets.values() if isinstance(budget, int)), default=0)
     return MIN_CLAMPED_TOKENS + thinking
+
+
+def check_thinking(fields: Mapping[str, Any], max_tokens: int) -> None:
+    """Refuse a native body, or additional fields, that let a model think beyond `maxTokens`.
+
+    A model that thinks between its tools may then fill its whole context with thoughts, which no
+    maximum bounds.
+    """
+    for name, budget in _thinking_budgets(fields).items():
+        if isinstance(budget, bool) or not isinstance(budget, int):
+            raise InvalidRequestError(f"{name}.budget_tokens allows a whole number only")
+        if budget >= max_tokens:
+            raise InvalidRequestError(
+                f"{name}.budget_tokens is {budget}; allowed is less than the maximum of tokens, "
+                f"which is {max_tokens}",
+                code="unbounded_request",
+                details={"budget_tokens": budget, "max_tokens": max_tokens},
+            )
+
+
+def _thinking_budgets(fields: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {name: fields.get(name) for name in sorted(registry.THINKING)}
+    return {
+        name: setting["budget_tokens"]
+        for name, setting in settings.items()
+        if isinstance(setting, Mapping) and setting.get("budget_tokens") is not None
+    }
 
 
 # --- Native request bodies --------------------------------------------------------------------

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
-from tollgate.domain.families.openai_format import CHAT
 from tollgate.domain.families.reading import at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tollgate.domain.families.forms import MaxTokensField
+    from tollgate.domain.families.forms import TextBody
     from tollgate.domain.prices import TokenUsage
 
 
@@ -61,11 +60,11 @@ def prompt_body(model_id: str, prompt: str, settings: Mapping[str, Any]) -> dict
     return {**written, section: inner} if inner else written
 
 
-def max_tokens_field(model_id: str, body: Mapping[str, Any]) -> MaxTokensField:
-    """Where the native body of a base model id keeps its maximum of tokens.
+def text_form(model_id: str, body: Mapping[str, Any]) -> TextBody:
+    """The form of a native body that asks a base model id for text.
 
-    Raises InvalidRequestError for a model whose native bodies are not known: without the field
-    the output has no bound.
+    Raises InvalidRequestError for a model whose native bodies are not known: without a place for
+    the maximum of tokens the output has no bound.
     """
     known = registry.text_body(model_id, body)
     if known is None:
@@ -74,25 +73,21 @@ def max_tokens_field(model_id: str, body: Mapping[str, Any]) -> MaxTokensField:
             "so its cost cannot be bounded; call it with a chat request",
             code="unbounded_request",
         )
-    return known.max_tokens
+    return known
 
 
-def with_preamble(model_id: str, body: Mapping[str, Any], preamble: str) -> dict[str, Any]:
-    """A native text body that says `preamble` before everything that the caller says.
+def with_preamble(form: TextBody, body: Mapping[str, Any], preamble: str) -> dict[str, Any]:
+    """A native body of a form that says `preamble` before everything that the caller says.
 
     Raises InvalidRequestError where the body has no place for it: no call may go without.
     """
-    for member, known in registry.PROMPTS.items():
-        if isinstance(body.get(member), str):
-            return known.with_system(body, preamble)
-    if not isinstance(body.get("messages"), list):
+    kind, name = (list, "an array") if form.prompt == "messages" else (str, "a string")
+    if not isinstance(body.get(form.prompt), kind):
         raise InvalidRequestError(
-            f"the body for {model_id} has no place for the tenant's preamble; send messages",
+            f"the body has no place for the tenant's preamble; send {form.prompt} as {name}",
             code="wrong_operation",
         )
-    texts = registry.family_of(model_id).texts
-    chat = next((known for known in texts if known.prompt == "messages"), CHAT)
-    return chat.with_system(body, preamble)
+    return form.with_system(body, preamble)
 
 
 # --- Answers ----------------------------------------------------------------------------------

@@ -17,14 +17,15 @@ from tollgate.domain import guardrails, native
 from tollgate.domain.converse import COUNTED
 from tollgate.domain.endpoints import MACHINE_UNIT, REQUEST_UNIT
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
-from tollgate.domain.families import containers
-from tollgate.domain.families.registry import image_body
+from tollgate.domain.families import containers, tables
+from tollgate.domain.families.registry import embedding_body, image_body
 from tollgate.domain.holds import (
     Bound,
     applicable_rates,
     chat_answers,
     chat_bound,
     chat_input_tokens,
+    check_thinking,
     embedding_bound,
     flat_bound,
     guardrail_bound,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tollgate.domain.endpoints import Endpoint
+    from tollgate.domain.families.forms import ImageBody
     from tollgate.domain.prices import ModelCard, Rates
     from tollgate.domain.tenants import Guardrail, Tenant
     from tollgate.ports import Operation
@@ -115,6 +117,8 @@ class ChatCall:
             raise _wrong_operation(card, "chat")
         _refuse_unpriced(self.body)
         body = dict(self.body)
+        fields = body.get("additionalModelRequestFields") or {}
+        tables.check_fields(card.model_id, fields, tenant.allow_fields)
         if tenant.system_preamble is not None:
             body["system"] = [{"text": tenant.system_preamble}, *body.get("system", ())]
         guardrail = tenant.guardrail
@@ -126,7 +130,9 @@ class ChatCall:
                 # The trace tells what the guardrail charged.
                 "trace": "enabled",
             }
-        return _Chat(card, body, max_tokens_of(self.max_tokens, tenant, card))
+        max_tokens = max_tokens_of(self.max_tokens, tenant, card)
+        check_thinking(fields, max_tokens)
+        return _Chat(card, body, max_tokens)
 
 
 class _Chat(Shape):
@@ -194,8 +200,13 @@ class NativeCall:
         if kind == "text":
             return _Text(card, self.body, tenant, settings, tier)
         if kind == "embeddings":
+            tables.check_embedding(
+                card.model_id, embedding_body(card.model_id), self.body, tenant.allow_fields
+            )
             return _Embeddings(self.body, settings, tier)
-        return _Images(card, self.body, settings, tier)
+        form = image_body(card.model_id)
+        tables.check_image(card.model_id, form, self.body, tenant.allow_fields)
+        return _Images(form, self.body, settings, tier)
 
 
 class _Native(Shape):
@@ -226,12 +237,15 @@ class _Text(_Native):
         settings: Mapping[str, str],
         tier: str,
     ) -> None:
+        form = native.text_form(card.model_id, body)
+        tables.check_text(card.model_id, form, body, tenant.allow_fields)
         if tenant.system_preamble is not None:
-            body = native.with_preamble(card.model_id, body, tenant.system_preamble)
+            body = native.with_preamble(form, body, tenant.system_preamble)
         super().__init__(body, settings, tier)
         self._card = card
-        self._field = native.max_tokens_field(card.model_id, body)
+        self._field = form.max_tokens
         self.max_tokens = max_tokens_of(self._field.read(body), tenant, card)
+        check_thinking(body, self.max_tokens)
         self.input_tokens = native_input_tokens(body, card)
 
     @property
@@ -272,13 +286,13 @@ class _Embeddings(_Native):
 class _Images(_Native):
     def __init__(
         self,
-        card: ModelCard,
+        form: ImageBody,
         body: Mapping[str, Any],
         settings: Mapping[str, str],
         tier: str,
     ) -> None:
         super().__init__(body, settings, tier)
-        self._units = image_units(*image_body(card.model_id).asked(body))
+        self._units = image_units(*form.asked(body))
 
     @property
     def units(self) -> Mapping[str, int]:

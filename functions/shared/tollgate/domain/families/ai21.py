@@ -12,7 +12,7 @@ from tollgate.domain.families.forms import (
     said_before,
     within,
 )
-from tollgate.domain.families.openai_format import CHAT, write_prompt
+from tollgate.domain.families.openai_format import chat, write_prompt
 from tollgate.domain.families.reading import part
 from tollgate.domain.prices import TokenUsage
 
@@ -40,24 +40,18 @@ _PENALTY = (
     "scale",
 )
 
+_FIELDS = (
+    frozenset(("minTokens", "numResults", "topKReturn"))
+    | within("countPenalty", *_PENALTY)
+    | within("frequencyPenalty", *_PENALTY)
+    | within("presencePenalty", *_PENALTY)
+)
+
 JURASSIC = TextBody(
     models=("ai21.j2-",),
     prompt="prompt",
-    members=frozenset(
-        (
-            "maxTokens",
-            "minTokens",
-            "numResults",
-            "prompt",
-            "stopSequences",
-            "temperature",
-            "topKReturn",
-            "topP",
-        )
-    )
-    | within("countPenalty", *_PENALTY)
-    | within("frequencyPenalty", *_PENALTY)
-    | within("presencePenalty", *_PENALTY),
+    members=_FIELDS | {"maxTokens", "prompt", "stopSequences", "temperature", "topP"},
+    fields=_FIELDS,
     max_tokens=MaxTokensField(("maxTokens",)),
     top_p="topP",
     stop="stopSequences",
@@ -73,8 +67,6 @@ JURASSIC = TextBody(
     answers=("numResults",),
 )
 
-JAMBA = CHAT._replace(
-    members=CHAT.members | {"documents"}, max_tokens=MaxTokensField(("max_tokens",))
-)
+JAMBA = chat("documents", max_tokens=MaxTokensField(("max_tokens",)))
 
 AI21 = Family(name="AI21", models=("ai21.",), texts=(JURASSIC, JAMBA))

@@ -13,6 +13,7 @@ from tollgate.domain.families.forms import (
     TextBody,
     said_before,
     said_in_blocks,
+    within,
 )
 from tollgate.domain.families.openai_format import write_chat
 from tollgate.domain.families.reading import count, part
@@ -53,6 +54,27 @@ def _write_completion(prompt: str) -> dict[str, Any]:
 
 def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     counts = part(document, "usage")
+    passes = counts.get("iterations")
+    if not isinstance(passes, list) or not passes:
+        return _counts(counts)
+    # An answer that compacted what it read says by the pass what it used, and at the top only what
+    # the last of them did.
+    total = TokenUsage()
+    for each in passes:
+        used = _counts(each) if isinstance(each, dict) else None
+        if used is None:
+            return None
+        total = TokenUsage(
+            input=total.input + used.input,
+            output=total.output + used.output,
+            cache_read=total.cache_read + used.cache_read,
+            cache_write_5m=total.cache_write_5m + used.cache_write_5m,
+            cache_write_1h=total.cache_write_1h + used.cache_write_1h,
+        )
+    return total
+
+
+def _counts(counts: Mapping[str, Any]) -> TokenUsage | None:
     given, made = count(counts, "input_tokens"), count(counts, "output_tokens")
     if given is None or made is None:
         return None
@@ -68,31 +90,139 @@ def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     )
 
 
-# Not among them, as Bedrock has none of it: container, mcp_servers and service_tier.
+# The betas that change no bill, or whose bill is held: a longer context is, and so are the tools of
+# a computer. The others are refused, such as those of compaction and of tools that run elsewhere.
+BETAS = (
+    "computer-use-2024-10-22",
+    "computer-use-2025-01-24",
+    "computer-use-2025-11-24",
+    "context-1m-2025-08-07",
+    "context-management-2025-06-27",
+    "dev-full-thinking-2025-05-14",
+    "effort-2025-11-24",
+    "fine-grained-tool-streaming-2025-05-14",
+    "interleaved-thinking-2025-05-14",
+    "output-128k-2025-02-19",
+    "structured-outputs-2025-11-13",
+    "token-efficient-tools-2025-02-19",
+    "tool-examples-2025-10-29",
+    "tool-search-tool-2025-10-19",
+)
+# Tools that the caller runs. What the provider runs it bills beyond what a request bounds.
+_TOOL_TYPES = ("bash_*", "computer_*", "custom", "memory_*", "text_editor_*")
+_BLOCK_TYPES = (
+    "document",
+    "image",
+    "redacted_thinking",
+    "search_result",
+    "text",
+    "thinking",
+    "tool_reference",
+    "tool_result",
+    "tool_use",
+)
+# A document within a result of a tool has blocks of its own.
+_BLOCK_DEPTH = 3
+_CACHE_MARK = ("ttl", "type")
+
+
+def _blocks(place: str, depth: int) -> frozenset[str]:
+    """The members of content blocks, and of the blocks in them. Not among them: locations."""
+    members = within(
+        place,
+        "cache_control",
+        "citations",
+        "context",
+        "data",
+        "id",
+        "input",
+        "is_error",
+        "name",
+        "signature",
+        "source",
+        "text",
+        "thinking",
+        "title",
+        "tool_name",
+        "tool_use_id",
+        "type",
+    )
+    members |= within(f"{place}.cache_control", *_CACHE_MARK)
+    members |= within(f"{place}.source", "data", "media_type", "type")
+    if depth > 1:
+        members |= _blocks(f"{place}.content", depth - 1)
+        members |= _blocks(f"{place}.source.content", depth - 1)
+    return members
+
+
+def _block_values(place: str, depth: int) -> dict[str, tuple[str, ...]]:
+    values = {f"{place}.type": _BLOCK_TYPES, f"{place}.source.type": ("base64", "content", "text")}
+    if depth > 1:
+        values |= _block_values(f"{place}.content", depth - 1)
+        values |= _block_values(f"{place}.source.content", depth - 1)
+    return values
+
+
+# What Converse has no place of its own for. Tools are those with a type.
+_FIELDS = (
+    frozenset(("anthropic_beta", "top_k"))
+    | within("context_management", "edits")
+    | within(
+        "context_management.edits",
+        "clear_at_least",
+        "clear_tool_inputs",
+        "exclude_tools",
+        "keep",
+        "trigger",
+        "type",
+    )
+    | within("metadata", "user_id")
+    | within("output_config", "effort", "format")
+    | within("output_config.format", "name", "schema", "type")
+    | within("reasoning_config", "budget_tokens", "type")
+    | within("thinking", "budget_tokens", "display", "type")
+    | within("tool_choice", "disable_parallel_tool_use", "name", "type")
+    | within(
+        "tools",
+        "allowed_callers",
+        "cache_control",
+        "defer_loading",
+        "description",
+        "display_height_px",
+        "display_number",
+        "display_width_px",
+        "eager_input_streaming",
+        "enable_zoom",
+        "input_examples",
+        "input_schema",
+        "max_characters",
+        "name",
+        "strict",
+        "type",
+    )
+    | within("tools.cache_control", *_CACHE_MARK)
+)
+
+# Not among them: container, mcp_servers, speed and service_tier.
 MESSAGES = TextBody(
     prompt="messages",
-    members=frozenset(
-        (
-            "anthropic_beta",
-            "anthropic_version",
-            "cache_control",
-            "context_management",
-            "max_tokens",
-            "messages",
-            "metadata",
-            "output_config",
-            "output_format",
-            "reasoning_config",
-            "stop_sequences",
-            "system",
-            "temperature",
-            "thinking",
-            "tool_choice",
-            "tools",
-            "top_k",
-            "top_p",
-        )
-    ),
+    members=_FIELDS
+    | {"anthropic_version", "max_tokens", "stop_sequences", "temperature", "top_p"}
+    | within("cache_control", *_CACHE_MARK)
+    | within("messages", "content", "role")
+    | _blocks("messages.content", _BLOCK_DEPTH)
+    | within("output_format", "name", "schema", "type")
+    | within("system", "cache_control", "citations", "text", "type")
+    | within("system.cache_control", *_CACHE_MARK),
+    fields=_FIELDS,
+    values={
+        "anthropic_beta": BETAS,
+        "context_management.edits.type": ("clear_*",),
+        **_block_values("messages.content", _BLOCK_DEPTH),
+        "system.type": ("text",),
+        "tools.allowed_callers": ("direct",),
+        "tools.type": _TOOL_TYPES,
+    },
     max_tokens=MaxTokensField(("max_tokens",)),
     stop="stop_sequences",
     write=_write_messages,
@@ -123,6 +253,7 @@ COMPLETION = TextBody(
             "top_p",
         )
     ),
+    fields=frozenset(("top_k",)),
     max_tokens=MaxTokensField(("max_tokens_to_sample",)),
     stop="stop_sequences",
     write=_write_completion,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.families.forms import (
+    DATA_URL,
     Answer,
     EmbeddingBody,
     Family,
     MaxTokensField,
     TextBody,
     said_before,
+    within,
 )
 from tollgate.domain.families.openai_format import write_prompt
 from tollgate.domain.families.reading import count, part
@@ -37,24 +39,14 @@ def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     return None if given is None else TokenUsage(input=given, output=made or 0)
 
 
+_COMMAND_FIELDS = frozenset(
+    ("k", "logit_bias", "num_generations", "p", "return_likelihoods", "truncate")
+)
 COMMAND = TextBody(
     models=("cohere.command",),
     prompt="prompt",
-    members=frozenset(
-        (
-            "k",
-            "logit_bias",
-            "max_tokens",
-            "num_generations",
-            "p",
-            "prompt",
-            "return_likelihoods",
-            "stop_sequences",
-            "stream",
-            "temperature",
-            "truncate",
-        )
-    ),
+    members=_COMMAND_FIELDS | {"max_tokens", "prompt", "stop_sequences", "stream", "temperature"},
+    fields=_COMMAND_FIELDS,
     max_tokens=_MAX_TOKENS,
     top_p="p",
     stop="stop_sequences",
@@ -69,32 +61,29 @@ COMMAND = TextBody(
     answers=("num_generations",),
 )
 
+_COMMAND_R_FIELDS = frozenset(
+    (
+        "documents",
+        "force_single_step",
+        "frequency_penalty",
+        "k",
+        "p",
+        "presence_penalty",
+        "prompt_truncation",
+        "return_prompt",
+        "search_queries_only",
+        "seed",
+    )
+)
+# Not among them: raw_prompting, with which the model reads no preamble.
 COMMAND_R = TextBody(
     models=("cohere.command-r",),
     prompt="message",
-    members=frozenset(
-        (
-            "chat_history",
-            "documents",
-            "force_single_step",
-            "frequency_penalty",
-            "k",
-            "max_tokens",
-            "message",
-            "p",
-            "preamble",
-            "presence_penalty",
-            "prompt_truncation",
-            "raw_prompting",
-            "return_prompt",
-            "search_queries_only",
-            "seed",
-            "stop_sequences",
-            "temperature",
-            "tool_results",
-            "tools",
-        )
-    ),
+    members=_COMMAND_R_FIELDS
+    | {"max_tokens", "message", "preamble", "stop_sequences", "temperature", "tool_results"}
+    | within("chat_history", "message", "role", "tool_calls", "tool_results")
+    | within("tools", "description", "name", "parameter_definitions"),
+    fields=_COMMAND_R_FIELDS,
     max_tokens=_MAX_TOKENS,
     top_p="p",
     stop="stop_sequences",
@@ -132,6 +121,7 @@ def _sized(length: int) -> dict[str, Any]:
 EMBED_V3 = EmbeddingBody(
     models=("cohere.embed",),
     members=frozenset(("embedding_types", "images", "input_type", "texts", "truncate")),
+    values={"images": DATA_URL},
     texts="texts",
     write_texts=_write_texts,
     write_image=_write_image,
@@ -143,7 +133,17 @@ EMBED_V3 = EmbeddingBody(
 EMBED_V4 = EMBED_V3._replace(
     models=("cohere.embed-v4",),
     # In `inputs`, texts and images stand between each other.
-    members=EMBED_V3.members | {"inputs", "max_tokens", "output_dimension"},
+    members=EMBED_V3.members
+    | {"max_tokens", "output_dimension"}
+    | within("inputs", "content")
+    | within("inputs.content", "image_url", "text", "type")
+    | within("inputs.content.image_url", "detail", "url"),
+    values={
+        **EMBED_V3.values,
+        "inputs.content.image_url": DATA_URL,
+        "inputs.content.image_url.url": DATA_URL,
+        "inputs.content.type": ("image_url", "text"),
+    },
     images=("image_url", "images"),
     sized=_sized,
 )

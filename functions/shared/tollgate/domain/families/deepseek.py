@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from tollgate.domain.families.forms import Family
-from tollgate.domain.families.openai_format import CHAT, COMPLETION
+from tollgate.domain.families.forms import Family, within
+from tollgate.domain.families.openai_format import COMPLETION, chat
 
 R1 = COMPLETION._replace(
     models=("deepseek.r1",),
     members=COMPLETION.members | {"max_completion_tokens"},
 )
 
-MESSAGES = CHAT._replace(members=CHAT.members | {"thinking"})
+MESSAGES = chat(
+    *within("chat_template_kwargs", "enable_thinking", "thinking"), *within("thinking", "type")
+)
 
 DEEPSEEK = Family(name="DeepSeek", models=("deepseek.",), texts=(R1, MESSAGES))

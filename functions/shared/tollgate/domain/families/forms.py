@@ -2,13 +2,16 @@
 
 A native body is the JSON object that InvokeModel hands to a model as it is. Its members, and what
 each of them makes the provider do and bill, are known by family and nowhere else. Members are
-named; `a.b` is the member b of the object a. No table has `amazon-bedrock-guardrailConfig`, by
-which a caller would say what of its body the tenant's guardrail checks.
+named; `a.b` is the member b of the object a, and of each object in it where a is a list. An object
+of which no member is named may hold anything: a tool's schema, a map of the caller's own. No table
+has `amazon-bedrock-guardrailConfig`, by which a caller would say what of its body the tenant's
+guardrail checks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tollgate.domain.errors import InvalidRequestError
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 # A prefix that every model id has.
 ANY_MODEL = ("",)
+# Media that stand in the body itself. A provider fetches what is a location.
+DATA_URL = ("data:*",)
 
 
 class MaxTokensField(NamedTuple):
@@ -93,13 +98,15 @@ class Answer(NamedTuple):
 class TextBody(NamedTuple):
     """A body that asks for text.
 
-    `members` are all that the provider documents and the gateway can bound. `prompt` is the member
-    that holds what is asked, `write` makes a body of a plain prompt; temperature, `top_p` and
-    `stop` stand beside the maximum of tokens. `system` is the member with the system text,
-    `with_system` puts a text before it. `answers` ask for several answers, all of them billed;
-    `tools` define tools; `media` are the keys and types under which something else than text
-    stands; `thinking` have a `budget_tokens` that the maximum must exceed. `models` are prefixes
-    of the ids in the family that read this body.
+    `members` are all that the provider documents and the gateway can bound; `fields` are those of
+    them that a Converse request may have beside its own, as additional model fields. `values` are
+    all that a member may say, where it says what kind of thing it is; a star stands for any end.
+    `prompt` is the member that holds what is asked, `write` makes a body of a plain prompt;
+    temperature, `top_p` and `stop` stand beside the maximum of tokens. `system` is the member with
+    the system text, `with_system` puts a text before it. `answers` ask for several answers, all of
+    them billed; `tools` define tools; `media` are the keys and types under which something else
+    than text stands; `thinking` have a `budget_tokens` that the maximum must exceed. `models` are
+    prefixes of the ids in the family that read this body.
     """
 
     prompt: str
@@ -110,6 +117,8 @@ class TextBody(NamedTuple):
     with_system: Callable[[Mapping[str, Any], str], dict[str, Any]]
     answer: Answer
     models: tuple[str, ...] = ANY_MODEL
+    fields: frozenset[str] = frozenset()
+    values: Mapping[str, Sequence[str]] = MappingProxyType({})
     top_p: str = "top_p"
     stop: str = "stop"
     answers: tuple[str, ...] = ()
@@ -136,7 +145,7 @@ class EmbeddingBody(NamedTuple):
     image in base64, or of its data URL where `takes_data_url`; both take the caller's settings.
     `sized` are the settings for vectors of a length, None where the model's have but one;
     `input_types` say what vectors are for, the usual one first, where the model wants to know.
-    An answer has its vectors in one of `vectors`.
+    `values` are as a text's. An answer has its vectors in one of `vectors`.
     """
 
     members: frozenset[str]
@@ -150,6 +159,7 @@ class EmbeddingBody(NamedTuple):
     sized: Callable[[int], dict[str, Any]] | None = None
     input_types: tuple[str, ...] = ()
     usage: Callable[[Mapping[str, Any]], TokenUsage | None] | None = None
+    values: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class ImageBody(NamedTuple):

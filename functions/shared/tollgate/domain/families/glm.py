@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from tollgate.domain.families.forms import Family
-from tollgate.domain.families.openai_format import CHAT
+from tollgate.domain.families.forms import Family, within
+from tollgate.domain.families.openai_format import chat
 
-MESSAGES = CHAT._replace(members=CHAT.members | {"do_sample", "thinking", "tool_stream", "user_id"})
+MESSAGES = chat(
+    "do_sample",
+    "tool_stream",
+    "user_id",
+    *within("thinking", "clear_thinking", "type"),
+)
 
 GLM = Family(name="GLM", models=("zai.",), texts=(MESSAGES,))

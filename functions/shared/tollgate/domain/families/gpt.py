@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tollgate.domain.families.forms import Family, MaxTokensField
-from tollgate.domain.families.openai_format import CHAT
+from tollgate.domain.families.openai_format import chat
 
-MESSAGES = CHAT._replace(
-    members=CHAT.members
-    | {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity"},
+MESSAGES = chat(
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "verbosity",
     max_tokens=MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)),
 )
 

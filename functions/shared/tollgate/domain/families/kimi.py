@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tollgate.domain.families.forms import Family
-from tollgate.domain.families.openai_format import CHAT
+from tollgate.domain.families.forms import Family, within
+from tollgate.domain.families.openai_format import chat
 
-MESSAGES = CHAT._replace(members=CHAT.members | {"prompt_cache_key", "thinking"})
+MESSAGES = chat("prompt_cache_key", *within("thinking", "keep", "type"))
 
 KIMI = Family(name="Kimi", models=("moonshot.", "moonshotai."), texts=(MESSAGES,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tollgate.domain.families.forms import Answer, Family, MaxTokensField
-from tollgate.domain.families.openai_format import CHAT, COMPLETION
+from tollgate.domain.families.openai_format import COMPLETION, chat
 
 _MAX_TOKENS = MaxTokensField(("max_tokens",))
 
@@ -15,12 +15,16 @@ PROMPT = COMPLETION._replace(
         "mistral.mixtral",
     ),
     members=COMPLETION.members | {"top_k"},
+    fields=frozenset(("top_k",)),
     max_tokens=_MAX_TOKENS,
     answer=Answer(texts=(("outputs", 0, "text"),), stops=(("outputs", 0, "stop_reason"),)),
 )
 
-MESSAGES = CHAT._replace(
-    members=CHAT.members | {"prompt_mode", "random_seed", "safe_prompt"},
+MESSAGES = chat(
+    "prompt_mode",
+    "random_seed",
+    "safe_prompt",
+    "top_k",
     max_tokens=_MAX_TOKENS,
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tollgate.domain.families.forms import Family
-from tollgate.domain.families.openai_format import CHAT
+from tollgate.domain.families.forms import Family, within
+from tollgate.domain.families.openai_format import chat
 
-MESSAGES = CHAT._replace(members=CHAT.members | {"chat_template_kwargs", "top_k"})
+MESSAGES = chat("top_k", *within("chat_template_kwargs", "enable_thinking", "thinking"))
 
 NEMOTRON = Family(name="Nemotron", models=("nvidia.",), texts=(MESSAGES,))

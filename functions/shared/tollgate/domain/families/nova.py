@@ -37,20 +37,56 @@ def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     )
 
 
+_REASONING = ("maxReasoningEffort", "type")
+_FIELDS = (
+    within("inferenceConfig", "reasoningConfig", "topK")
+    | within("inferenceConfig.reasoningConfig", *_REASONING)
+    | within("reasoningConfig", *_REASONING)
+)
+
+
+def _said(place: str, *more: str) -> frozenset[str]:
+    """A list of content blocks."""
+    files = within(place, *more, "audio", "document", "image", "text", "video")
+    for kind in ("audio", "document", "image", "video"):
+        files |= within(f"{place}.{kind}", "format", "source") | {f"{place}.{kind}.source.bytes"}
+    return files | {f"{place}.document.name"}
+
+
+# Not among them: guardContent, by which a caller would say what the tenant's guardrail reads, and
+# locations in S3.
+_MESSAGES = (
+    within("messages", "content", "role")
+    | _said("messages.content", "cachePoint", "reasoningContent", "toolResult", "toolUse")
+    | within("messages.content.cachePoint", "ttl", "type")
+    | within("messages.content.reasoningContent", "reasoningText", "redactedContent")
+    | within("messages.content.reasoningContent.reasoningText", "signature", "text")
+    | within("messages.content.toolResult", "content", "status", "toolUseId", "type")
+    | _said("messages.content.toolResult.content", "json")
+    | within("messages.content.toolUse", "input", "name", "toolUseId", "type")
+    | within("system", "cachePoint", "text")
+    | within("system.cachePoint", "ttl", "type")
+)
+# Not among them: systemTool, which reads on its own.
+_TOOLS = (
+    within("toolConfig", "toolChoice", "tools")
+    | within("toolConfig.toolChoice", "any", "auto", "tool")
+    | within("toolConfig.toolChoice.tool", "name")
+    | within("toolConfig.tools", "cachePoint", "toolSpec")
+    | within("toolConfig.tools.cachePoint", "ttl", "type")
+    | within("toolConfig.tools.toolSpec", "description", "inputSchema", "name", "strict")
+)
+
 TEXT = TextBody(
     prompt="messages",
-    members=frozenset(("messages", "reasoningConfig", "schemaVersion", "system"))
+    members=_FIELDS
+    | _MESSAGES
+    | _TOOLS
+    | {"schemaVersion"}
     | within(
-        "inferenceConfig",
-        "maxTokens",
-        "max_new_tokens",
-        "reasoningConfig",
-        "stopSequences",
-        "temperature",
-        "topK",
-        "topP",
-    )
-    | within("toolConfig", "toolChoice", "tools"),
+        "inferenceConfig", "maxTokens", "max_new_tokens", "stopSequences", "temperature", "topP"
+    ),
+    fields=_FIELDS,
     max_tokens=MaxTokensField(("inferenceConfig", "maxTokens"), aliases=("max_new_tokens",)),
     top_p="topP",
     stop="stopSequences",
@@ -70,6 +106,18 @@ TEXT = TextBody(
 CANVAS = titan.IMAGES._replace(
     members=titan.IMAGES.members
     | within("textToImageParams", "style")
+    | within("virtualTryOnParams.garmentBasedMask", "garmentClass", "garmentStyling", "maskShape")
+    | within(
+        "virtualTryOnParams.garmentBasedMask.garmentStyling",
+        "longSleeveStyle",
+        "outerLayerStyle",
+        "tuckingStyle",
+    )
+    | within("virtualTryOnParams.imageBasedMask", "maskImage")
+    | within(
+        "virtualTryOnParams.maskExclusions", "preserveBodyPose", "preserveFace", "preserveHands"
+    )
+    | within("virtualTryOnParams.promptBasedMask", "maskPrompt", "maskShape")
     | within(
         "virtualTryOnParams",
         "garmentBasedMask",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.families.forms import Answer, MaxTokensField, TextBody, said_before
+from tollgate.domain.families.forms import (
+    DATA_URL,
+    Answer,
+    MaxTokensField,
+    TextBody,
+    said_before,
+    within,
+)
 from tollgate.domain.families.reading import count, part
 from tollgate.domain.prices import TokenUsage
 
@@ -39,39 +46,88 @@ def usage(document: Mapping[str, Any]) -> TokenUsage | None:
 # Servers that say both have the word that ended the answer in stop_reason.
 _STOPS = (("choices", 0, "stop_reason"), ("choices", 0, "finish_reason"))
 
-# Not among them, as they are billed beyond what the request bounds: audio and modalities (spoken
-# answers), prediction (rejected tokens), service_tier (the gateway's own setting) and
-# web_search_options (a price for each search). Nor is store, by which the provider would keep
-# what was said.
-CHAT = TextBody(
-    prompt="messages",
-    members=frozenset(
+# What Converse has no place of its own for.
+_FIELDS = (
+    frozenset(
         (
             "frequency_penalty",
             "logit_bias",
             "logprobs",
-            "max_completion_tokens",
-            "max_tokens",
-            "messages",
             "metadata",
-            "model",
             "n",
             "parallel_tool_calls",
             "presence_penalty",
             "reasoning_effort",
-            "response_format",
             "seed",
-            "stop",
-            "stream",
-            "stream_options",
-            "temperature",
-            "tool_choice",
-            "tools",
             "top_logprobs",
-            "top_p",
             "user",
         )
-    ),
+    )
+    | within("response_format", "json_schema", "type")
+    | within("response_format.json_schema", "description", "name", "schema", "strict")
+)
+_MESSAGES = (
+    within(
+        "messages",
+        "content",
+        "name",
+        "prefix",
+        "reasoning",
+        "reasoning_content",
+        "refusal",
+        "role",
+        "tool_call_id",
+        "tool_calls",
+    )
+    | within(
+        "messages.content",
+        "file",
+        "image_url",
+        "input_audio",
+        "refusal",
+        "text",
+        "thinking",
+        "type",
+    )
+    | within("messages.content.file", "file_data", "filename")
+    | within("messages.content.image_url", "detail", "url")
+    | within("messages.content.input_audio", "data", "format")
+    | within("messages.content.thinking", "text", "type")
+    | within("messages.tool_calls", "function", "id", "index", "type")
+    | within("messages.tool_calls.function", "arguments", "name")
+)
+_TOOLS = (
+    within("tools", "function", "type")
+    | within("tools.function", "description", "name", "parameters", "strict")
+    | within("tool_choice", "function", "type")
+    | within("tool_choice.function", "name")
+)
+
+# Not among them, as they are billed beyond what the request bounds: audio and modalities (spoken
+# answers), prediction (rejected tokens), service_tier (the gateway's own setting) and
+# web_search_options (a price for each search). Nor is store, by which the provider would keep
+# what was said, nor a file_id, which it would read.
+CHAT = TextBody(
+    prompt="messages",
+    members=_FIELDS
+    | _MESSAGES
+    | _TOOLS
+    | within("stream_options", "include_obfuscation", "include_usage")
+    | {"max_completion_tokens", "max_tokens", "model", "stop", "stream", "temperature", "top_p"},
+    fields=_FIELDS,
+    values={
+        "messages.content.image_url": DATA_URL,
+        "messages.content.image_url.url": DATA_URL,
+        "messages.content.type": (
+            "file",
+            "image_url",
+            "input_audio",
+            "refusal",
+            "text",
+            "thinking",
+        ),
+        "tools.type": ("function",),
+    },
     max_tokens=MaxTokensField(("max_tokens",), aliases=("max_completion_tokens",)),
     write=write_chat,
     system="messages",
@@ -85,6 +141,17 @@ CHAT = TextBody(
     tools=("tools",),
     media=("file", "image_url", "input_audio"),
 )
+
+
+def chat(*own: str, said: frozenset[str] = frozenset(), **changes: Any) -> TextBody:  # noqa: ANN401
+    """The chat of a family that has members of its own beside OpenAI's.
+
+    `said` are those within what is said. Of the words for the maximum, it has those that it reads.
+    """
+    body = CHAT._replace(fields=CHAT.fields.union(own), **changes)
+    unread = {*CHAT.max_tokens.names} - {*body.max_tokens.names}
+    return body._replace(members=CHAT.members.union(own, said) - unread)
+
 
 COMPLETION = TextBody(
     prompt="prompt",

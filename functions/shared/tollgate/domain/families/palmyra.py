@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from tollgate.domain.families.forms import Family, MaxTokensField
-from tollgate.domain.families.openai_format import CHAT
+from tollgate.domain.families.openai_format import chat
 
-MESSAGES = CHAT._replace(
-    members=CHAT.members | {"min_tokens", "top_k"}, max_tokens=MaxTokensField(("max_tokens",))
-)
+MESSAGES = chat("min_tokens", "top_k", max_tokens=MaxTokensField(("max_tokens",)))
 
 PALMYRA = Family(name="Palmyra", models=("writer.",), texts=(MESSAGES,))

@@ -78,9 +78,10 @@ def text_body(model_id: str, given: Mapping[str, Any] | None = None) -> TextBody
     With a body that was given, the form that it is of.
     """
     family = family_of(model_id)
-    if given is not None and family.read_as is not None:
+    forms = [body for body in family.texts if model_id.startswith(body.models)]
+    if given is not None and family.read_as is not None and len(forms) > 1:
         return family.read_as(given)
-    return next((body for body in family.texts if model_id.startswith(body.models)), None)
+    return next(iter(forms), None)
 
 
 def embedding_body(model_id: str) -> EmbeddingBody:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.families.forms import Family, ImageBody
+from tollgate.domain.families.forms import Family, ImageBody, within
 from tollgate.domain.families.reading import side
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ def _asked(body: Mapping[str, Any]) -> tuple[int, str, str]:
 
 XL = ImageBody(
     models=("stability.stable-diffusion-xl",),
-    # Not among them: samples, of which Bedrock draws one.
+    # Not among them: samples, of which Bedrock draws one, and extras, of which nobody says what
+    # they do.
     members=frozenset(
         (
             "cfg_scale",
             "clip_guidance_preset",
-            "extras",
             "height",
             "image_strength",
             "init_image",
@@ -36,10 +36,10 @@ XL = ImageBody(
             "step_schedule_start",
             "steps",
             "style_preset",
-            "text_prompts",
             "width",
         )
-    ),
+    )
+    | within("text_prompts", "text", "weight"),
     prompt="text_prompts",
     asked=_asked,
     images="artifacts",
