@@ -101,6 +101,15 @@ def test_settings_that_no_family_shares_pass_as_they_are() -> None:
     assert body == {"prompt": "Hi", "top_k": 3}
 
 
+def test_a_setting_of_the_familys_section_goes_there() -> None:
+    settings = {"topK": 3, "maxTokens": 9, "reasoningConfig": {"type": "disabled"}}
+
+    body = native.prompt_body("amazon.nova-2-lite-v1:0", "Hi", settings)
+    assert body["inferenceConfig"] == {"topK": 3, "maxTokens": 9}
+    # This one has a place at the top as well.
+    assert body["reasoningConfig"] == {"type": "disabled"}
+
+
 def test_a_section_that_the_caller_wrote_is_kept() -> None:
     settings = {"textGenerationConfig": {"topP": 0.5}, "maxTokens": 9}
 
@@ -119,6 +128,8 @@ def test_a_prompt_that_has_the_old_claudes_form_is_kept() -> None:
     [
         ("stability.sd3-5-large-v1:0", {}, "has no known form for a plain prompt"),
         ("meta.llama3-8b-instruct-v1:0", {"maxTokens": 1, "max_gen_len": 2}, "a second time"),
+        ("meta.llama3-8b-instruct-v1:0", {"prompt": "Ho"}, "says a second time what inputs says"),
+        ("anthropic.claude-sonnet-4-6", {"messages": []}, "says a second time what inputs says"),
         ("amazon.nova-lite-v1:0", {"inferenceConfig": 1}, "inferenceConfig allows an object only"),
     ],
 )

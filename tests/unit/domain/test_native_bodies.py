@@ -19,13 +19,14 @@ USER = {"role": "user", "content": "Hi"}
         ("meta.llama3-8b-instruct-v1:0", {"prompt": "Hi"}, ("max_gen_len",)),
         ("amazon.nova-lite-v1:0", {"messages": []}, ("inferenceConfig", "maxTokens")),
         ("anthropic.claude-sonnet-4-6", {"messages": []}, ("max_tokens",)),
-        ("anthropic.claude-sonnet-4-6", {"prompt": "Hi"}, ("max_tokens_to_sample",)),
+        ("anthropic.claude-sonnet-4-6", {"prompt": "Hi"}, ("max_tokens",)),
+        ("anthropic.claude-v2:1", {"prompt": "Hi"}, ("max_tokens_to_sample",)),
     ],
 )
 def test_the_maximum_stands_where_the_family_has_it(
     model: str, body: dict[str, Any], path: tuple[str, ...]
 ) -> None:
-    field = native.max_tokens_field(model, body)
+    field = native.text_form(model, body).max_tokens
 
     assert isinstance(field, MaxTokensField)
     assert field.path == path
@@ -33,7 +34,7 @@ def test_the_maximum_stands_where_the_family_has_it(
 
 def test_without_a_place_for_the_maximum_nothing_is_sent() -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        native.max_tokens_field("acme.model-v1", {"prompt": "Hi"})
+        native.text_form("acme.model-v1", {"prompt": "Hi"})
 
     assert refused.value.code == "unbounded_request"
     assert refused.value.message == (
@@ -82,23 +83,12 @@ def test_a_section_that_nothing_is_in_is_left_out() -> None:
             {"messages": [USER]},
             {"messages": [{"role": "system", "content": "Be kind."}, USER]},
         ),
-        # What no table has is told in the way that most servers read.
-        (
-            "meta.llama3-8b-instruct-v1:0",
-            {"messages": [USER]},
-            {"messages": [{"role": "system", "content": "Be kind."}, USER]},
-        ),
-        (
-            "acme.model-v1",
-            {"messages": [USER]},
-            {"messages": [{"role": "system", "content": "Be kind."}, USER]},
-        ),
     ],
 )
 def test_the_tenants_text_is_said_before_the_callers(
     model: str, body: dict[str, Any], said: dict[str, Any]
 ) -> None:
-    assert native.with_preamble(model, body, "Be kind.") == said
+    assert native.with_preamble(native.text_form(model, body), body, "Be kind.") == said
 
 
 @pytest.mark.parametrize("model", ["anthropic.claude-sonnet-4-v1:0", "amazon.nova-pro-v1:0"])
@@ -107,19 +97,39 @@ def test_a_system_text_that_is_neither_text_nor_blocks_is_refused(model: str, ow
     body = {"system": own, "messages": [{"role": "user", "content": "hi"}]}
 
     with pytest.raises(InvalidRequestError) as refused:
-        native.with_preamble(model, body, "Be kind.")
+        native.with_preamble(native.text_form(model, body), body, "Be kind.")
     assert refused.value.message == "system allows a string or a list of blocks"
 
 
-@pytest.mark.parametrize("body", [{}, {"prompt": ["Hi"]}, {"messages": "Hi"}])
-def test_a_body_without_a_place_for_the_tenants_text_is_refused(body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("model", "body", "place"),
+    [
+        ("meta.llama3-8b-instruct-v1:0", {}, "prompt as a string"),
+        ("meta.llama3-8b-instruct-v1:0", {"prompt": ["Hi"]}, "prompt as a string"),
+        ("qwen.qwen3-32b-v1:0", {"messages": "Hi"}, "messages as an array"),
+        # What another family reads is no place.
+        ("cohere.command-r-v1:0", {"prompt": "Hi"}, "message as a string"),
+        ("amazon.nova-lite-v1:0", {"inputText": "Hi"}, "messages as an array"),
+    ],
+)
+def test_a_body_without_a_place_for_the_tenants_text_is_refused(
+    model: str, body: dict[str, Any], place: str
+) -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        native.with_preamble("acme.model-v1", body, "Be kind.")
+        native.with_preamble(native.text_form(model, body), body, "Be kind.")
 
     assert refused.value.code == "wrong_operation"
     assert refused.value.message == (
-        "the body for acme.model-v1 has no place for the tenant's preamble; send messages"
+        f"the body has no place for the tenant's preamble; send {place}"
     )
+
+
+@pytest.mark.parametrize("decoy", ["inputText", "prompt", "message", "inputs"])
+def test_what_another_family_reads_does_not_move_the_tenants_text(decoy: str) -> None:
+    model, body = "qwen.qwen3-32b-v1:0", {decoy: "Hi", "messages": [USER]}
+
+    said = native.with_preamble(native.text_form(model, body), body, "Be kind.")
+    assert said["messages"][0] == {"role": "system", "content": "Be kind."}
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_images_whose_price_is_not_known_are_refused(
     "body",
     [
         {"inputs": [{"content": [{"type": "text", "text": "x" * 500}]}]},
-        {"texts": [], "inputText": "x" * 500},
+        {"texts": ["x" * 500]},
         {"texts": ["y"], "inputs": [{"content": [{"type": "text", "text": "x" * 500}]}]},
     ],
 )

@@ -35,6 +35,9 @@ DEFAULT_MAX_TOKENS = 4096
 # The shortest answer that a call is lowered to: a sentence, or the name of a tool and an argument.
 MIN_CLAMPED_TOKENS = 16
 
+# The most answers that any provider documents for one call.
+MOST_ANSWERS = 128
+
 # A guardrail charges text in units of this many characters, rounded up.
 GUARDRAIL_UNIT_CHARACTERS = 1000
 # The longest entry of the vocabularies that providers have published: a run of spaces.
@@ -457,8 +460,10 @@ def _answers(fields: Mapping[str, Any]) -> int:
         value = fields.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidRequestError(f"{name} allows a whole number of 1 or more")
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidRequestError(f"{name} allows a whole number of 1 to {MOST_ANSWERS} only")
+        if not 1 <= value <= MOST_ANSWERS:
+            raise InvalidRequestError(f"{name} is {value}; allowed is 1 to {MOST_ANSWERS}")
         # Two such fields may multiply, as several candidates for each of several answers do.
         answers *= value
     return answers

@@ -35,6 +35,8 @@ def prompt_body(model_id: str, prompt: str, settings: Mapping[str, Any]) -> dict
             "header messages_api: true",
             code="wrong_operation",
         )
+    if body.prompt in settings:
+        raise InvalidRequestError(f"parameters.{body.prompt} says a second time what inputs says")
     names = body.settings
     shared: dict[str, Any] = {}
     own: dict[str, Any] = {}
@@ -56,7 +58,10 @@ def prompt_body(model_id: str, prompt: str, settings: Mapping[str, Any]) -> dict
     if not isinstance(given, dict):
         raise InvalidRequestError(f"parameters.{section} allows an object only")
     inner = {**given, **shared}
-    written = {**body.write(prompt), **own}
+    written = body.write(prompt)
+    for name, value in own.items():
+        is_inner = name not in body.members and f"{section}.{name}" in body.members
+        (inner if is_inner else written)[name] = value
     return {**written, section: inner} if inner else written
 
 

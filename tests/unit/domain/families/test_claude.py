@@ -44,10 +44,10 @@ def test_the_form_of_a_prompt_is_the_models_and_that_of_a_body_the_bodys() -> No
     assert (
         registry.text_body(OLD) is registry.text_body("anthropic.claude-instant-v1") is COMPLETION
     )
-    for model in (SONNET, OLD):
-        assert registry.text_body(model, {"messages": []}) is MESSAGES
-        assert registry.text_body(model, {"prompt": "Hi"}) is COMPLETION
-        assert registry.text_body(model, {}) is COMPLETION
+    for given in ({"messages": []}, {"prompt": "Hi"}, {}):
+        assert registry.text_body(SONNET, given) is MESSAGES
+        # The last models of completions read messages as well.
+        assert registry.text_body(OLD, given) is (MESSAGES if "messages" in given else COMPLETION)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,27 @@ def test_the_form_of_a_prompt_is_the_models_and_that_of_a_body_the_bodys() -> No
             {"input_tokens": 4, "output_tokens": 2, "cache_creation_input_tokens": 5},
             TokenUsage(input=4, output=2, cache_write_5m=5),
         ),
+        (
+            {
+                "input_tokens": 4,
+                "output_tokens": 2,
+                "iterations": [
+                    {"type": "compaction", "input_tokens": 100, "output_tokens": 30},
+                    {
+                        "type": "message",
+                        "input_tokens": 4,
+                        "output_tokens": 2,
+                        "cache_read_input_tokens": 1,
+                        "cache_creation_input_tokens": 5,
+                        "cache_creation": {"ephemeral_1h_input_tokens": 2},
+                    },
+                ],
+            },
+            TokenUsage(input=104, output=32, cache_read=1, cache_write_5m=3, cache_write_1h=2),
+        ),
+        ({"input_tokens": 4, "output_tokens": 2, "iterations": []}, TokenUsage(4, 2)),
+        ({"input_tokens": 4, "output_tokens": 2, "iterations": [{"input_tokens": 4}]}, None),
+        ({"input_tokens": 4, "output_tokens": 2, "iterations": ["strange"]}, None),
         ({"input_tokens": 4}, None),
         ({"output_tokens": 2}, None),
         (None, None),

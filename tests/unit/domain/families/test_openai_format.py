@@ -32,11 +32,13 @@ def test_a_chat_is_written_with_the_tenants_text_as_its_first_message(body: Text
 
 @pytest.mark.parametrize("body", READERS)
 def test_both_spellings_of_the_maximum_are_members_where_both_are_read(body: TextBody) -> None:
-    assert set(body.max_tokens.names) <= body.members
+    assert registry.MAX_TOKENS & body.members == {*body.max_tokens.names}
 
 
 def test_many_families_read_it() -> None:
-    families = {family.name for family in registry.FAMILIES if {*family.texts} & {*READERS}}
+    families = {
+        family.name for family in registry.FAMILIES if any(b in READERS for b in family.texts)
+    }
 
     assert families >= {"DeepSeek", "GPT", "Gemma", "Kimi", "MiniMax", "Mistral", "Qwen"}
 

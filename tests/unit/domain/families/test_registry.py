@@ -143,4 +143,3 @@ def test_what_stands_at_the_top_of_an_answer_is_read_last() -> None:
 
     assert lengths.index(1) == len(lengths) - lengths.count(1)
     assert registry.STOP_PLACES[0] == ()
-    assert list(registry.PROMPTS) == ["inputText", "prompt", "message"]

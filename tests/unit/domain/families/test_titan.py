@@ -96,9 +96,10 @@ def test_what_images_are_asked_for(settings: object, asked: tuple[int, str, str]
     ("settings", "message"),
     [
         ([1], "imageGenerationConfig allows an object only"),
-        ({"numberOfImages": 0}, "numberOfImages allows a whole number of 1 or more"),
-        ({"numberOfImages": True}, "numberOfImages allows a whole number of 1 or more"),
-        ({"numberOfImages": "2"}, "numberOfImages allows a whole number of 1 or more"),
+        ({"numberOfImages": 0}, "numberOfImages allows a whole number of 1 to 5"),
+        ({"numberOfImages": 6}, "numberOfImages allows a whole number of 1 to 5"),
+        ({"numberOfImages": True}, "numberOfImages allows a whole number of 1 to 5"),
+        ({"numberOfImages": "2"}, "numberOfImages allows a whole number of 1 to 5"),
         ({"quality": "best"}, "quality allows 'standard' or 'premium'"),
         ({"width": 0}, "width allows a whole number of 1 or more"),
         ({"height": None}, "height allows a whole number of 1 or more"),

@@ -116,12 +116,6 @@ SETTINGS: Mapping[str, str] = {
     **{word: setting for body in TEXTS for setting, word in body.settings.items()},
 }
 
-# Prompts that are a string, and the body that each is of.
-PROMPTS: dict[str, TextBody] = {}
-for _body in TEXTS:
-    if _body.prompt != "messages":
-        PROMPTS.setdefault(_body.prompt, _body)
-
 ANSWER_BLOCKS = tuple(dict.fromkeys(path for body in TEXTS for path in body.answer.blocks))
 # What stands by itself at the top says least about whose answer it is: it is read last.
 ANSWER_TEXTS: Sequence[Path] = sorted(

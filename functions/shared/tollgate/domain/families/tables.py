@@ -129,14 +129,15 @@ class _Table(NamedTuple):
             self._value(named, kind, f"{place}.type")
             # Its members are those of a type that the table does not know.
             if f"{section}:{kind}" in self.allowed:
+                self._anything(given, place)
                 return
         for name, item in given.items():
             member = f"{section}.{name}" if section else name
-            where = f"{place}.{_shown(name)}" if place else _shown(name)
-            if self._passes(member, name):
-                continue
+            where = _within(place, name)
             if member not in self.members:
-                raise self._unknown(section, name, where)
+                if member not in self.allowed:
+                    raise self._unknown(section, name, where)
+                self._anything({name: item}, place)
             if member in self.values and item is not None and member != named:
                 self._value(member, item, where)
             if member in _sections(self.members):
@@ -152,10 +153,17 @@ class _Table(NamedTuple):
                 if isinstance(entry, Mapping):
                     self._object(entry, member, f"{place}[{index}]")
 
-    def _passes(self, member: str, name: str) -> bool:
-        return member in self.allowed and not (
-            name in _NEVER or name in registry.MAX_TOKENS or name in registry.ANSWERS
-        )
+    def _anything(self, value: object, place: str) -> None:
+        """Check what the tenant's policy lets pass: of it the gateway knows but what it may not."""
+        if isinstance(value, Mapping):
+            for name, item in value.items():
+                where = _within(place, name)
+                if name in _NEVER or name in registry.MAX_TOKENS or name in registry.ANSWERS:
+                    raise self._unknown("", name, where)
+                self._anything(item, where)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._anything(item, f"{place}[{index}]")
 
     def _value(self, member: str, value: object, place: str) -> None:
         """Check a value, or each of a list, against those that the table has for a member."""
@@ -233,6 +241,10 @@ def _listed(known: Sequence[str]) -> str:
         return "nothing is allowed here"
     more = f" and {len(known) - _SHOWN_NAMES} more" if len(known) > _SHOWN_NAMES else ""
     return f"allowed are {', '.join(known[:_SHOWN_NAMES])}{more}"
+
+
+def _within(place: str, name: str) -> str:
+    return f"{place}.{_shown(name)}" if place else _shown(name)
 
 
 def _shown(name: str) -> str:

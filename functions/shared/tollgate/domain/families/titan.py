@@ -98,13 +98,17 @@ EMBED_IMAGE = EMBED_V1._replace(
 )
 
 
+# What one call draws.
+_MOST_IMAGES = 5
+
+
 def _asked(body: Mapping[str, Any]) -> tuple[int, str, str]:
     section = body.get("imageGenerationConfig") or {}
     if not isinstance(section, dict):
         raise InvalidRequestError("imageGenerationConfig allows an object only")
     images = section.get("numberOfImages", 1)
-    if isinstance(images, bool) or not isinstance(images, int) or images < 1:
-        raise InvalidRequestError("numberOfImages allows a whole number of 1 or more")
+    if isinstance(images, bool) or not isinstance(images, int) or not 1 <= images <= _MOST_IMAGES:
+        raise InvalidRequestError(f"numberOfImages allows a whole number of 1 to {_MOST_IMAGES}")
     quality = section.get("quality", "standard")
     if quality not in ("standard", "premium"):
         raise InvalidRequestError("quality allows 'standard' or 'premium'")
