@@ -37,6 +37,7 @@ from tollgate.domain.holds import (
     native_input_tokens,
     rerank_searches,
     text_tokens,
+    uncounted_tokens,
     units_usd,
 )
 from tollgate.domain.native import text_form
@@ -647,6 +648,50 @@ def test_a_model_thinks_within_its_maximum(name: str) -> None:
         with pytest.raises(InvalidRequestError, match="allows a whole number only"):
             think(strange)
     check_thinking({name: {"type": "adaptive"}, "top_k": 1}, 16)
+
+
+def test_the_form_of_an_answer_is_input_that_is_not_counted() -> None:
+    form = {"textFormat": {"structure": {"jsonSchema": {"schema": "é" * 500}}}}
+    size = len(json.dumps(form, ensure_ascii=False).encode())
+
+    assert uncounted_tokens({**chat("hi"), "outputConfig": form}) == size + TOOL_FRAMING_TOKENS
+    assert uncounted_tokens(chat("hi")) == 0
+    added = chat_input_tokens({**chat("hi"), "outputConfig": form}, CARD)
+    added -= chat_input_tokens(chat("hi"), CARD)
+    assert added == len(', "outputConfig": ') + size + TOOL_FRAMING_TOKENS
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"documents": [{"title": "t"}]},
+        {"output_config": {"format": {"type": "json_schema"}}},
+        {"output_format": {"type": "json_schema"}},
+        {"prompt_mode": "reasoning"},
+        {"response_format": {"type": "json_object"}},
+        {"safe_prompt": True},
+    ],
+)
+def test_what_a_provider_tells_the_model_is_input(told: dict[str, Any]) -> None:
+    plain = {"messages": [], "max_tokens": 9}
+
+    added = native_input_tokens({**plain, **told}, CARD) - native_input_tokens(plain, CARD)
+    assert added == len(json.dumps(told)) - 2 + len(", ") + TOOL_FRAMING_TOKENS
+    effort = {"output_config": {"effort": "high"}}
+    added = native_input_tokens({**plain, **effort}, CARD) - native_input_tokens(plain, CARD)
+    assert added == len(json.dumps(effort)) - 2 + len(", ")
+
+
+def test_a_tool_that_a_result_refers_to_is_told_of_once_more() -> None:
+    tools = [{"name": "a"}, {"name": "look", "input_schema": {"x": "y" * 1000}}]
+    found = {"type": "tool_reference", "tool_name": "look"}
+    result = {"type": "tool_result", "content": [found, {"type": "text", "text": "x"}, found]}
+    body = {"messages": [{"role": "user", "content": [result]}], "tools": tools}
+    unfound = json.loads(json.dumps(body).replace("tool_reference", "tool_referenze"))
+
+    added = native_input_tokens(body, CARD) - native_input_tokens(unfound, CARD)
+    assert added == 2 * (len(json.dumps(tools[1])) + TOOL_FRAMING_TOKENS)
+    assert native_input_tokens({"messages": body["messages"]}, CARD) > 0
 
 
 def test_a_native_tool_configuration_brings_its_instructions() -> None:

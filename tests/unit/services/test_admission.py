@@ -18,7 +18,7 @@ from tollgate.domain.errors import (
     InvalidRequestError,
     RateExceededError,
 )
-from tollgate.domain.holds import chat_input_tokens
+from tollgate.domain.holds import chat_input_tokens, uncounted_tokens
 from tollgate.domain.money import format_usd
 from tollgate.domain.prices import ModelCard, PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Silo, Tenant
@@ -176,6 +176,17 @@ def test_a_large_input_is_counted_before_it_takes_the_room_of_others(
     assert world.admit(size).hold.usd == worst(tokens)
     assert world.counter.asked == asked
     assert World().admit(size).hold.usd == worst(by_bytes(size))
+
+
+def test_what_is_not_counted_is_held_beside_the_count() -> None:
+    form = {"textFormat": {"structure": {"jsonSchema": {"schema": "x" * 500}}}}
+    body = {**chat_call(LARGE_INPUT_BYTES).body, "outputConfig": form}
+
+    admitted = World(count_tokens="exact").admit(body=body)
+
+    tokens = by_count(LARGE_INPUT_BYTES) + uncounted_tokens(body)
+    assert admitted.hold.usd == worst(tokens)
+    assert uncounted_tokens(body) > 500
 
 
 def test_bytes_that_do_not_fit_are_counted() -> None:

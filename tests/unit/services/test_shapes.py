@@ -126,6 +126,59 @@ def test_what_a_provider_does_not_count_is_estimated_by_its_bytes() -> None:
     assert 0 < row.total_cost <= row.held
 
 
+# --- What a body may hold ---------------------------------------------------------------------
+
+
+THINKING = {"thinking": {"type": "enabled", "budget_tokens": 30_000}}
+INTERLEAVED = {**THINKING, "anthropic_beta": ["interleaved-thinking-2025-05-14"]}
+
+
+@pytest.mark.parametrize("fields", [THINKING, INTERLEAVED])
+def test_a_model_that_could_think_beyond_its_maximum_is_not_called(fields: dict[str, Any]) -> None:
+    words = [{"role": "user", "content": "hi"}]
+    native = {"anthropic_version": "bedrock-2023-05-31", "messages": words, "max_tokens": 2000}
+    calls = [
+        chat(CLAUDE, additionalModelRequestFields=fields),
+        NativeCall(CLAUDE, {**native, **fields}, "bedrock.native"),
+    ]
+    for call in calls:
+        world = World()
+        with pytest.raises(InvalidRequestError, match="budget_tokens is 30000") as refused:
+            world.admit(call)
+        assert refused.value.code == "unbounded_request"
+        assert world.accounts.get("tenant#acme") is None
+        # A count asks for no output, and has no maximum that a budget could exceed.
+        count = replace(call, max_tokens=None) if isinstance(call, ChatCall) else call
+        assert world.admission.count_request(caller(), count).given
+    within = {**native, **fields, "max_tokens": 30_001}
+    assert World().admit(NativeCall(CLAUDE, within, "bedrock.native")).most_output == 30_001
+
+
+def test_what_a_body_may_hold_is_asked_of_every_kind_of_call() -> None:
+    strange = {"no_such_member": 1}
+    calls: list[Call] = [
+        chat(CLAUDE, additionalModelRequestFields=strange),
+        NativeCall(LLAMA, {"prompt": "hi", **strange}, "bedrock.native"),
+        NativeCall(TITAN_EMBED, {"inputText": "hi", **strange}, "bedrock.native"),
+        NativeCall(CANVAS, {**images(1).body, **strange}, "bedrock.native"),
+    ]
+    for call in calls:
+        world = World()
+        with pytest.raises(InvalidRequestError, match="no_such_member is not known") as refused:
+            world.admit(call)
+        assert refused.value.code == "unknown_field"
+        assert world.accounts.get("tenant#acme") is None
+        assert World(allow_fields=("no_such_member",)).admit(call).hold.usd > 0
+
+
+def test_what_another_family_reads_is_refused_rather_than_told_the_tenants_text() -> None:
+    body = {"messages": [{"role": "user", "content": "hi"}], "inputText": "hi"}
+    world = World(system_preamble="Be kind.", allow_fields=("inputText", "prompt"))
+
+    with pytest.raises(InvalidRequestError, match="inputText is not allowed"):
+        world.admit(NativeCall("qwen.qwen3-32b-v1:0", body, "bedrock.native"))
+
+
 # --- Embeddings and images --------------------------------------------------------------------
 
 

@@ -29,6 +29,10 @@ FRAMING_TOKENS = 64
 MESSAGE_FRAMING_TOKENS = 16
 TOOL_FRAMING_TOKENS = 1024
 
+# Members by which a provider tells the model something of its own: how to use documents, what an
+# answer must look like, how to behave.
+_TOLD = ("documents", "output_format", "prompt_mode", "response_format", "safe_prompt")
+
 # Used when neither the request, the tenant nor the price book says anything.
 DEFAULT_MAX_TOKENS = 4096
 
@@ -152,9 +156,22 @@ def chat_input_tokens(request: Mapping[str, Any], card: ModelCard) -> int:
     _check_tools(request)
     text = text_tokens(json.dumps(_without_media(request), ensure_ascii=False))
     framing = _framing(len(request.get("messages", ())), request.get("toolConfig"), fields)
+    if "outputConfig" in request:
+        framing += TOOL_FRAMING_TOKENS
     if has_media([request.get("messages", ()), request.get("system", ())]):
         return max(_context_tokens(card, fields), text + framing)
     return text + framing
+
+
+def uncounted_tokens(request: Mapping[str, Any]) -> int:
+    """The most input tokens of what CountTokens does not take of a Converse request.
+
+    That is the form which the answer must have, and what the model is told about it.
+    """
+    if "outputConfig" not in request:
+        return 0
+    form = json.dumps(request["outputConfig"], ensure_ascii=False)
+    return text_tokens(form) + TOOL_FRAMING_TOKENS
 
 
 def chat_answers(request: Mapping[str, Any]) -> int:
@@ -254,7 +271,7 @@ def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
     messages = body.get("messages", ())
     count = len(messages) if isinstance(messages, list | tuple) else 1
     text = text_tokens(json.dumps(_without_media(body), ensure_ascii=False))
-    text += _framing(count, body.get("toolConfig"), body)
+    text += _framing(count, body.get("toolConfig"), body) + _referenced_tokens(body)
     if has_media({name: value for name, value in body.items() if name not in registry.TOOLS}):
         return max(_context_tokens(card, body), text)
     return text
@@ -451,7 +468,29 @@ def _framing(messages: int, tool_config: object, fields: Mapping[str, Any]) -> i
     if native is not None:
         count = len(native) if isinstance(native, list | tuple) else 1
         framing += TOOL_FRAMING_TOKENS * (1 + count)
-    return framing
+    told = [name for name in _TOLD if fields.get(name)]
+    output = fields.get("output_config")
+    if isinstance(output, Mapping) and output.get("format"):
+        told.append("output_config")
+    return framing + TOOL_FRAMING_TOKENS * len(told)
+
+
+def _referenced_tokens(body: Mapping[str, Any]) -> int:
+    """The most tokens of the tools that a body's results refer to: each is told of once more."""
+    tools = body.get("tools")
+    given = tools if isinstance(tools, list | tuple) else ()
+    references = _references(body.get("messages"))
+    if not references or not given:
+        return 0
+    longest = max(text_tokens(json.dumps(tool, ensure_ascii=False)) for tool in given)
+    return references * (longest + TOOL_FRAMING_TOKENS)
+
+
+def _references(value: object) -> int:
+    if isinstance(value, Mapping):
+        is_one = value.get("type") == "tool_reference"
+        return is_one + sum(map(_references, value.values()))
+    return sum(map(_references, value)) if isinstance(value, list | tuple) else 0
 
 
 def _answers(fields: Mapping[str, Any]) -> int:

@@ -229,6 +229,8 @@ class Admission:
             error = self._not_priced(ref, terms, where)
             raise self._nearby.advised(error, party, ref.profile_id, at)
         shape = call.shaped(card, party.tenant)
+        # A count, which asks for no output, has no maximum to keep.
+        shape.check_output()
         if shape.service_tier != "default":
             # What asks for another tier may be served, and billed, as the default.
             rates = self._pricing.rates(ref.requested, at, terms, shape.service_tier)
@@ -309,8 +311,11 @@ class Admission:
         if self._counter is None:
             return None
         body = call.shape.countable or {}
-        tokens = self._counter.count(call.ref.model_id, body, call.session)
-        if tokens is None or tokens >= bound.input_tokens:
+        counted = self._counter.count(call.ref.model_id, body, call.session)
+        if counted is None:
+            return None
+        tokens = counted + call.shape.uncounted_tokens
+        if tokens >= bound.input_tokens:
             return None
         return call.bound(tokens, bound.max_tokens)
 

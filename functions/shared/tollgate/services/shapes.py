@@ -36,6 +36,7 @@ from tollgate.domain.holds import (
     native_answers,
     native_input_tokens,
     text_tokens,
+    uncounted_tokens,
     units_usd,
 )
 
@@ -80,9 +81,23 @@ class Shape(ABC):
         return least_max_tokens({})
 
     @property
+    def own(self) -> Mapping[str, Any]:
+        """What it says in the words of its model's family."""
+        return _NOTHING
+
+    def check_output(self) -> None:
+        """Raise InvalidRequestError where it lets the model go beyond `max_tokens`."""
+        check_thinking(self.own, self.max_tokens)
+
+    @property
     def countable(self) -> Mapping[str, Any] | None:
         """The Converse body whose tokens can be counted; None where it has more than text."""
         return None
+
+    @property
+    def uncounted_tokens(self) -> int:
+        """The most tokens of what is input and not counted with `countable`."""
+        return 0
 
     @property
     def counted(self) -> Mapping[str, Any]:
@@ -130,9 +145,7 @@ class ChatCall:
                 # The trace tells what the guardrail charged.
                 "trace": "enabled",
             }
-        max_tokens = max_tokens_of(self.max_tokens, tenant, card)
-        check_thinking(fields, max_tokens)
-        return _Chat(card, body, max_tokens)
+        return _Chat(card, body, max_tokens_of(self.max_tokens, tenant, card))
 
 
 class _Chat(Shape):
@@ -154,8 +167,16 @@ class _Chat(Shape):
         return least_max_tokens(self.body)
 
     @property
+    def own(self) -> Mapping[str, Any]:
+        return self.body.get("additionalModelRequestFields") or {}
+
+    @property
     def countable(self) -> Mapping[str, Any] | None:
         return None if has_media(self.body.get("messages", ())) else self.body
+
+    @property
+    def uncounted_tokens(self) -> int:
+        return uncounted_tokens(self.body)
 
     @property
     def counted(self) -> Mapping[str, Any]:
@@ -245,7 +266,6 @@ class _Text(_Native):
         self._card = card
         self._field = form.max_tokens
         self.max_tokens = max_tokens_of(self._field.read(body), tenant, card)
-        check_thinking(body, self.max_tokens)
         self.input_tokens = native_input_tokens(body, card)
 
     @property
@@ -256,6 +276,11 @@ class _Text(_Native):
     def least_max_tokens(self) -> int:
         # What a native body says about thinking stands where Converse's additional fields have it.
         return least_max_tokens({"additionalModelRequestFields": self.body})
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        own: Mapping[str, Any] = self.body
+        return own
 
     @property
     def counted(self) -> Mapping[str, Any]:
