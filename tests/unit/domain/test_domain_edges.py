@@ -15,7 +15,7 @@ import pytest
 from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOW, app, tenant
 from tollgate.domain.errors import InvalidRequestError, UpstreamFailedError
-from tollgate.domain.holds import Bound, chat_input_tokens, max_tokens_of
+from tollgate.domain.holds import Bound, chat_input_tokens
 from tollgate.domain.ids import new_request_id, request_time, usage_key, usage_partition
 from tollgate.domain.jobs import Job
 from tollgate.domain.ledger import (
@@ -32,6 +32,7 @@ from tollgate.domain.ledger import (
 )
 from tollgate.domain.models import matches, resolve_model
 from tollgate.domain.money import round_usd
+from tollgate.domain.output import max_tokens_of
 from tollgate.domain.prices import ModelCard, PriceBook, PriceBookError
 from tollgate.domain.tenants import App, Budget, Limits, Tenant, parse_tenant
 from tollgate.domain.usage import to_item, to_json_row

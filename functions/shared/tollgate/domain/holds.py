@@ -20,7 +20,6 @@ from tollgate.domain.prices import ModelCard, Rates, worst_case
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tollgate.domain.tenants import Tenant
 
 # What a chat template adds around the caller's text: role markers per message, begin and end of
 # the conversation, and the instructions that providers put before tool definitions. Published
@@ -32,15 +31,6 @@ TOOL_FRAMING_TOKENS = 1024
 # Members by which a provider tells the model something of its own: how to use documents, what an
 # answer must look like, how to behave.
 _TOLD = ("documents", "output_format", "prompt_mode", "response_format", "safe_prompt")
-
-# Used when neither the request, the tenant nor the price book says anything.
-DEFAULT_MAX_TOKENS = 4096
-
-# The shortest answer that a call is lowered to: a sentence, or the name of a tool and an argument.
-MIN_CLAMPED_TOKENS = 16
-
-# The most answers that any provider documents for one call.
-MOST_ANSWERS = 128
 
 # A guardrail charges text in units of this many characters, rounded up.
 GUARDRAIL_UNIT_CHARACTERS = 1000
@@ -96,31 +86,6 @@ class Bound:
         return replace(self, max_tokens=max_tokens)
 
 
-def max_tokens_of(requested: int | None, tenant: Tenant, card: ModelCard) -> int:
-    """The `maxTokens` to send upstream: asked for, else the tenant's default, else the model's.
-
-    Raises InvalidRequestError when the request asks for more than the model or the tenant's
-    policy allows.
-    """
-    ceilings = {
-        "the model's maximum": card.max_output_tokens,
-        "the tenant's maximum": tenant.maximum_max_tokens,
-    }
-    known = {name: value for name, value in ceilings.items() if value is not None}
-    if requested is None:
-        wanted = tenant.default_max_tokens or card.max_output_tokens or DEFAULT_MAX_TOKENS
-        return min([wanted, *known.values()])
-    if requested < 1:
-        raise InvalidRequestError(f"maxTokens is {requested}; allowed is 1 or more")
-    for name, ceiling in known.items():
-        if requested > ceiling:
-            raise InvalidRequestError(
-                f"maxTokens is {requested}; allowed is at most {ceiling}, {name}",
-                details={"max_tokens": requested, "allowed": ceiling},
-            )
-    return requested
-
-
 # --- Text -------------------------------------------------------------------------------------
 
 
@@ -174,11 +139,6 @@ def uncounted_tokens(request: Mapping[str, Any]) -> int:
     return text_tokens(form) + TOOL_FRAMING_TOKENS
 
 
-def chat_answers(request: Mapping[str, Any]) -> int:
-    """How many answers a Converse request makes the model generate, each up to `maxTokens`."""
-    return _answers(request.get("additionalModelRequestFields") or {})
-
-
 def chat_bound(input_tokens: int, max_tokens: int, rates: Rates, answers: int = 1) -> Bound:
     """Bound of a chat call at these rates: every input token at the dearest input rate.
 
@@ -216,50 +176,7 @@ def applicable_rates(rates: Rates, model_id: str, request: Mapping[str, Any]) ->
     )
 
 
-def least_max_tokens(request: Mapping[str, Any]) -> int:
-    """The lowest `maxTokens` that is still worth a Converse call.
-
-    A shorter answer would be paid for and useless; and a model that thinks must have more tokens
-    than its thinking may take, or it refuses the call.
-    """
-    budgets = _thinking_budgets(request.get("additionalModelRequestFields") or {})
-    thinking = max((budget for budget in budgets.values() if isinstance(budget, int)), default=0)
-    return MIN_CLAMPED_TOKENS + thinking
-
-
-def check_thinking(fields: Mapping[str, Any], max_tokens: int) -> None:
-    """Refuse a native body, or additional fields, that let a model think beyond `maxTokens`.
-
-    A model that thinks between its tools may then fill its whole context with thoughts, which no
-    maximum bounds.
-    """
-    for name, budget in _thinking_budgets(fields).items():
-        if isinstance(budget, bool) or not isinstance(budget, int):
-            raise InvalidRequestError(f"{name}.budget_tokens allows a whole number only")
-        if budget >= max_tokens:
-            raise InvalidRequestError(
-                f"{name}.budget_tokens is {budget}; allowed is less than the maximum of tokens, "
-                f"which is {max_tokens}",
-                code="unbounded_request",
-                details={"budget_tokens": budget, "max_tokens": max_tokens},
-            )
-
-
-def _thinking_budgets(fields: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {name: fields.get(name) for name in sorted(registry.THINKING)}
-    return {
-        name: setting["budget_tokens"]
-        for name, setting in settings.items()
-        if isinstance(setting, Mapping) and setting.get("budget_tokens") is not None
-    }
-
-
 # --- Native request bodies --------------------------------------------------------------------
-
-
-def native_answers(body: Mapping[str, Any]) -> int:
-    """How many answers a native body makes the model generate, each up to its maximum."""
-    return _answers(body)
 
 
 def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
@@ -491,21 +408,6 @@ def _references(value: object) -> int:
         is_one = value.get("type") == "tool_reference"
         return is_one + sum(map(_references, value.values()))
     return sum(map(_references, value)) if isinstance(value, list | tuple) else 0
-
-
-def _answers(fields: Mapping[str, Any]) -> int:
-    answers = 1
-    for name in registry.ANSWERS:
-        value = fields.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidRequestError(f"{name} allows a whole number of 1 to {MOST_ANSWERS} only")
-        if not 1 <= value <= MOST_ANSWERS:
-            raise InvalidRequestError(f"{name} is {value}; allowed is 1 to {MOST_ANSWERS}")
-        # Two such fields may multiply, as several candidates for each of several answers do.
-        answers *= value
-    return answers
 
 
 def _rounded_up(amount: int, unit: int) -> int:

@@ -22,23 +22,19 @@ from tollgate.domain.families.registry import embedding_body, image_body
 from tollgate.domain.holds import (
     Bound,
     applicable_rates,
-    chat_answers,
     chat_bound,
     chat_input_tokens,
-    check_thinking,
     embedding_bound,
     flat_bound,
     guardrail_bound,
     has_media,
     image_units,
-    least_max_tokens,
-    max_tokens_of,
-    native_answers,
     native_input_tokens,
     text_tokens,
     uncounted_tokens,
     units_usd,
 )
+from tollgate.domain.output import answers_of, check_thinking, least_max_tokens, max_tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,12 +69,12 @@ class Shape(ABC):
     @property
     def answers(self) -> int:
         """How many answers it makes the model generate, each up to `max_tokens`."""
-        return 1
+        return answers_of(self.own)
 
     @property
     def least_max_tokens(self) -> int:
         """The lowest `max_tokens` that is still worth the call."""
-        return least_max_tokens({})
+        return least_max_tokens(self.own)
 
     @property
     def own(self) -> Mapping[str, Any]:
@@ -157,14 +153,6 @@ class _Chat(Shape):
         self.max_tokens = max_tokens
         self.input_tokens = chat_input_tokens(body, card)
         self.service_tier = _tier(body.get("serviceTier"))
-
-    @property
-    def answers(self) -> int:
-        return chat_answers(self.body)
-
-    @property
-    def least_max_tokens(self) -> int:
-        return least_max_tokens(self.body)
 
     @property
     def own(self) -> Mapping[str, Any]:
@@ -267,15 +255,6 @@ class _Text(_Native):
         self._field = form.max_tokens
         self.max_tokens = max_tokens_of(self._field.read(body), tenant, card)
         self.input_tokens = native_input_tokens(body, card)
-
-    @property
-    def answers(self) -> int:
-        return native_answers(self.body)
-
-    @property
-    def least_max_tokens(self) -> int:
-        # What a native body says about thinking stands where Converse's additional fields have it.
-        return least_max_tokens({"additionalModelRequestFields": self.body})
 
     @property
     def own(self) -> Mapping[str, Any]:
