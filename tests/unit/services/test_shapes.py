@@ -11,10 +11,11 @@ import pytest
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.replies import chat_reply, text_piece
 from tests.fakes.world import NOVA_LITE, NOW, FakeClock, FakeRuntime, caller, tenant
+from tests.unit.domain.families.test_tables import DOCUMENTED
 from tollgate.domain.endpoints import Endpoint, parse_endpoints
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from tollgate.domain.money import usd
-from tollgate.domain.prices import PriceBook, TokenUsage, load_default
+from tollgate.domain.prices import PriceBook, Rates, TokenUsage, load_default, unlisted_card
 from tollgate.domain.tenants import Guardrail
 from tollgate.ports import ModelReply
 from tollgate.services.admission import Admission
@@ -169,6 +170,17 @@ def test_what_a_body_may_hold_is_asked_of_every_kind_of_call() -> None:
         assert refused.value.code == "unknown_field"
         assert world.accounts.get("tenant#acme") is None
         assert World(allow_fields=("no_such_member",)).admit(call).hold.usd > 0
+
+
+@pytest.mark.parametrize(("model", "body"), DOCUMENTED, ids=[model for model, _ in DOCUMENTED])
+def test_what_providers_document_is_bounded(model: str, body: dict[str, Any]) -> None:
+    card = load_default().card(model) or unlisted_card(model)
+
+    for policy in (tenant(), tenant(guardrail=Guardrail("gr1", "1"))):
+        shape = NativeCall(model, body, "bedrock.native").shaped(card, policy)
+        rates = Rates(input=1, output=1, units={"image": 1, "guardrail_topic": 1})
+        assert shape.bound(shape.input_tokens, shape.max_tokens, rates).usd > 0
+        assert shape.sent(shape.max_tokens).keys() >= body.keys()
 
 
 def test_what_another_family_reads_is_refused_rather_than_told_the_tenants_text() -> None:
@@ -541,7 +553,7 @@ def test_the_preamble_has_a_place_in_every_native_body(
 
 def test_no_native_call_goes_without_the_preamble() -> None:
     with pytest.raises(InvalidRequestError, match="no place for the tenant's preamble"):
-        World(system_preamble=PREAMBLE).admit(NativeCall(LLAMA, {"prompt": 5}, "d"))
+        World(system_preamble=PREAMBLE).admit(NativeCall(LLAMA, {}, "d"))
 
 
 @pytest.mark.parametrize(

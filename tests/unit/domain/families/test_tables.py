@@ -29,6 +29,7 @@ NOVA = "amazon.nova-lite-v1:0"
 OSS = "openai.gpt-oss-20b-1:0"
 LLAMA = "meta.llama3-3-70b-instruct-v1:0"
 QWEN_VL = "qwen.qwen3-vl-235b-a22b"
+PROMPTED = [m for m in MODELS["chat"] if native.text_form(m, {}).prompt != "messages"]
 PIXEL = "data:image/png;base64,AAAA"
 STRANGE = "no_such_member"
 
@@ -627,6 +628,16 @@ def test_a_model_that_reads_no_preamble_is_not_asked_for_one() -> None:
 
     error = refused("cohere.command-r-v1:0", body, ["raw_prompting"])
     assert "the model would not read the tenant's own text" in error.message
+
+
+@pytest.mark.parametrize("model", PROMPTED)
+@pytest.mark.parametrize("prompts", [["a", "b"], {"text": "a"}, 5, None])
+def test_one_call_has_one_prompt(model: str, prompts: object) -> None:
+    form = native.text_form(model, {})
+    error = refused(model, {form.prompt: prompts})
+
+    assert error.message == f"{form.prompt} allows a string only"
+    assert error.code == "unbounded_request"
 
 
 @pytest.mark.parametrize("value", [["object", "null"], 5, True, {"a": 1}])

@@ -75,6 +75,9 @@ def check_text(
     """
     maximum = ".".join(form.max_tokens.path)
     _Table(_whose(model_id), form.members, form.values, maximum, allowed).check(body)
+    if form.prompt != "messages" and not isinstance(body.get(form.prompt, ""), str):
+        # Several prompts would be answered one by one, each up to the maximum.
+        raise InvalidRequestError(f"{form.prompt} allows a string only", code="unbounded_request")
 
 
 def check_embedding(
