@@ -251,7 +251,7 @@ locals {
       memory_mb       = 512
       timeout_seconds = 300
       event_queue     = null
-      schedule        = "rate(5 minutes)"
+      schedule        = "rate(1 minute)"
       environment = {
         ACCOUNTS_TABLE = module.metering.accounts_table_name
         STREAMS_TABLE  = module.streaming.streams_table_name

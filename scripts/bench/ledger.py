@@ -141,7 +141,7 @@ class Gateway:
 
     def admit(self) -> Any:  # noqa: ANN401 - an AdmittedCall
         """A call that is admitted and not settled."""
-        return self.admission.admit(caller(), CALL, lease_seconds=300, streamed=False)
+        return self.admission.admit(caller(), CALL, streamed=False)
 
     def request(self) -> None:
         """One whole request."""

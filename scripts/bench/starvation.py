@@ -64,7 +64,6 @@ CONTEXT_TOKENS = (5_000, 150_000)
 OUTPUT_TOKENS = (50, 800)
 MAX_TOKENS = (4096, 8192)
 PAUSE_SECONDS = (8, 180)
-LEASE_SECONDS = 360
 BOOK = PriceBook(
     {
         "schema_version": 1,
@@ -314,9 +313,7 @@ class _Replay:
             known = cost(rates, self._caches.usage(turn, turn.output_tokens)).total
             self._ledger.next_cost = known
         try:
-            admitted = self._admission.admit(
-                caller(), _call(turn), lease_seconds=LEASE_SECONDS, streamed=False
-            )
+            admitted = self._admission.admit(caller(), _call(turn), streamed=False)
         except (BudgetExceededError, BudgetHeldError):
             return None
         self.result.admitted += 1

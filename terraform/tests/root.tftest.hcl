@@ -171,7 +171,7 @@ run "settings" {
   assert {
     condition = {
       for name, function in local.functions : name => function.schedule if function.schedule != null
-    } == { aggregate = "rate(15 minutes)", sweep = "rate(5 minutes)" }
+    } == { aggregate = "rate(15 minutes)", sweep = "rate(1 minute)" }
     error_message = "Aggregate and sweep run by the clock."
   }
 }

@@ -16,10 +16,10 @@ from scripts.local.stack import STREAMING_FUNCTIONS
 from tests.contract import hcl
 from tollgate.adapters import tables
 from tollgate.domain.jobs import RUN_SECONDS
-from tollgate.services.jobs import RUN_LEASE_SECONDS
-from tollgate_converse.routes import LEASE_SECONDS as CONVERSE_LEASE_SECONDS
+from tollgate.services.leases import LEASE_SECONDS, RENEW_SECONDS
+from tollgate_converse.routes import KEY_SECONDS
 from tollgate_converse.service import ROUTES
-from tollgate_invoke.service import LEASE_SECONDS
+from tollgate_invoke.service import MOST_SECONDS
 
 FUNCTIONS = hcl.functions()
 OPENAPI = yaml.safe_load((hcl.ROOT / "modules/gateway/openapi.yaml").read_text())
@@ -110,10 +110,16 @@ def test_every_route_of_converse_is_served() -> None:
     assert described == set(ROUTES)
 
 
-def test_holds_outlive_the_functions_that_settle_them() -> None:
-    assert FUNCTIONS["converse"]["timeout_seconds"] < CONVERSE_LEASE_SECONDS
-    assert FUNCTIONS["invoke"]["timeout_seconds"] < LEASE_SECONDS
-    assert FUNCTIONS["stream"]["timeout_seconds"] <= RUN_SECONDS < RUN_LEASE_SECONDS
+def test_keys_and_jobs_outlive_the_functions_that_answer_them() -> None:
+    assert FUNCTIONS["converse"]["timeout_seconds"] < KEY_SECONDS
+    assert FUNCTIONS["invoke"]["timeout_seconds"] < MOST_SECONDS
+    assert FUNCTIONS["stream"]["timeout_seconds"] <= RUN_SECONDS
+
+
+def test_a_hold_whose_process_died_is_ended_within_three_minutes() -> None:
+    assert FUNCTIONS["sweep"]["schedule"] == "rate(1 minute)"
+    assert LEASE_SECONDS + 60 <= 180
+    assert 3 * RENEW_SECONDS <= LEASE_SECONDS
 
 
 def test_a_jobs_message_stays_away_while_its_producer_may_run() -> None:

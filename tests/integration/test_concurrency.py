@@ -59,7 +59,7 @@ class Shop:
         )
 
     def admit(self) -> AdmittedCall:
-        return self.admission.admit(caller(), chat_call(), lease_seconds=300, streamed=False)
+        return self.admission.admit(caller(), chat_call(), streamed=False)
 
 
 @pytest.fixture

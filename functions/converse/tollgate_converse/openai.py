@@ -14,7 +14,7 @@ from tollgate.dialects.openai.stream import ChatStream
 from tollgate.domain.errors import TollgateError
 from tollgate.entry.http import admission_notices, json_response
 from tollgate.entry.idempotency import FirstAnswer
-from tollgate_converse.routes import LEASE_SECONDS, CallRoute, note_headers
+from tollgate_converse.routes import KEY_SECONDS, CallRoute, note_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class EmbeddingsRoute:
             request,
             partial(self._at_once, gateway, request, parsed),
             headers=self.dialect.deciding_headers,
-            lease_seconds=LEASE_SECONDS,
+            lease_seconds=KEY_SECONDS,
         )
 
     def _at_once(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tollgate.services.free_work import FreeWork
     from tollgate.services.shapes import ChatCall, NativeCall
 
-# Above the function's timeout: as long as this process can still settle, no sweep may.
-LEASE_SECONDS = 960
+# Above the function's timeout: how long a key waits for its answer.
+KEY_SECONDS = 960
 # Characters of the header that tells what was ignored.
 MOST_NOTES = 1024
 _MORE = " ..."
@@ -49,10 +49,8 @@ class Gateway:
         streamed: bool,
         request_id: str | None,
     ) -> AdmittedCall:
-        """Hold a call for as long as this function may run."""
-        return self.admission.admit(
-            caller, call, lease_seconds=LEASE_SECONDS, streamed=streamed, request_id=request_id
-        )
+        """Hold a call."""
+        return self.admission.admit(caller, call, streamed=streamed, request_id=request_id)
 
 
 class Route(Protocol):
@@ -83,13 +81,13 @@ class CallRoute:
                 request,
                 partial(self._streamed, gateway, request, parsed),
                 headers=self.dialect.deciding_headers,
-                lease_seconds=LEASE_SECONDS,
+                lease_seconds=KEY_SECONDS,
             )
         return gateway.idempotency.once(
             request,
             partial(self._at_once, gateway, request, parsed),
             headers=self.dialect.deciding_headers,
-            lease_seconds=LEASE_SECONDS,
+            lease_seconds=KEY_SECONDS,
         )
 
     def _at_once(

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tollgate.services.calls import AdmittedCall, Answer, Calls
     from tollgate.services.shapes import Call
 
-# Above the function's timeout: as long as this process can still settle, no sweep may.
-LEASE_SECONDS = 360
+# Above the function's timeout: how long a call can take, and a key wait for its answer.
+MOST_SECONDS = 360
 
 # A poll returns at once, as its clients expect; they wait between polls themselves.
 _POLL_WAIT_SECONDS = 0
@@ -124,7 +124,7 @@ class InvokeService:
         if isinstance(work, _Start):
             respond, lease_seconds = partial(self._start, request, work), SUBMIT_LEASE_SECONDS
         else:
-            respond, lease_seconds = partial(self._run, request, work), LEASE_SECONDS
+            respond, lease_seconds = partial(self._run, request, work), MOST_SECONDS
         return self._idempotency.once(
             request, respond, headers=headers, lease_seconds=lease_seconds
         )
@@ -153,7 +153,7 @@ class InvokeService:
         return self._admission.admit(
             request.caller,
             call,
-            lease_seconds=LEASE_SECONDS,
+            most_seconds=MOST_SECONDS,
             streamed=False,
             request_id=request_id,
         )

@@ -25,7 +25,7 @@ from tollgate.entry.idempotency import WAIT_SECONDS, Idempotency
 from tollgate.services.free_work import FreeWork
 from tollgate.services.jobs import SUBMIT_LEASE_SECONDS
 from tollgate.services.policy import CACHE_SECONDS
-from tollgate_invoke.service import LEASE_SECONDS
+from tollgate_invoke.service import MOST_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -520,7 +520,7 @@ def test_a_lost_answer_keeps_the_key_until_its_hold_ends() -> None:
 
     assert first["statusCode"] == 504
     assert code_of(early) == (409, "idempotency_unknown")
-    assert int(early["headers"]["Retry-After"]) == LEASE_SECONDS - 60 + 1
+    assert int(early["headers"]["Retry-After"]) == MOST_SECONDS - 60 + 1
     assert late["statusCode"] == 200
     assert len(gateway.runtime.requests) == 2
     assert gateway.usage.rows[late["headers"]["x-request-id"]].status == "ok"
@@ -553,7 +553,7 @@ def test_a_process_that_dies_leaves_a_lease() -> None:
         post(gateway)
     gateway.runtime.during_call = lambda: None
     early = post(gateway)
-    gateway.clock.advance(seconds=LEASE_SECONDS - WAIT_SECONDS)
+    gateway.clock.advance(seconds=MOST_SECONDS - WAIT_SECONDS)
     late = post(gateway)
     again = post(gateway)
 
@@ -638,7 +638,7 @@ def test_an_answer_that_outlived_its_lease_reaches_its_caller() -> None:
 
     def outlive() -> None:
         gateway.runtime.during_call = lambda: None
-        gateway.clock.advance(seconds=LEASE_SECONDS + 1)
+        gateway.clock.advance(seconds=MOST_SECONDS + 1)
         later.append(post(gateway))
 
     gateway.runtime.during_call = outlive

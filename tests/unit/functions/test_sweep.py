@@ -16,6 +16,7 @@ from tollgate.domain.errors import StreamBrokenError, UnavailableError, Upstream
 from tollgate.domain.invocation_logs import LoggedCall
 from tollgate.domain.prices import TokenUsage
 from tollgate.domain.tenants import Budget, Guardrail, InferenceProfile, Limits, Silo
+from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
@@ -66,13 +67,14 @@ def test_a_live_hold_is_left_alone() -> None:
 def test_a_call_whose_caller_died_is_booked_at_its_hold() -> None:
     world = SweepWorld()
     held = world.admit().lease.hold
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     assert world.sweep.sweep() == counts(orphaned=1)
 
     row = world.row
     assert (row.status, row.usage_source, row.error_code) == ("orphaned", "hold", "caller_lost")
     assert row.total_cost == row.other_cost == held.usd
+    assert (row.input_tokens, row.output_tokens) == (held.tokens - 100, 100)
     assert (row.tenant_id, row.app_id, row.cost_center) == ("acme", "web", "CC-1")
     assert world.open_holds == 0
     world.check_books()
@@ -81,7 +83,7 @@ def test_a_call_whose_caller_died_is_booked_at_its_hold() -> None:
 def test_sweeping_again_changes_nothing() -> None:
     world = SweepWorld()
     world.admit()
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
     world.sweep.sweep()
 
     assert world.sweep.sweep() == counts()
@@ -100,7 +102,7 @@ def test_a_settlement_that_stopped_half_way_is_finished_at_its_row() -> None:
     world.accounts.place(
         replace(account, **held, month_spent=0, day_spent=0, holds={hold.request_id: hold})
     )
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     assert world.sweep.sweep() == counts(settled=1)
 
@@ -116,14 +118,14 @@ def test_a_leaf_hold_without_the_tenants_was_never_called() -> None:
     admitted = world.admit()
     # The process died between the two accounts.
     world.accounts.settle("tenant#acme", admitted.lease.hold, 0, None)
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     assert world.sweep.sweep() == counts(released=1)
     assert world.usage.rows == {}
     assert world.open_holds == 0
 
 
-@pytest.mark.parametrize(("span", "requests"), [(301, 0), (86400, 1)])
+@pytest.mark.parametrize(("span", "requests"), [(LEASE_SECONDS + 1, 0), (86400, 1)])
 def test_a_call_that_died_before_its_tenants_hold_counts_nowhere(span: int, requests: int) -> None:
     world = SweepWorld()
     limited = app(limits=Limits(requests_per_day=2))
@@ -159,7 +161,7 @@ def test_both_scopes_of_a_dead_call_are_booked_once() -> None:
     world = SweepWorld()
     world.tenants.tenants["acme"] = tenant(apps={"web": app(budget=Budget(month=10**15))})
     world.admit()
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     world.sweep.sweep()
 
@@ -232,7 +234,7 @@ def test_a_tenant_that_was_removed_is_still_booked() -> None:
     world = SweepWorld()
     world.admit()
     world.tenants.tenants.clear()
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     world.sweep.sweep()
 
@@ -242,7 +244,7 @@ def test_a_tenant_that_was_removed_is_still_booked() -> None:
 def test_a_caller_that_outlives_its_lease_agrees_with_the_sweep() -> None:
     world = SweepWorld()
     admitted = world.admit()
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     def sweep_meanwhile() -> None:
         assert world.sweep.sweep()["orphaned"] == 1
@@ -262,7 +264,7 @@ def test_a_logged_call_is_booked_at_what_it_used() -> None:
     world = SweepWorld(logged=True)
     admitted = world.admit()
     world.log(admitted.request_id, stop_reason="end_turn")
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     assert world.sweep.sweep() == counts(resolved=1)
 
@@ -278,7 +280,7 @@ def test_a_logged_call_is_booked_at_what_it_used() -> None:
 def test_a_call_waits_for_its_log_and_is_then_taken_as_never_made() -> None:
     world = SweepWorld(logged=True)
     world.admit()
-    world.clock.advance(seconds=299 + 65 * 60)
+    world.clock.advance(seconds=LEASE_SECONDS - 1 + 65 * 60)
 
     assert world.sweep.sweep() == counts(waiting=1)
     assert world.open_holds == 1
@@ -307,7 +309,7 @@ def test_what_incomplete_logs_lack_is_booked_at_its_hold() -> None:
     world = SweepWorld(logged=True)
     world.admit()
     world.logs.complete = False
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
     assert world.sweep.sweep() == counts(waiting=1)
     world.clock.advance(minutes=65)
 
@@ -353,7 +355,7 @@ def test_a_call_that_failed_upstream_costs_what_was_logged() -> None:
     first, second = world.admit(), world.admit()
     world.log(first.request_id, error_code="ThrottlingException", usage=TokenUsage())
     world.log(second.request_id, error_code="ModelStreamErrorException")
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     assert world.sweep.sweep() == counts(resolved=2)
 
@@ -368,7 +370,7 @@ def test_a_call_that_failed_upstream_costs_what_was_logged() -> None:
 def test_a_success_that_was_logged_without_figures_is_booked_at_its_hold() -> None:
     world = SweepWorld(logged=True)
     world.log(world.admit().request_id, usage=None)
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     world.sweep.sweep()
 
@@ -381,7 +383,7 @@ def test_cache_writes_of_unknown_lifetime_count_as_the_dearer() -> None:
     world.tenants.tenants["acme"] = tenant(prices={NOVA_LITE: {"in_region": {"default": rates}}})
     usage = TokenUsage(input=10, output=5, cache_write_5m=7)
     world.log(world.admit().request_id, usage=usage, split_known=False)
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     world.sweep.sweep()
 
@@ -400,7 +402,7 @@ def test_a_model_that_lost_its_price_is_booked_at_its_hold_and_flagged() -> None
     hold = replace(admitted.hold, model=arn)
     world.accounts.place(replace(account, holds={hold.request_id: hold}))
     world.log(hold.request_id)
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     world.sweep.sweep()
 
@@ -411,7 +413,7 @@ def test_a_model_that_lost_its_price_is_booked_at_its_hold_and_flagged() -> None
 def test_all_unknown_calls_are_looked_for_at_once() -> None:
     world = SweepWorld(logged=True)
     ids = {world.admit().request_id for _ in range(3)}
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     world.sweep.sweep()
 
@@ -476,7 +478,7 @@ def test_a_lost_call_whose_app_is_gone_is_booked_all_the_same() -> None:
 def test_a_stream_on_the_open_connection_is_no_job() -> None:
     world = SweepWorld()
     held = world.admit(streamed=True, dialect="openai.chat").lease.hold
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     # Nobody polls it, so that there is no job; the call may have been made all the same.
     assert world.sweep.sweep() == counts(orphaned=1)
@@ -498,7 +500,7 @@ def test_a_guarded_call_is_booked_at_its_hold_as_logs_have_tokens_only() -> None
     held = world.admit().lease.hold
     world.tenants.tenants["acme"] = tenant(guardrail=Guardrail("gr-1", "1"))
     world.log(held.request_id)
-    world.clock.advance(seconds=301)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
 
     assert world.sweep.sweep() == counts(resolved=1)
     assert world.row.total_cost == held.usd

@@ -103,9 +103,7 @@ class World:
         self.calls = Calls(ledger=ledger, runtime=self.runtime, **shared)
 
     def admit(self, size: int = 4, **changes: Any) -> AdmittedCall:  # noqa: ANN401
-        return self.admission.admit(
-            caller(), chat_call(size, **changes), lease_seconds=300, streamed=False
-        )
+        return self.admission.admit(caller(), chat_call(size, **changes), streamed=False)
 
     def policy(self, **changes: Any) -> Tenant:  # noqa: ANN401
         """Replace the policy, in force at once."""

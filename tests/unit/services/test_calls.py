@@ -116,19 +116,19 @@ class World:
         )
         self.calls = self.calls_over(self.usage)
 
-    def calls_over(self, usage: FakeUsage, *, logged: bool = False) -> Calls:
+    def calls_over(self, usage: FakeUsage, **settings: Any) -> Calls:  # noqa: ANN401
         return Calls(
             ledger=Ledger(self.accounts, usage),
             runtime=self.runtime,
             prices=BOOK,
             region="us-east-1",
             clock=self.clock,
-            logged=logged,
+            **settings,
         )
 
     def admit(self, *, streamed: bool = False, **changes: Any) -> AdmittedCall:  # noqa: ANN401
         call = chat_call(**changes)
-        return self.admission.admit(caller(), call, lease_seconds=300, streamed=streamed)
+        return self.admission.admit(caller(), call, streamed=streamed)
 
     @property
     def row(self) -> UsageRow:
@@ -299,6 +299,8 @@ def test_a_lost_answer_is_booked_at_its_hold_at_once() -> None:
     assert (row.status, row.usage_source) == ("orphaned", "hold")
     assert (row.http_status, row.error_code) == (504, "upstream_timeout")
     assert row.total_cost == row.other_cost == admitted.hold.usd
+    assert row.output_tokens == admitted.most_output
+    assert row.input_tokens == admitted.hold.tokens - admitted.most_output > 0
     assert world.open_holds == 0
 
 

@@ -30,6 +30,7 @@ from tollgate.domain.jobs import CONTENT_BYTES, QUEUE_SECONDS, RUN_SECONDS, Job,
 from tollgate.domain.tenants import Limits
 from tollgate.services.free_work import FreeWork
 from tollgate.services.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
+from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.policy import CACHE_SECONDS
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ def test_claiming_renews_the_hold() -> None:
     world.runtime.during_call = look
     world.runner.run("acme", job_id)
 
-    assert expiries[0] > world.clock.now.timestamp() + RUN_SECONDS
+    assert expiries == [int(world.clock.now.timestamp()) + LEASE_SECONDS]
 
 
 def test_a_failed_call_fails_the_job_and_keeps_the_text_so_far() -> None:

@@ -74,7 +74,7 @@ class World:
         self.calls = Calls(runtime=self.runtime, **common)
 
     def admit(self, call: Call) -> AdmittedCall:
-        return self.admission.admit(caller(), call, lease_seconds=300, streamed=False)
+        return self.admission.admit(caller(), call, most_seconds=300, streamed=False)
 
     def run(self, call: Call, reply: ModelReply | None = None) -> UsageRow:
         self.runtime.reply = reply
@@ -353,7 +353,7 @@ def test_an_endpoint_priced_by_the_hour_is_booked_by_its_share() -> None:
 
     row = world.run(endpoint("by hour"), ModelReply({}, None))
 
-    # Two machines at 3.6 USD an hour cost 0.002 USD a second; the lease of 300 s bounds the call.
+    # Two machines at 3.6 USD an hour cost 0.002 USD a second; 300 s bound the call.
     assert row.total_cost == usd("0.003")
     assert row.held == usd("0.6")
 

@@ -45,6 +45,8 @@ _HOLD_NAMES = {
 }
 # Only a hold has it that counts in another minute than the one in its request's id.
 _HOLD_MINUTE = "w"
+# Only a hold has it whose call generates tokens.
+_HOLD_OUTPUT = "o"
 
 
 class DynamoAccounts:
@@ -304,6 +306,8 @@ def _hold_item(hold: Hold) -> dict[str, Any]:
     item = {short: getattr(hold, name) for name, short in _HOLD_NAMES.items()}
     if hold.minute != _minute_of(hold.request_id):
         item[_HOLD_MINUTE] = hold.minute
+    if hold.output_tokens:
+        item[_HOLD_OUTPUT] = hold.output_tokens
     return item
 
 
@@ -312,6 +316,7 @@ def _hold(request_id: str, item: Mapping[str, Any]) -> Hold:
         request_id,
         **{name: item[short] for name, short in _HOLD_NAMES.items()},
         minute=item.get(_HOLD_MINUTE) or _minute_of(request_id),
+        output_tokens=item.get(_HOLD_OUTPUT, 0),
     )
 
 

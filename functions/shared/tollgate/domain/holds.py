@@ -59,12 +59,17 @@ class Bound:
     @property
     def tokens(self) -> int:
         """All tokens the call can use."""
-        return self.input_tokens + self.max_tokens * self.answers
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def output_tokens(self) -> int:
+        """Those of them that all answers together can have."""
+        return self.max_tokens * self.answers
 
     @property
     def usd(self) -> int:
         """What to hold."""
-        return self.fixed_usd + self.max_tokens * self.answers * self.output_rate
+        return self.fixed_usd + self.output_tokens * self.output_rate
 
     @property
     def fixed_usd(self) -> int:

@@ -47,9 +47,10 @@ class Windows:
 class Hold:
     """Money set aside for one request: the most it can cost, until it settles or expires.
 
-    `usd` is picodollars, `tokens` the most tokens it can use, `expires_at` epoch seconds. The
-    rest is what a sweep needs to account for a request whose caller died. `minute` is that of the
-    account in which the request was counted, empty until the hold is placed.
+    `usd` is picodollars, `tokens` the most tokens it can use, `output_tokens` those of them that
+    may be output, `expires_at` epoch seconds. The rest is what a sweep needs to account for a
+    request whose caller died. `minute` is that of the account in which the request was counted,
+    empty until the hold is placed.
     """
 
     request_id: str
@@ -62,6 +63,7 @@ class Hold:
     dialect: str
     streamed: bool
     minute: str = ""
+    output_tokens: int = 0
 
     @property
     def day(self) -> str:

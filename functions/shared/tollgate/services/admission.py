@@ -25,6 +25,7 @@ from tollgate.domain.usage import MAX_INTEGER
 from tollgate.observability import logger
 from tollgate.ports import Clock, CountRequest, ModelRequest, TokenCounter
 from tollgate.services.calls import AdmittedCall
+from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.services.nearby import Nearby
 from tollgate.services.policy import Party, Policies, allowed_endpoint, allowed_model, call_tags
@@ -147,18 +148,20 @@ class Admission:
         caller: Caller,
         call: Call,
         *,
-        lease_seconds: int,
         streamed: bool,
+        lease_seconds: int = LEASE_SECONDS,
+        most_seconds: int = RUN_SECONDS,
         request_id: str | None = None,
     ) -> AdmittedCall:
         """Check policy and hold the call's worst case for `lease_seconds`.
 
+        It cannot take more than `most_seconds`, which bounds what a machine's time costs.
         `request_id` is one made just now, where the caller wrote it down before.
         Raises the 4xx errors of `tollgate.domain.errors`; then nothing is held.
         """
         started_at = self._clock()
         party = self._policies.party(caller)
-        target = self._target(party, call, started_at, lease_seconds)
+        target = self._target(party, call, started_at, most_seconds)
         shape, ref, terms = target.shape, target.ref, target.terms
         request_id = request_id or new_request_id(started_at)
         prepared = _Call(
@@ -189,7 +192,7 @@ class Admission:
             lease=lease,
             started_at=started_at,
             request=_request(prepared, bound.max_tokens),
-            most_output=bound.max_tokens * bound.answers,
+            most_output=bound.output_tokens,
             cost_center=party.tenant.cost_center,
             tags={**call_tags(party.tenant, party.app, ref), **call.tags},
             terms=terms,
@@ -215,9 +218,9 @@ class Admission:
         book = self._prices.with_overrides(terms.prices)
         return book.card(ref.model_id) or unlisted_card(ref.model_id)
 
-    def _target(self, party: Party, call: Call, at: datetime, lease_seconds: int) -> _Target:
+    def _target(self, party: Party, call: Call, at: datetime, most_seconds: int) -> _Target:
         if isinstance(call, EndpointCall):
-            return self._endpoint(party, call, at, lease_seconds)
+            return self._endpoint(party, call, at, most_seconds)
         ref = self.model(party, call.model)
         terms = PriceTerms.of(party.tenant, party.app)
         terms = replace(terms, is_guarded=party.tenant.guardrail is not None)
@@ -242,7 +245,7 @@ class Admission:
         return _Target(shape, ref, terms, priced)
 
     def _endpoint(
-        self, party: Party, call: EndpointCall, at: datetime, lease_seconds: int
+        self, party: Party, call: EndpointCall, at: datetime, most_seconds: int
     ) -> _Target:
         endpoint = self._endpoints.get(call.model)
         if endpoint is None:
@@ -252,7 +255,7 @@ class Admission:
             )
         ref = allowed_endpoint(party, endpoint)
         terms = PriceTerms(unpriced=party.tenant.unpriced, endpoint=endpoint.price)
-        shape = call.shaped(party.tenant, endpoint, min(lease_seconds, RUN_SECONDS))
+        shape = call.shaped(party.tenant, endpoint, most_seconds)
         priced = _priced("chat", self._pricing.rates(call.model, at, terms))
         if not priced:
             raise self._not_priced(ref, terms, "as an endpoint; ask the platform team to add it")
@@ -300,7 +303,9 @@ class Admission:
             bound = smaller
 
     def _try(self, call: _Call, bound: Bound, now: datetime) -> Lease | Refusal:
-        hold = replace(call.hold, usd=bound.usd, tokens=bound.tokens)
+        hold = replace(
+            call.hold, usd=bound.usd, tokens=bound.tokens, output_tokens=bound.output_tokens
+        )
         try:
             return self._ledger.admit(hold, call.scopes, now)
         except RefusedError as error:

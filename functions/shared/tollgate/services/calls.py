@@ -18,6 +18,7 @@ from tollgate.domain.native import image_count
 from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage
 from tollgate.observability import logger
 from tollgate.ports import Clock, ModelReply, ModelRequest, ModelRuntime, StreamPiece
+from tollgate.services.leases import RENEW_SECONDS, Leases
 from tollgate.services.metering import (
     NO_USAGE,
     Attribution,
@@ -131,9 +132,11 @@ class Calls:
         region: str,
         clock: Clock,
         logged: bool = False,
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
         """`logged`: the model service keeps invocation logs that the sweep can read."""
         self._ledger = ledger
+        self._leases = Leases(ledger, clock, renew_seconds)
         self._runtime = runtime
         self._pricing = Pricing(prices, region)
         self._region = region
@@ -144,7 +147,8 @@ class Calls:
         """Make the call and settle it. Raises the upstream errors."""
         began = self._clock()
         try:
-            reply = self._runtime.call(call.request)
+            with self._leases.kept(call.lease):
+                reply = self._runtime.call(call.request)
         except TollgateError as error:
             self.fail(call, error)
             raise
@@ -160,7 +164,7 @@ class Calls:
         Raises what the model service refuses it for; then the call is settled.
         """
         began = self._clock()
-        pieces = self._runtime.stream(call.request)
+        pieces = self._leases.kept_while(call.lease, self._runtime.stream(call.request))
         try:
             first = next(pieces)
         except StreamBrokenError as error:
@@ -212,7 +216,7 @@ class Calls:
 
     def extend(self, call: AdmittedCall, lease_seconds: int) -> bool:
         """Renew the hold from now; False when a sweep has ended it."""
-        return self._ledger.extend(call.lease, int(self._clock().timestamp()) + lease_seconds)
+        return self._leases.extend(call.lease, lease_seconds)
 
     def _is_logged(self, call: AdmittedCall) -> bool:
         """Whether the sweep can read how the call ended: Bedrock logs its account's own calls."""

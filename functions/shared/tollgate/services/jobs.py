@@ -39,6 +39,7 @@ from tollgate.domain.tenants import Budget, Caller, Limits
 from tollgate.observability import logger
 from tollgate.ports import Clock, JobQueue, Jobs, JobTexts, ModelRequest, Payloads, StreamPiece
 from tollgate.services.calls import AdmittedCall, Answer, Calls
+from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.ledger import Lease
 from tollgate.services.policy import allowed_endpoint, allowed_model
 from tollgate.services.pricing import PriceTerms
@@ -50,10 +51,8 @@ if TYPE_CHECKING:
     from tollgate.services.free_work import FreeWork
     from tollgate.services.policy import Policies
 
-# Holds outlive the job they belong to, so that a sweep never races a live producer.
-LEASE_MARGIN_SECONDS = 60
-SUBMIT_LEASE_SECONDS = QUEUE_SECONDS + LEASE_MARGIN_SECONDS
-RUN_LEASE_SECONDS = RUN_SECONDS + LEASE_MARGIN_SECONDS
+# While a job is queued nobody renews its hold, which outlives the job's time in the queue.
+SUBMIT_LEASE_SECONDS = QUEUE_SECONDS + 60
 _POLL_SECONDS = 0.2
 
 
@@ -148,7 +147,7 @@ class JobRunner:
         if refused is not None:
             self._calls.fail(call, refused)
             ended = job.ended("failed", error_result(refused), self._clock())
-        elif self._calls.extend(call, RUN_LEASE_SECONDS):
+        elif self._calls.extend(call, LEASE_SECONDS):
             ended = self._run(job, call)
         else:
             ended = job.ended("failed", JOB_EXPIRED, self._clock())

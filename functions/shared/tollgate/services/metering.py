@@ -42,7 +42,11 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call ended. A failed call has no usage and no cost."""
+    """How a call ended. A failed call has no usage and no cost.
+
+    Where the source of the usage is the hold, the row has the tokens of the hold: the most that
+    the call can have used.
+    """
 
     status: Status
     http_status: int
@@ -67,6 +71,9 @@ def usage_row(
     """The usage row of a call. Its start is the time inside the request id."""
     ref = model_ref(hold.model, attribution.model_arns)
     started_at = request_time(hold.request_id)
+    usage = outcome.usage
+    if outcome.usage_source == "hold":
+        usage = TokenUsage(input=hold.tokens - hold.output_tokens, output=hold.output_tokens)
     first_token_ms = None
     if outcome.first_token_at is not None:
         first_token_ms = _millis(outcome.first_token_at - started_at)
@@ -94,11 +101,11 @@ def usage_row(
         settled_at=settled_at,
         latency_ms=_millis(settled_at - started_at),
         first_token_ms=first_token_ms,
-        input_tokens=outcome.usage.input,
-        output_tokens=outcome.usage.output,
-        cache_read_tokens=outcome.usage.cache_read,
-        cache_write_5m_tokens=outcome.usage.cache_write_5m,
-        cache_write_1h_tokens=outcome.usage.cache_write_1h,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        cache_read_tokens=usage.cache_read,
+        cache_write_5m_tokens=usage.cache_write_5m,
+        cache_write_1h_tokens=usage.cache_write_1h,
         images=sum(n for unit, n in outcome.units.items() if unit.partition("/")[0] == "image"),
         usage_source=outcome.usage_source,
         priced=outcome.cost.priced,
