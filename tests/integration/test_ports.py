@@ -444,8 +444,9 @@ def test_withdrawing_takes_nothing_from_the_requests_of_a_later_window(accounts:
     assert (account.minute_requests, account.minute_tokens) == (1, 3)
 
 
-def test_extending_moves_the_expiry_of_an_open_hold(accounts: Accounts) -> None:
-    held = hold()
+@pytest.mark.parametrize("output_tokens", [0, 2])
+def test_extending_moves_the_expiry_of_an_open_hold(accounts: Accounts, output_tokens: int) -> None:
+    held = replace(hold(), output_tokens=output_tokens)
     opened(accounts).admit(scope(), held, WINDOWS)
 
     assert accounts.extend("tenant#acme", held.request_id, 5000)
