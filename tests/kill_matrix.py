@@ -425,10 +425,10 @@ class World:
             by_label.setdefault(row.key_id, []).append(row)
         for outcome in outcomes:
             outcome.rows = by_label.get(outcome.point.label, [])
-        billed = dict(_billed(self.stub.calls()))
+        billed = dict(billed_usage(self.stub.calls()))
         booked = {rid: row for rid, row in rows.items() if row.total_cost}
         differences = [
-            *(_differences(billed, rows) if self._logged else _shortfalls(billed, rows)),
+            *(mismatches(billed, rows) if self._logged else _shortfalls(billed, rows)),
             *self._account_differences(rows.values()),
             *self._unfinished_jobs(),
         ]
@@ -437,7 +437,7 @@ class World:
             sweeps,
             differences,
             billed_calls=len(billed),
-            billed_pico=sum(map(_price, billed.values())),
+            billed_pico=sum(map(price, billed.values())),
             booked_calls=len(booked),
             booked_pico=sum(row.total_cost for row in rows.values()),
         )
@@ -501,7 +501,7 @@ Usage = tuple[int, int, int, int]
 _NOTHING = (0, 0, 0, 0)
 
 
-def _billed(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Usage]]:
+def billed_usage(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Usage]]:
     """What the provider bills, by request: input, output, cache reads and cache writes."""
     for call in calls:
         if call["operation"] == "count-tokens" or call["status"] == "error":
@@ -523,7 +523,7 @@ def _tokens(row: UsageRow) -> Usage:
     return row.input_tokens, row.output_tokens, row.cache_read_tokens, written
 
 
-def _price(usage: Usage) -> int:
+def price(usage: Usage) -> int:
     """Picodollars by the published prices, without the code that is under test."""
     path = ROOT / "functions/shared/tollgate/prices/bedrock.json"
     (period,) = json.loads(path.read_text())["models"][MODEL]["effective"]
@@ -533,14 +533,14 @@ def _price(usage: Usage) -> int:
     return int(sum(price * tokens for price, tokens in zip(per_token, usage, strict=True)))
 
 
-def _differences(billed: Mapping[str, Usage], rows: Mapping[str, UsageRow]) -> Iterator[str]:
+def mismatches(billed: Mapping[str, Usage], rows: Mapping[str, UsageRow]) -> Iterator[str]:
     for request_id, usage in billed.items():
         row = rows.get(request_id)
         if row is None:
             yield f"{request_id} was billed {usage} and has no row"
-        elif _tokens(row) != usage or row.total_cost != _price(usage):
+        elif _tokens(row) != usage or row.total_cost != price(usage):
             booked = f"{_tokens(row)} at {row.total_cost}"
-            yield f"{row.key_id}: billed {usage} at {_price(usage)}, booked {booked}"
+            yield f"{row.key_id}: billed {usage} at {price(usage)}, booked {booked}"
     for request_id, row in rows.items():
         if request_id not in billed and (row.total_cost or any(_tokens(row))):
             yield f"{row.key_id}: booked {row.total_cost} for a call that was never billed"
@@ -549,9 +549,9 @@ def _differences(billed: Mapping[str, Usage], rows: Mapping[str, UsageRow]) -> I
 def _shortfalls(billed: Mapping[str, Usage], rows: Mapping[str, UsageRow]) -> Iterator[str]:
     """Without logs what nobody saw is booked at its bound: never below what was billed."""
     seen = {rid: usage for rid, usage in billed.items() if rid not in rows or _is_exact(rows[rid])}
-    yield from _differences(seen, {rid: row for rid, row in rows.items() if _is_exact(row)})
+    yield from mismatches(seen, {rid: row for rid, row in rows.items() if _is_exact(row)})
     for request_id, row in rows.items():
-        if not _is_exact(row) and not _price(billed.get(request_id, _NOTHING)) <= row.total_cost:
+        if not _is_exact(row) and not price(billed.get(request_id, _NOTHING)) <= row.total_cost:
             yield f"{row.key_id}: billed {billed[request_id]}, booked {row.total_cost} as a bound"
         if row.total_cost > row.held:
             yield f"{row.key_id}: booked {row.total_cost}, held {row.held}"
