@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
 NOVA = "amazon.nova-lite-v1:0"
+CLAUDE = "anthropic.claude-haiku-4-5"
 PROFILE = "arn:aws:bedrock:us-east-1:000000000000:application-inference-profile/a1b2c3"
 CHAT = frozenset({"default", "flex"})
 MODELS = {
     model.model_id: model
     for model in (
         Model(NOVA, "chat", 2_000, 500, None, {"in_region": CHAT, "geo/us": CHAT, "global": CHAT}),
-        Model("anthropic.claude-x", "chat", None, None, "2027-01-31", {"geo/us": CHAT}),
+        Model(CLAUDE, "chat", None, None, "2027-01-31", {"geo/us": CHAT}),
         Model("amazon.embed", "embedding", 100, None, None, {"in_region": CHAT}),
     )
 }
@@ -312,13 +313,39 @@ def test_input_tokens_never_exceed_bytes(runtime: BedrockRuntimeClient) -> None:
 
 def test_count_tokens_matches_the_bill(stub: BedrockStub, runtime: BedrockRuntimeClient) -> None:
     body: Any = {"messages": user("How many?"), "system": [{"text": "Count."}]}
-    counted = runtime.count_tokens(modelId=NOVA, input={"converse": body})
-    assert counted["inputTokens"] == runtime.converse(modelId=NOVA, **body)["usage"]["inputTokens"]
+    counted = runtime.count_tokens(modelId=CLAUDE, input={"converse": body})
+    answer = runtime.converse(modelId=f"us.{CLAUDE}", **body)
+    assert counted["inputTokens"] == answer["usage"]["inputTokens"]
     assert stub.calls()[0]["usage"]["totalTokens"] == 0
-    with pytest.raises(runtime.exceptions.ValidationException, match="at least one block"):
-        runtime.count_tokens(
-            modelId=NOVA, input={"converse": {"messages": [{"role": "user", "content": []}]}}
-        )
+    empty: Any = {"converse": {"messages": [{"role": "user", "content": []}]}}
+    with pytest.raises(runtime.exceptions.ValidationException, match="messages.0 is empty"):
+        runtime.count_tokens(modelId=CLAUDE, input=empty)
+
+
+@pytest.mark.parametrize("model_id", [NOVA, f"us.{NOVA}", f"us.{CLAUDE}", PROFILE])
+def test_other_ids_do_not_count(runtime: BedrockRuntimeClient, model_id: str) -> None:
+    with pytest.raises(runtime.exceptions.ValidationException):
+        runtime.count_tokens(modelId=model_id, input={"converse": {"messages": user("Hi")}})
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{", "is not JSON"),
+        (b"[]", "a JSON object is expected"),
+        (b"{}", "Field required"),
+        (
+            b'{"anthropic_version": "bedrock-2023-05-31", "messages": [7], "max_tokens": 9}',
+            "Malformed input request",
+        ),
+        (b'{"a": ' * 50_000, "nested too deep"),
+    ],
+)
+def test_a_malformed_native_body_is_not_counted(
+    runtime: BedrockRuntimeClient, body: bytes, message: str
+) -> None:
+    with pytest.raises(runtime.exceptions.ValidationException, match=message):
+        runtime.count_tokens(modelId=CLAUDE, input={"invokeModel": {"body": body}})
 
 
 @pytest.mark.parametrize(
@@ -429,12 +456,15 @@ def test_delay_lets_a_client_time_out(stub: BedrockStub) -> None:
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "assistant", "content": [{"text": "Hi"}]}]}, "start with a user"),
         ({"messages": user("a") + user("b")}, "alternate"),
-        ({"messages": [{"role": "user", "content": []}]}, "at least one block"),
-        ({"messages": user(" ")}, "must not be blank"),
+        ({"messages": [{"role": "user", "content": []}]}, "messages.0 is empty"),
+        ({"messages": user(" ")}, "is blank"),
         ({"inferenceConfig": {"maxTokens": 501}}, "exceeds the model limit of 500"),
-        ({"inferenceConfig": {"temperature": 1.5}}, "temperature' .* less than or equal to 1"),
+        (
+            {"inferenceConfig": {"temperature": 1.5}},
+            "temperature' failed to satisfy constraint: .* less than or equal to 1",
+        ),
         ({"modelId": "amazon.unknown"}, "model identifier is invalid"),
-        ({"modelId": "anthropic.claude-x"}, "on-demand throughput isn't supported"),
+        ({"modelId": CLAUDE}, "on-demand throughput isn't supported"),
         ({"modelId": "amazon.embed"}, "does not support this operation"),
         ({"messages": user("word " * 2_001)}, "too long"),
         ({"requestMetadata": {"tenant": "a*b"}}, "regular expression pattern"),
@@ -455,8 +485,35 @@ def test_bad_requests_are_refused(
 def test_too_much_metadata(stub: BedrockStub) -> None:
     lenient = client(stub, parameter_validation=False)
     pairs = {f"key{number}": "x" for number in range(17)}
-    with pytest.raises(lenient.exceptions.ValidationException, match="or equal to 16"):
-        lenient.converse(modelId=NOVA, messages=user("Hi"), requestMetadata=pairs)
+    for call in (
+        lambda: lenient.converse(modelId=NOVA, messages=user("Hi"), requestMetadata=pairs),
+        lambda: lenient.invoke_model(modelId=NOVA, body=b"{}", requestMetadata=pairs),
+    ):
+        with pytest.raises(
+            lenient.exceptions.ValidationException, match="less than or equal to 16"
+        ):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"serviceTier": "fast"}, "enum value set"),
+        ({"trace": "yes"}, "enum value set"),
+        ({"guardrailIdentifier": "G 1", "guardrailVersion": "1"}, "regular expression"),
+        ({"guardrailIdentifier": "g1", "guardrailVersion": "one"}, "regular expression"),
+        ({"performanceConfigLatency": "none"}, "enum value set"),
+        ({"modelId": "no model"}, "regular expression"),
+        ({"modelId": "m" * 2049}, "length less than or equal to 2048"),
+    ],
+)
+def test_headers_and_paths_are_checked(
+    stub: BedrockStub, settings: dict[str, Any], message: str
+) -> None:
+    lenient = client(stub, parameter_validation=False)
+    for operation in (lenient.invoke_model, lenient.invoke_model_with_response_stream):
+        with pytest.raises(lenient.exceptions.ValidationException, match=message):
+            operation(**{"modelId": NOVA, "body": b"{}", **settings})
 
 
 def test_arns(stub: BedrockStub, runtime: BedrockRuntimeClient) -> None:
@@ -522,7 +579,7 @@ def test_control_plane(control: BedrockClient) -> None:
     assert nova["modelArn"] == f"arn:aws:bedrock:{REGION}::foundation-model/{NOVA}"
     assert (nova["modelName"], nova["providerName"]) == ("Nova Lite V1", "Amazon")
     assert nova["inferenceTypesSupported"] == ["INFERENCE_PROFILE", "ON_DEMAND"]
-    assert models["anthropic.claude-x"]["modelLifecycle"]["endOfLifeTime"].year == 2027
+    assert models[CLAUDE]["modelLifecycle"]["endOfLifeTime"].year == 2027
     embedding = control.list_foundation_models(byOutputModality="EMBEDDING")["modelSummaries"]
     assert [model["modelId"] for model in embedding] == ["amazon.embed"]
     pages = list(
@@ -534,7 +591,7 @@ def test_control_plane(control: BedrockClient) -> None:
     assert [profile["inferenceProfileId"] for profile in profiles] == [
         f"global.{NOVA}",
         "us.amazon.nova-lite-v1:0",
-        "us.anthropic.claude-x",
+        f"us.{CLAUDE}",
     ]
     assert len(pages) == 2
     assert profiles[1]["status"] == "ACTIVE"
@@ -542,6 +599,13 @@ def test_control_plane(control: BedrockClient) -> None:
     assert not control.list_inference_profiles(typeEquals="APPLICATION")[
         "inferenceProfileSummaries"
     ]
+
+
+def test_listings_check_what_they_are_asked(control: BedrockClient) -> None:
+    with pytest.raises(control.exceptions.ValidationException, match="enum value set"):
+        control.list_foundation_models(byOutputModality="SMELL")
+    with pytest.raises(control.exceptions.ValidationException, match="less than or equal to 1000"):
+        control.list_inference_profiles(maxResults=1001)
 
 
 def test_catalogue_of_the_price_book() -> None:

@@ -38,6 +38,7 @@ class Model:
     """One base model: its limits in tokens (None when unknown) and how it can be called.
 
     `tiers` maps a routing (`in_region`, `geo/us`, `global`) to the service tiers it has.
+    `caches_an_hour` says that what it caches can be kept so long.
     """
 
     model_id: str
@@ -46,6 +47,7 @@ class Model:
     max_output_tokens: int | None = None
     end_of_life: str | None = None
     tiers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    caches_an_hour: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Catalogue:
                 entry["max_output_tokens"],
                 entry["end_of_life"],
                 _tiers(entry, region),
+                "cache_write_1h" in json.dumps(entry["effective"]),
             )
             for model_id, entry in book["models"].items()
             if entry["mode"] in SERVED_MODES

@@ -15,15 +15,27 @@ from scripts.local.stubs.bedrock.errors import asked_for, service_error
 from scripts.local.stubs.bedrock.families import registry
 from scripts.local.stubs.bedrock.frames import chat_frames
 from scripts.local.stubs.bedrock.replies import ReplyHandler
-from scripts.local.stubs.bedrock.requests import check_messages, resolve, validate
+from scripts.local.stubs.bedrock.requests import (
+    resolve,
+    validate,
+    validate_count,
+    validate_native,
+)
 from scripts.local.stubs.calls import Call, Outcome
 from scripts.local.stubs.errors import ServiceError, invalid
 from scripts.local.stubs.model_stub import MAX_BODY_BYTES
-from scripts.local.stubs.service_model.requests import Request, check, json_object, operation
+from scripts.local.stubs.service_model.requests import (
+    Request,
+    check,
+    check_member,
+    json_object,
+    operation,
+)
 from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from email.message import Message
 
     from scripts.local.stubs.bedrock.answers import Answer
     from scripts.local.stubs.bedrock.catalogue import Target
@@ -42,7 +54,7 @@ _LISTINGS = {
     ("GET", "/foundation-models"): "ListFoundationModels",
     ("GET", "/inference-profiles"): "ListInferenceProfiles",
 }
-_METADATA = "x-amzn-bedrock-request-metadata"
+_RUNTIME = "bedrock-runtime"
 _STREAMS = ("converse-stream", "invoke-with-response-stream")
 
 
@@ -102,9 +114,9 @@ class Handler(ReplyHandler):
             headers = dict(self.headers.items())
             call.request = document
             if call.operation.startswith("invoke"):
-                call.request = {"requestMetadata": _metadata(headers)}
+                call.request = {"requestMetadata": _metadata(self.headers)}
             request = Request(path={"modelId": call.model_id}, headers=headers, body=body)
-            _check("bedrock-runtime", _OPERATIONS[call.operation], request, document)
+            _check(_RUNTIME, _OPERATIONS[call.operation], request, document)
             if call.operation == "count-tokens":
                 self._count_tokens(call, document)
             elif call.operation.startswith("invoke"):
@@ -185,6 +197,7 @@ class Handler(ReplyHandler):
 
     def _native_text(self, call: Call, target: Target, document: Mapping[str, Any]) -> None:
         prompt = invoke.prompt_of(target, document)
+        validate_native(document, target)
         call.input_tokens = prompt.input_tokens
         guard = guardrail.of_headers(self.headers)
         self._direct(call, prompt.text)
@@ -222,12 +235,13 @@ class Handler(ReplyHandler):
     def _count_tokens(self, call: Call, request: Mapping[str, Any]) -> None:
         target = resolve(self.stub.catalogue, call.model_id, on_demand=False)
         given = request["input"]
+        validate_count(given, call.model_id, target)
         if "converse" in given:
-            check_messages(given["converse"].get("messages") or ())
             tokens = request_tokens(given["converse"])
         else:
             document = _parsed(base64.b64decode(given["invokeModel"]["body"]))
             tokens = invoke.prompt_of(target, document).input_tokens
+            validate_native(document, target)
         self.stub.log.write(call, Outcome("ok"))
         self.send_json({"inputTokens": tokens})
 
@@ -246,13 +260,18 @@ def _parsed(body: bytes) -> Mapping[str, Any]:
         raise invalid(f"the request body is not JSON: {error}") from error
 
 
-def _metadata(headers: Mapping[str, str]) -> Mapping[str, Any]:
-    """What the header with `requestMetadata` says; raises ServiceError where that is no object."""
-    given = next((value for name, value in headers.items() if name.lower() == _METADATA), "{}")
+def _metadata(headers: Message) -> Mapping[str, Any]:
+    """What the header with `requestMetadata` says; raises ServiceError for what it may not."""
+    given = headers.get("X-Amzn-Bedrock-Request-Metadata")
+    if given is None:
+        return {}
     try:
-        return json_object(given.encode())
+        metadata = json_object(given.encode())
+        # The header is text to the service model; Converse's member says what may be in it.
+        check_member(operation(_RUNTIME, "Converse"), "requestMetadata", metadata)
     except ValueError as error:
-        raise invalid(f"requestMetadata is not JSON: {error}") from error
+        raise invalid(f"requestMetadata: {error}") from error
+    return metadata
 
 
 def _check(service: str, name: str, request: Request, document: Mapping[str, Any]) -> None:

@@ -1,25 +1,27 @@
-"""What the Bedrock stub refuses, as the service does."""
+"""What the Bedrock stub refuses, as the service does, beyond what its service model forbids."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from scripts.local.stubs.bedrock.conversation import request_tokens
 from scripts.local.stubs.bedrock.errors import service_error
+from scripts.local.stubs.bedrock.refusals import (
+    caching,
+    claude,
+    conversation,
+    counting,
+    media,
+    native,
+    tools,
+)
 from scripts.local.stubs.errors import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from scripts.local.stubs.bedrock.catalogue import Catalogue, Target
-
-_ROLES = ("user", "assistant")
-MAX_IMAGES = 20
-MAX_DOCUMENTS = 5
-LEAST_THINKING_TOKENS = 1024
-_DOCUMENT_NAME = re.compile(r"(?:[a-zA-Z0-9()\[\]-]| (?! )){1,200}")
 
 
 def resolve(catalogue: Catalogue, model_id: str, *, on_demand: bool = True) -> Target:
@@ -54,16 +56,37 @@ def validate(request: Mapping[str, Any], target: Target) -> None:
     """
     if target.model.mode != "chat":
         raise invalid(f"{target.model.model_id} does not support this operation")
-    messages = check_messages(request.get("messages") or ())
-    _check_tools(messages, request.get("toolConfig"))
-    _check_media(messages)
-    _check_thinking(request)
+    _check_said(request, target)
     schema_of(request)
-    _check_inference(request.get("inferenceConfig", {}), target)
+    _check_most(request.get("inferenceConfig", {}).get("maxTokens"), target)
     _check_tier(request.get("serviceTier"), target)
     limit = target.model.max_input_tokens
     if limit is not None and request_tokens(request) > limit:
         raise invalid("Input is too long for requested model.")
+
+
+def validate_count(given: Mapping[str, Any], model_id: str, target: Target) -> None:
+    """Check what CountTokens is to count: a Converse body, or that it can count at all.
+
+    Raises:
+        ServiceError: a ValidationException that says what is wrong.
+    """
+    counting.check(model_id, target.model.model_id)
+    if "converse" in given:
+        _check_said(given["converse"], target)
+
+
+def validate_native(body: Mapping[str, Any], target: Target) -> None:
+    """Check a native text body, whose members are known.
+
+    Raises:
+        ServiceError: a ValidationException that says what is wrong.
+    """
+    try:
+        native.check(body, target.model.model_id)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        # The rules read what has the right form; anything else ends in one of these.
+        raise invalid(f"Malformed input request: {error}") from error
 
 
 def schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -77,92 +100,26 @@ def schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return None
     try:
         schema = json.loads(text_format["structure"]["jsonSchema"]["schema"])
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise invalid("outputConfig.textFormat: the schema is not JSON") from error
     if not isinstance(schema, dict) or schema.get("type") != "object":
         raise invalid("outputConfig.textFormat: the schema must be of an object")
     return schema
 
 
-def check_messages(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Check the messages of a conversation and return them; raises ServiceError."""
-    if not messages:
-        raise invalid("messages must hold at least one message")
-    for index, message in enumerate(messages):
-        if message["role"] != _ROLES[index % 2]:
-            raise invalid(
-                "A conversation must start with a user message and alternate between user and "
-                f"assistant; messages.{index} does not"
-            )
-        _check_content(message["content"], index)
-    return messages
+def _check_said(request: Mapping[str, Any], target: Target) -> None:
+    """Check what is counted as input as well as sent."""
+    model_id = target.model.model_id
+    messages = request.get("messages", ())
+    conversation.check(messages, request.get("system", ()))
+    tools.check(messages, request.get("toolConfig"))
+    media.check(messages, model_id)
+    caching.check(request, model_id, lasts_an_hour=target.model.caches_an_hour)
+    if model_id.startswith("anthropic."):
+        claude.check(claude.Settings.of_converse(request), model_id)
 
 
-def _check_tools(messages: Sequence[Mapping[str, Any]], config: object) -> None:
-    """Every tool call is answered in the next turn, and the tools are known."""
-    asked: set[str] = set()
-    for index, message in enumerate(messages):
-        content = message["content"]
-        answered = {block["toolResult"]["toolUseId"] for block in content if "toolResult" in block}
-        if answered != asked:
-            raise invalid(
-                f"Expected toolResult blocks at messages.{index}.content for the following Ids: "
-                f"{', '.join(sorted(asked)) or 'none'}"
-            )
-        asked = {block["toolUse"]["toolUseId"] for block in content if "toolUse" in block}
-        if (asked or answered) and not config:
-            raise invalid(
-                "The toolConfig field must be defined when using toolUse and toolResult content "
-                "blocks."
-            )
-    if asked:
-        raise invalid(f"Expected toolResult blocks for the following Ids: {', '.join(asked)}")
-
-
-def _check_media(messages: Sequence[Mapping[str, Any]]) -> None:
-    images, documents = 0, []
-    for index, message in enumerate(messages):
-        blocks = message["content"]
-        found = [block["image"] for block in blocks if "image" in block]
-        files = [block["document"] for block in blocks if "document" in block]
-        if (found or files) and message["role"] != "user":
-            raise invalid(f"messages.{index}: images and documents belong to user messages")
-        if files and not any("text" in block for block in blocks):
-            raise invalid(f"messages.{index}: a message with a document needs a text block")
-        for document in files:
-            if not _DOCUMENT_NAME.fullmatch(document.get("name", "")):
-                raise invalid(f"messages.{index}: the name of a document is not allowed")
-        images += len(found)
-        documents += [document["name"] for document in files]
-    if images > MAX_IMAGES or len(documents) > MAX_DOCUMENTS:
-        raise invalid(f"at most {MAX_IMAGES} images and {MAX_DOCUMENTS} documents are allowed")
-    if len(set(documents)) < len(documents):
-        raise invalid("Messages can not contain multiple documents with the same name")
-
-
-def _check_thinking(request: Mapping[str, Any]) -> None:
-    thinking = (request.get("additionalModelRequestFields") or {}).get("thinking") or {}
-    if thinking.get("type") != "enabled":
-        return
-    budget = thinking.get("budget_tokens")
-    if not isinstance(budget, int) or budget < LEAST_THINKING_TOKENS:
-        raise invalid(f"thinking.enabled.budget_tokens: must be at least {LEAST_THINKING_TOKENS}")
-    if budget >= request.get("inferenceConfig", {}).get("maxTokens", budget + 1):
-        raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`")
-    if {"any", "tool"} & (request.get("toolConfig") or {}).get("toolChoice", {}).keys():
-        raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
-
-
-def _check_content(content: Sequence[Mapping[str, Any]], index: int) -> None:
-    if not content:
-        raise invalid(f"messages.{index}.content must hold at least one block")
-    for block in content:
-        if "text" in block and not block["text"].strip():
-            raise invalid(f"messages.{index}.content: text must not be blank")
-
-
-def _check_inference(inference: Mapping[str, Any], target: Target) -> None:
-    tokens = inference.get("maxTokens")
+def _check_most(tokens: int | None, target: Target) -> None:
     limit = target.model.max_output_tokens
     if tokens is not None and limit is not None and tokens > limit:
         raise invalid(
@@ -171,8 +128,5 @@ def _check_inference(inference: Mapping[str, Any], target: Target) -> None:
 
 
 def _check_tier(tier: Mapping[str, Any] | None, target: Target) -> None:
-    if tier is None:
-        return
-    kind = tier["type"]
-    if kind not in target.model.tiers[target.routing]:
-        raise invalid(f"{target.model.model_id} does not offer the service tier {kind}")
+    if tier is not None and tier["type"] not in target.model.tiers[target.routing]:
+        raise invalid(f"{target.model.model_id} does not offer the service tier {tier['type']}")

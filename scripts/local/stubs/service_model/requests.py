@@ -67,11 +67,19 @@ def check(model: OperationModel, request: Request, document: Mapping[str, Any]) 
     Raises:
         ValueError: the model does not allow the request, in the words of the service.
     """
-    found = list(islice(_violations(_input(model), request, document), MAX_TOLD))
-    if found:
-        errors = "error" if len(found) == 1 else "errors"
-        told = "; ".join(map(str, found))
-        raise ValueError(f"{len(found)} validation {errors} detected: {told}")
+    _refuse(_violations(_input(model), request, document))
+
+
+def check_member(model: OperationModel, name: str, value: object) -> None:
+    """Check a value against a member that another operation has for it; raises ValueError."""
+    _refuse(violations(_input(model).members[name], value, name))
+
+
+def _refuse(found: Iterator[Violation]) -> None:
+    told = list(map(str, islice(found, MAX_TOLD)))
+    if told:
+        errors = "error" if len(told) == 1 else "errors"
+        raise ValueError(f"{len(told)} validation {errors} detected: {'; '.join(told)}")
 
 
 def _input(model: OperationModel) -> StructureShape:
