@@ -208,9 +208,17 @@ def test_embeddings(client: BedrockRuntimeClient) -> None:
 def test_counting_is_free(client: BedrockRuntimeClient, books: Books) -> None:
     given: Any = {"messages": user("How many?"), "system": [{"text": "Count."}]}
 
-    counted = client.count_tokens(modelId=NOVA, input={"converse": given})
+    counted = client.count_tokens(modelId=CLAUDE, input={"converse": given})
     assert books.calls == []
-    assert client.converse(modelId=NOVA, **given)["usage"]["inputTokens"] == counted["inputTokens"]
+    answer = client.converse(modelId=CLAUDE, **given)
+    assert answer["usage"]["inputTokens"] == counted["inputTokens"]
+
+
+def test_a_model_that_cannot_count(client: BedrockRuntimeClient, books: Books) -> None:
+    with pytest.raises(ClientError, match="doesn't support counting tokens") as refused:
+        client.count_tokens(modelId=NOVA, input={"converse": {"messages": user("How many?")}})
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert books.calls == []
 
 
 def test_a_wrong_key(stack: LocalStack, books: Books) -> None:

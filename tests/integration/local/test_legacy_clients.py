@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from scripts.local.stack import LocalStack
+from tests.integration.local.clients import picture
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters.aws import from_values
 from tollgate.domain.endpoints import parse_endpoints
@@ -39,7 +40,7 @@ COHERE_V4 = "cohere.embed-v4:0"
 CANVAS = "amazon.nova-canvas-v1:0"
 STABILITY = "stability.sd3-5-large-v1:0"
 PROVISIONED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/a1b2c3d4e5f6"
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
+PNG = base64.b64encode(picture()).decode()
 # As the first seed system's configuration has them: a Python literal in a string.
 ENDPOINTS = str(
     {
