@@ -333,7 +333,7 @@ def test_every_sdk_sends_a_call_again_that_running_calls_alone_refused(
             },
             "with its own rights; send the bytes",
         ),
-        ({"inferenceConfig": {"temperature": 0.1}, "messages": user(" ")}, "must not be blank"),
+        ({"inferenceConfig": {"temperature": 0.1}, "messages": user(" ")}, "is blank"),
     ],
 )
 def test_what_cannot_be_done(
