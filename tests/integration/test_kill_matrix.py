@@ -10,15 +10,17 @@ from tests.kill_matrix import MORE, USUAL, Audit, run
 
 pytestmark = pytest.mark.stack
 
-# A process that meets a new minute makes a call or two more, another one then fewer.
-UNREACHED = 4
+# A process that meets a new minute makes a call or two more, another one then fewer: how many do so
+# depends on how many minutes the machine takes.
+MOST_UNREACHED = 1 / 40
 
 
 def check(audit: Audit) -> None:
     report = "\n".join(audit.lines())
     print(report)
     assert audit.differences == [], report
-    assert sum(not outcome.killed for outcome in audit.outcomes) <= UNREACHED
+    unreached = sum(not outcome.killed for outcome in audit.outcomes)
+    assert unreached <= len(audit.outcomes) * MOST_UNREACHED
     # The two sweeps at once had something to do, the last one had nothing left.
     *_, one, other, last = audit.sweeps
     assert Counter(one) + Counter(other)
