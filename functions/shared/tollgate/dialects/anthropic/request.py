@@ -23,7 +23,7 @@ from tollgate.dialects.fields import (
 from tollgate.dialects.notes import Notes
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
-from tollgate.domain.families.claude import CLAUDE
+from tollgate.domain.families.claude import BETAS, CLAUDE
 from tollgate.services.shapes import ChatCall
 
 if TYPE_CHECKING:
@@ -58,23 +58,6 @@ _READ = (
 _IGNORED = ("diagnostics", "metadata", "service_tier")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _STOP_SEQUENCE_PATH = "/stop_sequence"
-# Betas that Bedrock knows and that change no bill beyond what is held.
-BETAS = (
-    "computer-use-2024-10-22",
-    "computer-use-2025-01-24",
-    "computer-use-2025-11-24",
-    "context-1m-2025-08-07",
-    "context-management-2025-06-27",
-    "dev-full-thinking-2025-05-14",
-    "effort-2025-11-24",
-    "fine-grained-tool-streaming-2025-05-14",
-    "interleaved-thinking-2025-05-14",
-    "output-128k-2025-02-19",
-    "structured-outputs-2025-11-13",
-    "token-efficient-tools-2025-02-19",
-    "tool-examples-2025-10-29",
-    "tool-search-tool-2025-10-19",
-)
 # The form of a beta's name.
 _BETA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
