@@ -11,13 +11,13 @@ from tollgate.domain.tenants import overridden
 from tollgate.ports import Admitted, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.tenants import KeyRecord, Tenant
     from tollgate.domain.usage import UsageRow
-    from tollgate.ports import TokenRefund
+    from tollgate.ports import TokenRefund, Unreadable
 
 
 def _has(account: Account, hold: Hold) -> bool:
@@ -31,6 +31,8 @@ class FakeAccounts:
 
     def __init__(self) -> None:
         self._accounts: dict[str, Account] = {}
+        # What a scan tells beside the accounts that can be read.
+        self.unreadable: list[Unreadable] = []
         self._lock = threading.Lock()
 
     def admit(self, scope: Scope, hold: Hold, windows: Windows) -> Admitted | Rejected:
@@ -148,10 +150,13 @@ class FakeAccounts:
         with self._lock:
             self._accounts[account.account_id] = account
 
-    def scan(self) -> Iterator[Account]:
+    def scan(self, unreadable: Callable[[Unreadable], None] | None = None) -> Iterator[Account]:
         with self._lock:
             accounts = list(self._accounts.values())
         yield from accounts
+        if unreadable is not None:
+            for item in self.unreadable:
+                unreadable(item)
 
 
 class FakeUsage:

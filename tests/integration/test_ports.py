@@ -48,6 +48,7 @@ from tollgate.ports import (
     Rejected,
     Tenants,
     TokenRefund,
+    Unreadable,
     Usage,
 )
 
@@ -461,6 +462,49 @@ def test_scanning_sees_all_accounts(accounts: Accounts) -> None:
     opened(accounts).create(new_account("app#acme/web", WINDOWS))
 
     assert {account.account_id for account in accounts.scan()} == {"tenant#acme", "app#acme/web"}
+
+
+POISON = {
+    "usd": {"u": {"S": "much"}},
+    "tokens": {"t": {"N": "-1"}},
+    "expiry": {"e": {"N": "1" + "0" * 30}},
+    "model": {"m": {"M": {}}},
+    "streamed": None,
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+def test_a_scan_goes_on_past_what_nobody_can_read(
+    kind: str, aws_client: Client, make_table: MakeTable
+) -> None:
+    client, table = aws_client("dynamodb"), make_table(tables.ACCOUNTS)
+    accounts = DynamoAccounts(client, table)
+    good, bad = hold(), hold()
+    opened(accounts)
+    for held in (good, bad):
+        accounts.admit(scope(), held, WINDOWS)
+    (item,) = client.scan(TableName=table)["Items"]
+    poisoned = POISON[kind]
+    holds = item["holds"]["M"]
+    holds["no id"] = dict(holds[bad.request_id])
+    if poisoned is None:
+        del holds[bad.request_id]["M"]["s"]
+    else:
+        holds[bad.request_id]["M"] |= poisoned
+    client.put_item(TableName=table, Item=item)
+    client.put_item(TableName=table, Item={"account_id": {"S": "tenant#broken"}})
+    told: list[Unreadable] = []
+
+    (account,) = accounts.scan(told.append)
+
+    assert account.holds == {good.request_id: good}
+    assert sorted((item.account_id, item.request_id or "") for item in told) == [
+        ("tenant#acme", bad.request_id),
+        ("tenant#acme", "no id"),
+        ("tenant#broken", ""),
+    ]
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        list(accounts.scan())
 
 
 # --- Usage --------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from tollgate.domain.idempotency import IdempotencyRecord
@@ -55,6 +55,15 @@ class TokenRefund:
 
     minute: str
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An account that nobody can read, or a hold of one; `request_id` is None for all of it."""
+
+    account_id: str
+    request_id: str | None
+    reason: str
 
 
 class Accounts(Protocol):
@@ -103,8 +112,12 @@ class Accounts(Protocol):
     def get(self, account_id: str) -> Account | None:
         """One account, read consistently."""
 
-    def scan(self) -> Iterator[Account]:
-        """All accounts."""
+    def scan(self, unreadable: Callable[[Unreadable], None] | None = None) -> Iterator[Account]:
+        """All accounts.
+
+        What cannot be read is told to `unreadable`, and the others go on without it; without that
+        it raises.
+        """
 
 
 class Usage(Protocol):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from tollgate.adapters import aws
 from tollgate.entry.clock import utc_now
 from tollgate.entry.composition import (
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # Below the function's 900 seconds: a model may be silent for long before its first token.
 MODEL_SECONDS = 870
+# What an alarm watches: there is a figure of it where messages failed, and nowhere else.
+FAILED_MESSAGES = "FailedMessages"
 
 
 @cache
@@ -70,5 +74,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     service = build_service()
     if "Records" in event:
         failed = service.run(event["Records"])
+        if failed:
+            metrics.add_metric(name=FAILED_MESSAGES, unit=MetricUnit.Count, value=len(failed))
         return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
     return answer(event, service.poll)

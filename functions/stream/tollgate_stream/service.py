@@ -28,18 +28,26 @@ class StreamService:
         self._policies = policies
 
     def run(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Run the jobs of SQS records; returns the message ids to deliver again."""
-        failed = []
-        for record in records:
-            try:
-                self._runner.run(*parse_queue_message(record["body"]))
-            except UnavailableError as error:
-                logger.error(
-                    "job not run",
-                    extra={"job": record["body"], "dependency": error.details},
-                )
-                failed.append(record["messageId"])
-        return failed
+        """Run the jobs of SQS records; returns the message ids to deliver again.
+
+        One that fails, whatever is wrong with it, stops no other. It comes again, and after some
+        times lies in the queue of dead messages; its hold is the sweep's.
+        """
+        return [record["messageId"] for record in records if not self._is_run(record)]
+
+    def _is_run(self, record: Mapping[str, Any]) -> bool:
+        told: dict[str, Any] = {"message_id": record["messageId"]}
+        try:
+            tenant_id, job_id = parse_queue_message(record["body"])
+            told |= {"tenant_id": tenant_id, "request_id": job_id}
+            self._runner.run(tenant_id, job_id)
+        except UnavailableError as error:
+            logger.error("job not run", extra={**told, "dependency": error.details})
+            return False
+        except Exception:  # noqa: BLE001 - one message's failure is no other's
+            logger.exception("job not run", extra=told)
+            return False
+        return True
 
     def poll(self, request: Request) -> Response:
         """The state of a job. Raises the errors of `tollgate.domain.errors`."""

@@ -58,13 +58,22 @@ def _invocation_logs(settings: Settings) -> InvocationLogs | None:
 
 
 METRICS = {"orphaned": "OrphanedCalls", "resolved": "ResolvedCalls", "waiting": "WaitingCalls"}
+# What an alarm watches: there is a figure of it in runs that failed at something, and in no others.
+FAILED_HOLDS = "FailedHolds"
+
+
+class IncompleteError(Exception):
+    """A run ended all holds that it could, but not all; the log has the others' ids."""
 
 
 @logger.inject_lambda_context
 @measured
 def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """One sweep; returns the counts."""
+    """One sweep; returns the counts, or raises with them where some holds could not be ended."""
     ended = build_service().sweep()
     for name, metric in METRICS.items():
         metrics.add_metric(name=metric, unit=MetricUnit.Count, value=ended[name])
+    if ended["failed"]:
+        metrics.add_metric(name=FAILED_HOLDS, unit=MetricUnit.Count, value=ended["failed"])
+        raise IncompleteError(f"holds by how they ended: {ended}")
     return ended

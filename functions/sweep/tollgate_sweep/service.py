@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from tollgate.domain.jobs import JOB_EXPIRED as EXPIRED_RESULT
 from tollgate.domain.ledger import Hold, account_tenant, is_tenant_account
@@ -14,10 +16,13 @@ from tollgate.services.metering import log_usage
 from tollgate_sweep.rows import JOB_EXPIRED, NEVER_CALLED, Orphan, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from tollgate.domain.invocation_logs import LogSearch
     from tollgate.domain.usage import UsageRow
-    from tollgate.ports import Accounts, Clock, InvocationLogs, Jobs, Usage
+    from tollgate.ports import Accounts, Clock, InvocationLogs, Jobs, Unreadable, Usage
+
+Ended = TypeVar("Ended", str, str | None)
 
 
 class SweepService:
@@ -50,13 +55,16 @@ class SweepService:
         """End all expired holds. Returns the number of requests by how they were ended.
 
         settled: a settlement was finished; resolved: booked as logged; orphaned: booked at the
-        hold; released: ended at no cost; waiting: left until the logs can be relied on.
+        hold; released: ended at no cost; waiting: left until the logs can be relied on; failed:
+        left as they are, because something about them failed. One that fails stops no other.
         """
         now = self._clock()
-        ended = Counter(settled=0, resolved=0, orphaned=0, released=0, waiting=0)
+        ended = Counter(settled=0, resolved=0, orphaned=0, released=0, waiting=0, failed=0)
         unknown: list[Orphan] = []
-        for orphan in self._orphans(now):
-            how = self._end(orphan, now)
+        orphans, failed = self._orphans(now)
+        ended["failed"] += failed
+        for orphan in orphans:
+            how = _attempt(orphan, partial(self._end, orphan, now))
             if how is None:
                 unknown.append(orphan)
             else:
@@ -65,11 +73,16 @@ class SweepService:
         logger.info("swept", extra=dict(ended))
         return dict(ended)
 
-    def _orphans(self, now: datetime) -> Iterable[Orphan]:
-        """Requests with expired holds, except app holds that no tenant's hold ever followed."""
+    def _orphans(self, now: datetime) -> tuple[Iterable[Orphan], int]:
+        """Requests with expired holds, and how many cannot be told from them.
+
+        Of a call that was made nothing may be withdrawn. So where a tenant's account or hold cannot
+        be read, the app's holds that seem to be without the tenant's stay.
+        """
         orphans: dict[str, Orphan] = {}
         held_by_tenant: set[str] = set()
-        for account in self._accounts.scan():
+        unreadable: list[Unreadable] = []
+        for account in self._accounts.scan(unreadable.append):
             tenant_id = account_tenant(account.account_id)
             for hold in account.holds.values():
                 if is_tenant_account(account.account_id):
@@ -77,9 +90,12 @@ class SweepService:
                 if hold.expires_at < now.timestamp():
                     orphan = orphans.setdefault(hold.request_id, Orphan(tenant_id, hold))
                     orphan.holds[account.account_id] = hold
+        for item in unreadable:
+            logger.error("account not readable", extra=asdict(item))
         for request_id, orphan in orphans.items():
             orphan.is_whole = request_id in held_by_tenant
-        return orphans.values()
+        kept = _possibly_whole(orphans, unreadable)
+        return [orphan for rid, orphan in orphans.items() if rid not in kept], len(unreadable)
 
     def _end(self, orphan: Orphan, now: datetime) -> str | None:
         """End what can be ended without the logs; None for a call that may have been made."""
@@ -104,29 +120,37 @@ class SweepService:
 
     def _end_unknown(self, orphans: list[Orphan], now: datetime) -> Counter[str]:
         """End calls that may have been made: as logged, or at the most they can have cost."""
-        ended: Counter[str] = Counter()
+        try:
+            search = self._search(orphans, now)
+        except Exception:  # noqa: BLE001 - what was ended before stays ended, and is told
+            logger.exception("invocation logs not searched")
+            return Counter(failed=len(orphans))
+        return Counter(
+            _attempt(orphan, partial(self._end_one, orphan, search, now)) for orphan in orphans
+        )
+
+    def _search(self, orphans: list[Orphan], now: datetime) -> LogSearch | None:
         if self._logs is None:
-            for orphan in orphans:
-                self._book(orphan, self._rows.at_hold(orphan, now), now)
-                ended["orphaned"] += 1
-            return ended
-        deadlines = {o.hold.request_id: _expiry(o.hold) + self._log_grace for o in orphans}
-        search = self._logs.find({rid: min(at, now) for rid, at in deadlines.items()})
-        for orphan in orphans:
-            call = search.found.get(orphan.hold.request_id)
-            if call is not None:
-                self._book(orphan, self._rows.as_logged(orphan, call, now), now)
-                ended["resolved"] += 1
-            elif now <= deadlines[orphan.hold.request_id]:
-                ended["waiting"] += 1
-            elif search.complete and self._rows.is_logged(orphan):
-                self._book(orphan, self._rows.at_no_cost(orphan, NEVER_CALLED, now), now)
-                ended["released"] += 1
-            else:
-                # What is missing from incomplete or foreign logs may have been billed all the same.
-                self._book(orphan, self._rows.at_hold(orphan, now), now)
-                ended["orphaned"] += 1
-        return ended
+            return None
+        return self._logs.find({o.hold.request_id: min(self._until(o), now) for o in orphans})
+
+    def _until(self, orphan: Orphan) -> datetime:
+        """When the last log of a call can have come."""
+        return _expiry(orphan.hold) + self._log_grace
+
+    def _end_one(self, orphan: Orphan, search: LogSearch | None, now: datetime) -> str:
+        call = None if search is None else search.found.get(orphan.hold.request_id)
+        if call is not None:
+            self._book(orphan, self._rows.as_logged(orphan, call, now), now)
+            return "resolved"
+        if search is not None and now <= self._until(orphan):
+            return "waiting"
+        if search is not None and search.complete and self._rows.is_logged(orphan):
+            self._book(orphan, self._rows.at_no_cost(orphan, NEVER_CALLED, now), now)
+            return "released"
+        # What is missing from incomplete or foreign logs may have been billed all the same.
+        self._book(orphan, self._rows.at_hold(orphan, now), now)
+        return "orphaned"
 
     def _book(self, orphan: Orphan, row: UsageRow, now: datetime) -> None:
         """Write the row unless one stands by now, and settle at the one that stands."""
@@ -146,6 +170,35 @@ class SweepService:
         job = orphan.job or self._jobs.get(orphan.tenant_id, orphan.hold.request_id)
         if job is not None and job.is_lost(now):
             self._jobs.finish(job.ended("failed", EXPIRED_RESULT, now))
+
+
+def _attempt(orphan: Orphan, end: Callable[[], Ended]) -> Ended | Literal["failed"]:
+    """How one request was ended; what fails is told by its id, and the next run tries it again."""
+    try:
+        return end()
+    except Exception:  # noqa: BLE001 - one hold's failure is no other's
+        logger.exception(
+            "hold not ended",
+            extra={"request_id": orphan.hold.request_id, "tenant_id": orphan.tenant_id},
+        )
+        return "failed"
+
+
+def _possibly_whole(
+    orphans: Mapping[str, Orphan], unreadable: Sequence[Unreadable]
+) -> Collection[str]:
+    """The requests whose tenant's hold may be there, where nobody can read it."""
+    holds = {item.request_id for item in unreadable if is_tenant_account(item.account_id)}
+    tenants = {
+        account_tenant(item.account_id)
+        for item in unreadable
+        if item.request_id is None and is_tenant_account(item.account_id)
+    }
+    return {
+        request_id
+        for request_id, orphan in orphans.items()
+        if not orphan.is_whole and (request_id in holds or orphan.tenant_id in tenants)
+    }
 
 
 def _expiry(hold: Hold) -> datetime:

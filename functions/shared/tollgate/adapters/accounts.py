@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -11,10 +12,10 @@ from tollgate.adapters.aws import conditionally_reaching, from_values, reaching,
 from tollgate.domain.ids import request_time
 from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
 from tollgate.domain.tenants import Budget
-from tollgate.ports import Admitted, Rejected, TokenRefund
+from tollgate.ports import Admitted, Rejected, TokenRefund, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -47,6 +48,8 @@ _HOLD_NAMES = {
 _HOLD_MINUTE = "w"
 # Only a hold has it whose call generates tokens.
 _HOLD_OUTPUT = "o"
+# What reading an item of another shape ends in.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 
 
 class DynamoAccounts:
@@ -291,7 +294,7 @@ class DynamoAccounts:
         item = answer.get("Item")
         return _account(from_values(item)) if item else None
 
-    def scan(self) -> Iterator[Account]:
+    def scan(self, unreadable: Callable[[Unreadable], None] | None = None) -> Iterator[Account]:
         """All accounts, page by page, read consistently."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table, ConsistentRead=True
@@ -299,7 +302,46 @@ class DynamoAccounts:
         with reaching(_DEPENDENCY):
             for page in pages:
                 for item in page["Items"]:
-                    yield _account(from_values(item))
+                    if unreadable is None:
+                        yield _account(from_values(item))
+                    else:
+                        yield from _readable(from_values(item), unreadable)
+
+
+def _readable(
+    item: Mapping[str, Any], unreadable: Callable[[Unreadable], None]
+) -> Iterator[Account]:
+    """The account of an item, as far as it can be read; none where nothing of it can be."""
+    account_id = str(item["account_id"])
+    holds = {}
+    try:
+        for request_id, hold in item["holds"].items():
+            try:
+                _check(_hold(request_id, hold))
+            except _UNREADABLE as error:
+                unreadable(Unreadable(account_id, request_id, _reason(error)))
+            else:
+                holds[request_id] = hold
+        account = _account({**item, "holds": holds})
+    except _UNREADABLE as error:
+        unreadable(Unreadable(account_id, None, _reason(error)))
+    else:
+        yield account
+
+
+def _check(hold: Hold) -> None:
+    """Raise for what no process of ours has written, which the types of a hold do not allow."""
+    texts: tuple[Any, ...] = (hold.model, hold.app_id, hold.key_id, hold.dialect)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text of the hold is none")
+    numbers: tuple[Any, ...] = (hold.usd, hold.tokens, hold.output_tokens, hold.expires_at)
+    if not all(isinstance(number, int) and number >= 0 for number in numbers):
+        raise TypeError("a number of the hold is none")
+    datetime.fromtimestamp(hold.expires_at, tz=UTC)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _hold_item(hold: Hold) -> dict[str, Any]:
@@ -312,10 +354,12 @@ def _hold_item(hold: Hold) -> dict[str, Any]:
 
 
 def _hold(request_id: str, item: Mapping[str, Any]) -> Hold:
+    # Of an id that is none of ours nothing could be booked.
+    minute = _minute_of(request_id)
     return Hold(
         request_id,
         **{name: item[short] for name, short in _HOLD_NAMES.items()},
-        minute=item.get(_HOLD_MINUTE) or _minute_of(request_id),
+        minute=item.get(_HOLD_MINUTE) or minute,
         output_tokens=item.get(_HOLD_OUTPUT, 0),
     )
 

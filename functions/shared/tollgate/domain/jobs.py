@@ -89,9 +89,13 @@ def queue_message(tenant_id: str, job_id: str) -> str:
 
 
 def parse_queue_message(body: str) -> tuple[str, str]:
-    """Tenant and job of a message. Raises KeyError or ValueError where it is not one of ours."""
+    """Tenant and job of a message. Raises ValueError where it is not one of ours."""
     data = json.loads(body)
-    return data["tenant_id"], data["job_id"]
+    named = data if isinstance(data, dict) else {}
+    tenant_id, job_id = named.get("tenant_id"), named.get("job_id")
+    if not isinstance(tenant_id, str) or not isinstance(job_id, str):
+        raise ValueError("the message names no tenant and job")
+    return tenant_id, job_id
 
 
 @dataclass(frozen=True, slots=True)
