@@ -95,8 +95,9 @@ locals {
       }
       statements = [
         {
-          sid       = "ReadUsage"
-          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+          # Rows are deleted in batches, once the lake has them.
+          sid       = "ReadAndExpireUsage"
+          actions   = ["dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
           resources = [module.metering.usage_table_arn]
         },
         {

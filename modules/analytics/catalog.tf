@@ -44,6 +44,27 @@ locals {
     { name = "tags", type = "map<string,string>" },
   ]
 
+  # The aggregate function's summary of each day; a contract test compares the two. Sums of 64-bit integers have more bits.
+  daily_columns = concat(
+    [for name in ["tenant_id", "app_id", "model_id"] : { name = name, type = "string" }],
+    [for name in ["invocations", "errors", "unpriced"] : { name = name, type = "bigint" }],
+    [
+      for name in [
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_5m_tokens",
+        "cache_write_1h_tokens",
+        "images",
+        "input_cost",
+        "output_cost",
+        "cache_cost",
+        "other_cost",
+        "total_cost",
+      ] : { name = name, type = "decimal(38,0)" }
+    ],
+  )
+
   # What modules/tenant writes about each tenant, a line of JSON in a file of its own.
   tenant_columns = [
     { name = "tenant_id", type = "string" },
@@ -59,6 +80,7 @@ locals {
   ]
 
   usage_location = "s3://${aws_s3_bucket.lake.bucket}/usage"
+  daily_location = "s3://${aws_s3_bucket.lake.bucket}/daily"
 }
 
 resource "aws_glue_catalog_database" "this" {
@@ -110,6 +132,49 @@ resource "aws_glue_catalog_table" "usage" {
 
     dynamic "columns" {
       for_each = local.usage_columns
+
+      content {
+        name = columns.value.name
+        type = columns.value.type
+      }
+    }
+  }
+}
+
+resource "aws_glue_catalog_table" "daily" {
+  name          = "daily"
+  database_name = aws_glue_catalog_database.this.name
+  description   = "Each day by tenant, app and model; costs are picodollars (1e-12 USD)."
+  table_type    = "EXTERNAL_TABLE"
+
+  parameters = {
+    EXTERNAL                      = "TRUE"
+    classification                = "parquet"
+    "projection.enabled"          = "true"
+    "projection.dt.type"          = "date"
+    "projection.dt.format"        = "yyyy-MM-dd"
+    "projection.dt.range"         = "2026-01-01,NOW"
+    "projection.dt.interval"      = "1"
+    "projection.dt.interval.unit" = "DAYS"
+    "storage.location.template"   = "${local.daily_location}/dt=$${dt}"
+  }
+
+  partition_keys {
+    name = "dt"
+    type = "date"
+  }
+
+  storage_descriptor {
+    location      = local.daily_location
+    input_format  = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+    output_format = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+
+    ser_de_info {
+      serialization_library = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+    }
+
+    dynamic "columns" {
+      for_each = local.daily_columns
 
       content {
         name = columns.value.name

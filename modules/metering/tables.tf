@@ -1,9 +1,10 @@
 locals {
   # The keys are what the adapters of functions/shared read and write; other attributes need no declaration.
   tables = {
-    tenants  = { hash_key = "pk", range_key = null, ttl_attribute = null }
-    accounts = { hash_key = "account_id", range_key = null, ttl_attribute = null }
-    usage    = { hash_key = "pk", range_key = "sk", ttl_attribute = "expires_at" }
+    tenants  = { hash_key = "pk", range_key = null }
+    accounts = { hash_key = "account_id", range_key = null }
+    # No TTL: a row goes once the lake has it, however late that is, so the function that writes the lake deletes it.
+    usage = { hash_key = "pk", range_key = "sk" }
   }
 }
 
@@ -23,15 +24,6 @@ resource "aws_dynamodb_table" "this" {
     content {
       name = attribute.value
       type = "S"
-    }
-  }
-
-  dynamic "ttl" {
-    for_each = each.value.ttl_attribute == null ? [] : [each.value.ttl_attribute]
-
-    content {
-      attribute_name = ttl.value
-      enabled        = true
     }
   }
 

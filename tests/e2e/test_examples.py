@@ -104,7 +104,12 @@ def _write_lake(folder: Path) -> None:
     last = max(row.started_at for row in rows)
     start = first.replace(minute=0, second=0, microsecond=0)
     Aggregator(
-        FakeUsageReader(rows), FakeWatermark(start), FakeOpenHolds(), lake, lambda: last
+        FakeUsageReader(rows),
+        FakeWatermark(start),
+        FakeOpenHolds(),
+        lake,
+        lambda: last,
+        FakeWatermark(),
     ).run({})
     for key, data in lake.objects.items():
         path = folder / key

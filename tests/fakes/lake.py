@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tollgate.domain.usage import UsageRow
+    from tollgate.ports import UnreadableRow
     from tollgate_aggregate.ports import StoredObject
 
 
@@ -20,14 +21,20 @@ class FakeUsageReader:
 
     def __init__(self, rows: Iterable[UsageRow] = ()) -> None:
         self.rows = {row.request_id: row for row in rows}
+        self.unreadable: dict[datetime, list[UnreadableRow]] = {}
 
     def add(self, *rows: UsageRow) -> None:
         self.rows |= {row.request_id: row for row in rows}
 
-    def hour(self, hour: datetime) -> Iterator[UsageRow]:
+    def hour(self, hour: datetime) -> Iterator[UsageRow | UnreadableRow]:
         for request_id, row in list(self.rows.items()):
             if request_time(request_id).replace(minute=0, second=0, microsecond=0) == hour:
                 yield row
+        yield from self.unreadable.get(hour, ())
+
+    def delete(self, request_ids: Iterable[str]) -> None:
+        for request_id in request_ids:
+            self.rows.pop(request_id, None)
 
 
 class FakeWatermark:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,9 +22,10 @@ from tollgate.adapters.tables import ACCOUNTS, USAGE, TableSpec
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.adapters.usage_reader import DynamoOpenHolds, DynamoUsageReader, DynamoWatermark
 from tollgate.domain.errors import UnavailableError
-from tollgate.domain.ids import new_request_id
+from tollgate.domain.ids import new_request_id, usage_key
 from tollgate.domain.ledger import Account, Hold, Scope, Windows
 from tollgate.domain.tenants import Budget, Limits
+from tollgate.ports import UnreadableRow
 from tollgate_aggregate.files import day_files, hour_key
 from tollgate_aggregate.service import Aggregator
 
@@ -126,11 +129,85 @@ def test_an_hour_has_exactly_its_own_rows(world: World) -> None:
 
 
 def test_an_hour_larger_than_a_page_is_read_whole(world: World) -> None:
-    # Sixteen rows of 180 KB on average go to a shard: several pages of 1 MB each.
-    rows = [usage_row(tags={"filler": "x" * 180_000}) for _ in range(120)]
+    # Rows of 190 KB, as large as they get, and several to a shard: more than one page of 1 MB.
+    wide = "\N{DUCK}"
+    tags = {f"{n:03d}{wide * 125}": wide * 256 for n in range(128)}
+    rows = [usage_row(tags=tags) for _ in range(120)]
     for row in rows:
         world.add_row(row)
     assert {row.request_id for row in world.usage.hour(NOON)} == {row.request_id for row in rows}
+
+
+def test_rows_are_deleted_and_others_stay(world: World) -> None:
+    rows = [usage_row(started_at=NOON + timedelta(seconds=n)) for n in range(60)]
+    for row in rows:
+        world.add_row(row)
+    unknown = new_request_id(NOON)
+
+    world.usage.delete([unknown, *(row.request_id for row in rows[:55])])
+
+    assert {row.request_id for row in world.usage.hour(NOON)} == {r.request_id for r in rows[55:]}
+    world.usage.delete([])
+
+
+ODD_ITEMS: dict[str, dict[str, Any]] = {
+    "another version": {"schema_version": {"N": "2"}},
+    "no number": {"total_cost": {"S": "much"}},
+    "beyond 64 bits": {"total_cost": {"N": str(2**63)}},
+    "too long": {"requested_model": {"S": "m" * 220_000}},
+    "no time": {"started_at": {"S": "yesterday"}},
+    "no text": {"tenant_id": {"B": b"\xff"}},
+    "another's": {"request_id": {"S": new_request_id(NOON)}},
+    "incomplete": {},
+}
+
+
+@pytest.mark.parametrize("kind", ODD_ITEMS)
+def test_a_row_that_nobody_can_read_is_told_whole(kind: str) -> None:
+    with mock_aws():
+        tables = boto3.client("dynamodb", region_name=REGION)
+        create_table(tables, USAGE)
+        good, bad = usage_row(started_at=NOON), usage_row(started_at=NOON)
+        for row in (good, bad):
+            DynamoUsage(tables, USAGE.name).put(row)
+        pk, sk = usage_key(bad.request_id)
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        item = tables.get_item(TableName=USAGE.name, Key=key)["Item"] | ODD_ITEMS[kind]
+        if kind == "incomplete":
+            del item["app_id"]
+        tables.put_item(TableName=USAGE.name, Item=item)
+
+        found = list(DynamoUsageReader(tables, USAGE.name).hour(NOON))
+
+    (told,) = [row for row in found if isinstance(row, UnreadableRow)]
+    assert [row for row in found if not isinstance(row, UnreadableRow)] == [good]
+    assert told.row_id == bad.request_id
+    assert told.reason
+    # It is the whole item, as `aws dynamodb put-item` takes it.
+    assert json.loads(told.item) == json.loads(
+        json.dumps(item, default=lambda value: base64.b64encode(value).decode())
+    )
+
+
+def test_what_a_table_takes_in_part_is_sent_again() -> None:
+    class Table:
+        def __init__(self) -> None:
+            self.asked: list[int] = []
+
+        def batch_write_item(self, RequestItems: Any) -> dict[str, Any]:  # noqa: N803 - boto3's
+            (deletes,) = RequestItems.values()
+            self.asked.append(len(deletes))
+            return {"UnprocessedItems": {"usage": deletes[:4]} if len(deletes) > 4 else {}}
+
+    table: Any = Table()
+    ids = [new_request_id(NOON) for _ in range(30)]
+
+    DynamoUsageReader(table, "usage").delete(ids)
+
+    assert table.asked == [25, 4, 5, 4]
+    table.batch_write_item = lambda RequestItems: {"UnprocessedItems": RequestItems}  # noqa: N803
+    with pytest.raises(UnavailableError, match="does not take all"):
+        DynamoUsageReader(table, "usage").delete(ids)
 
 
 def test_the_watermark_only_moves_forward(world: World) -> None:
@@ -190,7 +267,9 @@ def test_a_run_carries_rows_from_the_table_to_the_reports(world: World) -> None:
     for row in settled:
         world.add_row(row)
     world.place_hold("tenant#acme", running.request_id)
-    aggregator = Aggregator(world.usage, world.watermark, world.holds, world.lake, lambda: now)
+    aggregator = Aggregator(
+        world.usage, world.watermark, world.holds, world.lake, lambda: now, FakeWatermark()
+    )
     report = aggregator.run({})
     assert (report.hours, report.rows) == (25, 2)
     assert world.watermark.get() == NOON + HOUR

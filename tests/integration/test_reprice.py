@@ -65,6 +65,7 @@ def test_applied_corrections_reach_the_chargeback_once(
         FakeOpenHolds(),
         lake,
         lambda: datetime(2026, 12, 3, tzinfo=UTC),
+        FakeWatermark(),
     )
 
     def aggregate() -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ nothing new leaves every object as it is.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from tollgate.domain.ids import is_request_id
 from tollgate.domain.money import format_usd
 from tollgate.domain.usage import GLUE_COLUMNS, to_json_row
 
@@ -56,29 +58,38 @@ SELECT *, request_id IN (SELECT tags['corrects'] FROM rows WHERE operation = 're
 FROM rows
 """
 
-_SUMMARY = """
+_SUMS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "images",
+    "input_cost",
+    "output_cost",
+    "cache_cost",
+    "other_cost",
+    "total_cost",
+)
+# 64 bits may not hold sums of 64-bit integers. The Glue table of the days has the same types.
+DAILY_COLUMNS: list[tuple[str, str]] = [
+    *((name, "string") for name in ("tenant_id", "app_id", "model_id")),
+    *((name, "bigint") for name in ("invocations", "errors", "unpriced")),
+    *((name, "decimal(38,0)") for name in _SUMS),
+]
+_SUMMARY = f"""
 SELECT
     tenant_id,
     app_id,
     model_id,
-    count_if(status <> 'error' AND operation <> 'reprice') AS invocations,
-    count_if(status = 'error') AS errors,
-    count_if(NOT priced AND NOT corrected) AS unpriced,
-    sum(input_tokens)::BIGINT AS input_tokens,
-    sum(output_tokens)::BIGINT AS output_tokens,
-    sum(cache_read_tokens)::BIGINT AS cache_read_tokens,
-    sum(cache_write_5m_tokens)::BIGINT AS cache_write_5m_tokens,
-    sum(cache_write_1h_tokens)::BIGINT AS cache_write_1h_tokens,
-    sum(images)::BIGINT AS images,
-    sum(input_cost)::BIGINT AS input_cost,
-    sum(output_cost)::BIGINT AS output_cost,
-    sum(cache_cost)::BIGINT AS cache_cost,
-    sum(other_cost)::BIGINT AS other_cost,
-    sum(total_cost)::BIGINT AS total_cost
+    count_if(status <> 'error' AND operation <> 'reprice')::BIGINT AS invocations,
+    count_if(status = 'error')::BIGINT AS errors,
+    count_if(NOT priced AND NOT corrected)::BIGINT AS unpriced,
+    {", ".join(f"sum({name})::DECIMAL(38, 0) AS {name}" for name in _SUMS)}
 FROM usage
 GROUP BY tenant_id, app_id, model_id
 ORDER BY tenant_id, app_id, model_id
-"""
+"""  # noqa: S608 - names of columns
 
 # The old report has two cost columns. Cache tokens are input and the rest is output, so that the
 # two still add up to what the day cost. Failed calls that cost nothing were never in it.
@@ -87,7 +98,9 @@ SELECT
     key_id,
     tenant_id,
     model_id,
-    sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens),
+    sum(
+        input_tokens::HUGEINT + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens
+    ),
     sum(output_tokens),
     sum(input_cost::HUGEINT + cache_cost),
     sum(output_cost::HUGEINT + other_cost),
@@ -145,6 +158,20 @@ class HourFile:
 def hour_key(hour: datetime) -> str:
     """Key of the usage file of a UTC hour."""
     return f"{day_prefix(hour.date())}hour={hour:%H}/part-00.parquet"
+
+
+def quarantine_key(hour: datetime, row_id: str) -> str:
+    """Key of a row of a UTC hour that nobody can read. Not every id is fit for a key."""
+    name = row_id if is_request_id(row_id) else hashlib.sha256(row_id.encode()).hexdigest()
+    return f"quarantine/dt={hour:%Y-%m-%d}/hour={hour:%H}/{name}.json"
+
+
+def request_ids(data: bytes) -> set[str]:
+    """The requests that an hour's file has rows of."""
+    with _workspace() as (db, folder):
+        (folder / "hour.parquet").write_bytes(data)
+        rows = db.read_parquet(str(folder / "hour.parquet")).select("request_id").fetchall()
+        return {request_id for (request_id,) in rows}
 
 
 def day_prefix(day: date) -> str:

@@ -9,20 +9,24 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tollgate.domain.usage import UsageRow
+    from tollgate.ports import UnreadableRow
 
 
 class UsageReader(Protocol):
     """The usage table, by hour."""
 
-    def hour(self, hour: datetime) -> Iterator[UsageRow]:
+    def hour(self, hour: datetime) -> Iterator[UsageRow | UnreadableRow]:
         """All rows of the requests that started in the UTC hour, read consistently."""
+
+    def delete(self, request_ids: Iterable[str]) -> None:
+        """Delete rows of requests; one that is not there is no failure."""
 
 
 class Watermark(Protocol):
-    """How far the hours are closed."""
+    """How far the hours are closed, or their rows deleted."""
 
     def get(self) -> datetime | None:
-        """The UTC moment before which every hour is closed; None before the first run."""
+        """The UTC moment before which every hour is done; None before the first run."""
 
     def set(self, closed_through: datetime) -> None:
         """Move the moment forward; an earlier one than stands is ignored."""

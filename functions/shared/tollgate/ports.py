@@ -120,6 +120,15 @@ class Accounts(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A usage row that nobody can read: its sort key, the item in DynamoDB's JSON, and why."""
+
+    row_id: str
+    item: str
+    reason: str
+
+
 class Usage(Protocol):
     """The usage table: one row per request, never changed."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tests.fakes.usage_rows import STARTED, usage_row
-from tollgate.domain.usage import GLUE_COLUMNS, to_json_row
-from tollgate_aggregate.files import day_files, hour_file, hour_key
+from tollgate.domain.usage import GLUE_COLUMNS, MAX_TEXT, UsageRow, to_json_row
+from tollgate_aggregate.files import DAILY_COLUMNS, day_files, hour_file, hour_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,3 +192,67 @@ def test_what_needs_a_look_is_listed_and_still_counted() -> None:
 def test_a_day_without_problems_has_no_error_list() -> None:
     files = day_files(DAY, [written([usage_row()], None).data])
     assert sorted(files) == ["daily/dt=2026-11-15/summary.parquet", "succeed/2026-11-15.csv"]
+
+
+def test_sums_beyond_64_bits_are_exact(tmp_path: Path) -> None:
+    """A thousand dear rows overflow the lake's own integers; one day's failure was everybody's."""
+    most = 2**63 - 1
+    columns = [name for name, kind in DAILY_COLUMNS if kind == "decimal(38,0)"]
+    rows = [usage_row(**dict.fromkeys(columns, most)) for _ in range(3)]
+
+    files = day_files(DAY, [written(rows, None).data])
+
+    (total,) = read(files["daily/dt=2026-11-15/summary.parquet"], tmp_path)
+    assert {name: total[name] for name in columns} == dict.fromkeys(columns, 3 * most)
+    (line,) = csv.DictReader(io.StringIO(files["succeed/2026-11-15.csv"].decode()))
+    assert line["input_tokens"] == str(12 * most)
+
+
+def test_days_are_typed_as_their_table(tmp_path: Path) -> None:
+    path = tmp_path / "day.parquet"
+    data = day_files(DAY, [written([usage_row()], None).data])
+    path.write_bytes(data["daily/dt=2026-11-15/summary.parquet"])
+    with duckdb.connect(":memory:") as db:
+        schema = db.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+        physical = dict(
+            db.execute("SELECT name, type FROM parquet_schema(?)", [str(path)]).fetchall()
+        )
+    names = {**DUCKDB_NAMES, "decimal(38,0)": "DECIMAL(38,0)"}
+    assert [(name, kind) for name, kind, *_ in schema] == [
+        (name, names[glue_type]) for name, glue_type in DAILY_COLUMNS
+    ]
+    assert physical["invocations"] == "INT64"
+    assert physical["total_cost"] == "FIXED_LEN_BYTE_ARRAY"
+
+
+TEXTS = ["", "\x00", "\x00nul", "\u2028", "\ufeff", "'\"\\\n\t", "{}", "[", "null", "\U0010ffff"]
+
+
+def test_every_row_that_can_be_made_can_be_written(tmp_path: Path) -> None:
+    """A row whose hour could not be written would keep all others out of it."""
+    now = usage_row()
+    ends = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    rows = [
+        usage_row(stop_reason=text, error_code=text, tags={text: text, "b": text}) for text in TEXTS
+    ]
+    rows += [usage_row(requested_model="\N{DUCK}" * MAX_TEXT)]
+    rows += [usage_row(settled_at=moment) for moment in ends]
+    for extreme in (-(2**63), 2**63 - 1, 10**40):
+        rows.append(
+            UsageRow.fitted(
+                **{
+                    name: extreme if kind in ("int", "bigint") else getattr(now, name)
+                    for name, kind in GLUE_COLUMNS
+                    if name not in ("schema_version", "request_id")
+                },
+                request_id=usage_row().request_id,
+            )
+        )
+
+    found = {row["request_id"]: row for row in read(written(rows, None).data, tmp_path)}
+
+    assert len(found) == len(rows)
+    for row in rows:
+        assert found[row.request_id]["stop_reason"] == row.stop_reason
+        assert found[row.request_id]["tags"] == row.tags
+        assert found[row.request_id]["total_cost"] == row.total_cost

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.lake import FakeLake, FakeOpenHolds, FakeUsageReader, FakeWatermark
 from tests.fakes.usage_rows import STARTED, usage_row
+from tollgate.ports import UnreadableRow
 from tollgate_aggregate import handler
 from tollgate_aggregate.service import Aggregator
 
@@ -28,7 +29,12 @@ def aggregator(monkeypatch: pytest.MonkeyPatch) -> Aggregator:
     monkeypatch.setattr(handler.metrics.provider, "service", "aggregate")
     rows = [usage_row(priced=False), usage_row()]
     made = Aggregator(
-        FakeUsageReader(rows), FakeWatermark(), FakeOpenHolds(), FakeLake(), lambda: STARTED
+        FakeUsageReader(rows),
+        FakeWatermark(),
+        FakeOpenHolds(),
+        FakeLake(),
+        lambda: STARTED,
+        FakeWatermark(),
     )
     monkeypatch.setattr(handler, "build_service", lambda: made)
     return made
@@ -42,12 +48,41 @@ def test_a_run_is_returned_and_counted_in_metrics(capsys: pytest.CaptureFixture[
         "unpriced": 1,
         "days": ["2026-11-15"],
         "closed_through": "2026-11-15T12:00:00+00:00",
+        "quarantined": 0,
+        "failed": [],
+        "expired": 0,
     }
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (metrics,) = [line for line in lines if "_aws" in line]
     assert metrics["AggregatedHours"] == [25]
     assert metrics["AggregatedRows"] == [2]
     assert metrics["UnpricedRows"] == [1]
+    assert metrics["OpenHours"] == [0]
+    # Figures of what failed are there where something did.
+    assert not {"QuarantinedRows", "FailedPeriods"} & metrics.keys()
+
+
+def test_a_run_that_failed_at_something_says_so_once_all_else_is_done(
+    aggregator: Aggregator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage, lake = FakeUsageReader([usage_row()]), FakeLake()
+    usage.unreadable[STARTED.replace(minute=0, microsecond=0)] = [UnreadableRow("r", "{}", "odd")]
+    lake.objects["succeed/2026-11-15.csv"] = b""
+    lake.put = lambda key, *rest: key[0] != "s" and FakeLake.put(lake, key, *rest)  # type: ignore[method-assign]
+    made = Aggregator(
+        usage, FakeWatermark(), FakeOpenHolds(), lake, lambda: STARTED, FakeWatermark()
+    )
+    monkeypatch.setattr(handler, "build_service", lambda: made)
+    assert aggregator is not made
+
+    with pytest.raises(handler.IncompleteError, match="'failed': .'2026-11-15'"):
+        handler.lambda_handler({}, CONTEXT)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (metrics,) = [line for line in lines if "_aws" in line]
+    assert metrics["QuarantinedRows"] == [1]
+    assert metrics["FailedPeriods"] == [1]
+    assert metrics["AggregatedRows"] == [1]
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics to publish")

@@ -17,6 +17,6 @@ class TableSpec:
 
 TENANTS = TableSpec("tenants", hash_key="pk")
 ACCOUNTS = TableSpec("accounts", hash_key="account_id")
-USAGE = TableSpec("usage", hash_key="pk", range_key="sk", ttl="expires_at")
+USAGE = TableSpec("usage", hash_key="pk", range_key="sk")
 STREAMS = TableSpec("streams", hash_key="pk", range_key="sk", ttl="expires_at")
 TABLES = (TENANTS, ACCOUNTS, USAGE, STREAMS)

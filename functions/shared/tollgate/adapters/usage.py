@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _DEPENDENCY = "usage table"
-# Hours are closed and in the lake long before; the margin is for re-runs.
-RETENTION_DAYS = 35
 
 
 class DynamoUsage:
@@ -31,9 +29,11 @@ class DynamoUsage:
         self._table = table
 
     def put(self, row: UsageRow) -> UsageRow:
-        """Writes the row, or returns the one that was there first."""
-        expires_at = int(row.settled_at.timestamp()) + RETENTION_DAYS * 86_400
-        item = {**_key(row.request_id), **to_item(row), "expires_at": expires_at}
+        """Writes the row, or returns the one that was there first.
+
+        No time of its own ends it: `aggregate` deletes it once the lake has it.
+        """
+        item = {**_key(row.request_id), **to_item(row)}
         try:
             with conditionally_reaching(_DEPENDENCY):
                 self._client.put_item(

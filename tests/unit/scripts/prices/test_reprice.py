@@ -260,7 +260,12 @@ class Lake:
         self.reader = FakeUsageReader(rows)
         self.lake = FakeLake()
         self.aggregator = Aggregator(
-            self.reader, FakeWatermark(NOV), FakeOpenHolds(), self.lake, lambda: LATER
+            self.reader,
+            FakeWatermark(NOV),
+            FakeOpenHolds(),
+            self.lake,
+            lambda: LATER,
+            FakeWatermark(),
         )
         self.aggregate()
 

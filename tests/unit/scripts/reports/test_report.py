@@ -121,7 +121,12 @@ def make_lake(folder: Path, rows: list[UsageRow]) -> Path:
     last = max(row.started_at for row in rows)
     first = min(row.started_at for row in rows).replace(minute=0, second=0, microsecond=0)
     aggregator = Aggregator(
-        FakeUsageReader(rows), FakeWatermark(first), FakeOpenHolds(), lake, lambda: last
+        FakeUsageReader(rows),
+        FakeWatermark(first),
+        FakeOpenHolds(),
+        lake,
+        lambda: last,
+        FakeWatermark(),
     )
     aggregator.run({})
     for key, data in lake.objects.items():
