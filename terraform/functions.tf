@@ -356,6 +356,25 @@ locals {
   }
 }
 
+# What somebody has to look at, by the function and the metric that tells of it. Terraform's README says what to do.
+locals {
+  _alarms = {
+    aggregate = {
+      FailedPeriods   = { description = "Hours or days could not be written to the lake, or old rows not deleted; the log says which. They stay open, and their rows in the table." }
+      OpenHours       = { description = "Hours have been open for more than a day: a hold is not ended, or an hour cannot be written.", threshold = 24 }
+      QuarantinedRows = { description = "Usage rows cannot be read. They lie below quarantine/ in the lake, and no report has them." }
+    }
+
+    stream = {
+      FailedMessages = { description = "Queued jobs could not be run. They come again, and after some times lie in the queue of dead messages." }
+    }
+
+    sweep = {
+      FailedHolds = { description = "Expired holds could not be ended; the log has their ids. They block their tenants' budgets, and their hours stay open." }
+    }
+  }
+}
+
 resource "terraform_data" "artifacts" {
   lifecycle {
     precondition {
@@ -384,6 +403,8 @@ module "function" {
   }
 
   environment              = local._environments[each.key]
+  alarm_topic_arns         = var.alarm_topic_arns
+  alarms                   = lookup(local._alarms, each.key, {})
   policy_statements        = local._statements[each.key]
   event_queue              = each.value.event_queue
   schedule_expression      = each.value.schedule

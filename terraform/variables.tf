@@ -1,3 +1,15 @@
+variable "alarm_topic_arns" {
+  description = "ARNs of SNS topics that are told when an alarm begins and ends; none means that alarms are seen in CloudWatch alone."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "alarm_topic_arns: got ${jsonencode(var.alarm_topic_arns)}; allowed: ARNs of SNS standard topics, which CloudWatch must be allowed to publish to."
+  }
+}
+
 variable "activate_cost_allocation_tags" {
   description = "Whether to activate the inference profiles' tags (app, cost_center, tenant, tollgate-unit) for cost allocation. For one deployment of a payer account only, and from a day after the first profile on: AWS takes up to 24 hours to know a tag."
   type        = bool

@@ -45,25 +45,25 @@ locals {
   ]
 
   # The aggregate function's summary of each day; a contract test compares the two. Sums of 64-bit integers have more bits.
-  daily_columns = concat(
-    [for name in ["tenant_id", "app_id", "model_id"] : { name = name, type = "string" }],
-    [for name in ["invocations", "errors", "unpriced"] : { name = name, type = "bigint" }],
-    [
-      for name in [
-        "input_tokens",
-        "output_tokens",
-        "cache_read_tokens",
-        "cache_write_5m_tokens",
-        "cache_write_1h_tokens",
-        "images",
-        "input_cost",
-        "output_cost",
-        "cache_cost",
-        "other_cost",
-        "total_cost",
-      ] : { name = name, type = "decimal(38,0)" }
-    ],
-  )
+  daily_columns = [
+    { name = "tenant_id", type = "string" },
+    { name = "app_id", type = "string" },
+    { name = "model_id", type = "string" },
+    { name = "invocations", type = "bigint" },
+    { name = "errors", type = "bigint" },
+    { name = "unpriced", type = "bigint" },
+    { name = "input_tokens", type = "decimal(38,0)" },
+    { name = "output_tokens", type = "decimal(38,0)" },
+    { name = "cache_read_tokens", type = "decimal(38,0)" },
+    { name = "cache_write_5m_tokens", type = "decimal(38,0)" },
+    { name = "cache_write_1h_tokens", type = "decimal(38,0)" },
+    { name = "images", type = "decimal(38,0)" },
+    { name = "input_cost", type = "decimal(38,0)" },
+    { name = "output_cost", type = "decimal(38,0)" },
+    { name = "cache_cost", type = "decimal(38,0)" },
+    { name = "other_cost", type = "decimal(38,0)" },
+    { name = "total_cost", type = "decimal(38,0)" },
+  ]
 
   # What modules/tenant writes about each tenant, a line of JSON in a file of its own.
   tenant_columns = [

@@ -4,7 +4,7 @@ output "athena_bucket_name" {
 }
 
 output "glue_database_name" {
-  description = "Name of the Glue database with the tables `usage` and `tenants`."
+  description = "Name of the Glue database with the tables `daily`, `tenants` and `usage`."
   value       = aws_glue_catalog_database.this.name
 }
 

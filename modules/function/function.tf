@@ -33,8 +33,9 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge(var.environment, {
-      POWERTOOLS_LOG_LEVEL    = "INFO"
-      POWERTOOLS_SERVICE_NAME = var.name
+      POWERTOOLS_LOG_LEVEL = "INFO"
+      # It is the dimension of the function's metrics, which several deployments in an account have.
+      POWERTOOLS_SERVICE_NAME = local.name
     })
   }
 

@@ -1,3 +1,35 @@
+variable "alarm_topic_arns" {
+  description = "ARNs of the SNS topics that are told when an alarm of the function begins and ends; none means that alarms are seen in CloudWatch alone."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "alarm_topic_arns: given ${jsonencode(var.alarm_topic_arns)}; allowed: ARNs of SNS standard topics."
+  }
+}
+
+variable "alarms" {
+  description = "Alarms by the name of the function's own metric: what it means when a figure of it is above the threshold."
+  type = map(object({
+    description = string
+    threshold   = optional(number, 0)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.alarms) : can(regex("^[A-Z][A-Za-z0-9]{0,63}$", name))])
+    error_message = "alarms: got the names ${join(", ", keys(var.alarms))}; allowed: names of metrics such as FailedHolds."
+  }
+
+  validation {
+    condition     = alltrue([for alarm in values(var.alarms) : length(alarm.description) >= 1 && length(alarm.description) <= 1024 && alarm.threshold >= 0])
+    error_message = "alarms: got ${jsonencode(var.alarms)}; allowed: a description of 1 to 1,024 characters and a threshold of 0 or more."
+  }
+}
+
 variable "architecture" {
   description = "Instruction set of the function; the zip's native wheels must match it."
   type        = string

@@ -12,6 +12,7 @@ from sqlglot import exp
 from scripts.reports.report import REPORTS
 from tests.contract import hcl
 from tollgate.domain.usage import GLUE_COLUMNS
+from tollgate_aggregate.files import DAILY_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 ANALYTICS = ROOT / "modules" / "analytics"
@@ -30,6 +31,11 @@ def usage_table() -> dict[str, Any]:
 def test_glue_columns_are_the_usage_row() -> None:
     columns = hcl.locals_of("modules/analytics")["usage_columns"]
     assert [(column["name"], column["type"]) for column in columns] == GLUE_COLUMNS
+
+
+def test_the_days_table_has_the_columns_of_the_days_files() -> None:
+    columns = hcl.locals_of("modules/analytics")["daily_columns"]
+    assert [(column["name"], column["type"]) for column in columns] == DAILY_COLUMNS
 
 
 def test_partitions_are_the_day_and_hour_of_the_file_names() -> None:

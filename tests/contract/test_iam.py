@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -219,6 +220,7 @@ def exercise(stack: LocalStack) -> None:
     assert silo.complete("hello").status_code == 200
     assert silo.chat("hello").status_code == 200
     silo.wait_for(silo.start("hello"))
+    keep_a_row_for_too_long(stack)
     stack.aggregate()
 
 
@@ -373,6 +375,13 @@ def age_everything(stack: LocalStack) -> None:
                 ExpressionAttributeNames={"#rid": request_id},
                 ExpressionAttributeValues={":past": {"N": "1"}},
             )
+
+
+def keep_a_row_for_too_long(stack: LocalStack) -> None:
+    """A row of the first hours in which `aggregate` looks for some to delete."""
+    long_ago = datetime.now(UTC) - timedelta(days=40, hours=-2)
+    row = usage_row(started_at=long_ago)
+    DynamoUsage(stack.client("dynamodb"), "tollgate-local-usage").put(row)
 
 
 def lose_a_job(stack: LocalStack, job: str) -> None:

@@ -19,7 +19,7 @@ from tollgate.entry.composition import (
 )
 from tollgate.entry.http import answer
 from tollgate.entry.settings import load
-from tollgate.observability import logger, measured
+from tollgate.observability import logger, measured, metrics
 from tollgate.services.jobs import JobReader, JobRunner
 from tollgate_stream.service import StreamService
 from tollgate_stream.settings import Settings

@@ -130,6 +130,11 @@ run "catalogue" {
   command = plan
 
   assert {
+    condition     = aws_glue_catalog_table.daily.name == "daily" && [for key in aws_glue_catalog_table.daily.partition_keys : "${key.name} ${key.type}"] == ["dt date"] && aws_glue_catalog_table.daily.parameters["storage.location.template"] == "s3://tollgate-test-lake-111122223333/daily/dt=$${dt}"
+    error_message = "The days' summaries are the table daily, by day."
+  }
+
+  assert {
     condition     = output.glue_database_name == "tollgate_test" && aws_glue_catalog_table.usage.name == "usage" && aws_glue_catalog_table.usage.table_type == "EXTERNAL_TABLE"
     error_message = "The table is usage in the database named after the prefix."
   }

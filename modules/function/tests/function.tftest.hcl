@@ -40,7 +40,7 @@ run "defaults" {
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
       POWERTOOLS_LOG_LEVEL    = "INFO"
-      POWERTOOLS_SERVICE_NAME = "invoke"
+      POWERTOOLS_SERVICE_NAME = "tollgate-test-invoke"
     })
     error_message = "The module sets the Powertools variables and nothing else."
   }
@@ -58,6 +58,11 @@ run "defaults" {
   assert {
     condition     = length(aws_lambda_function_event_invoke_config.schedule) == 0 && length(aws_sqs_queue.dead) == 0 && length(aws_scheduler_schedule.this) == 0 && length(aws_lambda_event_source_mapping.queue) == 0
     error_message = "A function that is only called synchronously has no queue, schedule or event source."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.metric) == 0 && length(aws_cloudwatch_metric_alarm.failed_runs) == 0
+    error_message = "Without alarms and a schedule nothing is watched."
   }
 
   assert {
@@ -136,7 +141,7 @@ run "statements_environment_and_options" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables["TENANTS_TABLE"] == "tollgate-test-tenants" && aws_lambda_function.this.environment[0].variables["POWERTOOLS_SERVICE_NAME"] == "invoke"
+    condition     = aws_lambda_function.this.environment[0].variables["TENANTS_TABLE"] == "tollgate-test-tenants" && aws_lambda_function.this.environment[0].variables["POWERTOOLS_SERVICE_NAME"] == "tollgate-test-invoke"
     error_message = "The caller's variables and the module's are both set."
   }
 
@@ -364,4 +369,52 @@ run "rejects_wildcard_actions" {
   }
 
   expect_failures = [var.policy_statements]
+}
+
+run "alarms" {
+  command = plan
+
+  variables {
+    alarm_topic_arns    = ["arn:aws:sns:us-east-1:111122223333:on-call"]
+    schedule_expression = "rate(5 minutes)"
+
+    alarms = {
+      FailedHolds = { description = "Holds could not be ended." }
+      OpenHours   = { description = "Hours stay open.", threshold = 24 }
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      for name, threshold in { FailedHolds = 0, OpenHours = 24 } :
+      aws_cloudwatch_metric_alarm.metric[name].alarm_name == "tollgate-test-invoke-${name}"
+      && aws_cloudwatch_metric_alarm.metric[name].namespace == "Tollgate"
+      && aws_cloudwatch_metric_alarm.metric[name].metric_name == name
+      && aws_cloudwatch_metric_alarm.metric[name].dimensions == tomap({ service = "tollgate-test-invoke" })
+      && aws_cloudwatch_metric_alarm.metric[name].threshold == threshold
+      && aws_cloudwatch_metric_alarm.metric[name].treat_missing_data == "notBreaching"
+    ])
+    error_message = "An alarm watches the function's own metric, of which there is no figure where all went well."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.failed_runs[0].namespace == "AWS/Lambda" && aws_cloudwatch_metric_alarm.failed_runs[0].metric_name == "Errors" && aws_cloudwatch_metric_alarm.failed_runs[0].dimensions == tomap({ FunctionName = "tollgate-test-invoke" })
+    error_message = "Failed runs of a scheduled function are watched."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.metric), aws_cloudwatch_metric_alarm.failed_runs) : alarm.alarm_actions == toset(var.alarm_topic_arns) && alarm.ok_actions == toset(var.alarm_topic_arns)])
+    error_message = "The topics are told when an alarm begins and ends."
+  }
+}
+
+run "alarms_that_are_none" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["on-call"]
+    alarms           = { "failed holds" = { description = "", threshold = -1 } }
+  }
+
+  expect_failures = [var.alarm_topic_arns, var.alarms]
 }
