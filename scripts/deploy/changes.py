@@ -160,7 +160,9 @@ class _Tenant:
         if lines:
             self._changes.keys[key_id] = lines
         else:
-            line = f"{verb} key {shown}" + (f", last day {last_day}" if last_day else "")
+            line = f"{verb} key {shown}" + (
+                f", last day {policies.plain(last_day)}" if last_day else ""
+            )
             self._changes.keys.setdefault(key_id, [line])
 
     def _changed_key(
@@ -168,11 +170,12 @@ class _Tenant:
     ) -> Iterator[str]:
         old, new = (_attribute(item, "expires") or "none" for item in (before, after))
         if old != new:
-            yield f"key {policies.code(key_id)}: last day {old} → {new}"
+            days = f"{policies.plain(old)} → {policies.plain(new)}"
+            yield f"key {policies.code(key_id)}: last day {days}"
         status = _attribute(after, "status")
         if status != _attribute(before, "status"):
             self._stop(status, "key", f"{self._id}/{key_id}")
-            yield f"key {policies.code(key_id)}: {status}"
+            yield f"key {policies.code(key_id)}: {policies.plain(status)}"
 
     def _stop(self, status: str | None, kind: str, name: str) -> None:
         if status in STOPS:

@@ -6,6 +6,7 @@ somebody's text: it stands in code spans that it cannot leave.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -18,17 +19,39 @@ _HIDDEN = ("external_id",)
 _COMPUTED = re.compile(r"kms_key_arn|apps\..+\.inference_profiles\..+\.arn")
 # Of a longer value, such as a preamble, the file's own difference shows the rest.
 _LONGEST_VALUE = 300
+# Nothing that this matches is markup, a mention or a link.
+_PLAIN = re.compile(r"[0-9][0-9.,:+-]*|[a-z][a-z0-9-]*")
+
+
+def visible(text: str) -> str:
+    """Text of bounded length in which every character can be seen, on one line."""
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}…"
+
+
+def plain(text: str) -> str:
+    """A figure, date or word as it is, and whatever else stands in its place as a code span."""
+    return text if _PLAIN.fullmatch(text) else code(text)
+
+
+def cell(text: str) -> str:
+    """A code span within a table, whose cells end at a bar wherever it stands."""
+    return code(text).replace("|", "\\|")
+
+
+def tagged(text: str) -> str:
+    """Text within HTML, where nothing is Markdown and code spans are none."""
+    return text if _PLAIN.fullmatch(text) else f"<code>{html.escape(visible(text))}</code>"
 
 
 def code(text: str) -> str:
     """Text as a code span: nothing in it is Markdown, HTML or a line's end."""
-    visible = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-    if len(visible) > _LONGEST_VALUE:
-        visible = f"{visible[:_LONGEST_VALUE]}…"
-    longest = max((len(run) for run in re.findall("`+", visible)), default=0)
+    # A span has to have something in it.
+    shown = visible(text) or " "
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
-    padding = " " if longest or visible != visible.strip() else ""
-    return f"{fence}{padding}{visible}{padding}{fence}"
+    padding = " " if longest or shown != shown.strip() else ""
+    return f"{fence}{padding}{shown}{padding}{fence}"
 
 
 def facts(policy: Mapping[str, Any]) -> Iterator[str]:
@@ -53,7 +76,9 @@ def _app(app_id: str, app: Mapping[str, Any]) -> str:
 def _budget(owner: Mapping[str, Any]) -> str:
     budget = owner.get("budget") or {}
     names = {"month_usd": "a month", "day_usd": "a day"}
-    amounts = [f"${budget[key]} {name}" for key, name in names.items() if budget.get(key)]
+    amounts = [
+        f"${plain(str(budget[key]))} {name}" for key, name in names.items() if budget.get(key)
+    ]
     return f"{', '.join(amounts)}, {code(budget.get('mode', 'hard'))}" if amounts else "none"
 
 
@@ -61,12 +86,16 @@ def _limits(owner: Mapping[str, Any]) -> str:
     limits = owner.get("limits") or {}
     return (
         ", ".join(
-            f"{value:,} {name.replace('_', ' ')}"
+            f"{_count(value)} {' '.join(map(plain, name.split('_')))}"
             for name, value in limits.items()
             if value is not None
         )
         or "none"
     )
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else code(str(value))
 
 
 def _codes(values: Iterable[str]) -> str:

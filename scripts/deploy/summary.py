@@ -68,11 +68,11 @@ def _markdown(environment: str, plan: changes.Plan) -> Iterable[str]:
         yield "| --- | --- |"
         for name, tenant in sorted(plan.tenants.items()):
             new = "new: " if tenant.is_new else ""
-            yield f"| {policies.code(name)} | {new}{_counted(tenant.verbs)} |"
+            yield f"| {policies.cell(name)} | {new}{_counted(tenant.verbs)} |"
     else:
         yield "No tenant changes."
     for name, tenant in sorted(plan.tenants.items()):
-        yield from _details(f"Tenant {name}", tenant)
+        yield from _details(f"Tenant {policies.tagged(name)}", tenant)
     if plan.platform.others:
         yield ""
         yield f"**Outside of the tenants:** {_counted(plan.platform.verbs)}"
@@ -95,11 +95,11 @@ def _text(environment: str, plan: changes.Plan) -> Iterable[str]:
     yield f"Plan for {environment}: {_counted(total) or 'nothing changes'}"
     for status in changes.STOPS:
         if plan.stopped[status]:
-            stopped = (f"{kind} {name}" for kind, name in plan.stopped[status])
+            stopped = (f"{kind} {policies.visible(name)}" for kind, name in plan.stopped[status])
             yield f"  {status}: {', '.join(stopped)}"
     named = sorted(plan.tenants.items())
     for name, tenant in named[:_MOST_TENANTS]:
-        yield f"  tenant {name}: {_counted(tenant.verbs)}"
+        yield f"  tenant {policies.visible(name)}: {_counted(tenant.verbs)}"
     if len(named) > _MOST_TENANTS:
         yield f"  and {len(named) - _MOST_TENANTS} more tenants"
     if plan.platform.others:

@@ -56,18 +56,12 @@ run "keys_are_those_of_the_adapters" {
   }
 }
 
-run "only_usage_expires" {
+run "nothing_expires_by_time_alone" {
   command = plan
 
   assert {
-    condition     = one(aws_dynamodb_table.this["usage"].ttl).attribute_name == "expires_at" && one(aws_dynamodb_table.this["usage"].ttl).enabled
-    error_message = "Usage rows expire by expires_at."
-  }
-
-  # Policies and counters must never vanish by themselves.
-  assert {
-    condition     = length(local.tables) == 3 && length([for table in values(local.tables) : table if table.ttl_attribute != null]) == 1
-    error_message = "tenants and accounts have no TTL."
+    condition     = length(local.tables) == 3 && alltrue([for table in values(aws_dynamodb_table.this) : length(table.ttl) == 0])
+    error_message = "Policies and counters stay, and usage rows until the lake has them: no table has a TTL."
   }
 }
 

@@ -279,6 +279,66 @@ def test_a_tenants_name_stays_in_its_place(tmp_path: Path, name: str) -> None:
         assert "\u202e" not in text
 
 
+HOSTILE = [
+    "</code></summary></details>\n\n# Approved",
+    "a | b | c",
+    "` @everyone `",
+    "[a](https://example.com) <img src=x>",
+    "line\nline\r\n- item",
+    "",
+    "   ",
+    "\\| \\` \\",
+    "www.example.com #1 @a",
+    "`" * 400,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_a_tenants_files_say_leaves_its_place(text: str) -> None:
+    """Terraform has not looked at all of it yet when somebody reads the comment."""
+    said = {
+        "name": text,
+        "tier": text,
+        "cost_center": text,
+        "models": [text],
+        "deny_models": [text],
+        "status": text,
+        "budget": {"month_usd": text, "mode": text},
+        "limits": {"requests_per_day": text, text: 7},
+        "apps": {text: {"budget": {"day_usd": text}, "limits": {}, "status": text}},
+        text: text,
+    }
+    quoted = text.replace('"', "'")
+    module = f'module.tenant["{quoted or "none"}"]'
+    document = item(said)
+    old, new = key(expires=text, status="x"), key(expires=f"{text}2", status=text)
+    hash_key = f'aws_dynamodb_table_item.key["{quoted or "none"}"]'
+    told = summary(
+        change(f"{module}.aws_dynamodb_table_item.policy", ["create"], after=document),
+        change(f"{module}.{hash_key}", ["update"], before=old, after=new),
+        change(f"{module}.aws_kms_key.x", ["create"]),
+        change(
+            POLICY, ["update"], before=item({"name": "Acme", "status": "active"}), after=document
+        ),
+    )
+
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(told)
+    children = [child for token in tokens for child in token.children or []]
+    assert {child.type for child in children} <= {
+        *("code_inline", "softbreak", "strong_close", "strong_open", "text")
+    }
+    outside = "".join(child.content for child in children if child.type == "text")
+    assert not set("@#<>[]`") & set(outside)
+    blocks = [token.content for token in tokens if token.type == "html_block"]
+    assert sum(block.count("<details") - block.count("</details>") for block in blocks) == 0
+    assert "</summary></details>" not in "".join(blocks)
+    assert not any("@" in block and "<code>" not in block for block in blocks)
+    cells = [line for line in told.splitlines() if line.startswith("| ")]
+    rows = sum(token.type == "tr_open" for token in tokens)
+    assert len(cells) == rows + 1  # the line below the head is no row
+    assert sum(token.type in ("th_open", "td_open") for token in tokens) == 2 * rows
+
+
 def test_a_long_value_is_cut(tmp_path: Path) -> None:
     after = policy(system_preamble="x" * 5000)
     text = summary(change(POLICY, ["update"], before=policy(), after=after))
