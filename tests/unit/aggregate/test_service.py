@@ -42,7 +42,7 @@ class World:
 def test_the_first_run_starts_a_day_back() -> None:
     world = World(NOON + timedelta(minutes=30))
     report = world.run()
-    assert report == RunReport(25, 0, 0, [], NOON)
+    assert report == RunReport(25, 0, 0, [], NOON, open_hours=0)
     assert world.lake.objects == {}
 
 
@@ -61,7 +61,7 @@ def test_open_hours_are_written_and_reported_before_they_close() -> None:
         usage_row(started_at=NOON + timedelta(minutes=1), priced=False),
     )
     report = world.run()
-    assert report == RunReport(2, 2, 1, [DAY], NOON - HOUR)
+    assert report == RunReport(2, 2, 1, [DAY], NOON - HOUR, open_hours=1)
     assert world.hours() == ["dt=2026-11-15/hour=11", "dt=2026-11-15/hour=12"]
     assert "daily/dt=2026-11-15/summary.parquet" in world.lake.objects
 
