@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from tollgate.dialects.openai.stream import ChatStream
 from tollgate.domain.errors import TollgateError
 from tollgate.entry.http import admission_notices, json_response
 from tollgate.entry.idempotency import FirstAnswer
+from tollgate.services.calls import paid
 from tollgate_converse.routes import KEY_SECONDS, CallRoute, note_headers
 
 if TYPE_CHECKING:
@@ -51,14 +53,15 @@ class EmbeddingsRoute:
         request_id: str,
     ) -> FirstAnswer:
         admitted, answers = self._run(gateway, request.caller, parsed.calls, request_id)
-        response = json_response(
-            request,
-            embeddings_body(parsed, answers),
-            request_id=request_id,
-            cost=sum(answer.cost.total for answer in answers),
-            remaining=answers[-1].remaining,
-            notices={**admission_notices(admitted), **note_headers(parsed.notes)},
-        )
+        with paid(request_id):
+            response = json_response(
+                request,
+                embeddings_body(parsed, answers),
+                request_id=request_id,
+                cost=sum(answer.cost.total for answer in answers),
+                remaining=answers[-1].remaining,
+                notices={**admission_notices(admitted), **note_headers(parsed.notes)},
+            )
         return FirstAnswer(response, admitted.custody)
 
     def _run(
@@ -76,10 +79,11 @@ class EmbeddingsRoute:
         answers: list[Answer] = []
         for call in calls:
             try:
-                admitted = gateway.admit(
-                    caller, call, streamed=False, request_id=None if answers else request_id
-                )
-                answers.append(gateway.calls.run(admitted))
+                with paid(request_id) if answers else nullcontext():
+                    admitted = gateway.admit(
+                        caller, call, streamed=False, request_id=None if answers else request_id
+                    )
+                    answers.append(gateway.calls.run(admitted))
             except TollgateError as error:
                 if answers:
                     error.request_id = request_id

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tollgate.domain.errors import TollgateError
 from tollgate.domain.money import format_usd
-from tollgate.entry.http import admission_notices, identity_headers, internal_error, json_response
+from tollgate.entry.http import admission_notices, identity_headers, json_response
 from tollgate.entry.idempotency import FirstAnswer, FirstStream
+from tollgate.services.calls import paid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,33 +96,35 @@ class CallRoute:
     ) -> FirstAnswer:
         admitted = gateway.admit(request.caller, parsed.call, streamed=False, request_id=request_id)
         answer = gateway.calls.run(admitted)
-        response = json_response(
-            request,
-            self.body(parsed, answer),
-            request_id=answer.request_id,
-            cost=answer.cost.total,
-            remaining=answer.remaining,
-            notices={
-                **admission_notices(admitted),
-                **note_headers(parsed.notes),
-                **id_headers(self.dialect, answer.request_id),
-                **answer.headers,
-            },
-        )
+        with paid(answer.request_id):
+            response = json_response(
+                request,
+                self.body(parsed, answer),
+                request_id=answer.request_id,
+                cost=answer.cost.total,
+                remaining=answer.remaining,
+                notices={
+                    **admission_notices(admitted),
+                    **note_headers(parsed.notes),
+                    **id_headers(self.dialect, answer.request_id),
+                    **answer.headers,
+                },
+            )
         return FirstAnswer(response, admitted.custody)
 
     def _streamed(
         self, gateway: Gateway, request: Request, parsed: ParsedCall, request_id: str
     ) -> FirstStream:
         admitted = gateway.admit(request.caller, parsed.call, streamed=True, request_id=request_id)
-        stream = self.stream(parsed, admitted.request_id)
-        headers = {
-            **stream.headers,
-            **identity_headers(request, admitted.request_id),
-            **admission_notices(admitted),
-            **note_headers(parsed.notes),
-            **id_headers(self.dialect, admitted.request_id),
-        }
+        with gateway.calls.unsent(admitted):
+            stream = self.stream(parsed, admitted.request_id)
+            headers = {
+                **stream.headers,
+                **identity_headers(request, admitted.request_id),
+                **admission_notices(admitted),
+                **note_headers(parsed.notes),
+                **id_headers(self.dialect, admitted.request_id),
+            }
         opened = gateway.calls.open(admitted)
         return FirstStream(
             headers=headers,
@@ -136,18 +139,14 @@ def _write(
 ) -> TollgateError | None:
     """Write the body of an open call; returns the failure that the body tells of."""
     try:
-        answer = opened.read(lambda piece: write(stream.event(piece.event)))
-        last = stream.end(answer, _receipt(answer))
+        with paid(request_id):
+            answer = opened.read(lambda piece: write(stream.event(piece.event)))
+            last = stream.end(answer, _receipt(answer))
     except TollgateError as error:
-        failure = error
-    except Exception:  # noqa: BLE001  the boundary: a traceback belongs in the log alone
-        failure = internal_error(request_id)
-        failure.may_be_billed = True
-    else:
-        write(last)
-        return None
-    write(stream.error(failure, request_id))
-    return failure
+        write(stream.error(error, request_id))
+        return error
+    write(last)
+    return None
 
 
 def _receipt(answer: Answer) -> dict[str, str]:

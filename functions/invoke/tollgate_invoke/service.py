@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from tollgate.domain.jobs import MAX_CURSOR
 from tollgate.domain.money import usd
 from tollgate.entry.http import Request, Response, admission_notices, json_response
 from tollgate.entry.idempotency import FirstAnswer
+from tollgate.services.calls import paid
 from tollgate.services.jobs import SUBMIT_LEASE_SECONDS, JobReader, JobSubmitter
 from tollgate.services.policy import allowed_arn
 
@@ -133,20 +135,22 @@ class InvokeService:
         answers: list[Answer] = []
         for call in work.calls:
             try:
-                admitted = self._admit(request, call, None if answers else request_id)
-                answers.append(self._calls.run(admitted))
+                with paid(request_id) if answers else nullcontext():
+                    admitted = self._admit(request, call, None if answers else request_id)
+                    answers.append(self._calls.run(admitted))
             except TollgateError as error:
                 # What was answered before is paid for, although nobody gets it.
                 error.may_be_billed = error.may_be_billed or bool(answers)
                 raise
-        response = json_response(
-            request,
-            work.body(answers),
-            request_id=answers[0].request_id,
-            cost=sum(answer.cost.total for answer in answers),
-            remaining=answers[-1].remaining,
-            notices=admission_notices(admitted),
-        )
+        with paid(answers[0].request_id):
+            response = json_response(
+                request,
+                work.body(answers),
+                request_id=answers[0].request_id,
+                cost=sum(answer.cost.total for answer in answers),
+                remaining=answers[-1].remaining,
+                notices=admission_notices(admitted),
+            )
         return FirstAnswer(response, admitted.custody)
 
     def _admit(self, request: Request, call: Call, request_id: str | None) -> AdmittedCall:

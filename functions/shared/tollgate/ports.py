@@ -150,7 +150,8 @@ class ModelRequest:
     request with media as bytes, a native body, or what an endpoint's container reads. `settings`
     are what a native call says in headers: `guardrailIdentifier`, `guardrailVersion` and
     `serviceTier`. `session` is whose role makes the call, None the function's own; `component` is
-    an endpoint's inference component.
+    an endpoint's inference component. `base_model_id` is the model behind `model_id`, whose family
+    says how its answers count.
     """
 
     operation: Operation
@@ -160,6 +161,7 @@ class ModelRequest:
     session: Session | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     component: str | None = None
+    base_model_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,10 @@ class ModelReply:
     `document` is the service's own: a Converse response or a native body; of a native stream, an
     object with its joined `text`. `usage` is None where the service does not tell. `units` counts
     what is billed beyond tokens and is known from the answer alone. `headers` are those of the
-    service that callers read.
+    service that callers read. All text is valid Unicode.
+
+    `fault` says what of the answer cannot be read, None where all can be: such a call is settled by
+    its usage like any other, and its caller gets an error.
     """
 
     document: Any
@@ -178,11 +183,15 @@ class ModelReply:
     service_tier: str = "default"
     units: Mapping[str, int] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPiece:
-    """One event of a stream as the service sent it, its text, and the bytes of all its output."""
+    """One event of a stream as the service sent it, its text, and the bytes of all its output.
+
+    The event is empty where nothing is to be handed on.
+    """
 
     event: Mapping[str, Any]
     text: str = ""

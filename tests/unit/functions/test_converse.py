@@ -587,17 +587,43 @@ def test_without_an_identity_nothing_is_called(route: str) -> None:
 @calls
 def test_a_fault_of_the_gateway_tells_nothing(route: str) -> None:
     world = Converse()
+
+    def fault(*_: object) -> None:
+        raise LookupError("secret prompt")
+
+    world.accounts.admit = fault  # type: ignore[method-assign, assignment]
+    response = world.post(route)
+
+    assert not isinstance(response, StreamedResponse)
+    assert response["statusCode"] == 500
+    assert "secret" not in response["body"]
+    assert "x-should-retry" not in response["headers"]
+
+
+@calls
+def test_a_fault_after_the_call_was_made_is_the_answers_and_is_no_reason_to_make_it_again(
+    route: str,
+) -> None:
+    world = Converse()
     world.runtime.events = ()
 
     def fault() -> None:
         raise LookupError("secret prompt")
 
     world.runtime.during_call = fault
-    response = world.post(route)
+    response = world.post(route, **{"Idempotency-Key": "k"})
+    again = world.post(route, **{"Idempotency-Key": "k"})
 
     assert not isinstance(response, StreamedResponse)
-    assert response["statusCode"] == 500
+    assert response["statusCode"] == (424 if "modelId" in route else 502)
+    assert response["headers"]["x-should-retry"] == "false"
+    assert "upstream_unreadable" in response["body"]
     assert "secret" not in response["body"]
+    assert world.row.total_cost == world.row.held > 0
+    assert world.open_holds == 0
+    assert not isinstance(again, StreamedResponse)
+    assert again["statusCode"] == 409
+    assert len(world.runtime.requests) == 1
 
 
 def test_every_route_of_the_contract_is_served() -> None:
@@ -670,7 +696,7 @@ TITAN, COHERE = "amazon.titan-embed-text-v2:0", "cohere.embed-english-v3"
 
 def test_titan_texts_are_calls_of_their_own_with_one_receipt() -> None:
     world = Converse()
-    world.runtime.reply = ModelReply({"embedding": [0.5, -1.0]}, TokenUsage(input=50))
+    world.runtime.reply = ModelReply({"embedding": [0.5, -1.0]}, TokenUsage(input=5))
 
     response = world.answer(EMBEDDINGS, {"model": TITAN, "input": ["a", "b"]})
 
@@ -681,7 +707,7 @@ def test_titan_texts_are_calls_of_their_own_with_one_receipt() -> None:
     assert body_of(response)["data"] == [
         {"object": "embedding", "index": index, "embedding": [0.5, -1.0]} for index in (0, 1)
     ]
-    assert body_of(response)["usage"] == {"prompt_tokens": 100, "total_tokens": 100}
+    assert body_of(response)["usage"] == {"prompt_tokens": 10, "total_tokens": 10}
     rows = list(world.usage.rows.values())
     assert usd(response["headers"]["x-tollgate-cost-usd"]) == sum(row.total_cost for row in rows)
     assert response["headers"]["x-request-id"] == rows[0].request_id

@@ -534,8 +534,9 @@ def test_a_fault_of_ours_during_the_call_keeps_the_key() -> None:
 
     gateway.runtime.during_call = bug
 
-    assert post(gateway)["statusCode"] == 500
+    assert code_of(post(gateway)) == (502, "upstream_unreadable")
     assert code_of(post(gateway)) == (409, "idempotency_unknown")
+    assert len(gateway.runtime.requests) == 1
 
 
 class KilledError(BaseException):

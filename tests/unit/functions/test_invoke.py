@@ -270,16 +270,23 @@ def test_a_request_without_the_authorizers_context_is_forbidden() -> None:
     assert answer(event, gateway.invoke.handle)["statusCode"] == 403
 
 
-def test_a_bug_is_a_500_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("is_called", "status"), [(False, 500), (True, 502)])
+def test_a_bug_is_told_without_a_traceback(
+    caplog: pytest.LogCaptureFixture, *, is_called: bool, status: int
+) -> None:
     gateway = Gateway()
 
-    def bug() -> None:
+    def bug(*_: object) -> None:
         raise KeyError("secret detail")
 
-    gateway.runtime.during_call = bug
+    if is_called:
+        gateway.runtime.during_call = bug
+    else:
+        gateway.accounts.admit = bug  # type: ignore[method-assign, assignment]
     response = gateway.post()
 
-    assert response["statusCode"] == 500
+    assert response["statusCode"] == status
+    assert response["headers"].get("x-should-retry") == ("false" if is_called else None)
     assert "secret" not in response["body"]
     assert "Traceback" not in response["body"]
     assert "unexpected failure" in caplog.text
@@ -425,14 +432,14 @@ def test_an_arn_of_a_denied_model_is_refused() -> None:
 
 def test_texts_that_are_embedded_one_by_one_are_one_answer_and_one_receipt() -> None:
     gateway = gateway_of(models=("amazon.titan-*",), budget=Budget(month=usd("1")))
-    gateway.runtime.reply = ModelReply({"embedding": [0.5]}, TokenUsage(input=1_000_000))
+    gateway.runtime.reply = ModelReply({"embedding": [0.5]}, TokenUsage(input=10))
 
     query = {"model_id": TITAN_EMBED}
     response = gateway.post({"inputs": ["a", "b", "c"]}, query=query, type="embeddings")
 
     (body,) = body_of(response)
     assert body["embeddings"] == [[0.5]] * 3
-    assert body["usage"]["inputTokens"] == 3_000_000
+    assert body["usage"]["inputTokens"] == 30
     assert [request.body for request in gateway.runtime.requests] == [
         {"inputText": text} for text in "abc"
     ]

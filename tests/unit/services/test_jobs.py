@@ -16,7 +16,6 @@ from tests.unit.services.test_calls import World
 from tollgate.domain.custody import Custody
 from tollgate.domain.errors import (
     GoneError,
-    InvalidRequestError,
     NotFoundError,
     RateExceededError,
     StreamBrokenError,
@@ -664,16 +663,3 @@ def test_a_job_whose_stream_broke_keeps_its_text_and_is_charged_for_it() -> None
     assert (view.job.status, view.text) == ("failed", "hello")
     assert view.job.result["error"]["code"] == "upstream_stream_broken"
     assert (world.row.status, world.row.output_tokens) == ("aborted", 5)
-
-
-def test_half_a_character_in_a_failure_or_a_text_does_not_stop_the_job() -> None:
-    world = JobWorld()
-    job_id = world.start()
-    world.runtime.events = [text_piece("hel\ud800lo")]
-    world.runtime.error = InvalidRequestError("the model refused: '\ud83d'")
-
-    world.runner.run("acme", job_id)
-
-    view = world.reader.read(caller(), job_id, cursor=0, wait=0)
-    assert view.text == "hel?lo"
-    assert view.job.result["error"]["message"] == "the model refused: '?'"

@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ParamValidationError,
-    ReadTimeoutError,
-)
-from urllib3.exceptions import HTTPError
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters.aws import reaching
+from tollgate.adapters.failures import broken_stream, call_error, is_known, stream_error
+from tollgate.adapters.sending import watched
 from tollgate.domain import guardrails, native
-from tollgate.domain.converse import Assembler, event_size, event_text
-from tollgate.domain.errors import (
-    ForbiddenError,
-    InvalidRequestError,
-    NotFoundError,
-    StreamBrokenError,
-    TollgateError,
-    UnavailableError,
-    UpstreamFailedError,
-    UpstreamThrottledError,
-    UpstreamTimeoutError,
+from tollgate.domain.answers import (
+    UnreadableAnswerError,
+    converse_usage,
+    read_json,
+    readable,
+    token_usage,
+    word,
 )
-from tollgate.domain.prices import TokenUsage
+from tollgate.domain.answers import counted as count
+from tollgate.domain.converse import Assembler, document_fault, event_size, event_text, output_size
+from tollgate.domain.families.reading import part
+from tollgate.domain.families.registry import family_of
 from tollgate.ports import ModelReply, ModelRequest, StreamPiece
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
+    from tollgate.domain.prices import TokenUsage
     from tollgate.domain.sessions import Session
 
-# How long a throttled or overloaded caller should wait: Bedrock itself names no time.
-_RETRY_SECONDS = 2
-_STREAM_FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
 _JSON = "application/json"
 _BEDROCK_HEADERS = "x-amzn-bedrock-"
 _INPUT_HEADER = "x-amzn-bedrock-input-token-count"
@@ -52,8 +42,6 @@ _OUTPUT_HEADER = "x-amzn-bedrock-output-token-count"
 _CACHE_READ_HEADER = "x-amzn-bedrock-cache-read-input-token-count"
 _CACHE_WRITE_HEADER = "x-amzn-bedrock-cache-write-input-token-count"
 _TIER_HEADER = "x-amzn-bedrock-service-tier"
-# What botocore says of a value of the wrong type; the value may be a prompt.
-_QUOTED_VALUE = re.compile(r", value: .*?, type: <class '(\w+)'>, valid types: ", re.DOTALL)
 
 
 class BedrockRuntime:
@@ -66,13 +54,16 @@ class BedrockRuntime:
     def call(self, request: ModelRequest) -> ModelReply:
         """Converse or InvokeModel."""
         client = self._clients(request.session)
+        sending = watched(client)
         try:
             if request.operation == "converse":
-                return _converse_reply(client.converse(**_converse(request)))
+                return _converse_reply(client.converse(**_converse(request)), request)
             answer = client.invoke_model(**_native(request))
             data = answer["body"].read()
-        except _STREAM_FAULTS as error:
-            raise upstream_error(error) from error
+        except Exception as error:
+            if request.operation == "converse" and sending.is_answered and not is_known(error):
+                return _unparsed_reply(sending.answer, request)
+            raise call_error(error, sending) from error
         return _native_reply(data, answer["ResponseMetadata"]["HTTPHeaders"])
 
     def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
@@ -81,6 +72,7 @@ class BedrockRuntime:
         A stream that breaks or stops short raises with `may_be_billed`.
         """
         client = self._clients(request.session)
+        sending = watched(client)
         is_native = request.operation != "converse"
         try:
             events: Any = (
@@ -88,17 +80,16 @@ class BedrockRuntime:
                 if is_native
                 else client.converse_stream(**_converse(request))["stream"]
             )
-        except (ClientError, BotoCoreError) as error:
-            raise upstream_error(error) from error
+        except Exception as error:
+            raise call_error(error, sending) from error
         try:
-            yield from (_native_pieces if is_native else _converse_pieces)(events)
-        except _STREAM_FAULTS as error:
-            failure = broken_stream()
-            if isinstance(error, ClientError):
-                failure.upstream_code = error.response["Error"]["Code"]
-            raise failure from error
+            yield from _native_pieces(events) if is_native else _converse_pieces(events, request)
+        except Exception as error:
+            raise stream_error(error) from error
         finally:
-            events.close()
+            # What is left of a stream is nobody's any more, and neither is its failure.
+            with suppress(Exception):
+                events.close()
 
 
 class BedrockCatalogue:
@@ -140,199 +131,204 @@ def _native(request: ModelRequest) -> dict[str, Any]:
     }
 
 
-def _converse_reply(answer: Mapping[str, Any]) -> ModelReply:
-    document = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+def _converse_reply(
+    answer: Mapping[str, Any], request: ModelRequest, fault: str | None = None
+) -> ModelReply:
+    """The reply of a Converse response, whatever of it is missing or odd."""
+    document: Any = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+    try:
+        document = readable(document)
+        fault = fault or document_fault(document)
+    except UnreadableAnswerError as error:
+        document, fault = {}, fault or str(error)
+    includes_cached = family_of(request.base_model_id).counts_cached_input
+    usage = converse_usage(answer.get("usage"), includes_cached=includes_cached)
+    units = _units(guardrails.units_in, answer.get("trace"))
     return ModelReply(
         document=document,
-        usage=_usage(answer["usage"]),
-        stop_reason=answer["stopReason"],
-        service_tier=_tier(answer),
-        units=guardrails.units_in(answer.get("trace", {})),
+        usage=None if units is None else usage,
+        stop_reason=word(answer.get("stopReason")),
+        service_tier=word(part(answer, "serviceTier").get("type")) or "default",
+        units=units or {},
+        fault=fault,
     )
 
 
-def _converse_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
+def _unparsed_reply(data: bytes, request: ModelRequest) -> ModelReply:
+    """The reply of a Converse response that boto3 cannot parse; its counts may be there."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        document = None
+    answer = document if isinstance(document, Mapping) else {}
+    return _converse_reply(answer, request, "is not of the model API's form")
+
+
+def _converse_pieces(
+    events: Iterable[Mapping[str, Any]], request: ModelRequest
+) -> Iterator[StreamPiece | ModelReply]:
     assembler = Assembler()
-    for event in events:
-        assembler.take(event)
-        yield StreamPiece(event, event_text(event), event_size(event))
+    for given in events:
+        event = _readable_event(given)
+        if assembler.take(event):
+            yield StreamPiece(event, event_text(event), event_size(event))
+        else:
+            yield StreamPiece({}, size=output_size(event))
         if assembler.is_complete:
-            yield _converse_reply(assembler.document())
+            yield _converse_reply(assembler.document(), request, assembler.fault)
             return
     raise broken_stream()
 
 
-def _native_reply(data: bytes, headers: Mapping[str, str]) -> ModelReply:
+def _readable_event(event: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise UpstreamFailedError(
-            "the model answered with something that is not JSON; the call may be charged",
-            may_be_billed=True,
-        ) from error
+        whole: Mapping[str, Any] = readable(event)
+    except UnreadableAnswerError:
+        return {}
+    return whole
+
+
+def _native_reply(data: bytes, headers: Mapping[str, str]) -> ModelReply:
     kept = {name: value for name, value in headers.items() if name.startswith(_BEDROCK_HEADERS)}
+    tier = word(headers.get(_TIER_HEADER)) or "default"
+    try:
+        document = read_json(data)
+        fault = None if isinstance(document, Mapping) else "is no JSON object"
+    except UnreadableAnswerError as error:
+        document, fault = {}, str(error)
+    if fault is not None:
+        return ModelReply({}, _header_usage(headers, {}), service_tier=tier, fault=fault)
+    units = _units(guardrails.native_units_in, document)
     return ModelReply(
         document=document,
-        usage=_header_usage(headers, document),
-        stop_reason=native.stop_reason_of(document),
-        service_tier=headers.get(_TIER_HEADER, "default"),
-        units=guardrails.native_units_in(document),
+        usage=None if units is None else _header_usage(headers, document),
+        stop_reason=word(native.stop_reason_of(document)),
+        service_tier=tier,
+        units=units or {},
         headers=kept,
     )
 
 
-def _native_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
-    texts: list[str] = []
-    stop_reason: str | None = None
-    units: Counter[str] = Counter()
-    hour = 0
-    for event in events:
-        data: bytes = event["chunk"]["bytes"]
-        document = json.loads(data)
-        text = native.text_of(document)
-        texts.append(text)
-        stop_reason = native.stop_reason_of(document) or stop_reason
+class _Chunks:
+    """What the chunks of a native stream have said so far."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._stop_reason: str | None = None
         # A guardrail reads a stream piece by piece and charges each.
-        units.update(guardrails.native_units_in(document))
-        begun = native.usage_in(document.get("message", {}))
-        hour = max(hour, 0 if begun is None else begun.cache_write_1h)
+        self._units: Counter[str] = Counter()
+        self._is_counted = True
+        self._counted: TokenUsage | None = None
+        self._hour = 0
+        self._fault: str | None = None
+        self._metrics: object = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last chunk, with its metrics, has come."""
+        return self._metrics is not None
+
+    def take(self, event: Mapping[str, Any]) -> StreamPiece:
+        data = part(event, "chunk").get("bytes")
+        if not isinstance(data, bytes):
+            return StreamPiece({})
+        try:
+            document = read_json(data)
+        except UnreadableAnswerError as error:
+            document, self._fault = None, self._fault or f"has a chunk that {error}"
+        if not isinstance(document, Mapping):
+            self._fault = self._fault or "has a chunk that is no JSON object"
+            return StreamPiece({}, size=len(data))
+        self._read(document)
         # Whatever else a chunk says, a token of output is at least a byte of it.
-        yield StreamPiece(event, text, len(data))
-        metrics = document.get("amazon-bedrock-invocationMetrics")
-        if metrics is not None:
-            usage = _metrics_usage(metrics, hour)
-            yield ModelReply({"text": "".join(texts)}, usage, stop_reason, units=dict(units))
+        return StreamPiece(event, self._texts[-1], len(data))
+
+    def _read(self, document: Mapping[str, Any]) -> None:
+        self._texts.append(native.text_of(document))
+        self._stop_reason = word(native.stop_reason_of(document)) or self._stop_reason
+        units = _units(guardrails.native_units_in, document)
+        self._is_counted = self._is_counted and units is not None
+        self._units.update(units or {})
+        self._counted = native.usage_in(document) or self._counted
+        begun = native.usage_in(part(document, "message"))
+        self._hour = max(self._hour, 0 if begun is None else begun.cache_write_1h)
+        self._metrics = document.get("amazon-bedrock-invocationMetrics")
+
+    def reply(self) -> ModelReply:
+        """The reply once it is complete."""
+        usage = _metrics_usage(self._metrics, self._hour)
+        return ModelReply(
+            {"text": "".join(self._texts)},
+            _split(usage, self._counted) if self._is_counted else None,
+            self._stop_reason,
+            units=dict(self._units),
+            fault=self._fault,
+        )
+
+
+def _native_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
+    chunks = _Chunks()
+    for event in events:
+        yield chunks.take(event)
+        if chunks.is_complete:
+            yield chunks.reply()
             return
     raise broken_stream()
 
 
-def _usage(usage: Mapping[str, Any]) -> TokenUsage:
-    written = usage.get("cacheWriteInputTokens", 0)
-    hour = sum(
-        detail["inputTokens"] for detail in usage.get("cacheDetails", ()) if detail["ttl"] == "1h"
-    )
-    return TokenUsage(
-        input=usage["inputTokens"],
-        output=usage["outputTokens"],
-        cache_read=usage.get("cacheReadInputTokens", 0),
-        cache_write_5m=written - hour,
-        cache_write_1h=hour,
-    )
+def _units(
+    read: Callable[[Mapping[str, Any]], Mapping[str, int]], trace: object
+) -> Mapping[str, int] | None:
+    """What a guardrail charged; None where what is said of it cannot be read."""
+    if trace is None:
+        return {}
+    try:
+        return read(trace) if isinstance(trace, Mapping) else None
+    except ValueError:
+        return None
 
 
 def _header_usage(headers: Mapping[str, str], document: Mapping[str, Any]) -> TokenUsage | None:
     """Counts of a native answer: the service's headers, else the provider's own in the body."""
     counted = native.usage_in(document)
-    given, made = headers.get(_INPUT_HEADER), headers.get(_OUTPUT_HEADER)
-    if given is None or made is None:
-        return counted
-    written = int(headers.get(_CACHE_WRITE_HEADER, 0))
+    written = headers.get(_CACHE_WRITE_HEADER)
     # Only the body tells for how long the cache keeps what was written.
-    hour = 0 if counted is None else min(counted.cache_write_1h, written)
-    return TokenUsage(
-        input=int(given),
-        output=int(made),
-        cache_read=int(headers.get(_CACHE_READ_HEADER, 0)),
-        cache_write_5m=written - hour,
-        cache_write_1h=hour,
+    hour = 0 if counted is None else counted.cache_write_1h
+    usage = token_usage(
+        headers.get(_INPUT_HEADER),
+        headers.get(_OUTPUT_HEADER),
+        headers.get(_CACHE_READ_HEADER),
+        written,
+        _at_most(hour, written),
     )
+    return counted if usage is None else _split(usage, counted)
 
 
-def _metrics_usage(metrics: Mapping[str, Any], hour: int) -> TokenUsage:
+def _metrics_usage(metrics: object, hour: int) -> TokenUsage | None:
     """Counts of a native stream; `hour` of the cache writes are kept for an hour."""
-    written = metrics.get("cacheWriteInputTokenCount", 0)
-    return TokenUsage(
-        input=metrics["inputTokenCount"],
-        output=metrics["outputTokenCount"],
-        cache_read=metrics.get("cacheReadInputTokenCount", 0),
-        cache_write_5m=written - min(hour, written),
-        cache_write_1h=min(hour, written),
+    if not isinstance(metrics, Mapping):
+        return None
+    written = metrics.get("cacheWriteInputTokenCount")
+    return token_usage(
+        metrics.get("inputTokenCount"),
+        metrics.get("outputTokenCount"),
+        metrics.get("cacheReadInputTokenCount"),
+        written,
+        _at_most(hour, written),
     )
 
 
-def _tier(answer: Mapping[str, Any]) -> str:
-    tier: str = answer.get("serviceTier", {}).get("type", "default")
-    return tier
+def _at_most(hour: int, written: object) -> int:
+    """As many of the cache writes as there are; those of which nobody knows are none."""
+    return min(hour, count(written) or 0)
 
 
-def broken_stream() -> StreamBrokenError:
-    """The failure of a stream that ended before the service said what it used."""
-    return StreamBrokenError(
-        "the model's stream broke before it ended; the text so far is what there is",
-        may_be_billed=True,
-    )
+def _split(usage: TokenUsage | None, counted: TokenUsage | None) -> TokenUsage | None:
+    """The service's counts, split as the provider's own are where those alone tell of the cache.
 
-
-def upstream_error(error: Exception) -> TollgateError:
-    """What an SDK's failure of a model call means to a caller."""
-    if isinstance(error, ClientError):
-        details = error.response.get("Error", {})
-        failure = _service_error(details.get("Code", ""), details.get("Message", ""))
-        failure.upstream_code = details.get("Code")
-        return failure
-    if isinstance(error, ParamValidationError):
-        report = _QUOTED_VALUE.sub(r" is of type \1; allowed are ", str(error))
-        return InvalidRequestError(f"the request does not fit the model API: {report}")
-    if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
-        return UnavailableError(
-            "the model service cannot be reached; nothing was charged, try again",
-            code="upstream_unavailable",
-            retry_after=_RETRY_SECONDS,
-        )
-    if isinstance(error, ReadTimeoutError):
-        return UpstreamTimeoutError(
-            "the model did not answer in time; use streaming for long answers",
-            may_be_billed=True,
-        )
-    return UpstreamFailedError(
-        "the connection to the model service broke; the call may be charged", may_be_billed=True
-    )
-
-
-def _service_error(code: str, message: str) -> TollgateError:
-    if code in ("ValidationException", "ConflictException"):
-        return InvalidRequestError(f"the model refused: {message}", code="upstream_validation")
-    kind = _SERVICE_ERRORS.get(code, _MODEL_FAILED)
-    return kind.error(kind.message, code=kind.code, retry_after=kind.retry_after)
-
-
-class _Kind(NamedTuple):
-    error: type[TollgateError]
-    code: str
-    message: str
-    retry_after: int | None = None
-
-
-_MODEL_FAILED = _Kind(
-    UpstreamFailedError, "upstream_failed", "the model failed; nothing was charged, try again"
-)
-_THROTTLED = _Kind(
-    UpstreamThrottledError,
-    "upstream_throttled",
-    "the model is throttled; nothing was charged, try again later",
-    _RETRY_SECONDS,
-)
-_SERVICE_ERRORS = {
-    "ThrottlingException": _THROTTLED,
-    "ModelNotReadyException": _THROTTLED,
-    "ServiceQuotaExceededException": _THROTTLED,
-    "AccessDeniedException": _Kind(
-        ForbiddenError,
-        "upstream_denied",
-        "the gateway may not call this model; ask the platform team to enable it",
-    ),
-    "ResourceNotFoundException": _Kind(
-        NotFoundError,
-        "model_not_found",
-        "the model service does not know this model; GET /v1/models lists the models",
-    ),
-    "ModelTimeoutException": _Kind(
-        UpstreamTimeoutError, "upstream_timeout", "the model took too long; shorten the request"
-    ),
-    "ServiceUnavailableException": _Kind(
-        UnavailableError,
-        "upstream_unavailable",
-        "the model service is unavailable; nothing was charged, try again",
-        _RETRY_SECONDS,
-    ),
-}
+    The service counts what came from the cache of OpenAI's models as input.
+    """
+    if usage is None or counted is None or usage.total_input != usage.input:
+        return usage
+    is_same = usage.input in (counted.input, counted.total_input) and usage.output == counted.output
+    return counted if is_same else usage

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError
+from botocore.exceptions import ClientError
 
-from tollgate.adapters.bedrock import broken_stream, upstream_error
+from tollgate.adapters.failures import broken_stream, call_error, stream_error
+from tollgate.adapters.sending import watched
+from tollgate.domain.answers import UnreadableAnswerError, read_json, whole_text, word
 from tollgate.domain.errors import (
     ForbiddenError,
     InvalidRequestError,
@@ -27,6 +29,7 @@ from tollgate.domain.families.containers import (
     buffered,
     streamed,
 )
+from tollgate.domain.families.reading import part
 from tollgate.ports import ModelReply, ModelRequest, StreamPiece
 
 if TYPE_CHECKING:
@@ -34,11 +37,11 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
+    from tollgate.adapters.sending import Sending
     from tollgate.domain.sessions import Session
 
 _JSON = "application/json"
 _RETRY_SECONDS = 2
-_STREAM_FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
 # What a container answers a request with that it does not take.
 _REFUSALS = range(400, 500)
 _MAX_MESSAGE = 500
@@ -54,11 +57,12 @@ class SageMakerRuntime:
     def call(self, request: ModelRequest) -> ModelReply:
         """InvokeEndpoint."""
         client = self._clients(request.session)
+        sending = watched(client)
         try:
             answer = client.invoke_endpoint(**_parameters(request, buffered(request.body)))
             data = answer["Body"].read()
-        except _STREAM_FAULTS as error:
-            raise _error(error) from error
+        except Exception as error:
+            raise _error(error, sending) from error
         return _reply(data)
 
     def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
@@ -67,18 +71,23 @@ class SageMakerRuntime:
         A stream that breaks or fails under way raises with `may_be_billed`.
         """
         client = self._clients(request.session)
+        sending = watched(client)
         try:
             events: Any = client.invoke_endpoint_with_response_stream(
                 **_parameters(request, streamed(request.body))
             )["Body"]
-        except (ClientError, BotoCoreError) as error:
-            raise _error(error) from error
+        except Exception as error:
+            raise _error(error, sending) from error
         try:
             yield from _pieces(events)
-        except (*_STREAM_FAULTS, ContainerFailedError) as error:
+        except ContainerFailedError as error:
             raise broken_stream() from error
+        except Exception as error:
+            raise stream_error(error) from error
         finally:
-            events.close()
+            # What is left of a stream is nobody's any more, and neither is its failure.
+            with suppress(Exception):
+                events.close()
 
 
 def _parameters(request: ModelRequest, body: object) -> dict[str, Any]:
@@ -96,35 +105,33 @@ def _parameters(request: ModelRequest, body: object) -> dict[str, Any]:
 
 def _reply(data: bytes) -> ModelReply:
     try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise UpstreamFailedError(
-            "the endpoint answered with something that is not JSON; the call may be charged",
-            may_be_billed=True,
-        ) from error
-    return ModelReply(document, answer_usage(document), answer_stop_reason(document))
+        document = read_json(data)
+    except UnreadableAnswerError as error:
+        return ModelReply({}, None, fault=str(error))
+    return ModelReply(document, answer_usage(document), word(answer_stop_reason(document)))
 
 
 def _pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
     stream = ContainerStream()
     for event in events:
-        data: bytes = event["PayloadPart"]["Bytes"]
-        # Whatever else a part says, a token of output is at least a byte of it.
-        yield StreamPiece(event, stream.feed(data), len(data))
-    rest = stream.end()
+        data = part(event, "PayloadPart").get("Bytes")
+        if isinstance(data, bytes):
+            # Whatever else a part says, a token of output is at least a byte of it.
+            yield StreamPiece(event, whole_text(stream.feed(data)), len(data))
+    rest = whole_text(stream.end())
     if rest:
         yield StreamPiece({"PayloadPart": {"Bytes": b""}}, rest)
-    yield ModelReply({"text": stream.text}, stream.usage, stream.stop_reason)
+    yield ModelReply({"text": whole_text(stream.text)}, stream.usage, word(stream.stop_reason))
 
 
-def _error(error: Exception) -> TollgateError:
+def _error(error: Exception, sending: Sending) -> TollgateError:
     """What an SDK's failure of a call means to a caller.
 
     What the service itself says failed is not charged; a container that ran out of time has used
     its machine until then.
     """
     if not isinstance(error, ClientError):
-        return upstream_error(error)
+        return call_error(error, sending)
     response: Mapping[str, Any] = error.response
     code = response.get("Error", {}).get("Code", "")
     if code == "ModelError":
@@ -162,13 +169,13 @@ def _refusal(message: str) -> TollgateError:
             code="model_not_found",
         )
     return InvalidRequestError(
-        f"the endpoint refused: {message[:_MAX_MESSAGE]}", code="upstream_validation"
+        f"the endpoint refused: {whole_text(message[:_MAX_MESSAGE])}", code="upstream_validation"
     )
 
 
 def _container_error(response: Mapping[str, Any]) -> TollgateError:
     status = response.get("OriginalStatusCode")
-    message = str(response.get("OriginalMessage", ""))
+    message = whole_text(str(response.get("OriginalMessage", "")))
     if status in _REFUSALS:
         return InvalidRequestError(
             f"the endpoint's container refused: {message[:_MAX_MESSAGE]}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate.adapters.bedrock import upstream_error
+from tollgate.adapters.failures import upstream_error
 from tollgate.domain.converse import COUNTED
 from tollgate.domain.errors import TollgateError
 from tollgate.observability import logger

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.families.reading import at
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 # The parts of a Converse request that CountTokens takes.
 COUNTED = ("additionalModelRequestFields", "messages", "system", "toolConfig")
@@ -64,15 +67,27 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
 
 
 class Assembler:
-    """Puts the events of one stream together into the response that Converse would give."""
+    """Puts the events of one stream together into the response that Converse would give.
+
+    `fault` says what of the stream cannot be read, None while all can be.
+    """
 
     def __init__(self) -> None:
+        self.fault: str | None = None
         self._blocks: dict[int, dict[str, Any]] = {}
         self._stop: Mapping[str, Any] = {}
         self._metadata: Mapping[str, Any] | None = None
 
-    def take(self, event: Mapping[str, Any]) -> None:
-        """Add one event."""
+    def take(self, event: Mapping[str, Any]) -> bool:
+        """Add one event; False for one that cannot be read, which is left out."""
+        fault = event_fault(event)
+        if fault is not None:
+            self.fault = self.fault or fault
+            return False
+        self._add_event(event)
+        return True
+
+    def _add_event(self, event: Mapping[str, Any]) -> None:
         if "contentBlockStart" in event:
             start = event["contentBlockStart"]
             self._block(start["contentBlockIndex"]).update(start["start"])
@@ -140,6 +155,107 @@ def _finished(block: Mapping[str, Any]) -> dict[str, Any]:
 def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
     try:
         return json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         # Cut off by maxTokens: what there is of it, as Converse has nothing to parse either.
         return text
+
+
+# --- What can be read -------------------------------------------------------------------------
+
+_TEXT, _OBJECT, _LIST = (str,), (Mapping,), (list,)
+# Members of a content block, of its start and of its deltas that are read: place and type. What
+# is not there is no fault, unless it is one of `_NEEDED` beside something that is.
+_BLOCK: Mapping[tuple[str, ...], tuple[type, ...]] = {
+    ("text",): _TEXT,
+    ("toolUse",): _OBJECT,
+    ("toolUse", "name"): _TEXT,
+    ("toolUse", "toolUseId"): _TEXT,
+    ("reasoningContent",): _OBJECT,
+    ("reasoningContent", "redactedContent"): (bytes,),
+    ("reasoningContent", "reasoningText"): _OBJECT,
+    ("reasoningContent", "reasoningText", "signature"): _TEXT,
+    ("reasoningContent", "reasoningText", "text"): _TEXT,
+    ("citationsContent",): _OBJECT,
+    ("citationsContent", "citations"): _LIST,
+    ("citationsContent", "content"): _LIST,
+}
+_DELTA: Mapping[tuple[str, ...], tuple[type, ...]] = {
+    ("text",): _TEXT,
+    ("toolUse",): _OBJECT,
+    ("toolUse", "input"): _TEXT,
+    ("reasoningContent",): _OBJECT,
+    ("reasoningContent", "redactedContent"): (bytes,),
+    ("reasoningContent", "signature"): _TEXT,
+    ("reasoningContent", "text"): _TEXT,
+    ("citation",): _OBJECT,
+}
+_NEEDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "block": (
+        ("toolUse", "name"),
+        ("toolUse", "toolUseId"),
+        ("toolUse", "input"),
+        ("reasoningContent", "reasoningText", "text"),
+    ),
+    "start": (("toolUse", "name"), ("toolUse", "toolUseId")),
+    "delta": (("toolUse", "input"),),
+}
+_EVENTS = {
+    "contentBlockStart": ("start", _BLOCK),
+    "contentBlockDelta": ("delta", _DELTA),
+    "contentBlockStop": None,
+}
+
+
+def document_fault(document: Mapping[str, Any]) -> str | None:
+    """What of a Converse response cannot be read; None where all can be."""
+    content = at(document, ("output", "message", "content"))
+    if not isinstance(content, list):
+        return "has no content"
+    for block in content:
+        fault = _fault(block, _BLOCK, "block") or _citation_fault(block)
+        if fault is not None:
+            return fault
+    return None if isinstance(document.get("stopReason"), str) else "has no stop reason"
+
+
+def event_fault(event: Mapping[str, Any]) -> str | None:
+    """What of an event cannot be read; None where all can be, and for a kind that is not known."""
+    if len(event) != 1:
+        return "has an event of no kind"
+    ((kind, payload),) = event.items()
+    if not isinstance(payload, Mapping):
+        return f"has a {kind} that is no object"
+    if kind == "messageStop" and not isinstance(payload.get("stopReason"), str):
+        return "has no stop reason"
+    if kind not in _EVENTS:
+        return None
+    index = payload.get("contentBlockIndex")
+    if isinstance(index, bool) or not isinstance(index, int):
+        return "has a content block without an index"
+    types = _EVENTS[kind]
+    return types and _fault(payload.get(types[0]), types[1], types[0])
+
+
+def _citation_fault(block: Mapping[str, Any]) -> str | None:
+    for part in at(block, ("citationsContent", "content")) or ():
+        if not isinstance(part, Mapping) or not isinstance(part.get("text", ""), str):
+            return "has a cited part that cannot be read"
+    return None
+
+
+def _fault(
+    part: object, types: Mapping[tuple[str, ...], tuple[type, ...]], kind: str
+) -> str | None:
+    """What of a part of an answer cannot be read, by the types of its members."""
+    if not isinstance(part, Mapping):
+        return f"has a {kind} that is no object"
+    for path, allowed in types.items():
+        place = at(part, path[:-1])
+        given = isinstance(place, Mapping) and path[-1] in place
+        if given and not isinstance(place[path[-1]], allowed):
+            return f"has no {'.'.join(path)} that can be read"
+    for path in _NEEDED[kind]:
+        place = at(part, path[:-1])
+        if isinstance(place, Mapping) and path[-1] not in place:
+            return f"has no {'.'.join(path)}"
+    return None

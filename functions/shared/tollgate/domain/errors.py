@@ -153,6 +153,21 @@ class StreamBrokenError(UpstreamFailedError):
     code = "upstream_stream_broken"
 
 
+class UnreadableError(UpstreamFailedError):
+    """The model service's answer, which is charged, cannot be handed on; `what` is wrong with it.
+
+    Sending the request again would be a second call.
+    """
+
+    code = "upstream_unreadable"
+
+    def __init__(self, what: str = "cannot be read") -> None:
+        super().__init__(
+            f"the model's answer {what}; the call is charged, and the same again is a second one",
+            may_be_billed=True,
+        )
+
+
 class UnavailableError(TollgateError):
     """A dependency of the gateway cannot be reached."""
 
@@ -165,6 +180,14 @@ class UpstreamTimeoutError(TollgateError):
 
     http_status = 504
     code = "upstream_timeout"
+
+
+def not_called() -> TollgateError:
+    """The error when the gateway itself is at fault before a model was called."""
+    return TollgateError(
+        "the gateway failed before it called the model, and nothing was charged; report the "
+        "request id if it persists"
+    )
 
 
 _ASK = "ask the platform team; the message names what is allowed"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.answers import counted
 from tollgate.domain.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 # The price book's entry with the prices per unit of text.
 MODEL_ID = "amazon.bedrock-guardrails"
@@ -49,30 +51,53 @@ def units_in(trace: Mapping[str, Any]) -> dict[str, int]:
     A Converse response and a native body have other names for the same parts.
 
     A policy that the book has no name for keeps the trace's own: it then has no price, and the
-    call is booked as unpriced rather than as free.
+    call is booked as unpriced rather than as free. Raises ValueError where the trace cannot be
+    read: then nobody knows what was charged.
     """
     units: dict[str, int] = {}
-    for usage in _usages(trace.get("guardrail", {})):
-        for member, count in usage.items():
-            if count:
+    for usage in _usages(_object(trace, "guardrail")):
+        for member, given in usage.items():
+            units_of = counted(given)
+            if units_of is None:
+                raise ValueError("a guardrail's units are no count")
+            if units_of:
                 name = _UNIT_BY_MEMBER.get(member, f"guardrail_{member}")
-                units[name] = units.get(name, 0) + count
+                units[name] = units.get(name, 0) + units_of
     return units
 
 
 def native_units_in(document: Mapping[str, Any]) -> dict[str, int]:
     """The same of a native body, or of one chunk of a native stream."""
-    return units_in(document.get(_NATIVE_TRACE) or {})
+    return units_in(_object(document, _NATIVE_TRACE))
 
 
-def _usages(guardrail: Mapping[str, Any]) -> Iterator[Mapping[str, int]]:
-    given = [
-        *guardrail.get("inputAssessment", {}).values(),
-        *guardrail.get("input", {}).values(),
+def _usages(guardrail: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    given: list[object] = [
+        *_object(guardrail, "inputAssessment").values(),
+        *_object(guardrail, "input").values(),
     ]
-    for made in guardrail.get("outputAssessments", {}).values():
-        given.extend(made)
-    for output in guardrail.get("outputs", ()):
-        given.extend(output.values())
+    for made in _object(guardrail, "outputAssessments").values():
+        given += _list(made)
+    for output in _list(guardrail.get("outputs")):
+        given += _object({"output": output}, "output").values()
     for assessment in given:
-        yield assessment.get("invocationMetrics", {}).get("usage", {})
+        metrics = _object(_object({"assessment": assessment}, "assessment"), "invocationMetrics")
+        yield _object(metrics, "usage")
+
+
+def _object(place: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A member that is an object; empty where there is none."""
+    value = place.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError("a guardrail's trace is not of its form")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError("a guardrail's trace is not of its form")
+    return value

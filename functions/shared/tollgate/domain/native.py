@@ -103,9 +103,8 @@ def text_of(document: Mapping[str, Any]) -> str:
     for path in registry.ANSWER_BLOCKS:
         blocks = at(document, path)
         if isinstance(blocks, list):
-            return "".join(
-                block["text"] for block in blocks if isinstance(block, dict) and "text" in block
-            )
+            found = [block.get("text") for block in blocks if isinstance(block, dict)]
+            return "".join(text for text in found if isinstance(text, str))
     texts = (at(document, path) for path in registry.ANSWER_TEXTS)
     return next((text for text in texts if isinstance(text, str)), "")
 

@@ -28,7 +28,10 @@ MAX_TAG_VALUE = 256
 _MAX_INT = 2**31 - 1
 
 Status = Literal["ok", "error", "aborted", "orphaned"]
-UsageSource = Literal["provider", "estimated", "hold"]
+# By whom a call's tokens and cost were found: the provider counted them; they are estimated of what
+# came; nobody knows, and the hold was booked; the provider counted more than can be, and the bound
+# was booked.
+UsageSource = Literal["provider", "estimated", "hold", "bound"]
 
 _INT = {"glue_type": "int"}
 _BIGINT = {"glue_type": "bigint"}

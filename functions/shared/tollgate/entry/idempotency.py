@@ -296,7 +296,7 @@ class Idempotency:
                 json.dumps(answer.response, ensure_ascii=False).encode(),
                 answer.custody.kms_key_arn,
             )
-        except UnavailableError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             _log_failure("answer not stored", record, error)
             self._finish(replace(record, status="unknown"))
             return
@@ -316,7 +316,7 @@ class Idempotency:
         try:
             if not self._records.finish(record):
                 logger.error("key lost", extra={"request_id": record.request_id})
-        except UnavailableError as error:
+        except Exception as error:  # noqa: BLE001 - the answer, or its failure, stands already
             _log_failure("key not finished", record, error)
 
     def _release(self, record: IdempotencyRecord) -> None:
@@ -360,5 +360,9 @@ def _unknown(record: IdempotencyRecord, now: datetime) -> ConflictError:
     )
 
 
-def _log_failure(message: str, record: IdempotencyRecord, error: UnavailableError) -> None:
-    logger.error(message, extra={"request_id": record.request_id, "dependency": error.details})
+def _log_failure(message: str, record: IdempotencyRecord, error: Exception) -> None:
+    extra: dict[str, object] = {"request_id": record.request_id}
+    if isinstance(error, UnavailableError):
+        logger.error(message, extra={**extra, "dependency": error.details})
+    else:
+        logger.error(message, exc_info=error, extra=extra)

@@ -186,20 +186,24 @@ class Admission:
         bound = prepared.bound(shape.input_tokens, shape.max_tokens)
         lease, bound = self._place(prepared, bound, started_at)
         is_lowered = bound.max_tokens < shape.max_tokens
-        return AdmittedCall(
-            # Its key may have been issued while the tenant was on another tier.
-            caller=replace(caller, tier=party.tenant.tier),
-            lease=lease,
-            started_at=started_at,
-            request=_request(prepared, bound.max_tokens),
-            most_output=bound.output_tokens,
-            cost_center=party.tenant.cost_center,
-            tags={**call_tags(party.tenant, party.app, ref), **call.tags},
-            terms=terms,
-            units=dict(shape.units),
-            lowered_max_tokens=bound.max_tokens if is_lowered else None,
-            custody=Custody.of(party.tenant),
-        )
+        try:
+            return AdmittedCall(
+                # Its key may have been issued while the tenant was on another tier.
+                caller=replace(caller, tier=party.tenant.tier),
+                lease=lease,
+                started_at=started_at,
+                request=_request(prepared, bound.max_tokens),
+                most_output=bound.output_tokens,
+                cost_center=party.tenant.cost_center,
+                tags={**call_tags(party.tenant, party.app, ref), **call.tags},
+                terms=terms,
+                units=dict(shape.units),
+                lowered_max_tokens=bound.max_tokens if is_lowered else None,
+                custody=Custody.of(party.tenant),
+            )
+        except Exception:
+            self._ledger.withdraw(lease)
+            raise
 
     def count_request(self, caller: Caller, call: ChatCall | NativeCall) -> CountRequest:
         """The count of a call's input, the tenant's own context included; nothing is held for it.
@@ -405,4 +409,5 @@ def _request(call: _Call, max_tokens: int) -> ModelRequest:
         session=call.session,
         settings=dict(call.shape.settings),
         component=call.shape.component,
+        base_model_id=call.ref.model_id,
     )

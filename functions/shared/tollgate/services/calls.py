@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.custody import Custody
-from tollgate.domain.endpoints import MACHINE_UNIT
-from tollgate.domain.errors import StreamBrokenError, TollgateError, UnavailableError
-from tollgate.domain.holds import applicable_rates
+from tollgate.domain.errors import (
+    StreamBrokenError,
+    TollgateError,
+    UnreadableError,
+    not_called,
+)
 from tollgate.domain.models import profile_arn
-from tollgate.domain.native import image_count
-from tollgate.domain.prices import Cost, PriceBook, Rates, TokenUsage
 from tollgate.observability import logger
 from tollgate.ports import Clock, ModelReply, ModelRequest, ModelRuntime, StreamPiece
+from tollgate.services.charging import Charging
 from tollgate.services.leases import RENEW_SECONDS, Leases
 from tollgate.services.metering import (
-    NO_USAGE,
     Attribution,
     Outcome,
     held_cost,
     log_usage,
     usage_row,
 )
-from tollgate.services.pricing import LIST_PRICES, PriceTerms, Pricing, dearest_usage, model_ref
+from tollgate.services.pricing import LIST_PRICES, PriceTerms, Pricing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from tollgate.domain.ledger import Hold
+    from tollgate.domain.prices import Cost, PriceBook, TokenUsage
     from tollgate.domain.tenants import Caller
-    from tollgate.domain.usage import Status, UsageSource
+    from tollgate.domain.usage import Status
     from tollgate.services.ledger import Lease, Ledger
 
 
@@ -96,6 +96,24 @@ class Answer:
         return blocks
 
 
+@contextmanager
+def paid(request_id: str) -> Iterator[None]:
+    """For what is done with the answer of a settled call.
+
+    A failure that nobody foresaw is one of an answer that cannot be handed on: it is no reason to
+    make the call again.
+    """
+    try:
+        yield
+    except TollgateError:
+        raise
+    except Exception as error:
+        logger.exception("unexpected failure", extra={"request_id": request_id})
+        failure = UnreadableError()
+        failure.request_id = request_id
+        raise failure from error
+
+
 class OpenCall:
     """A streamed call that the model service has taken; it must be read to be settled."""
 
@@ -139,9 +157,24 @@ class Calls:
         self._leases = Leases(ledger, clock, renew_seconds)
         self._runtime = runtime
         self._pricing = Pricing(prices, region)
+        self._charging = Charging(self._pricing)
         self._region = region
         self._clock = clock
         self._logged = logged
+
+    @contextmanager
+    def unsent(self, call: AdmittedCall) -> Iterator[None]:
+        """For what is done between admission and the call: its failure costs nothing."""
+        try:
+            yield
+        except TollgateError as error:
+            self.fail(call, error)
+            raise
+        except Exception as error:
+            logger.exception("unexpected failure", extra={"request_id": call.request_id})
+            failure = not_called()
+            self.fail(call, failure)
+            raise failure from error
 
     def run(self, call: AdmittedCall) -> Answer:
         """Make the call and settle it. Raises the upstream errors."""
@@ -149,9 +182,8 @@ class Calls:
         try:
             with self._leases.kept(call.lease):
                 reply = self._runtime.call(call.request)
-        except TollgateError as error:
-            self.fail(call, error)
-            raise
+        except Exception as error:
+            raise self._failed(call, error, _Received(_nobody)) from _cause(error)
         return self._succeed(call, reply, began, None)
 
     def stream(self, call: AdmittedCall, on_piece: Callable[[StreamPiece], None]) -> Answer:
@@ -164,16 +196,12 @@ class Calls:
         Raises what the model service refuses it for; then the call is settled.
         """
         began = self._clock()
-        pieces = self._leases.kept_while(call.lease, self._runtime.stream(call.request))
         try:
-            first = next(pieces)
-        except StreamBrokenError as error:
-            self._break_off(call, error, _Received(lambda _: None))
-            raise
-        except TollgateError as error:
-            self.fail(call, error)
-            raise
-        return OpenCall(self, call, chain([first], pieces), began)
+            pieces = self._leases.kept_while(call.lease, self._runtime.stream(call.request))
+            first = next(pieces, None)
+        except Exception as error:
+            raise self._failed(call, error, _Received(_nobody)) from _cause(error)
+        return OpenCall(self, call, chain(() if first is None else (first,), pieces), began)
 
     def read(
         self,
@@ -189,16 +217,30 @@ class Calls:
                 received.take(piece, self._clock)
             if received.reply is None:
                 raise StreamBrokenError("the model's stream had no end", may_be_billed=True)
-        except StreamBrokenError as error:
-            self._break_off(call, error, received)
-            raise
-        except TollgateError as error:
-            self.fail(call, error)
-            raise
+        except Exception as error:
+            if received.reply is None:
+                raise self._failed(call, error, received) from _cause(error)
+            logger.exception("stream failed after its end", extra={"request_id": call.request_id})
         answer = self._succeed(call, received.reply, began, received.first_token_at)
         if received.undelivered is not None:
             raise received.undelivered
         return answer
+
+    def _failed(self, call: AdmittedCall, error: Exception, received: _Received) -> TollgateError:
+        """Settle a call that failed under way; returns what its caller is told.
+
+        A failure that nobody foresaw is taken as one of an answer that is paid for.
+        """
+        if isinstance(error, StreamBrokenError):
+            self._break_off(call, error, received)
+            return error
+        if isinstance(error, TollgateError):
+            self.fail(call, error)
+            return error
+        logger.error("unexpected failure", exc_info=error, extra={"request_id": call.request_id})
+        failure = UnreadableError()
+        self.fail(call, failure)
+        return failure
 
     def fail(self, call: AdmittedCall, error: TollgateError) -> None:
         """Settle a call that failed: it costs nothing, unless the provider may bill it.
@@ -230,31 +272,16 @@ class Calls:
         if self._is_logged(call):
             self._hand_over(call, error)
             return
-        usage = self._most_used(call, received.size)
+        charge = self._charging.of_bytes(call, received.size, "default")
         outcome = replace(
             _failed("aborted", error),
-            usage=usage,
-            units=call.units,
-            usage_source="estimated",
-            cost=self._estimated(call, usage, "default"),
+            usage=charge.usage,
+            units=charge.units,
+            usage_source=charge.source,
+            cost=charge.cost,
             first_token_at=received.first_token_at,
         )
         self._settle(call, outcome)
-
-    def _most_used(self, call: AdmittedCall, received_bytes: int) -> TokenUsage:
-        """The bound of the input, and a token for every byte of output that came."""
-        hold, body = call.hold, call.request.body
-        held_at = self._pricing.rates(hold.model, call.started_at, call.terms) or Rates()
-        model_id = model_ref(hold.model, call.terms.model_arns).model_id
-        if isinstance(body, Mapping):
-            held_at = applicable_rates(held_at, model_id, body)
-        return dearest_usage(
-            held_at, hold.tokens - call.most_output, min(received_bytes, call.most_output)
-        )
-
-    def _estimated(self, call: AdmittedCall, usage: TokenUsage, tier: str) -> Cost:
-        charged = self._cost(call, usage, tier, call.units)
-        return charged if charged.total <= call.hold.usd else held_cost(call.hold)
 
     def _hand_over(self, call: AdmittedCall, error: TollgateError) -> None:
         """Leave the call to the sweep, which reads its log: its hold expires now."""
@@ -264,7 +291,7 @@ class Calls:
         )
         try:
             self.extend(call, 0)
-        except UnavailableError:
+        except Exception:  # noqa: BLE001 - the sweep comes to it later all the same
             logger.exception("hold not handed over", extra={"request_id": call.request_id})
 
     def _succeed(
@@ -274,67 +301,46 @@ class Calls:
         began: datetime,
         first_token_at: datetime | None,
     ) -> Answer:
-        units = {**self._served_units(call, reply, began), **reply.units}
-        usage, source = self._usage(call, reply)
-        charged = (
-            self._cost(call, usage, reply.service_tier, units)
-            if source == "provider"
-            else self._estimated(call, usage, reply.service_tier)
-        )
-        outcome = Outcome(
-            status="ok",
-            http_status=200,
-            stop_reason=reply.stop_reason,
-            usage=usage,
-            units=units,
-            usage_source=source,
-            cost=charged,
-            service_tier=reply.service_tier,
-            first_token_at=first_token_at,
-        )
+        """Settle a call that was answered. Raises UnreadableError for an answer with a fault."""
+        fault = None if reply.fault is None else UnreadableError(reply.fault)
+        try:
+            outcome = self._outcome(call, reply, began, fault)
+        except Exception as error:
+            raise self._failed(call, error, _Received(_nobody)) from _cause(error)
+        if outcome is None:
+            raise self._failed(call, fault or UnreadableError(), _Received(_nobody))
+        remaining = self._settle(call, replace(outcome, first_token_at=first_token_at))
+        if fault is not None:
+            fault.request_id = call.request_id
+            raise fault
         return Answer(
             request_id=call.request_id,
             document=reply.document,
             stop_reason=reply.stop_reason,
-            usage=usage,
-            cost=charged,
-            remaining=self._settle(call, outcome),
+            usage=outcome.usage,
+            cost=outcome.cost,
+            remaining=remaining,
             headers=reply.headers,
         )
 
-    def _usage(self, call: AdmittedCall, reply: ModelReply) -> tuple[TokenUsage, UsageSource]:
-        """What the provider counted; what it does not count is bounded by what it sent."""
-        if reply.usage is not None:
-            return reply.usage, "provider"
-        if call.units:
-            # Billed by the image, the request or the machine's time: no token costs anything.
-            return NO_USAGE, "provider"
-        size = len(json.dumps(reply.document, ensure_ascii=False).encode(errors="surrogatepass"))
-        return self._most_used(call, size), "estimated"
-
-    def _served_units(
-        self, call: AdmittedCall, reply: ModelReply, began: datetime
-    ) -> Mapping[str, int]:
-        """The units of the request, as far as they came: images made, milliseconds taken."""
-        elapsed = -(-(self._clock() - began) // timedelta(milliseconds=1))
-        served = {}
-        for unit, count in call.units.items():
-            if unit == MACHINE_UNIT:
-                served[unit] = min(count, elapsed)
-            elif unit.startswith("image/"):
-                served[unit] = min(count, image_count(reply.document))
-            else:
-                served[unit] = count
-        return served
-
-    def _cost(
-        self, call: AdmittedCall, usage: TokenUsage, tier: str, units: Mapping[str, int]
-    ) -> Cost:
-        charged = self._pricing.charge(
-            call.hold.model, call.started_at, call.terms, usage, tier, units
+    def _outcome(
+        self, call: AdmittedCall, reply: ModelReply, began: datetime, fault: TollgateError | None
+    ) -> Outcome | None:
+        """How an answered call ended; None where nothing at all tells what it used."""
+        if fault is not None and reply.usage is None and not call.units:
+            return None
+        charge = self._charging.of_reply(call, reply, self._clock() - began)
+        return Outcome(
+            status="ok" if fault is None else "error",
+            http_status=200 if fault is None else fault.http_status,
+            error_code=None if fault is None else fault.code,
+            stop_reason=reply.stop_reason,
+            usage=charge.usage,
+            units=charge.units,
+            usage_source=charge.source,
+            cost=charge.cost,
+            service_tier=reply.service_tier,
         )
-        # A job may run under a later price book than the one it was held under.
-        return held_cost(call.hold, priced=False) if charged is None else charged
 
     def _settle(self, call: AdmittedCall, outcome: Outcome) -> int | None:
         attribution = Attribution(
@@ -348,18 +354,19 @@ class Calls:
             inference_profile_arn=profile_arn(call.request.model_id),
         )
         row = usage_row(call.hold, attribution, outcome, self._clock())
-        if row.total_cost > row.held:
-            logger.error("cost above hold", extra={"request_id": row.request_id})
         try:
             remaining = self._ledger.settle(call.lease, row)
-        except UnavailableError as error:
+            log_usage(row)
+        except Exception as error:  # noqa: BLE001
             # The answer is paid for: the caller gets it. The hold stays and a sweep ends it.
-            logger.error(
+            logger.exception(
                 "call not settled",
-                extra={"request_id": row.request_id, "dependency": error.details},
+                extra={
+                    "request_id": row.request_id,
+                    "dependency": error.details if isinstance(error, TollgateError) else None,
+                },
             )
             return None
-        log_usage(row)
         return remaining
 
 
@@ -380,7 +387,7 @@ class _Received:
         if piece.size:
             self.first_token_at = self.first_token_at or clock()
         self.size += piece.size
-        if self.undelivered is None:
+        if piece.event and self.undelivered is None:
             self._deliver(piece)
 
     def _deliver(self, piece: StreamPiece) -> None:
@@ -388,6 +395,15 @@ class _Received:
             self._on_piece(piece)
         except Exception as error:  # noqa: BLE001 - raised again once the call is settled
             self.undelivered = error
+
+
+def _nobody(_: StreamPiece) -> None:
+    """Takes the pieces that nobody waits for."""
+
+
+def _cause(error: Exception) -> BaseException | None:
+    """What an error came of: itself, unless it is one that callers see as it is."""
+    return error.__cause__ if isinstance(error, TollgateError) else error
 
 
 def _failed(status: Status, error: TollgateError) -> Outcome:

@@ -19,6 +19,7 @@ from tollgate.domain.errors import (
     NotFoundError,
     TollgateError,
     UnavailableError,
+    not_called,
 )
 from tollgate.domain.ids import is_request_id
 from tollgate.domain.jobs import (
@@ -38,7 +39,7 @@ from tollgate.domain.sessions import Session
 from tollgate.domain.tenants import Budget, Caller, Limits
 from tollgate.observability import logger
 from tollgate.ports import Clock, JobQueue, Jobs, JobTexts, ModelRequest, Payloads, StreamPiece
-from tollgate.services.calls import AdmittedCall, Answer, Calls
+from tollgate.services.calls import AdmittedCall, Answer, Calls, paid
 from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.ledger import Lease
 from tollgate.services.policy import allowed_endpoint, allowed_model
@@ -68,8 +69,8 @@ class JobSubmitter:
     def submit(self, call: AdmittedCall) -> str:
         """Store and queue the call; returns the job id, which is the request id.
 
-        Raises UnavailableError; then the call is settled at no cost, unless the error says that it
-        may be billed: the job could be out there although its answer was lost.
+        Where that fails the call is settled at no cost, unless the error says that it may be
+        billed: the job could be out there although its answer was lost.
         """
         job_id = call.request_id
         created = call.started_at
@@ -91,12 +92,17 @@ class JobSubmitter:
             )
             self._jobs.create(job)
             self._queue.send(job.tenant_id, job_id)
-        except UnavailableError as error:
+        except TollgateError as error:
             self._withdraw(call, job, error)
             raise
+        except Exception as error:
+            logger.exception("unexpected failure", extra={"request_id": job_id})
+            failure = not_called()
+            self._withdraw(call, job, failure)
+            raise failure from error
         return job_id
 
-    def _withdraw(self, call: AdmittedCall, job: Job, error: UnavailableError) -> None:
+    def _withdraw(self, call: AdmittedCall, job: Job, error: TollgateError) -> None:
         # The message may be out although its answer was lost. A job that a producer has claimed
         # runs and settles itself; only one that nobody took can be settled here.
         try:
@@ -144,15 +150,21 @@ class JobRunner:
             logger.info("job not claimed", extra={"request_id": job_id})
             return
         job, call, refused = claimed
-        if refused is not None:
-            self._calls.fail(call, refused)
-            ended = job.ended("failed", error_result(refused), self._clock())
-        elif self._calls.extend(call, LEASE_SECONDS):
-            ended = self._run(job, call)
-        else:
-            ended = job.ended("failed", JOB_EXPIRED, self._clock())
-        self._jobs.finish(ended)
+        self._jobs.finish(self._ended(job, call, refused))
         _delete_payload(self._payloads, job)
+
+    def _ended(self, job: Job, call: AdmittedCall, refused: ForbiddenError | None) -> Job:
+        """The job once its call is settled. It is ours, so that nobody else runs it any more."""
+        try:
+            with self._calls.unsent(call):
+                if refused is not None:
+                    raise refused
+                is_held = self._calls.extend(call, LEASE_SECONDS)
+            if is_held:
+                return self._run(job, call)
+        except TollgateError as error:
+            return job.ended("failed", error_result(error), self._clock())
+        return job.ended("failed", JOB_EXPIRED, self._clock())
 
     def _claim(
         self, tenant_id: str, job_id: str
@@ -165,8 +177,9 @@ class JobRunner:
         if document is None:
             logger.error("job without payload", extra={"request_id": job_id})
             return None
+        # Before the claim: what cannot be read is not run and costs nothing, and where the policy
+        # cannot be read, the message is delivered again.
         call = decode_call(document)
-        # Before the claim: where the policy cannot be read, the message is delivered again.
         refused = self._refused(call)
         now = self._clock()
         ours = self._jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS)
@@ -188,14 +201,15 @@ class JobRunner:
     def _run(self, job: Job, call: AdmittedCall) -> Job:
         writer = _ChunkWriter(self._texts, job)
         try:
-            answer = self._calls.stream(call, writer.take)
-            writer.flush()
-            content = _tool_content(call, answer)
-            self._keep(job, content)
+            with paid(job.job_id):
+                answer = self._calls.stream(call, writer.take)
+                writer.flush()
+                content = _tool_content(call, answer)
+                self._keep(job, content)
+                result = answer_result(answer)
         except TollgateError as error:
             self._write_rest(job, writer)
             return job.ended("failed", error_result(error), self._clock())
-        result = answer_result(answer)
         if content is not None:
             result["has_content"] = True
         return job.ended("succeeded", result, self._clock())
@@ -210,9 +224,9 @@ class JobRunner:
     def _write_rest(self, job: Job, writer: _ChunkWriter) -> None:
         try:
             writer.flush()
-        except UnavailableError:
+        except Exception:  # noqa: BLE001
             # The job ends all the same: nobody is to wait for text that cannot be written.
-            logger.error("text not written", extra={"request_id": job.job_id})
+            logger.exception("text not written", extra={"request_id": job.job_id})
 
 
 class JobReader:
@@ -296,7 +310,6 @@ class _ChunkWriter:
             self.write(piece.text)
 
     def write(self, text: str) -> None:
-        text = _storable(text)
         self._pending.append(text)
         self._size += len(text.encode())
         age = time.monotonic() - self._flushed_at
@@ -342,17 +355,8 @@ def answer_result(answer: Answer) -> dict[str, Any]:
 
 def error_result(error: TollgateError) -> dict[str, Any]:
     """What a failed job keeps."""
-    body = {
-        "code": error.code,
-        "message": _storable(error.message),
-        "http_status": error.http_status,
-    }
+    body = {"code": error.code, "message": error.message, "http_status": error.http_status}
     return {"error": body}
-
-
-def _storable(text: str) -> str:
-    """The text without half of a character: JSON can carry one, a table takes none."""
-    return text.encode(errors="replace").decode()
 
 
 def usage_counts(usage: TokenUsage) -> dict[str, int]:

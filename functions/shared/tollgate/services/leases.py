@@ -48,7 +48,11 @@ class Leases:
     def kept(self, lease: Lease) -> Iterator[None]:
         """For the time of a call: its hold is renewed until the block ends."""
         renewal = _Renewal(lambda: self._renew(lease), self._renew_seconds)
-        renewal.start()
+        try:
+            renewal.start()
+        except RuntimeError:
+            # No thread is left. The call goes on, under a lease that ends too early at worst.
+            logger.exception("hold not renewed", extra={"request_id": lease.hold.request_id})
         try:
             yield
         finally:

@@ -107,7 +107,7 @@ class Ledger:
         try:
             for scope in scopes:
                 placed.append(self._place(hold, scope, windows, touched))
-        except (RefusedError, UnavailableError):
+        except Exception:
             # The tenant's hold goes first: what a failure leaves behind is then either whole, or
             # without the tenant's hold, which a sweep knows from a call that was made.
             for account_id, counted in reversed(touched.items()):
@@ -269,6 +269,12 @@ class Ledger:
             if room is not None:
                 rooms.append(room)
         return min(rooms, default=None)
+
+    def withdraw(self, lease: Lease) -> None:
+        """Take a request back that is not made after all, whole and without a row."""
+        # The tenant's hold goes first, as above.
+        for scope, minute in reversed(list(zip(lease.scopes, lease.minutes, strict=True))):
+            self._accounts.withdraw(scope.account_id, replace(lease.hold, minute=minute))
 
     def extend(self, lease: Lease, expires_at: int) -> bool:
         """Move the hold's expiry on every scope; False when a sweep has ended it already."""

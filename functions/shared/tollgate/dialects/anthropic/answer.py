@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.families.reading import part
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -61,7 +63,7 @@ def stop_reason_of(stop_reason: str) -> str:
 
 def stop_sequence_of(document: Mapping[str, Any]) -> str | None:
     """The sequence at which the model stopped; only Claude tells."""
-    sequence = document.get("additionalModelResponseFields", {}).get("stop_sequence")
+    sequence = part(document, "additionalModelResponseFields").get("stop_sequence")
     return sequence if isinstance(sequence, str) else None
 
 

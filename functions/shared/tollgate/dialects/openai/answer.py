@@ -7,6 +7,7 @@ import json
 import struct
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.families.reading import part
 from tollgate.domain.ids import request_time
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def chat_body(parsed: ParsedCall, answer: Answer) -> dict[str, Any]:
         ],
         "usage": usage_counts(answer.usage),
     }
-    tier = answer.document.get("serviceTier", {}).get("type")
-    return {**body, "service_tier": tier} if tier else body
+    tier = part(answer.document, "serviceTier").get("type")
+    return {**body, "service_tier": tier} if isinstance(tier, str) else body
 
 
 def completion_head(kind: str, parsed: ParsedCall, request_id: str) -> dict[str, Any]:

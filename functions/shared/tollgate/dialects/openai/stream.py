@@ -84,6 +84,9 @@ class ChatStream:
         return b"" if reasoning is None else self._delta({"reasoning_content": reasoning})
 
     def _arguments(self, block_index: int, text: str) -> bytes:
+        if block_index not in self._tool_indexes:
+            # Of a tool that was never named: the end of the stream says that it cannot be read.
+            return b""
         if text:
             self._bare.discard(block_index)
         call = {"index": self._tool_indexes[block_index], "function": {"arguments": text}}

@@ -220,6 +220,6 @@ def _document(payload: bytes) -> object:
     """The JSON object or list of a line; None where it is neither."""
     try:
         document = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict | list) else None

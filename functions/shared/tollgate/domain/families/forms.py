@@ -188,7 +188,8 @@ class Family(NamedTuple):
     several forms of text, `read_as` says which one a body is of. A family that caches only what a
     request marks names the marks in `cache_marks`; one without caches of its own accord. `effort`
     are the members by which a model is told to think little or much (low, medium or high), None
-    for a model that is not told.
+    for a model that is not told. `counts_cached_input` tells that some paths of the service count
+    what the cache took or gave as input as well: there the sum of all tokens tells which.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Family(NamedTuple):
     read_as: Callable[[Mapping[str, Any]], TextBody] | None = None
     cache_marks: tuple[str, ...] = ()
     effort: Callable[[str, str], dict[str, Any] | None] = _not_told
+    counts_cached_input: bool = False
 
 
 def within(section: str, *names: str) -> frozenset[str]:

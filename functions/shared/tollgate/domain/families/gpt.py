@@ -20,4 +20,11 @@ def _effort(_model_id: str, effort: str) -> dict[str, Any]:
     return {"reasoning_effort": effort}
 
 
-GPT = Family(name="GPT", models=("openai.",), texts=(MESSAGES,), effort=_effort)
+GPT = Family(
+    name="GPT",
+    models=("openai.",),
+    texts=(MESSAGES,),
+    effort=_effort,
+    # ConverseStream, as of 2026; nothing is said of Converse.
+    counts_cached_input=True,
+)

@@ -10,6 +10,9 @@ from tollgate.domain.errors import InvalidRequestError
 if TYPE_CHECKING:
     from tollgate.domain.families.forms import Path
 
+# No call counts so many tokens, and no table takes numbers of any length.
+MOST_COUNTED = 10**12
+
 
 def at(document: object, path: Path) -> Any:  # noqa: ANN401 - JSON
     """What stands at a place, None where there is no such place."""
@@ -32,7 +35,7 @@ def count(place: Mapping[str, Any], *names: str) -> int | None:
     """The first of these members that is a count of tokens."""
     for name in names:
         value = place.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNTED:
             return value
     return None
 
