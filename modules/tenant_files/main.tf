@@ -32,7 +32,7 @@ locals {
       }
       max_tokens = merge(local.max_tokens_by_file["${tenant_id}.tfvars"], {
         clamp = try(coalesce(try(file.max_tokens.clamp, null), var.tiers[file.tier].max_tokens.clamp), false)
-        count = try(coalesce(try(file.max_tokens.count, null), var.tiers[file.tier].max_tokens.count), "bytes")
+        count = try(coalesce(try(file.max_tokens.count, null), var.tiers[file.tier].max_tokens.count), "auto")
       })
       shards = try(coalesce(file.shards), 1)
       markup = try(coalesce(try(file.markup, null), var.tiers[file.tier].markup), "1")

@@ -5,7 +5,8 @@ contexts grow to 150,000 tokens of which most come from a cache, so that a call 
 while its bytes, at four a token and the price of a cache write, are held at dollars. This replays
 one generated trace through the real admission, ledger and settlement on in-memory tables and a
 clock of its own, once for each way of holding, and beside them an oracle that knows each call's
-cost beforehand and holds just that. An agent whose call is refused stops.
+cost beforehand and holds just that. An agent whose call is refused stops; one that only has to wait
+for running calls asks three times in all, as SDKs do.
 
 Run: python -m scripts.bench.starvation [--seed 7] [--sessions 32] [--budgets 5,10,20,40]
 """
@@ -64,6 +65,7 @@ CONTEXT_TOKENS = (5_000, 150_000)
 OUTPUT_TOKENS = (50, 800)
 MAX_TOKENS = (4096, 8192)
 PAUSE_SECONDS = (8, 180)
+TRIES = 3
 BOOK = PriceBook(
     {
         "schema_version": 1,
@@ -123,6 +125,8 @@ class Mode:
 MODES = (
     Mode("bytes"),
     Mode("bytes, clamped", clamp=True),
+    Mode("auto", count="auto"),
+    Mode("auto, clamped", count="auto", clamp=True),
     Mode("exact", count="exact"),
     Mode("exact, clamped", count="exact", clamp=True),
     Mode("oracle", foresight=True),
@@ -285,28 +289,35 @@ class _Replay:
         """Replay, calls ending in between as they do."""
         open_calls: list[tuple[float, str, AdmittedCall, TokenUsage]] = []
         stopped: set[int] = set()
-        for turn in turns:
+        waiting = [(turn.at, turn.turn_id, 1, turn) for turn in turns]
+        heapq.heapify(waiting)
+        while waiting:
+            at, turn_id, tries, turn = heapq.heappop(waiting)
             if turn.session in stopped:
                 continue
-            while open_calls and open_calls[0][0] <= turn.at:
+            while open_calls and open_calls[0][0] <= at:
                 self._end(*heapq.heappop(open_calls))
-            self._at(turn.at)
-            admitted = self._admit(turn)
-            if admitted is None:
+            self._at(at)
+            admitted, again_after = self._admit(turn)
+            if admitted is not None:
+                usage = self._caches.usage(turn, turn.output_tokens)
+                self._caches.keep(turn)
+                heapq.heappush(open_calls, (at + turn.seconds, turn_id, admitted, usage))
+            elif again_after is not None and tries < TRIES:
+                again = replace(turn, at=at + again_after)
+                heapq.heappush(waiting, (again.at, turn_id, tries + 1, again))
+            else:
                 stopped.add(turn.session)
                 self.result.spent_at_first_refusal = min(
                     self.result.spent, self.result.spent_at_first_refusal
                 )
-            else:
-                usage = self._caches.usage(turn, turn.output_tokens)
-                self._caches.keep(turn)
-                heapq.heappush(open_calls, (turn.at + turn.seconds, turn.turn_id, admitted, usage))
         while open_calls:
             self._end(*heapq.heappop(open_calls))
         self.result.counts = self._counter.counts
         return self.result
 
-    def _admit(self, turn: Turn) -> AdmittedCall | None:
+    def _admit(self, turn: Turn) -> tuple[AdmittedCall | None, int | None]:
+        """The call, or after how many seconds to ask again, if ever."""
         self._counter.tokens = turn.context_tokens
         if self._mode.foresight:
             rates = self._rates()
@@ -314,13 +325,13 @@ class _Replay:
             self._ledger.next_cost = known
         try:
             admitted = self._admission.admit(caller(), _call(turn), streamed=False)
-        except (BudgetExceededError, BudgetHeldError):
-            return None
+        except (BudgetExceededError, BudgetHeldError) as error:
+            return None, error.retry_after
         self.result.admitted += 1
         lowered = admitted.lowered_max_tokens
         self.result.cut += lowered is not None and lowered < turn.output_tokens
         self._watch()
-        return admitted
+        return admitted, None
 
     def _end(self, at: float, turn_id: str, call: AdmittedCall, usage: TokenUsage) -> None:
         del turn_id

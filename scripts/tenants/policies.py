@@ -37,7 +37,7 @@ def merged_policy(
             "max_tokens",
             section(content, "max_tokens"),
             section(tier, "max_tokens"),
-            {"clamp": False, "count": "bytes"},
+            {"clamp": False, "count": "auto"},
         ),
         "shards": content.get("shards") or 1,
         "markup": _first(content.get("markup"), tier.get("markup"), "1"),

@@ -70,8 +70,8 @@ models = []
 #}
 
 # What a call without maxTokens gets, and the most that one may ask for. `clamp` lowers maxTokens to what
-# the budget still covers, instead of refusing; `count` "exact" counts input tokens before a call, where the
-# model can, "bytes" (default) bounds them.
+# the budget still covers, instead of refusing. Input tokens are bounded by their bytes; `count` "auto" (default)
+# counts them, where the model can, when their bytes do not fit, "exact" more often, "bytes" never.
 #max_tokens = { default = null, maximum = null, clamp = null, count = null }
 
 # Accounts that the limits are spread over; more than 1 for some hundred calls a second and more.

@@ -40,7 +40,7 @@ DOCUMENT: dict[str, Any] = {
     "models": ["amazon.nova-*"],
     "budget": {"month_usd": "500", "day_usd": None, "mode": "hard"},
     "limits": {**NO_LIMITS, "requests_per_day": 10000},
-    "max_tokens": {"default": 1024, "maximum": None, "clamp": False, "count": "bytes"},
+    "max_tokens": {"default": 1024, "maximum": None, "clamp": False, "count": "auto"},
     "shards": 1,
     "model_arns": {},
     "prices": {},

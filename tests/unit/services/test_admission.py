@@ -79,7 +79,8 @@ BOOK = PriceBook(
         },
     }
 )
-ANY = {"models": ("*",)}
+# Unless a test says otherwise nothing is counted.
+ANY = {"models": ("*",), "count_tokens": "bytes"}
 
 
 class World:
@@ -187,14 +188,69 @@ def test_what_is_not_counted_is_held_beside_the_count() -> None:
     assert uncounted_tokens(body) > 500
 
 
-def test_bytes_that_do_not_fit_are_counted() -> None:
-    world = World(count_tokens="exact", budget=Budget(month=worst(by_bytes(800)) - 1))
+@pytest.mark.parametrize("count", ["auto", "exact"])
+def test_bytes_that_do_not_fit_are_counted(count: str) -> None:
+    world = World(count_tokens=count, budget=Budget(month=worst(by_bytes(800)) - 1))
 
     admitted = world.admit(800)
 
     assert admitted.hold.usd == worst(by_count(800)) == world.committed
     assert admitted.hold.tokens == by_count(800) + 100
     assert world.counter.asked == [CLAUDE]
+
+
+def test_what_fits_is_not_counted_for_its_size_or_for_calls_before_it() -> None:
+    large = World(count_tokens="auto")
+    large.admit(LARGE_INPUT_BYTES)
+    assert large.counter.asked == []
+
+    world = World(count_tokens="auto", budget=Budget(month=worst(by_bytes(800)) - 1))
+    world.calls.run(world.admit(800))
+    world.policy(count_tokens="auto")
+    assert world.admit(800).hold.usd == worst(by_bytes(800))
+    assert world.counter.asked == [CLAUDE]
+
+
+@pytest.mark.parametrize(("room", "asked"), [(worst(0) - 1, []), (worst(0), [CLAUDE])])
+def test_what_no_count_makes_fit_is_not_counted(room: int, asked: list[str]) -> None:
+    world = World(count_tokens="auto", budget=Budget(month=room))
+
+    with pytest.raises(BudgetExceededError):
+        world.admit(800)
+    assert world.counter.asked == asked
+
+
+@pytest.mark.parametrize(("room", "asked"), [(99, []), (100, [CLAUDE])])
+def test_a_minute_that_no_count_makes_fit_is_not_counted(room: int, asked: list[str]) -> None:
+    world = World(count_tokens="auto", limits=Limits(tokens_per_minute=room))
+
+    with pytest.raises(RateExceededError):
+        world.admit(800)
+    assert world.counter.asked == asked
+
+
+def test_a_call_that_may_be_cut_is_counted_where_its_least_answer_fits() -> None:
+    room = worst(by_count(800), 16)
+    world = World(count_tokens="auto", clamp_max_tokens=True, budget=Budget(month=room))
+
+    assert world.admit(800).lowered_max_tokens == 16
+    poor = World(count_tokens="auto", clamp_max_tokens=True, budget=Budget(month=worst(0, 16) - 1))
+    with pytest.raises(BudgetExceededError):
+        poor.admit(800)
+    assert poor.counter.asked == []
+
+
+def test_a_budget_for_ten_calls_is_enough_for_ten() -> None:
+    spent = TokenUsage(input=by_count(40), output=100)
+    world = World(count_tokens="auto", budget=Budget(month=10 * worst(by_count(40))))
+    world.runtime.usage = spent
+
+    for _ in range(10):
+        world.calls.run(world.admit(40))
+
+    assert world.committed == 10 * worst(by_count(40))
+    with pytest.raises(BudgetExceededError):
+        world.admit(40)
 
 
 def test_without_the_policy_nothing_is_counted() -> None:

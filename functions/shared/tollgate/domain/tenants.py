@@ -16,7 +16,7 @@ POLICY_SCHEMA_VERSION = 1
 
 DEFAULT_RETENTION_MINUTES = 1440
 
-TokenCount = Literal["bytes", "exact"]
+TokenCount = Literal["auto", "bytes", "exact"]
 Isolation = Literal["pool", "silo"]
 
 
@@ -134,7 +134,7 @@ class Tenant:
     apps: Mapping[str, App] = field(default_factory=dict)
     shards: int = 1
     clamp_max_tokens: bool = False
-    count_tokens: TokenCount = "bytes"
+    count_tokens: TokenCount = "auto"
     model_arns: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, Any] = field(default_factory=dict)
     unpriced: Mapping[str, str] | None = None
@@ -209,7 +209,7 @@ def parse_tenant(document: str) -> Tenant:
         # A policy from before these fields existed is read until the next deployment writes it.
         shards=data.get("shards", 1),
         clamp_max_tokens=data["max_tokens"].get("clamp", False),
-        count_tokens=data["max_tokens"].get("count", "bytes"),
+        count_tokens=data["max_tokens"].get("count", "auto"),
         model_arns=data.get("model_arns", {}),
         prices=data.get("prices", {}),
         unpriced=data.get("unpriced"),

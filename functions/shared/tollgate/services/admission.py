@@ -84,8 +84,13 @@ class _Call:
 
     @property
     def is_countable(self) -> bool:
-        """Whether the tenant wants exact counts and the input is all text."""
-        return self.party.tenant.count_tokens == "exact" and self.shape.countable is not None
+        """Whether the tenant wants counts and the input is all text."""
+        return self.party.tenant.count_tokens != "bytes" and self.shape.countable is not None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the tenant wants its calls held at their counts also where more would fit."""
+        return self.party.tenant.count_tokens == "exact"
 
     def bound(self, input_tokens: int, max_tokens: int) -> Bound:
         """The bound with this many input tokens, on whichever tier costs most."""
@@ -277,16 +282,13 @@ class Admission:
     def _place(self, call: _Call, bound: Bound, now: datetime) -> tuple[Lease, Bound]:
         """Hold the call, at an exact count or with a lower maximum where that is what fits.
 
-        For a small call bytes come first and a count only when they do not fit: the count is
-        another round trip in front of the model's own, while most such calls fit either way. But a
-        hold of four times the need takes room from the calls beside it. So large calls are counted
-        at once, and once bytes have not fitted, all calls of the tenant are for a while.
+        Bytes come first and a count only when they do not fit: the count is another round trip in
+        front of the model's own, while most calls fit either way.
         """
-        tenant_id = call.party.tenant.tenant_id
-        is_crowded = self._crowded_until.get(tenant_id, now) > now
         is_uncounted = call.is_countable
-        is_large = bound.input_tokens > LARGE_INPUT_BYTES
-        if is_uncounted and (is_large or is_crowded or _input_error(call, bound) is not None):
+        if is_uncounted and (
+            self._is_counted_first(call, bound, now) or _input_error(call, bound) is not None
+        ):
             is_uncounted, bound = False, self._counted(call, bound) or bound
         error = _input_error(call, bound) or _size_error(bound)
         if error is not None:
@@ -298,13 +300,24 @@ class Admission:
                 return placed, bound
             tries -= 1
             smaller = None
-            if is_uncounted and _depends_on_tokens(placed):
-                self._crowded_until[tenant_id] = now + timedelta(seconds=CROWDED_SECONDS)
+            if is_uncounted and _depends_on_count(call, bound, placed):
+                until = now + timedelta(seconds=CROWDED_SECONDS)
+                self._crowded_until[call.party.tenant.tenant_id] = until
                 is_uncounted, smaller = False, self._counted(call, bound)
             smaller = smaller or _clamped(call, bound, placed)
             if smaller is None or tries == 0:
                 raise refusal_error(placed, _fitting(bound, placed), now)
             bound = smaller
+
+    def _is_counted_first(self, call: _Call, bound: Bound, now: datetime) -> bool:
+        """Whether a call is counted although its bytes may fit.
+
+        A hold of four times the need takes room from the calls beside it. So where the tenant wants
+        exact holds large calls are counted at once, and once bytes have not fitted, all of its
+        calls are for a while.
+        """
+        is_crowded = self._crowded_until.get(call.party.tenant.tenant_id, now) > now
+        return call.is_exact and (is_crowded or bound.input_tokens > LARGE_INPUT_BYTES)
 
     def _try(self, call: _Call, bound: Bound, now: datetime) -> Lease | Refusal:
         hold = replace(
@@ -334,8 +347,20 @@ def _priced(mode: str, rates: Rates | None) -> Sequence[Rates]:
     return () if rates is None or not has_token_prices(mode, rates) else (rates,)
 
 
-def _depends_on_tokens(refused: Refusal) -> bool:
-    return refused.is_budget or refused.limit_name == "tokens_per_minute"
+def _depends_on_count(call: _Call, bound: Bound, refused: Refusal) -> bool:
+    """Whether a count can change what becomes of a call that a limit has refused.
+
+    It cannot where the output alone is too much. An exact hold is counted all the same, for the
+    figures that its caller is told.
+    """
+    least = call.bound(call.shape.uncounted_tokens, bound.max_tokens)
+    if refused.is_budget:
+        if call.party.tenant.clamp_max_tokens:
+            least = least.with_max_tokens(min(call.shape.least_max_tokens, bound.max_tokens))
+        return call.is_exact or least.usd <= refused.room
+    return refused.limit_name == "tokens_per_minute" and (
+        call.is_exact or least.tokens <= refused.room
+    )
 
 
 def _fitting(bound: Bound, refused: Refusal) -> int | None:

@@ -60,10 +60,10 @@ def test_clamping_uses_the_budget_up_and_cuts_few_answers(seed: int, budget: int
     assert found.cut <= 0.05 * found.admitted
 
 
-def test_only_exact_modes_count() -> None:
+def test_bytes_alone_do_not_count() -> None:
     counting = {name for name, result in results(1, 5).items() if result.counts}
 
-    assert counting == {"exact", "exact, clamped"}
+    assert counting == {"auto", "auto, clamped", "exact", "exact, clamped"}
 
 
 def test_a_trace_is_a_coding_agents() -> None:

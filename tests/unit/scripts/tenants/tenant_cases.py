@@ -372,7 +372,7 @@ REFUSED = [
         text(max_tokens='{ clamp = "true", count = "words" }'),
         [
             'max_tokens.clamp: given "true"; allowed: true or false',
-            'max_tokens.count: given "words"; allowed: "bytes" or "exact"',
+            'max_tokens.count: given "words"; allowed: "auto", "bytes" or "exact"',
         ],
     ),
     Refused("shards-none", text(shards="0"), [f"shards: given 0; allowed: {_SHARDS}"]),

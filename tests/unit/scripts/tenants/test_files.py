@@ -212,7 +212,7 @@ def test_a_files_own_field_wins_field_by_field(tmp_path: Path) -> None:
         "default": 1024,
         "maximum": 2048,
         "clamp": False,
-        "count": "bytes",
+        "count": "auto",
     }
     assert policy["status"] == "suspended"
 
@@ -274,7 +274,7 @@ def test_what_a_file_leaves_out_is_written_all_the_same(tmp_path: Path) -> None:
         policy = tenant.policy
         assert (policy["shards"], policy["model_arns"], policy["prices"]) == (1, {}, {})
         assert policy["unpriced"] is None
-        assert (policy["max_tokens"]["clamp"], policy["max_tokens"]["count"]) == (False, "bytes")
+        assert (policy["max_tokens"]["clamp"], policy["max_tokens"]["count"]) == (False, "auto")
 
 
 def test_where_a_tenant_lives_and_what_protects_it_reach_the_functions(tmp_path: Path) -> None:
