@@ -16,17 +16,26 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from scripts.local.stubs.directions import Directions
+from scripts.local.stubs.errors import UnknownMemberError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from scripts.local.stubs.errors import ServiceError
 
 NO_USAGE = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 
 
 @dataclass
 class Call:
-    """One call on its way: what was asked and what the log will say about it."""
+    """One call on its way: what was asked and what the log will say about it.
+
+    Its text is generated `answers` times. `most_output` is what one answer is billed for, None for
+    what it has; `extra_output` is billed once beyond it. `passes` are rounds before the answer with
+    the usage of each. `cache` is for how long all of its input is cached, None for what its
+    directions say. `is_narrowed` tells that its guardrail reads but a part of it.
+    """
 
     operation: str
     model_id: str
@@ -35,8 +44,15 @@ class Call:
     request: Mapping[str, Any] = field(default_factory=dict)
     directions: Directions = field(default_factory=lambda: Directions({}))
     tier: str = "default"
+    speed: str = "standard"
     input_tokens: int = 0
     units: Mapping[str, int] = field(default_factory=dict)
+    answers: int = 1
+    most_output: int | None = None
+    extra_output: int = 0
+    passes: Sequence[Mapping[str, int]] = ()
+    cache: str | None = None
+    is_narrowed: bool = False
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -54,12 +70,21 @@ class Call:
         """Milliseconds since the call arrived."""
         return round((time.time() - self.started) * 1000)
 
-    def usage(self, output_tokens: int) -> dict[str, Any]:
+    def output_tokens(self, generated: int) -> int:
+        """Output tokens that are billed where one answer has so many."""
+        each = generated if self.most_output is None else self.most_output
+        return each * self.answers + self.extra_output
+
+    def usage(self, generated: int) -> dict[str, Any]:
         """Return the `usage` of a response; the cache's tokens come out of the input's."""
+        output_tokens = self.output_tokens(generated)
         left = self.input_tokens
         taken: dict[str, int] = {}
         for name in ("cache_read", "cache_write_5m", "cache_write_1h"):
-            taken[name] = min(self.directions.number(name) or 0, left)
+            directed = self.directions.number(name)
+            if directed is None and name == f"cache_write_{self.cache}":
+                directed = left
+            taken[name] = min(directed or 0, left)
             left -= taken[name]
         written = taken["cache_write_5m"] + taken["cache_write_1h"]
         usage: dict[str, Any] = {
@@ -81,13 +106,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended; `usage` is what it bills, None for nothing."""
+    """How a call ended; `usage` is what it bills, None for nothing.
+
+    `unknown_member` is what its body had that its model does not know.
+    """
 
     status: str
     http_status: int = HTTPStatus.OK
     usage: Mapping[str, Any] | None = None
     stop_reason: str | None = None
     error: str | None = None
+    unknown_member: str | None = None
+
+    @classmethod
+    def of_error(cls, error: ServiceError) -> Outcome:
+        """How a call ended that is refused or fails: it bills nothing."""
+        unknown = error.member if isinstance(error, UnknownMemberError) else None
+        return cls("error", error.status, error=error.code, unknown_member=unknown)
 
 
 class CallLog:
@@ -117,9 +152,12 @@ class CallLog:
                 "status": outcome.status,
                 "http_status": int(outcome.http_status),
                 "error": outcome.error,
-                "usage": dict(outcome.usage or NO_USAGE),
+                "unknown_member": outcome.unknown_member,
+                "usage": _billed(call, outcome),
                 "units": dict(call.units),
                 "service_tier": call.tier,
+                "speed": call.speed,
+                "is_narrowed": call.is_narrowed,
                 "stop_reason": outcome.stop_reason,
             }
             self._calls.append(entry)
@@ -167,6 +205,14 @@ class UnderWay:
         """Wait until no call is under way; False when one still is."""
         with self._changed:
             return self._changed.wait_for(lambda: self._calls == 0, seconds)
+
+
+def _billed(call: Call, outcome: Outcome) -> dict[str, Any]:
+    """The usage that is billed: that of every round where the answer's own leaves others out."""
+    usage = dict(outcome.usage or NO_USAGE)
+    if outcome.usage is not None and call.passes:
+        usage["iterations"] = [*call.passes, dict(outcome.usage)]
+    return usage
 
 
 def _timestamp(seconds: float) -> str:

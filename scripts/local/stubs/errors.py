@@ -28,3 +28,12 @@ class ServiceError(Exception):
 def invalid(message: str) -> ServiceError:
     """Return a ValidationException."""
     return ServiceError("ValidationException", message)
+
+
+class UnknownMemberError(ServiceError):
+    """A body has a member that its model does not know."""
+
+    def __init__(self, name: str) -> None:
+        message = f"Malformed input request: extraneous key [{name[:64]}] is not permitted"
+        super().__init__("ValidationException", message)
+        self.member = name

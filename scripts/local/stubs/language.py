@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+import unicodedata
 from typing import TYPE_CHECKING
 
 from scripts.local.stubs.directions import without_directions
@@ -74,6 +75,16 @@ _ENDINGS = (
 def count_tokens(text: str) -> int:
     """Return how many tokens the text has."""
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def most_tokens(text: str) -> int:
+    """Return the most tokens that any tokenizer makes of a text: of what it reads, one for a byte.
+
+    Some read compatibility forms for what was written, in bytes or in characters.
+    """
+    composed = unicodedata.normalize("NFKC", text).encode(errors="surrogatepass")
+    decomposed = unicodedata.normalize("NFKD", text)
+    return max(len(text.encode(errors="surrogatepass")), len(composed), len(decomposed))
 
 
 def generate(seed: str, tokens: int) -> list[str]:

@@ -113,8 +113,8 @@ def _thought_tokens(call: Call, limit: int | None) -> int:
     if wanted is None:
         fields = call.request.get("additionalModelRequestFields") or {}
         thinks = any(
-            isinstance(fields.get(name), str)
-            or fields.get(name, {}).get("type") in ("enabled", "adaptive")
+            isinstance(said := fields.get(name), str)
+            or (isinstance(said, dict) and said.get("type") in ("enabled", "adaptive"))
             for name in ("thinking", "reasoningConfig", "reasoning_effort")
         )
         wanted = _DEFAULT_THOUGHT_TOKENS if thinks or "redacted" in call.directions.values else 0

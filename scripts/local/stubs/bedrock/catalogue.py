@@ -57,6 +57,14 @@ class Target:
     model: Model
     routing: str
 
+    @property
+    def counts_cached_input(self) -> bool:
+        """Whether its streams tell the input with what of it came from the cache.
+
+        As OpenAI's own API does; the answers of Converse at once do not.
+        """
+        return self.model.model_id.startswith("openai.")
+
 
 class Catalogue:
     """All models of one region, and the geographic and global profiles of every region.
@@ -122,6 +130,10 @@ class Catalogue:
                 return None
         return self._targets.get(model_id)
 
+    def targets(self) -> list[tuple[str, Target]]:
+        """Every id that can be called, sorted, and what it names."""
+        return sorted(self._targets.items(), key=lambda named: named[0])
+
     def foundation_models(self, query: Mapping[str, str]) -> list[dict[str, object]]:
         """Return `modelSummaries`, filtered as the query of ListFoundationModels says."""
         summaries = [self._summary(model) for model in self._models.values()]
@@ -144,7 +156,7 @@ class Catalogue:
         """Return `inferenceProfileSummaries` of the system-defined profiles."""
         return [
             self._profile(identifier, target)
-            for identifier, target in sorted(self._targets.items())
+            for identifier, target in self.targets()
             if target.routing != "in_region"
         ]
 

@@ -20,8 +20,23 @@ UNIT_CHARACTERS = 1000
 PAID_POLICIES = ("contentPolicyUnits", "topicPolicyUnits", "sensitiveInformationPolicyUnits")
 FREE_POLICIES = ("sensitiveInformationPolicyFreeUnits", "wordPolicyUnits")
 
+_NATIVE_CONFIG = "amazon-bedrock-guardrailConfig"
 _IDENTIFIER = re.compile(r"[a-z0-9-]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/.+")
 _VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
+
+
+@dataclass(frozen=True)
+class Read:
+    """How many characters a guardrail reads, of what goes in and of what comes out."""
+
+    given: int
+    made: int
+
+    @property
+    def charged(self) -> dict[str, int]:
+        """All units that a call is charged, by policy; those that cost nothing among them."""
+        units = [_usage(self.given), _usage(self.made)]
+        return {policy: sum(one[policy] for one in units) for policy in units[0]}
 
 
 @dataclass(frozen=True)
@@ -31,24 +46,24 @@ class Guardrail:
     identifier: str
     is_traced: bool
 
-    def converse_trace(self, given: str, made: str) -> dict[str, Any]:
+    def converse_trace(self, read: Read) -> dict[str, Any]:
         """The member `trace` of a Converse response; empty where it is not asked for."""
         if not self.is_traced:
             return {}
-        assessments = {self.identifier: [_assessment(made)]}
+        assessments = {self.identifier: [_assessment(read.made)]}
         guardrail = {
-            "inputAssessment": {self.identifier: _assessment(given)},
+            "inputAssessment": {self.identifier: _assessment(read.given)},
             "outputAssessments": assessments,
         }
         return {"trace": {"guardrail": guardrail}}
 
-    def native_input(self, given: str) -> dict[str, Any]:
+    def native_input(self, read: Read) -> dict[str, Any]:
         """What a native answer, or the first chunk of its stream, says of the input."""
-        return self._native({"input": {self.identifier: _assessment(given)}})
+        return self._native({"input": {self.identifier: _assessment(read.given)}})
 
-    def native_output(self, made: str) -> dict[str, Any]:
+    def native_output(self, read: Read) -> dict[str, Any]:
         """What a native answer, or the last chunk of its stream, says of the output."""
-        return self._native({"outputs": [{self.identifier: _assessment(made)}]})
+        return self._native({"outputs": [{self.identifier: _assessment(read.made)}]})
 
     def _native(self, guardrail: Mapping[str, Any]) -> dict[str, Any]:
         trace = {"amazon-bedrock-trace": {"guardrail": guardrail}} if self.is_traced else {}
@@ -74,10 +89,17 @@ def of_headers(headers: Message) -> Guardrail | None:
     return _checked(identifier, version, traced)
 
 
-def charged(given: str, made: str) -> dict[str, int]:
-    """All units that a call is charged, by policy; those that cost nothing among them."""
-    units = [_usage(given), _usage(made)]
-    return {policy: sum(one[policy] for one in units) for policy in units[0]}
+def narrows(body: Mapping[str, Any]) -> bool:
+    """Whether a body says of which part of it the guardrail reads, or lets text out unread."""
+    config = body.get("guardrailConfig") or body.get(_NATIVE_CONFIG) or {}
+    mode = str(config.get("streamProcessingMode", "sync")).lower()
+    return "tagSuffix" in config or mode.startswith("async") or _has_guarded_part(body)
+
+
+def _has_guarded_part(value: object) -> bool:
+    if isinstance(value, dict):
+        return "guardContent" in value or any(map(_has_guarded_part, value.values()))
+    return isinstance(value, list) and any(map(_has_guarded_part, value))
 
 
 def _checked(identifier: object, version: object, traced: bool) -> Guardrail:
@@ -88,17 +110,17 @@ def _checked(identifier: object, version: object, traced: bool) -> Guardrail:
     return Guardrail(identifier, traced)
 
 
-def _assessment(text: str) -> dict[str, Any]:
-    guarded = {"guarded": len(text), "total": len(text)}
+def _assessment(characters: int) -> dict[str, Any]:
+    guarded = {"guarded": characters, "total": characters}
     return {
         "invocationMetrics": {
             "guardrailProcessingLatency": 1,
-            "usage": _usage(text),
+            "usage": _usage(characters),
             "guardrailCoverage": {"textCharacters": guarded},
         }
     }
 
 
-def _usage(text: str) -> dict[str, int]:
-    units = -(-len(text) // UNIT_CHARACTERS)
+def _usage(characters: int) -> dict[str, int]:
+    units = -(-characters // UNIT_CHARACTERS)
     return dict.fromkeys((*PAID_POLICIES, *FREE_POLICIES), units)

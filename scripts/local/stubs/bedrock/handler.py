@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scripts.local.stubs.bedrock import guardrail, invoke
+from scripts.local.stubs.bedrock import billing, demands, guardrail, invoke
 from scripts.local.stubs.bedrock.answers import chat_answer
 from scripts.local.stubs.bedrock.conversation import last_user_text, request_tokens, whole_text
 from scripts.local.stubs.bedrock.errors import asked_for, service_error
@@ -124,7 +124,7 @@ class Handler(ReplyHandler):
             else:
                 self._chat(call, document)
         except ServiceError as error:
-            self.stub.log.write(call, Outcome("error", http_status=error.status, error=error.code))
+            self.stub.log.write(call, Outcome.of_error(error))
             self.send_service_error(error)
 
     def _direct(self, call: Call, text: str) -> None:
@@ -145,17 +145,33 @@ class Handler(ReplyHandler):
         guard = guardrail.of_converse(request)
         call.tier = request.get("serviceTier", {}).get("type", "default")
         call.input_tokens = request_tokens(request)
+        self._charge(call, demands.of_converse(request, target), target, request)
         self._direct(call, last_user_text(request))
         answer = chat_answer(call, target)
         trace: Mapping[str, Any] = {}
         if guard is not None:
-            given = whole_text(request)
-            call.units = guardrail.charged(given, answer.text)
-            trace = guard.converse_trace(given, answer.text)
+            read = self._guard(call, request, whole_text(request), answer.text)
+            trace = guard.converse_trace(read)
         if call.operation == "converse":
             self._converse(call, answer, trace)
         else:
-            self._converse_stream(call, answer, trace)
+            self._converse_stream(call, target, answer, trace)
+
+    def _charge(
+        self, call: Call, demand: demands.Demand, target: Target, body: Mapping[str, Any]
+    ) -> None:
+        billing.charge(call, demand)
+        if self.stub.worst_case:
+            billing.charge_worst(call, demand, target, body)
+
+    def _guard(self, call: Call, body: Mapping[str, Any], given: str, made: str) -> guardrail.Read:
+        """Note on a call what its guardrail reads: these texts, or at worst all there may be."""
+        if self.stub.worst_case:
+            given = billing.whole_text(body)
+        read = guardrail.Read(len(given), max(len(made), billing.most_characters(call)))
+        call.units = {**call.units, **read.charged}
+        call.is_narrowed = guardrail.narrows(body)
+        return read
 
     def _converse(self, call: Call, answer: Answer, trace: Mapping[str, Any]) -> None:
         usage = call.usage(answer.output_tokens)
@@ -169,9 +185,12 @@ class Handler(ReplyHandler):
         }
         self.send_json({**response, **_served_tier(call), **trace})
 
-    def _converse_stream(self, call: Call, answer: Answer, trace: Mapping[str, Any]) -> None:
+    def _converse_stream(
+        self, call: Call, target: Target, answer: Answer, trace: Mapping[str, Any]
+    ) -> None:
         def metadata(usage: Mapping[str, Any]) -> bytes:
-            facts = {"usage": usage, "metrics": {"latencyMs": call.latency_ms}}
+            told = _with_cached_input(usage) if target.counts_cached_input else usage
+            facts = {"usage": told, "metrics": {"latencyMs": call.latency_ms}}
             return eventstream.event("metadata", {**facts, **_served_tier(call), **trace})
 
         self.send_stream(call, list(chat_frames(answer)), answer.stop_reason, last=metadata)
@@ -190,6 +209,8 @@ class Handler(ReplyHandler):
         if target.model.mode == "embedding":
             answer, call.input_tokens, images = registry.embed(target.model.model_id, document)
             call.units = {"image": images} if images else {}
+            if self.stub.worst_case:
+                call.input_tokens = billing.most_input_tokens(document)
         else:
             answer, units = registry.draw(target.model.model_id, document)
             call.units = {f"image/{kind}": count for kind, count in units.items()}
@@ -199,13 +220,14 @@ class Handler(ReplyHandler):
         prompt = invoke.prompt_of(target, document)
         validate_native(document, target)
         call.input_tokens = prompt.input_tokens
+        self._charge(call, demands.of_native(document, target), target, document)
         guard = guardrail.of_headers(self.headers)
         self._direct(call, prompt.text)
         said = invoke.said_to(prompt, call, target)
         traces: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         if guard is not None:
-            call.units = guardrail.charged(prompt.text, said.text)
-            traces = (guard.native_input(prompt.text), guard.native_output(said.text))
+            read = self._guard(call, document, prompt.text, said.text)
+            traces = (guard.native_input(read), guard.native_output(read))
         family = registry.text_body(target.model.model_id)
         if call.operation == "invoke":
             answer = invoke.with_traces(family.answer(said), traces)
@@ -238,10 +260,13 @@ class Handler(ReplyHandler):
         validate_count(given, call.model_id, target)
         if "converse" in given:
             tokens = request_tokens(given["converse"])
+            counted: Mapping[str, Any] = given["converse"]
         else:
-            document = _parsed(base64.b64decode(given["invokeModel"]["body"]))
-            tokens = invoke.prompt_of(target, document).input_tokens
-            validate_native(document, target)
+            counted = _parsed(base64.b64decode(given["invokeModel"]["body"]))
+            tokens = invoke.prompt_of(target, counted).input_tokens
+            validate_native(counted, target)
+        if self.stub.worst_case:
+            tokens = max(tokens, billing.most_input_tokens(counted))
         self.stub.log.write(call, Outcome("ok"))
         self.send_json({"inputTokens": tokens})
 
@@ -251,6 +276,12 @@ def _served_tier(call: Call) -> dict[str, Any]:
     if "serviceTier" in call.request or "tier" in call.directions.values:
         return {"serviceTier": {"type": call.tier}}
     return {}
+
+
+def _with_cached_input(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """The usage whose input has the cache's tokens as well, which are told beside it again."""
+    cached = usage.get("cacheReadInputTokens", 0) + usage.get("cacheWriteInputTokens", 0)
+    return {**usage, "inputTokens": usage["inputTokens"] + cached}
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from scripts.local.stubs.bedrock.families import registry
 from scripts.local.stubs.bedrock.families.forms import Said
 from scripts.local.stubs.bedrock.frames import grouped, padded
-from scripts.local.stubs.errors import invalid
 from scripts.local.stubs.language import answer_to
 
 if TYPE_CHECKING:
@@ -25,18 +24,22 @@ _WITHOUT_COUNT_HEADERS = "ai21."
 
 def prompt_of(target: Target, document: Mapping[str, Any]) -> Prompt:
     """What a native body asks of a model; raises ServiceError for one that it does not take."""
-    try:
+    with registry.refusing():
         return registry.read_prompt(target.model.model_id, document)
-    except (AttributeError, KeyError, TypeError) as error:
-        # The readers take what has the right form; anything else ends in one of these.
-        raise invalid(f"Malformed input request: {error}") from error
 
 
 def said_to(prompt: Prompt, call: Call, target: Target) -> Said:
     """What the model says to a prompt, within its limits and as the call is directed."""
     limit = prompt.max_tokens or target.model.max_output_tokens
     pieces, reason = answer_to(prompt.text, call.directions, limit, prompt.stop_sequences)
-    return Said(pieces, reason, prompt.input_tokens)
+    return Said(
+        pieces,
+        reason,
+        call.input_tokens,
+        answers=call.answers,
+        billed=call.output_tokens(len(pieces)),
+        passes=call.passes,
+    )
 
 
 def with_traces(document: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

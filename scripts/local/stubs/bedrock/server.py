@@ -29,6 +29,7 @@ class BedrockStub(ModelStub):
         port: TCP port on the loopback interface, 0 for a free one.
         catalogue: the models it offers; the price book's by default.
         delta_seconds: pause between two pieces of a stream.
+        worst_case: bill the most that a body allows, see `billing`.
         publish: gets each entry of the call log once it is written, such as
             `invocation_logs.InvocationLogs.write`.
     """
@@ -40,7 +41,9 @@ class BedrockStub(ModelStub):
         port: int = 0,
         catalogue: Catalogue | None = None,
         delta_seconds: float = DEFAULT_DELTA_SECONDS,
+        worst_case: bool = False,
         publish: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         super().__init__(Handler, CallLog(log, publish), port=port, delta_seconds=delta_seconds)
+        self.worst_case = worst_case
         self.catalogue = catalogue if catalogue is not None else Catalogue.from_price_book()

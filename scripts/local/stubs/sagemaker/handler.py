@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from scripts.local.ministack import ACCOUNT_ID
 from scripts.local.stubs.calls import Call, Outcome
 from scripts.local.stubs.errors import ServiceError
+from scripts.local.stubs.language import count_tokens, most_tokens
 from scripts.local.stubs.model_stub import MAX_BODY_BYTES, ModelHandler
 from scripts.local.stubs.sagemaker.containers import container_for
 from scripts.local.stubs.sagemaker.errors import failure, refused
@@ -73,7 +74,8 @@ class Handler(ModelHandler):
         try:
             self._read(call, data)
             self._check(call)
-            container = container_for(_parsed(data))
+            worst_case = self.stub.worst_case
+            container = container_for(_parsed(data), most_tokens if worst_case else count_tokens)
             self.stub.direct(call, container.prompt)
             self.stub.wait(call)
             streams = call.operation == _OPERATIONS["invocations-response-stream"]
@@ -82,13 +84,18 @@ class Handler(ModelHandler):
                 if not (mid_stream and streams):
                     raise failure(code, f"{code} asked for by the test")
             call.input_tokens = container.input_tokens
-            pieces, reason = container.generate(call.directions)
+            call.answers = container.answers
+            if worst_case:
+                pieces, reason = container.generate_most()
+                call.most_output = container.made(pieces) // container.answers
+            else:
+                pieces, reason = container.generate(call.directions)
             if streams:
                 self._stream(call, container, pieces, reason)
             else:
                 self._answer(call, container, pieces, reason)
         except ServiceError as error:
-            self._log(call, Outcome("error", http_status=error.status, error=error.code))
+            self._log(call, Outcome.of_error(error))
             self._error(error)
 
     def _read(self, call: Call, data: bytes) -> None:

@@ -32,6 +32,7 @@ class SageMakerStub(ModelStub):
         log: file to append the call log to; None keeps it in memory only.
         port: TCP port on the loopback interface, 0 for a free one.
         delta_seconds: pause between two tokens of a stream.
+        worst_case: every answer is as long as its body allows, and a byte of text is a token.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class SageMakerStub(ModelStub):
         log: Path | None = None,
         port: int = 0,
         delta_seconds: float = DEFAULT_DELTA_SECONDS,
+        worst_case: bool = False,
     ) -> None:
         super().__init__(Handler, CallLog(log), port=port, delta_seconds=delta_seconds)
+        self.worst_case = worst_case
         self.endpoints = dict(endpoints)

@@ -19,13 +19,14 @@ _WORDS = {"end_turn": "endoftext", "max_tokens": "length", "stop_sequence": "sto
 
 
 def _jurassic(said: Said) -> dict[str, Any]:
-    tokens = [{"generatedToken": {"token": piece}} for piece in said.pieces]
+    pieces = [*said.pieces, *[""] * (said.output_tokens // said.answers - len(said.pieces))]
+    tokens = [{"generatedToken": {"token": piece}} for piece in pieces]
     completion = {
         "data": {"text": said.text, "tokens": tokens},
         "finishReason": {"reason": _WORDS[said.stop_reason]},
     }
     prompt: dict[str, Any] = {"tokens": [{}] * said.input_tokens}
-    return {"id": 1, "prompt": prompt, "completions": [completion]}
+    return {"id": 1, "prompt": prompt, "completions": [completion] * said.answers}
 
 
 def _no_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -37,6 +38,8 @@ JURASSIC = TextBody(
     members=frozenset(
         ("prompt", "maxTokens", "temperature", "topP", "stopSequences", "numResults")
     ),
+    maxima=(("maxTokens",),),
+    answers=(("numResults",),),
     read=prompt_reader("prompt", "maxTokens", "stopSequences"),
     answer=_jurassic,
     chunks=_no_chunks,

@@ -35,6 +35,10 @@ def _read_messages(body: Mapping[str, Any]) -> Prompt:
 
 
 def _message(said: Said) -> dict[str, Any]:
+    usage: dict[str, Any] = {
+        "input_tokens": said.input_tokens,
+        "output_tokens": said.output_tokens,
+    }
     return {
         "id": "msg_bdrk_stub",
         "type": "message",
@@ -43,7 +47,29 @@ def _message(said: Said) -> dict[str, Any]:
         "content": [{"type": "text", "text": said.text}],
         "stop_reason": said.stop_reason,
         "stop_sequence": None,
-        "usage": {"input_tokens": said.input_tokens, "output_tokens": len(said.pieces)},
+        "usage": usage | _iterations(said),
+    }
+
+
+def _iterations(said: Said) -> dict[str, Any]:
+    """Every round of an answer that had others before it, which the counts beside it leave out."""
+    if not said.passes:
+        return {}
+    rounds = [
+        *(("compaction", taken["inputTokens"], taken["outputTokens"]) for taken in said.passes),
+        ("message", said.input_tokens, said.output_tokens),
+    ]
+    return {
+        "iterations": [
+            {
+                "type": kind,
+                "input_tokens": given,
+                "output_tokens": made,
+                "cache_read_input_tokens": 0,
+                "cache_creation_input_tokens": 0,
+            }
+            for kind, given, made in rounds
+        ]
     }
 
 
@@ -60,7 +86,7 @@ def _message_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any
     yield {
         "type": "message_delta",
         "delta": {"stop_reason": said.stop_reason, "stop_sequence": None},
-        "usage": {"output_tokens": len(said.pieces)},
+        "usage": {"output_tokens": said.output_tokens} | _iterations(said),
     }
     yield {"type": "message_stop"}
 
@@ -99,7 +125,9 @@ MESSAGES = TextBody(
     members=frozenset(
         ("anthropic_version", "anthropic_beta", "max_tokens", "messages", "system", "tools")
         + ("tool_choice", "temperature", "top_p", "top_k", "stop_sequences", "thinking")
+        + ("cache_control", "metadata", "output_config", "output_format")
     ),
+    dear=frozenset(("container", "context_management", "mcp_servers", "service_tier", "speed")),
     read=_read_messages,
     answer=_message,
     chunks=_message_chunks,
@@ -111,6 +139,7 @@ COMPLETION = TextBody(
         ("prompt", "max_tokens_to_sample", "temperature", "top_p", "top_k", "stop_sequences")
         + ("anthropic_version",)
     ),
+    maxima=(("max_tokens_to_sample",),),
     read=_read_completion,
     answer=_completion,
     chunks=_completion_chunks,

@@ -19,10 +19,8 @@ _WORDS = {"end_turn": "COMPLETE", "max_tokens": "MAX_TOKENS", "stop_sequence": "
 
 def _command(said: Said) -> dict[str, Any]:
     reason = _WORDS[said.stop_reason]
-    return {
-        "id": "stub",
-        "generations": [{"id": "stub", "text": said.text, "finish_reason": reason}],
-    }
+    generation = {"id": "stub", "text": said.text, "finish_reason": reason}
+    return {"id": "stub", "generations": [generation] * said.answers}
 
 
 def _command_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -47,8 +45,12 @@ def _embed(body: Mapping[str, Any]) -> Embedded:
         raise invalid("Malformed input request: input_type is required")
     texts: Sequence[str] = body.get("texts") or ()
     images: Sequence[str] = body.get("images") or ()
-    if bool(texts) == bool(images):
-        raise invalid("Malformed input request: exactly one of texts and images is required")
+    mixed = [part for given in body.get("inputs") or () for part in given["content"]]
+    if [bool(texts), bool(images), bool(mixed)].count(True) != 1:
+        raise invalid("Malformed input request: one of texts, images and inputs is required")
+    if mixed:
+        texts = [part["text"] for part in mixed if part["type"] == "text"]
+        images = [part["image_url"]["url"] for part in mixed if part["type"] == "image_url"]
     size = vector_size(body.get("output_dimension"))
     vectors = [vector(text, size) for text in (*texts, *images)]
     document: dict[str, Any] = {
@@ -66,6 +68,7 @@ COMMAND = TextBody(
     models=("cohere.command-",),
     members=frozenset(("prompt", "max_tokens", "temperature", "p", "k", "stop_sequences"))
     | {"num_generations", "return_likelihoods", "truncate"},
+    answers=(("num_generations",),),
     read=prompt_reader("prompt", "max_tokens", "stop_sequences"),
     answer=_command,
     chunks=_command_chunks,
@@ -81,5 +84,17 @@ COMMAND_R = TextBody(
 
 FAMILY = Family(
     texts=(COMMAND, COMMAND_R),
-    embeddings=(EmbeddingBody(models=("cohere.",), embed=_embed),),
+    embeddings=(
+        EmbeddingBody(
+            models=("cohere.",),
+            members=frozenset(("texts", "images", "input_type", "truncate", "embedding_types")),
+            embed=_embed,
+        ),
+        EmbeddingBody(
+            models=("cohere.embed-v4",),
+            members=frozenset(("texts", "images", "inputs", "input_type", "truncate"))
+            | {"embedding_types", "max_tokens", "output_dimension"},
+            embed=_embed,
+        ),
+    ),
 )

@@ -21,16 +21,28 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Said:
-    """What the model said: pieces of one token each, and why it stopped, in Converse's words."""
+    """What the model said: pieces of one token each, and why it stopped, in Converse's words.
+
+    It said it in each of its `answers`. `billed` are the output tokens of all of them where they
+    are not the pieces'. `passes` are rounds before the answer, each with its usage.
+    """
 
     pieces: Sequence[str]
     stop_reason: str
     input_tokens: int
+    answers: int = 1
+    billed: int | None = None
+    passes: Sequence[Mapping[str, int]] = ()
 
     @property
     def text(self) -> str:
         """All pieces."""
         return "".join(self.pieces)
+
+    @property
+    def output_tokens(self) -> int:
+        """The output tokens of all answers."""
+        return len(self.pieces) * self.answers if self.billed is None else self.billed
 
 
 class Embedded(NamedTuple):
@@ -53,7 +65,9 @@ class TextBody:
     """A body that asks for text: what may be in it, how it is read and answered.
 
     `models` are beginnings of base model ids; the longest that fits decides. `lead` is how many
-    chunks come before the first with text.
+    chunks come before the first with text. `dear` are members that the provider knows besides,
+    which make it do, and bill, more than an answer of its maximum. `maxima` lead to everything
+    that is taken for the maximum, `answers` to how many answers there shall be.
     """
 
     models: Sequence[str]
@@ -62,21 +76,26 @@ class TextBody:
     answer: Callable[[Said], dict[str, Any]]
     chunks: Callable[[Said, Sequence[str]], Iterator[dict[str, Any]]]
     lead: int = 0
+    dear: frozenset[str] = frozenset()
+    maxima: Sequence[Sequence[str]] = (("max_tokens",),)
+    answers: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)
 class EmbeddingBody:
-    """A body that asks for vectors, and how it is answered."""
+    """A body that asks for vectors: what may be in it, and how it is answered."""
 
     models: Sequence[str]
+    members: frozenset[str]
     embed: Callable[[Mapping[str, Any]], Embedded]
 
 
 @dataclass(frozen=True)
 class ImageBody:
-    """A body that asks for pictures, and how it is answered."""
+    """A body that asks for pictures: what may be in it, and how it is answered."""
 
     models: Sequence[str]
+    members: frozenset[str]
     draw: Callable[[Mapping[str, Any]], Drawn]
 
 

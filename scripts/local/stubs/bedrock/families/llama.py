@@ -18,7 +18,7 @@ def _llama(said: Said) -> dict[str, Any]:
     return {
         "generation": said.text,
         "prompt_token_count": said.input_tokens,
-        "generation_token_count": len(said.pieces),
+        "generation_token_count": said.output_tokens,
         "stop_reason": STOP_WORDS[said.stop_reason],
     }
 
@@ -37,6 +37,7 @@ def _llama_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]]
 PROMPT = TextBody(
     models=("meta.llama",),
     members=frozenset(("prompt", "max_gen_len", "temperature", "top_p", "images")),
+    maxima=(("max_gen_len",),),
     read=prompt_reader("prompt", "max_gen_len", "stop"),
     answer=_llama,
     chunks=_llama_chunks,

@@ -33,8 +33,8 @@ def _nova(said: Said) -> dict[str, Any]:
         "stopReason": said.stop_reason,
         "usage": {
             "inputTokens": said.input_tokens,
-            "outputTokens": len(said.pieces),
-            "totalTokens": said.input_tokens + len(said.pieces),
+            "outputTokens": said.output_tokens,
+            "totalTokens": said.input_tokens + said.output_tokens,
         },
     }
 
@@ -50,7 +50,9 @@ def _nova_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 CHAT = TextBody(
     models=("amazon.nova-",),
-    members=frozenset(("schemaVersion", "messages", "system", "inferenceConfig", "toolConfig")),
+    members=frozenset(("schemaVersion", "messages", "system", "inferenceConfig", "toolConfig"))
+    | {"reasoningConfig"},
+    maxima=(("inferenceConfig", "maxTokens"), ("inferenceConfig", "max_new_tokens")),
     read=_read_nova,
     answer=_nova,
     chunks=_nova_chunks,

@@ -32,15 +32,16 @@ def _choice(said: Said) -> dict[str, Any]:
         "object": "chat.completion",
         "choices": [
             {
-                "index": 0,
+                "index": index,
                 "message": {"role": "assistant", "content": said.text},
                 "finish_reason": STOP_WORDS[said.stop_reason],
             }
+            for index in range(said.answers)
         ],
         "usage": {
             "prompt_tokens": said.input_tokens,
-            "completion_tokens": len(said.pieces),
-            "total_tokens": said.input_tokens + len(said.pieces),
+            "completion_tokens": said.output_tokens,
+            "total_tokens": said.input_tokens + said.output_tokens,
         },
     }
 
@@ -59,7 +60,14 @@ CHAT = TextBody(
     members=frozenset(
         ("messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "n")
         + ("tools", "tool_choice", "response_format", "reasoning_effort", "seed", "stream")
+        + ("frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs")
+        + ("metadata", "model", "parallel_tool_calls", "stream_options", "user")
     ),
+    dear=frozenset(
+        ("audio", "best_of", "modalities", "prediction", "service_tier", "web_search_options")
+    ),
+    maxima=(("max_tokens",), ("max_completion_tokens",)),
+    answers=(("n",), ("best_of",)),
     read=_read_chat,
     answer=_choice,
     chunks=_choice_chunks,

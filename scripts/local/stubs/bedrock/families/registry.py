@@ -5,6 +5,7 @@ Written from the providers' own documents and not from the gateway's code, which
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -20,10 +21,10 @@ from scripts.local.stubs.bedrock.families import (
     stability,
     titan,
 )
-from scripts.local.stubs.errors import invalid
+from scripts.local.stubs.errors import UnknownMemberError, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from scripts.local.stubs.bedrock.families.forms import Drawn, Embedded, Prompt, TextBody
 
@@ -44,6 +45,18 @@ _EMBEDDINGS = tuple(chain.from_iterable(family.embeddings for family in _FAMILIE
 _IMAGES = tuple(chain.from_iterable(family.images for family in _FAMILIES))
 
 
+# What the service itself reads of a native body that asks for text.
+OF_THE_SERVICE = frozenset(("amazon-bedrock-guardrailConfig",))
+
+
+# Every member of any body.
+MEMBERS = OF_THE_SERVICE.union(
+    *(body.members | body.dear for body in _TEXTS),
+    *(body.members for body in _EMBEDDINGS),
+    *(body.members for body in _IMAGES),
+)
+
+
 class _Body(Protocol):
     @property
     def models(self) -> Sequence[str]:
@@ -61,9 +74,7 @@ def text_body(model_id: str) -> TextBody:
 def read_prompt(model_id: str, body: Mapping[str, Any]) -> Prompt:
     """The prompt of a native body; raises ServiceError, as the service does, for a wrong one."""
     known = text_body(model_id)
-    extra = sorted(set(body) - known.members)
-    if extra:
-        raise invalid(f"Malformed input request: extraneous key [{extra[0]}] is not permitted")
+    _check_members(body, known.members | known.dear | OF_THE_SERVICE)
     prompt = known.read(body)
     given: object = prompt.max_tokens
     if given is not None and (type(given) is not int or given < 1):
@@ -73,12 +84,32 @@ def read_prompt(model_id: str, body: Mapping[str, Any]) -> Prompt:
 
 def embed(model_id: str, body: Mapping[str, Any]) -> Embedded:
     """Answer an embedding body; raises ServiceError for a wrong one."""
-    return _find(_EMBEDDINGS, model_id).embed(body)
+    known = _find(_EMBEDDINGS, model_id)
+    _check_members(body, known.members)
+    with refusing():
+        return known.embed(body)
 
 
 def draw(model_id: str, body: Mapping[str, Any]) -> Drawn:
     """Answer an image body; raises ServiceError for a wrong one."""
-    return _find(_IMAGES, model_id).draw(body)
+    known = _find(_IMAGES, model_id)
+    _check_members(body, known.members)
+    with refusing():
+        return known.draw(body)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Refuse a body that does not have the form that its reader takes for granted."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise invalid(f"Malformed input request: {error}") from error
+
+
+def _check_members(body: Mapping[str, Any], known: frozenset[str]) -> None:
+    if extra := sorted(set(body) - known):
+        raise UnknownMemberError(extra[0])
 
 
 def _find(bodies: Iterable[_B], model_id: str) -> _B:

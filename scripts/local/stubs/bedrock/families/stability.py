@@ -19,10 +19,25 @@ def _draw(body: Mapping[str, Any]) -> Drawn:
         text = " ".join(prompt["text"] for prompt in body["text_prompts"])
         size = f"{body.get('width', _IMAGE_SIDE)}x{body.get('height', _IMAGE_SIDE)}"
         artifact = {"base64": picture(text), "finishReason": "SUCCESS", "seed": 0}
-        return Drawn({"result": "success", "artifacts": [artifact]}, {f"{size}/standard": 1})
+        count = body.get("samples", 1)
+        artifacts = [artifact] * count
+        return Drawn({"result": "success", "artifacts": artifacts}, {f"{size}/standard": count})
     text = text_member(body, "prompt")
     answer = {"images": [picture(text)], "seeds": [0], "finish_reasons": [None]}
     return Drawn(answer, {"1024x1024/standard": 1})
 
 
-FAMILY = Family(images=(ImageBody(models=("stability.",), draw=_draw),))
+IMAGES = ImageBody(
+    models=("stability.",),
+    members=frozenset(("prompt", "negative_prompt", "aspect_ratio", "seed", "output_format"))
+    | {"mode", "image", "strength"},
+    draw=_draw,
+)
+XL = ImageBody(
+    models=("stability.stable-diffusion-xl",),
+    members=frozenset(("text_prompts", "cfg_scale", "height", "width", "steps", "seed"))
+    | {"samples", "sampler", "style_preset", "clip_guidance_preset", "extras"},
+    draw=_draw,
+)
+
+FAMILY = Family(images=(IMAGES, XL))

@@ -28,7 +28,7 @@ _WORDS = {"end_turn": "FINISH", "max_tokens": "LENGTH", "stop_sequence": "STOP_C
 
 def _answer(said: Said) -> dict[str, Any]:
     result = {
-        "tokenCount": len(said.pieces),
+        "tokenCount": said.output_tokens,
         "outputText": said.text,
         "completionReason": _WORDS[said.stop_reason],
     }
@@ -41,7 +41,7 @@ def _chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield {
             "outputText": text,
             "index": 0,
-            "totalOutputTextTokenCount": len(said.pieces) if is_last else None,
+            "totalOutputTextTokenCount": said.output_tokens if is_last else None,
             "completionReason": _WORDS[said.stop_reason] if is_last else None,
             "inputTextTokenCount": said.input_tokens if number == 1 else None,
         }
@@ -78,6 +78,7 @@ def _draw(body: Mapping[str, Any]) -> Drawn:
 TEXT = TextBody(
     models=("amazon.titan-text-",),
     members=frozenset(("inputText", "textGenerationConfig")),
+    maxima=(("textGenerationConfig", "maxTokenCount"),),
     read=prompt_reader("inputText", "maxTokenCount", "stopSequences", "textGenerationConfig"),
     answer=_answer,
     chunks=_chunks,
@@ -85,6 +86,19 @@ TEXT = TextBody(
 
 FAMILY = Family(
     texts=(TEXT,),
-    embeddings=(EmbeddingBody(models=("amazon.",), embed=_embed),),
-    images=(ImageBody(models=("amazon.",), draw=_draw),),
+    embeddings=(
+        EmbeddingBody(
+            models=("amazon.",),
+            members=frozenset(("inputText", "inputImage", "dimensions", "normalize"))
+            | {"embeddingTypes", "embeddingConfig"},
+            embed=_embed,
+        ),
+    ),
+    images=(
+        ImageBody(
+            models=("amazon.",),
+            members=frozenset(("taskType", "textToImageParams", "imageGenerationConfig")),
+            draw=_draw,
+        ),
+    ),
 )
