@@ -12,6 +12,7 @@ from tollgate.domain.errors import ForbiddenError, NotFoundError
 from tollgate.domain.models import UnsupportedModelId, app_model_arns, is_allowed, resolve_model
 from tollgate.domain.nearby import nearest
 from tollgate.entry.http import Request, Response, json_response
+from tollgate.observability import logger
 from tollgate.services.nearby import MOST, advice
 from tollgate.services.policy import allowed_endpoint
 from tollgate.services.pricing import PriceTerms, Pricing, bounds
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # The catalogue changes a few times a month; a tenant's view of it stays as fresh as its policy.
 CATALOGUE_SECONDS = 300
+# What the lists are made of.
+_MODEL_MEMBERS = ("modelId", "modelName")
+_PROFILE_MEMBERS = ("inferenceProfileArn", "inferenceProfileId", "inferenceProfileName")
 # Lifecycle and other objects of the summaries are Bedrock's own and pass through.
 Summary = Mapping[str, Any]
 
@@ -90,10 +94,10 @@ class ModelsService:
     def _summaries(self) -> Sequence[Summary]:
         now = self._clock()
         if self._cache is None or now - self._cache[0] >= timedelta(seconds=CATALOGUE_SECONDS):
-            models = {
-                summary["modelId"]: summary for summary in self._catalogue.foundation_models()
-            }
-            profiles = _profile_summaries(self._catalogue.inference_profiles(), models)
+            offered = _readable(self._catalogue.foundation_models(), _MODEL_MEMBERS)
+            models = {summary["modelId"]: summary for summary in offered}
+            routed = _readable(self._catalogue.inference_profiles(), _PROFILE_MEMBERS)
+            profiles = _profile_summaries(routed, models)
             self._cache = (now, [*models.values(), *profiles])
         return self._cache[1]
 
@@ -125,8 +129,19 @@ class ModelsService:
             }
 
 
+def _readable(summaries: Iterable[Summary], members: Sequence[str]) -> Iterator[Summary]:
+    """The entries with these members; one without would keep all others from every tenant."""
+    for summary in summaries:
+        missing = [name for name in members if not isinstance(summary.get(name), str)]
+        if missing:
+            logger.error("catalogue entry not readable", extra={"missing": missing})
+        else:
+            yield summary
+
+
 def _model(summary: Summary) -> dict[str, Any]:
-    started = summary.get("modelLifecycle", {}).get("startOfLifeTime")
+    lifecycle = summary.get("modelLifecycle")
+    started = lifecycle.get("startOfLifeTime") if isinstance(lifecycle, Mapping) else None
     return {
         "id": summary["modelId"],
         "object": "model",
@@ -151,7 +166,7 @@ def _profile_names(app: App) -> Mapping[str, str]:
 
 
 def _profile_summaries(
-    profiles: Sequence[Summary], models: Mapping[str, Summary]
+    profiles: Iterable[Summary], models: Mapping[str, Summary]
 ) -> Iterator[Summary]:
     """Cross-region profiles as summaries of the model they route to."""
     for profile in profiles:

@@ -112,6 +112,28 @@ def test_denied_models_are_not_listed() -> None:
     assert listed(service("*", denied_models=("amazon.*",))[0]) == []
 
 
+@pytest.mark.parametrize("odd", [{}, {"modelId": None}, {"inferenceProfileId": 7}])
+def test_an_entry_that_cannot_be_read_keeps_no_other_from_the_list(odd: dict[str, Any]) -> None:
+    clock = FakeClock()
+    made, catalogue = service("*", clock=clock)
+    whole = json.loads(made.list(REQUEST)["body"])
+    models, profiles = catalogue.foundation_models(), catalogue.inference_profiles()
+    catalogue.foundation_models = lambda: [odd, *models]  # type: ignore[method-assign]
+    catalogue.inference_profiles = lambda: [odd, *profiles]  # type: ignore[method-assign]
+    clock.advance(seconds=CATALOGUE_SECONDS)
+
+    assert json.loads(made.list(REQUEST)["body"]) == whole
+
+
+def test_a_model_of_an_unknown_age_is_listed() -> None:
+    made, catalogue = service("*")
+    catalogue.foundation_models = lambda: [{**SUMMARY, "modelLifecycle": "ACTIVE"}]  # type: ignore[method-assign]
+
+    assert {
+        model["created"] for model in json.loads(made.list_models(REQUEST)["body"])["data"]
+    } == {0}
+
+
 def test_the_apps_own_inference_profiles_are_listed() -> None:
     arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/own"
     profiles = {
