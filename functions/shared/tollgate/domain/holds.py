@@ -194,7 +194,8 @@ def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
     count = len(messages) if isinstance(messages, list | tuple) else 1
     text = text_tokens(json.dumps(_without_media(body), ensure_ascii=False))
     text += _framing(count, body.get("toolConfig"), body) + _referenced_tokens(body)
-    if has_media({name: value for name, value in body.items() if name not in registry.TOOLS}):
+    # Elsewhere stand settings and schemas, in which a property may be called image.
+    if has_media({name: body[name] for name in ("messages", *registry.MEDIA) if name in body}):
         return max(_context_tokens(card, body), text)
     return text
 

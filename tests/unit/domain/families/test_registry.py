@@ -73,7 +73,7 @@ def test_a_family_without_a_body_of_the_kind_gets_the_generic_one() -> None:
 def test_what_a_text_body_names_is_among_its_members(body: TextBody) -> None:
     path = ".".join(body.max_tokens.path)
     named = {body.prompt, path, path.rpartition(".")[0] or path, body.system}
-    named |= {*body.answers, *body.tools, *body.thinking}
+    named |= {*body.answers, *body.thinking}
 
     assert named <= body.members
 
@@ -111,7 +111,6 @@ def test_a_member_within_an_object_has_the_object_beside_it(
             "max_tokens_to_sample",
         ),
         (registry.ANSWERS, "best_of candidate_count n numResults num_generations"),
-        (registry.TOOLS, "toolConfig tools"),
         (registry.THINKING, "reasoning_config thinking"),
         (
             registry.MEDIA,

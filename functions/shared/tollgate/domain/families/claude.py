@@ -234,7 +234,6 @@ MESSAGES = TextBody(
         stops=(("stop_reason",), ("delta", "stop_reason")),
         usage=_usage,
     ),
-    tools=("tools",),
     media=("document", "image"),
     thinking=("thinking", "reasoning_config"),
 )

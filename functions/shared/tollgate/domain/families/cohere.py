@@ -91,7 +91,6 @@ COMMAND_R = TextBody(
     system="preamble",
     with_system=_with_preamble,
     answer=Answer(texts=(("text",),), stops=(("finish_reason",),), usage=_usage),
-    tools=("tools",),
 )
 
 

@@ -104,9 +104,9 @@ class TextBody(NamedTuple):
     `prompt` is the member that holds what is asked, `write` makes a body of a plain prompt;
     temperature, `top_p` and `stop` stand beside the maximum of tokens. `system` is the member with
     the system text, `with_system` puts a text before it. `answers` ask for several answers, all of
-    them billed; `tools` define tools; `media` are the keys and types under which something else
-    than text stands; `thinking` have a `budget_tokens` that the maximum must exceed. `models` are
-    prefixes of the ids in the family that read this body.
+    them billed; `media` are the keys and types under which something else than text stands;
+    `thinking` have a `budget_tokens` that the maximum must exceed. `models` are prefixes of the ids
+    in the family that read this body.
     """
 
     prompt: str
@@ -122,7 +122,6 @@ class TextBody(NamedTuple):
     top_p: str = "top_p"
     stop: str = "stop"
     answers: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     thinking: tuple[str, ...] = ()
 

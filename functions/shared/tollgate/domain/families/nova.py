@@ -99,7 +99,6 @@ TEXT = TextBody(
         stops=(("stopReason",), ("messageStop", "stopReason")),
         usage=_usage,
     ),
-    tools=("toolConfig",),
     media=("audio", "document", "image", "video"),
 )
 

@@ -138,7 +138,6 @@ CHAT = TextBody(
         usage=usage,
     ),
     answers=("n",),
-    tools=("tools",),
     media=("file", "image_url", "input_audio"),
 )
 

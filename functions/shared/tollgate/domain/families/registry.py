@@ -104,7 +104,6 @@ IMAGES = tuple(body for family in FAMILIES for body in family.images)
 
 MAX_TOKENS = frozenset(name for body in TEXTS for name in body.max_tokens.names)
 ANSWERS: Sequence[str] = sorted({*generic.ANSWERS, *(name for b in TEXTS for name in b.answers)})
-TOOLS = frozenset(name for body in TEXTS for name in body.tools)
 THINKING = frozenset(name for body in TEXTS for name in body.thinking)
 MEDIA = frozenset((*generic.MEDIA, *(name for body in TEXTS for name in body.media)))
 EMBEDDED_IMAGES = frozenset(
