@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -268,6 +268,39 @@ def test_settings_of_a_native_call_that_cannot_be_kept_are_refused(
 
     assert response["statusCode"] == 400
     assert word in body_of(response)["message"]
+
+
+def counted(body: dict[str, Any]) -> dict[str, Any]:
+    data = b64encode(json.dumps(body).encode()).decode()
+    return {"input": {"invokeModel": {"body": data}}}
+
+
+FIELDS = {"additionalModelRequestFields": {"topQ": 1}}
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "place"),
+    [
+        (INVOKE, {**NATIVE_BODY, "topQ": 1}, "topQ"),
+        (INVOKE, {**NATIVE_BODY, "inferenceConfig": {"topQ": 1}}, "inferenceConfig.topQ"),
+        (INVOKE_STREAM, {**NATIVE_BODY, "topQ": 1}, "topQ"),
+        (CONVERSE, {**CONVERSE_BODY, **FIELDS}, "additionalModelRequestFields.topQ"),
+        (CONVERSE_STREAM, {**CONVERSE_BODY, **FIELDS}, "additionalModelRequestFields.topQ"),
+        (COUNT, counted({**NATIVE_BODY, "topQ": 1}), "topQ"),
+        (COUNT, {"input": {"converse": {**CONVERSE_BODY, **FIELDS}}}, "topQ"),
+    ],
+)
+def test_a_member_that_the_models_family_has_not_is_named(
+    route: str, body: dict[str, Any], place: str
+) -> None:
+    world = Converse()
+
+    response = world.answer(route, body)
+
+    assert response["statusCode"] == 400
+    assert f"{place} is not known for models of Nova; allowed are " in body_of(response)["message"]
+    assert (world.runtime.requests, world.counter.requests) == ([], [])
+    assert (world.usage.rows, world.open_holds) == ({}, 0)
 
 
 # --- Streams ------------------------------------------------------------------------------------

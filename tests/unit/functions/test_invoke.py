@@ -119,6 +119,33 @@ def test_an_answer_carries_its_receipt() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "place"),
+    [
+        ({"inputs": "hi", "parameters": {"topQ": 1}}, {}, "topQ"),
+        ({"inputs": "hi", "parameters": {"topQ": 1}}, {"streaming": "true"}, "topQ"),
+        (
+            {
+                "inputs": [{"role": "user", "content": [{"text": "hi"}]}],
+                "additional_model_fields": {"topQ": 1},
+            },
+            {"messages_api": "true"},
+            "additionalModelRequestFields.topQ",
+        ),
+    ],
+)
+def test_a_setting_that_the_models_family_has_not_is_named(
+    body: dict[str, Any], headers: dict[str, str], place: str
+) -> None:
+    gateway = Gateway()
+
+    response = gateway.post(body, **headers)
+
+    assert response["statusCode"] == 400
+    assert f"{place} is not known for models of Nova; allowed are " in response["body"]
+    assert (gateway.runtime.requests, gateway.usage.rows) == ([], {})
+
+
 @pytest.mark.parametrize("streaming", ["false", "true"])
 def test_a_soft_budget_that_is_exceeded_is_told(streaming: str) -> None:
     gateway = Gateway()
