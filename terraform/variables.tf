@@ -424,7 +424,7 @@ variable "tags" {
 }
 
 variable "sagemaker_endpoints" {
-  description = "SageMaker endpoints of this account and region that tenants may call, by the display name that calls and tenant files know them by: the endpoint's name, or an object with endpoint, price (in USD as decimals: per_1m_input with per_1m_output, per_request, or instance_hour_usd with instances) and max_tokens, the most that the container generates where a request does not say. A map, or a string with it in JSON or as a Python literal. One without a price is refused, except for tenants with a price for what has none."
+  description = "SageMaker endpoints of this account and region that tenants may call, by the display name that calls and tenant files know them by: the endpoint's name, or an object with endpoint, price (in USD as decimals: per_1m_input with per_1m_output, per_request, or instance_hour_usd with instances), max_tokens (the most that the container generates where a request does not say), max_input_tokens (its context size, without which images are refused where the price is by the token), text_only (images in Markdown are text to it) and components (the inference components that calls may name; none unless listed). A map, or a string with it in JSON or as a Python literal. One without a price is refused, except for tenants with a price for what has none."
   # A map, or a string that holds one.
   type     = any
   default  = {}

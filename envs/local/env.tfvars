@@ -17,7 +17,7 @@ tiers = {
 
 # One for each kind of price; a stub answers for all of them.
 sagemaker_endpoints = {
-  "mistral-7b-instruct" = { endpoint = "mistral-7b", price = { per_1m_input = "0.4", per_1m_output = "0.8" }, max_tokens = 512 }
+  "mistral-7b-instruct" = { endpoint = "mistral-7b", price = { per_1m_input = "0.4", per_1m_output = "0.8" }, max_tokens = 512, components = ["adapter-1"] }
   "bge-large"           = { endpoint = "bge-large-en", price = { per_request = "0.00002" } }
   "Llama 70B"           = { endpoint = "llama-70b", price = { instance_hour_usd = "7.09", instances = 2 } }
 }

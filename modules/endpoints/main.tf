@@ -10,7 +10,11 @@ locals {
           { for part, count in price : part => count if part == "instances" },
         ) if price != null
       },
-      { for key, count in { max_tokens = try(value.max_tokens, null) } : key => count if count != null },
+      {
+        for key in ["max_tokens", "max_input_tokens", "text_only"] : key => value[key]
+        if try(value[key], null) != null
+      },
+      { for key, names in { components = try(value.components, null) } : key => sort(names) if try(length(names), 0) > 0 },
     )
   }
 }

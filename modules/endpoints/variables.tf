@@ -1,5 +1,5 @@
 variable "endpoints" {
-  description = "Endpoints by display name: an endpoint's name, or an object with endpoint, price and max_tokens."
+  description = "Endpoints by display name: an endpoint's name, or an object with endpoint, price, max_tokens, max_input_tokens, text_only and components."
   # A map whose values differ in type.
   type     = any
   nullable = false
@@ -15,8 +15,8 @@ variable "endpoints" {
   }
 
   validation {
-    condition     = alltrue([for value in values(var.endpoints) : length(setsubtract(try(keys(value), []), ["endpoint", "max_tokens", "price"])) == 0])
-    error_message = "endpoints: got the fields ${join(", ", distinct(flatten([for value in values(var.endpoints) : try(keys(value), [])])))}; allowed: endpoint, price and max_tokens."
+    condition     = alltrue([for value in values(var.endpoints) : length(setsubtract(try(keys(value), []), ["components", "endpoint", "max_input_tokens", "max_tokens", "price", "text_only"])) == 0])
+    error_message = "endpoints: got the fields ${join(", ", distinct(flatten([for value in values(var.endpoints) : try(keys(value), [])])))}; allowed: endpoint, price, max_tokens, max_input_tokens, text_only and components."
   }
 
   validation {
@@ -49,10 +49,26 @@ variable "endpoints" {
 
   validation {
     condition = alltrue([
-      for count in flatten([for value in values(var.endpoints) : try([value.max_tokens], [])]) :
+      for count in flatten([for value in values(var.endpoints) : [try(value.max_tokens, null), try(value.max_input_tokens, null)]]) :
       count == null || try(floor(count) == count && count >= 1, false)
     ])
-    error_message = "endpoints: got max_tokens ${jsonencode([for value in values(var.endpoints) : try(value.max_tokens, null)])}; allowed: whole numbers from 1."
+    error_message = "endpoints: got max_tokens ${jsonencode([for value in values(var.endpoints) : try(value.max_tokens, null)])} and max_input_tokens ${jsonencode([for value in values(var.endpoints) : try(value.max_input_tokens, null)])}; allowed: whole numbers from 1."
+  }
+
+  validation {
+    condition = alltrue([
+      for switch in [for value in values(var.endpoints) : try(value.text_only, null)] :
+      switch == null || contains(["true", "false"], try(jsonencode(switch), "-"))
+    ])
+    error_message = "endpoints: got text_only ${jsonencode([for value in values(var.endpoints) : try(value.text_only, null)])}; allowed: true or false."
+  }
+
+  validation {
+    condition = alltrue([
+      for names in [for value in values(var.endpoints) : try(value.components, null)] :
+      names == null || try(alltrue([for name in concat(names, []) : can(regex("^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$", name))]), false)
+    ])
+    error_message = "endpoints: got components ${jsonencode([for value in values(var.endpoints) : try(value.components, null)])}; allowed: lists of the names of inference components, 1 to 63 letters, digits and dashes, a letter or digit at both ends."
   }
 
   validation {

@@ -5,8 +5,9 @@ run "one_form" {
     endpoints = {
       "Llama by token" = { endpoint = "llama-3", price = { per_1m_input = 0.5, per_1m_output = "1.25" }, max_tokens = 512 }
       embedder         = { endpoint = "Embedder", price = { per_request = "0.0001" } }
-      big              = { endpoint = "big", price = { instance_hour_usd = "7.09", instances = 2 } }
+      big              = { endpoint = "big", price = { instance_hour_usd = "7.09", instances = 2 }, components = ["part-2", "part-1"] }
       free             = "free-of-price"
+      seeing           = { endpoint = "vl", max_input_tokens = 32768, text_only = false, components = [] }
     }
   }
 
@@ -14,14 +15,15 @@ run "one_form" {
     condition = jsondecode(output.json) == {
       "Llama by token" = { endpoint = "llama-3", price = { per_1m_input = "0.5", per_1m_output = "1.25" }, max_tokens = 512 }
       embedder         = { endpoint = "Embedder", price = { per_request = "0.0001" } }
-      big              = { endpoint = "big", price = { instance_hour_usd = "7.09", instances = 2 } }
+      big              = { endpoint = "big", price = { instance_hour_usd = "7.09", instances = 2 }, components = ["part-1", "part-2"] }
       free             = { endpoint = "free-of-price" }
+      seeing           = { endpoint = "vl", max_input_tokens = 32768, text_only = false }
     }
     error_message = "Every endpoint is an object, with amounts as text."
   }
 
   assert {
-    condition     = output.names == tolist(["Embedder", "big", "free-of-price", "llama-3"])
+    condition     = output.names == tolist(["Embedder", "big", "free-of-price", "llama-3", "vl"])
     error_message = "The endpoints' own names."
   }
 }
@@ -74,6 +76,46 @@ run "refuses_an_unknown_field" {
 
   variables {
     endpoints = { llama = { endpoint = "llama-3", region = "eu-west-1" } }
+  }
+
+  expect_failures = [var.endpoints]
+}
+
+run "refuses_components_that_are_no_list" {
+  command = plan
+
+  variables {
+    endpoints = { llama = { endpoint = "llama-3", components = "part-1" } }
+  }
+
+  expect_failures = [var.endpoints]
+}
+
+run "refuses_the_name_of_a_component" {
+  command = plan
+
+  variables {
+    endpoints = { llama = { endpoint = "llama-3", components = ["part 1"] } }
+  }
+
+  expect_failures = [var.endpoints]
+}
+
+run "refuses_half_a_context" {
+  command = plan
+
+  variables {
+    endpoints = { llama = { endpoint = "llama-3", max_input_tokens = 0.5 } }
+  }
+
+  expect_failures = [var.endpoints]
+}
+
+run "refuses_text_only_in_words" {
+  command = plan
+
+  variables {
+    endpoints = { llama = { endpoint = "llama-3", text_only = "yes" } }
   }
 
   expect_failures = [var.endpoints]

@@ -75,6 +75,10 @@ class Customer:
         items = self._stack.client("dynamodb").scan(TableName="tollgate-local-accounts")["Items"]
         return sum(len(item["holds"]["M"]) for item in items)
 
+    def calls(self) -> list[dict[str, Any]]:
+        """The endpoint stub's log."""
+        return list(self._stack.sagemaker.calls())
+
     @property
     def billed(self) -> dict[str, Any]:
         """The newest call in the endpoint stub's log."""
@@ -180,6 +184,60 @@ def test_a_component_is_named_and_does_not_leak(customer: Customer, *, is_stream
     assert customer.billed["requestMetadata"]["component"] == "adapter-1"
 
 
+def test_a_component_that_the_endpoint_does_not_list_is_not_called(customer: Customer) -> None:
+    before = len(customer.calls())
+    parameters = {"max_new_tokens": 5, "InferenceComponentName": "adapter-9"}
+
+    answer = customer.call(BY_TOKEN, {"inputs": "Say it.", "parameters": parameters})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "model_not_allowed")
+    assert len(customer.calls()) == before
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"max_new_tokens": 5, "best_of": 3},
+        {"max_tokens": 5, "n": 4},
+        {"max_completion_tokens": 5, "num_return_sequences": 2},
+    ],
+)
+@pytest.mark.parametrize("mode", ["text", "messages"])
+def test_every_answer_is_held(customer: Customer, parameters: dict[str, int], mode: str) -> None:
+    chat = mode == "messages"
+    inputs = [{"role": "user", "content": "Say it."}] if chat else "Say it."
+    parameters = parameters if chat else {**parameters, "details": True}
+
+    answer = customer.call(
+        BY_TOKEN, {"inputs": inputs, "parameters": parameters}, messages_api=str(chat).lower()
+    )
+
+    assert answer.status_code == 200, answer.text
+    row = customer.row()
+    assert int(row["total_cost"]) == token_cost(customer.billed) <= int(row["held"])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parameters", "message"),
+    [
+        ("Say it.", {"max_new_tokens": 5, "max_tokens": 500}, "a second time; send one of them"),
+        ("Say it.", {"max_new_tokens": 5, "num_beams": 9}, "unknown key 'num_beams'"),
+        ("![a](https://example.com/a.png)", {"max_new_tokens": 5}, "by URL; allowed is data:"),
+        ("![a](data:image/png;base64,AAAA)", {"max_new_tokens": 5}, "cannot be bounded in cost"),
+    ],
+)
+def test_what_would_cost_more_than_is_held_is_refused(
+    customer: Customer, inputs: str, parameters: dict[str, int], message: str
+) -> None:
+    before = len(customer.calls())
+
+    answer = customer.call(BY_TOKEN, {"inputs": inputs, "parameters": parameters})
+
+    assert answer.status_code == 400
+    assert message in answer.json()["message"]
+    assert len(customer.calls()) == before
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
@@ -205,7 +263,7 @@ def test_what_the_service_says_failed_costs_nothing(
 
 
 def test_what_the_container_refuses_costs_nothing(customer: Customer) -> None:
-    answer = customer.call(BY_TOKEN, {"inputs": {"no": "inputs"}})
+    answer = customer.call(BY_REQUEST, {"inputs": {"no": "inputs"}})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "upstream_validation")
     assert "missing field `inputs`" in answer.json()["message"]

@@ -52,6 +52,7 @@ ENDPOINTS = str(
         "llama by hour": {
             "endpoint": "llama",
             "price": {"instance_hour_usd": "3.6", "instances": 2},
+            "components": ["part-1"],
         },
     }
 )

@@ -21,6 +21,33 @@ def test_what_is_no_map_of_endpoints_is_refused(text: str) -> None:
         parse_endpoints(text)
 
 
+def test_what_else_an_endpoint_is_read_from_its_entry() -> None:
+    (endpoint,) = parse_endpoints(
+        '{"a": {"endpoint": "e", "max_tokens": 5, "max_input_tokens": 6, "text_only": true, '
+        '"components": ["part-1"]}}'
+    ).values()
+
+    assert (endpoint.max_tokens, endpoint.max_input_tokens) == (5, 6)
+    assert (endpoint.text_only, endpoint.components) == (True, ("part-1",))
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ('"max_input_tokens": 0', "max_input_tokens is a whole number of 1 or more"),
+        ('"max_input_tokens": true', "max_input_tokens is a whole number of 1 or more"),
+        ('"text_only": 1', "text_only is true or false"),
+        ('"components": "part-1"', "components is a list of names"),
+        ('"components": ["part 1"]', "components is a list of names"),
+        ('"components": [5]', "components is a list of names"),
+        ('"parts": []', "allowed are components, endpoint, max_input_tokens, max_tokens, price"),
+    ],
+)
+def test_an_entry_that_says_something_else_is_refused(field: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_endpoints(f'{{"a": {{"endpoint": "e", {field}}}}}')
+
+
 def test_each_kind_of_price_has_its_rates() -> None:
     by_token = endpoint_rates({"per_1m_input": "1", "per_1m_output": "2"})
     by_request = endpoint_rates({"per_request": "0.001"})

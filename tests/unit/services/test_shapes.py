@@ -20,10 +20,11 @@ from tollgate.domain.tenants import Guardrail
 from tollgate.ports import ModelReply
 from tollgate.services.admission import Admission
 from tollgate.services.calls import AdmittedCall, Calls
+from tollgate.services.endpoint_calls import EndpointCall
 from tollgate.services.ledger import Ledger
 from tollgate.services.policy import Policies
 from tollgate.services.pricing import PriceTerms, Pricing
-from tollgate.services.shapes import Call, ChatCall, EndpointCall, NativeCall
+from tollgate.services.shapes import Call, ChatCall, NativeCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,11 @@ CLAUDE = "us.anthropic.claude-sonnet-4-6"
 CHAT = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
 ENDPOINTS = parse_endpoints(
     """{
-    "by token": {"endpoint": "llm", "price": {"per_1m_input": "1", "per_1m_output": "2"}},
+    "by token": {
+        "endpoint": "llm",
+        "price": {"per_1m_input": "1", "per_1m_output": "2"},
+        "components": ["part-1", "part-2"]
+    },
     "by request": {"endpoint": "embedder", "price": {"per_request": "0.001"}},
     "by hour": {"endpoint": "big", "price": {"instance_hour_usd": "3.6", "instances": 2}},
     "with a most": {
@@ -404,8 +409,8 @@ def test_embeddings_generate_nothing() -> None:
             {"inputs": "hi", "parameters": {"max_new_tokens": 100}},
         ),
         (
-            {"messages": [], "max_tokens": 1000, "parameters": {"max_new_tokens": 5}},
-            {"messages": [], "max_tokens": 100, "parameters": {"max_new_tokens": 100}},
+            {"messages": [], "max_tokens": 1000},
+            {"messages": [], "max_tokens": 100},
         ),
         ({"inputs": "hi"}, {"inputs": "hi", "parameters": {"max_new_tokens": 100}}),
         ({"messages": []}, {"messages": [], "max_tokens": 100}),
@@ -421,6 +426,72 @@ def test_an_endpoint_is_told_of_a_lowered_maximum(
     assert shape.max_tokens == 1000
     assert shape.sent(1000) == body
     assert shape.sent(100) == sent
+
+
+@pytest.mark.parametrize(
+    ("body", "answers"),
+    [
+        ({"inputs": "hi", "parameters": {"max_new_tokens": 9, "best_of": 4}}, 4),
+        ({"messages": [], "max_completion_tokens": 9, "n": 3}, 3),
+        ({"prompt": ["a", "b"], "max_tokens": 9}, 2),
+    ],
+)
+def test_every_answer_of_an_endpoint_is_held(body: dict[str, Any], answers: int) -> None:
+    admitted = World().admit(EndpointCall("by token", body, "legacy.endpoint"))
+
+    assert admitted.most_output == 9 * answers
+    held = admitted.hold
+    given = held.tokens - 9 * answers
+    assert held.usd == given * usd("0.000001") + 9 * answers * usd("0.000002")
+
+
+def test_an_image_is_held_at_the_context_of_an_endpoint_that_says_it() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    body = {"messages": [{"role": "user", "content": [image]}], "max_tokens": 9}
+    call = EndpointCall("e", body, "legacy.endpoint")
+    price = {"per_1m_input": "1", "per_1m_output": "2"}
+
+    said = Endpoint("e", "llm", price, max_input_tokens=32_000)
+    assert call.shaped(tenant(), said, 60).input_tokens == 32_000
+    for unsaid in (
+        Endpoint("e", "llm", price),
+        Endpoint("e", "llm", price, max_input_tokens=32_000, text_only=True),
+    ):
+        with pytest.raises(InvalidRequestError) as refused:
+            call.shaped(tenant(), unsaid, 60)
+        assert refused.value.code == "unbounded_request"
+
+
+@pytest.mark.parametrize("name", ["by token", "by request", "by hour"])
+def test_no_endpoint_fetches_for_a_caller(name: str) -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://169.254.169.254/latest"}}
+    body = {"messages": [{"role": "user", "content": [image]}], "max_tokens": 9}
+
+    with pytest.raises(InvalidRequestError, match="by URL; allowed is data:"):
+        World().admit(EndpointCall(name, body, "legacy.endpoint"))
+
+
+@pytest.mark.parametrize("name", ["by request", "by hour"])
+def test_where_no_member_changes_the_bill_all_pass(name: str) -> None:
+    body = {"inputs": {"query": "a", "documents": ["b"]}, "parameters": {"num_beams": 9, "n": 9}}
+    world = World()
+
+    world.run(EndpointCall(name, body, "legacy.endpoint"), ModelReply({}, None))
+
+    assert world.sent.body == body
+
+
+@pytest.mark.parametrize("component", ["part-3", "", "part-1 ", "x" * 5000])
+def test_a_component_is_one_of_the_endpoints_own(component: str) -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        World().admit(endpoint("by token", component, max_new_tokens=20))
+    assert refused.value.code == "model_not_allowed"
+    assert refused.value.details == {"allowed": ["part-1", "part-2"]}
+    assert "InferenceComponentName is" in refused.value.message
+    assert len(refused.value.message) < 200
+
+    with pytest.raises(ForbiddenError, match="allowed with this endpoint are none"):
+        World().admit(endpoint("by request", "part-1"))
 
 
 def test_an_endpoint_without_a_price_is_refused_unless_there_is_a_ceiling() -> None:

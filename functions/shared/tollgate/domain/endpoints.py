@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 REQUEST_UNIT = "request"
 MACHINE_UNIT = "machine_ms"
 _MS_PER_HOUR = 3_600_000
-_FIELDS = frozenset(("endpoint", "price", "max_tokens"))
+_FIELDS = frozenset(
+    ("endpoint", "price", "max_tokens", "max_input_tokens", "text_only", "components")
+)
+# An inference component's name, as SageMaker allows it.
+_COMPONENT = re.compile(r"[A-Za-z0-9](?:-*[A-Za-z0-9]){0,62}")
 _PRICES = (
     frozenset(("per_1m_input", "per_1m_output")),
     frozenset(("per_request",)),
@@ -28,20 +33,25 @@ _PRICES = (
 class Endpoint:
     """An endpoint. `price` is as its operator wrote it, empty for an endpoint without a price.
 
-    `max_tokens` is the most that its container generates where a request does not say.
+    `max_tokens` is the most that its container generates where a request does not say, and
+    `max_input_tokens` the most that it reads of images and of all else. One that is `text_only`
+    reads an image in Markdown as text. `components` are the inference components that may be named.
     """
 
     name: str
     endpoint_name: str
     price: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int | None = None
+    max_input_tokens: int | None = None
+    text_only: bool = False
+    components: tuple[str, ...] = ()
 
 
 def parse_endpoints(text: str) -> dict[str, Endpoint]:
     """Endpoints by display name, from JSON or the Python literal of the first seed system.
 
-    A value is an endpoint's name, or an object with `endpoint`, `price` and `max_tokens`. Raises
-    ValueError saying what is wrong.
+    A value is an endpoint's name, or an object with the fields of `Endpoint`. Raises ValueError
+    saying what is wrong.
     """
     try:
         document = json.loads(text)
@@ -65,12 +75,34 @@ def _endpoint(name: str, value: object) -> Endpoint:
         raise ValueError(
             f"endpoint {name!r} has {unknown[0]!r}; allowed are {', '.join(sorted(_FIELDS))}"
         )
-    most = value.get("max_tokens")
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-        raise ValueError(f"endpoint {name!r}: max_tokens is a whole number of 1 or more")
     price = value.get("price") or {}
     endpoint_rates(price)
-    return Endpoint(name, value["endpoint"], price, most)
+    text_only = value.get("text_only", False)
+    if not isinstance(text_only, bool):
+        raise ValueError(f"endpoint {name!r}: text_only is true or false")
+    return Endpoint(
+        name,
+        value["endpoint"],
+        price,
+        max_tokens=_tokens(name, value, "max_tokens"),
+        max_input_tokens=_tokens(name, value, "max_input_tokens"),
+        text_only=text_only,
+        components=_components(name, value.get("components", [])),
+    )
+
+
+def _tokens(name: str, value: Mapping[str, Any], field_name: str) -> int | None:
+    most = value.get(field_name)
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+        raise ValueError(f"endpoint {name!r}: {field_name} is a whole number of 1 or more")
+    return most
+
+
+def _components(name: str, value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [None]
+    if not all(isinstance(item, str) and _COMPONENT.fullmatch(item) for item in listed):
+        raise ValueError(f"endpoint {name!r}: components is a list of names")
+    return tuple(listed)
 
 
 def endpoint_rates(price: Mapping[str, Any]) -> Rates | None:

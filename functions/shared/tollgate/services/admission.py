@@ -25,12 +25,12 @@ from tollgate.domain.usage import MAX_INTEGER
 from tollgate.observability import logger
 from tollgate.ports import Clock, CountRequest, ModelRequest, TokenCounter
 from tollgate.services.calls import AdmittedCall
+from tollgate.services.endpoint_calls import EndpointCall
 from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.ledger import Lease, Ledger, RefusedError, refusal_error
 from tollgate.services.nearby import Nearby
 from tollgate.services.policy import Party, Policies, allowed_endpoint, allowed_model, call_tags
 from tollgate.services.pricing import PriceTerms, Pricing, has_token_prices
-from tollgate.services.shapes import Call, ChatCall, EndpointCall, NativeCall, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tollgate.domain.holds import Bound
     from tollgate.domain.models import ModelRef
     from tollgate.domain.tenants import Caller
+    from tollgate.services.shape import Shape
+    from tollgate.services.shapes import Call, ChatCall, NativeCall
 
 # Above this size input is counted before the first try. A model takes seconds to read so much, the
 # count a fraction of one, and by its bytes such a call takes the room of several others.

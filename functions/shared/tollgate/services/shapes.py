@@ -7,17 +7,13 @@ and send without knowing which API it is for.
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tollgate.domain import guardrails, native
 from tollgate.domain.converse import COUNTED
-from tollgate.domain.endpoints import MACHINE_UNIT, REQUEST_UNIT
-from tollgate.domain.errors import ForbiddenError, InvalidRequestError
-from tollgate.domain.families import containers, tables
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families import tables
 from tollgate.domain.families.registry import embedding_body, image_body
 from tollgate.domain.holds import (
     Bound,
@@ -30,83 +26,22 @@ from tollgate.domain.holds import (
     has_media,
     image_units,
     native_input_tokens,
-    text_tokens,
     uncounted_tokens,
     units_usd,
 )
-from tollgate.domain.output import answers_of, check_thinking, least_max_tokens, max_tokens_of
+from tollgate.domain.output import max_tokens_of
+from tollgate.services.endpoint_calls import EndpointCall
+from tollgate.services.shape import NOTHING, Shape, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tollgate.domain.endpoints import Endpoint
     from tollgate.domain.families.forms import ImageBody
     from tollgate.domain.prices import ModelCard, Rates
     from tollgate.domain.tenants import Guardrail, Tenant
-    from tollgate.ports import Operation
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MODES = {"chat": "text", "embedding": "embeddings", "image_generation": "images"}
 _TIERS = ("default", "flex", "priority")
-
-
-class Shape(ABC):
-    """A call whose model is known, with its tenant's context in the body."""
-
-    operation: ClassVar[Operation]
-    body: Any
-    max_tokens: int
-    input_tokens: int
-    service_tier: str = "default"
-    settings: Mapping[str, str] = _NOTHING
-    component: str | None = None
-
-    @property
-    def units(self) -> Mapping[str, int]:
-        """What it is billed for beyond tokens, as far as the request decides about that."""
-        return _NOTHING
-
-    @property
-    def answers(self) -> int:
-        """How many answers it makes the model generate, each up to `max_tokens`."""
-        return answers_of(self.own)
-
-    @property
-    def least_max_tokens(self) -> int:
-        """The lowest `max_tokens` that is still worth the call."""
-        return least_max_tokens(self.own)
-
-    @property
-    def own(self) -> Mapping[str, Any]:
-        """What it says in the words of its model's family."""
-        return _NOTHING
-
-    def check_output(self) -> None:
-        """Raise InvalidRequestError where it lets the model go beyond `max_tokens`."""
-        check_thinking(self.own, self.max_tokens)
-
-    @property
-    def countable(self) -> Mapping[str, Any] | None:
-        """The Converse body whose tokens can be counted; None where it has more than text."""
-        return None
-
-    @property
-    def uncounted_tokens(self) -> int:
-        """The most tokens of what is input and not counted with `countable`."""
-        return 0
-
-    @property
-    def counted(self) -> Mapping[str, Any]:
-        """What CountTokens takes. Raises InvalidRequestError for what is not counted in tokens."""
-        raise InvalidRequestError("tokens are counted for chat models only", code="wrong_operation")
-
-    @abstractmethod
-    def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:
-        """The most that it can use and cost with so many tokens at these rates."""
-
-    @abstractmethod
-    def sent(self, max_tokens: int) -> Any:  # noqa: ANN401 - the body of an API
-        """The body to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +198,7 @@ class _Text(_Native):
 
     @property
     def counted(self) -> Mapping[str, Any]:
-        body = _json(self.sent(self.max_tokens)).encode(errors="surrogatepass")
+        body = as_json(self.sent(self.max_tokens)).encode(errors="surrogatepass")
         return {"invokeModel": {"body": body}}
 
     def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:
@@ -279,7 +214,7 @@ class _Embeddings(_Native):
     @property
     def units(self) -> Mapping[str, int]:
         images = native.embedding_images(self.body)
-        return {"image": images} if images else _NOTHING
+        return {"image": images} if images else NOTHING
 
     def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:  # noqa: ARG002
         texts = native.embedding_texts(self.body)
@@ -304,88 +239,6 @@ class _Images(_Native):
 
     def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:  # noqa: ARG002
         return self._with_guardrail(flat_bound(units_usd(self._units, rates)), rates)
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointCall:
-    """A SageMaker request: `model` is the endpoint's display name, `body` what it is sent.
-
-    `component` is the inference component that is to answer.
-    """
-
-    model: str
-    body: Any
-    dialect: str
-    component: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    def shaped(self, tenant: Tenant, endpoint: Endpoint, seconds: int) -> Shape:
-        """The call. `seconds` is after what time it is cut.
-
-        Raises ForbiddenError where the tenant's calls must pass a guardrail or stay in an account
-        of its own: endpoints have neither.
-        """
-        if tenant.isolation == "silo":
-            raise ForbiddenError(
-                f"calls of tenant {tenant.tenant_id} stay in its own account, where the "
-                "gateway's endpoints are not; use a Bedrock model",
-                code="endpoint_not_in_account",
-            )
-        if tenant.guardrail is not None:
-            raise ForbiddenError(
-                f"calls of tenant {tenant.tenant_id} pass a guardrail, which endpoints do not "
-                "have; use a Bedrock model",
-                code="guardrail_required",
-            )
-        return _Endpoint(self, tenant, endpoint, seconds)
-
-
-class _Endpoint(Shape):
-    operation = "invoke_endpoint"
-
-    def __init__(
-        self, call: EndpointCall, tenant: Tenant, endpoint: Endpoint, seconds: int
-    ) -> None:
-        self.body = containers.with_preamble(call.body, tenant.system_preamble)
-        self.component = call.component
-        self.input_tokens = text_tokens(_json(self.body))
-        self._units: Mapping[str, int] = {}
-        if "per_request" in endpoint.price:
-            self._units = {REQUEST_UNIT: 1}
-        elif "instance_hour_usd" in endpoint.price:
-            self._units = {MACHINE_UNIT: seconds * 1000}
-        asked = containers.asked(self.body)
-        ceiling = tenant.maximum_max_tokens
-        if asked is not None and ceiling is not None and asked > ceiling:
-            raise InvalidRequestError(
-                f"the request asks for {asked} tokens; allowed is at most {ceiling}, "
-                "the tenant's maximum"
-            )
-        if asked is None:
-            asked = 0 if containers.is_embedding(self.body) else endpoint.max_tokens
-        if asked is None and not self._units:
-            raise InvalidRequestError(
-                "this endpoint is priced by the token; say how many it may generate, "
-                "as max_tokens or max_new_tokens in parameters",
-                code="unbounded_request",
-            )
-        self.max_tokens = 0 if self._units else asked or 0
-
-    @property
-    def units(self) -> Mapping[str, int]:
-        return self._units
-
-    def bound(self, input_tokens: int, max_tokens: int, rates: Rates) -> Bound:
-        if self._units:
-            return replace(flat_bound(units_usd(self._units, rates)), input_tokens=input_tokens)
-        return chat_bound(input_tokens, max_tokens, rates)
-
-    def sent(self, max_tokens: int) -> Any:  # noqa: ANN401 - what the container reads
-        return (
-            self.body
-            if max_tokens == self.max_tokens
-            else containers.lowered(self.body, max_tokens)
-        )
 
 
 Call = ChatCall | NativeCall | EndpointCall
@@ -431,7 +284,3 @@ def _guarded(guardrail: Guardrail | None) -> dict[str, str]:
         "guardrailVersion": guardrail.version,
         "trace": "ENABLED",
     }
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)

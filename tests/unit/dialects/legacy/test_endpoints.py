@@ -19,7 +19,7 @@ from tests.unit.dialects.legacy.test_request import (
 )
 from tollgate.dialects.legacy.request import Target
 from tollgate.domain.errors import UpstreamFailedError
-from tollgate.services.shapes import EndpointCall
+from tollgate.services.endpoint_calls import EndpointCall
 
 ENDPOINT = Target("my model", None)
 

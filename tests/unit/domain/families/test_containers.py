@@ -1,116 +1,16 @@
-"""Containers of SageMaker endpoints: what they read, answer and stream."""
+"""Containers of SageMaker endpoints: what they answer and stream."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import containers
 from tollgate.domain.families.containers import ContainerFailedError, ContainerStream
 from tollgate.domain.prices import TokenUsage
-
-
-@pytest.mark.parametrize(
-    ("body", "tokens"),
-    [
-        ({"inputs": "Hi"}, None),
-        ({"inputs": "Hi", "parameters": {"max_new_tokens": 5}}, 5),
-        ({"messages": [], "max_tokens": 1}, 1),
-        ({"max_tokens": 5, "parameters": {"max_new_tokens": 7}}, 7),
-        ({"inputs": "Hi", "parameters": "strange"}, None),
-        (["Hi"], None),
-    ],
-)
-def test_the_largest_maximum_that_a_body_names_is_what_it_asks_for(
-    body: object, tokens: int | None
-) -> None:
-    assert containers.asked(body) == tokens
-
-
-@pytest.mark.parametrize("value", [0, True, 1.0, "5", None])
-def test_a_maximum_is_a_whole_number(value: object) -> None:
-    for body in ({"max_tokens": value}, {"parameters": {"max_new_tokens": value}}):
-        with pytest.raises(InvalidRequestError) as refused:
-            containers.asked(body)
-        assert refused.value.message == "max_tokens allows a whole number of 1 or more"
-
-
-@pytest.mark.parametrize(
-    ("body", "sent"),
-    [
-        ({"messages": []}, {"messages": [], "max_tokens": 3}),
-        ({"prompt": "Hi"}, {"prompt": "Hi", "max_new_tokens": 3}),
-        ({"inputs": "Hi"}, {"inputs": "Hi", "parameters": {"max_new_tokens": 3}}),
-        (
-            {"inputs": "Hi", "parameters": {"top_k": 1, "max_tokens": 9}},
-            {"inputs": "Hi", "parameters": {"top_k": 1, "max_tokens": 3}},
-        ),
-        (
-            {"max_tokens": 9, "parameters": {"max_new_tokens": 9}},
-            {"max_tokens": 3, "parameters": {"max_new_tokens": 3}},
-        ),
-        (["Hi"], ["Hi"]),
-    ],
-)
-def test_a_maximum_is_lowered_wherever_it_stands(body: object, sent: object) -> None:
-    assert containers.lowered(body, 3) == sent
-
-
-@pytest.mark.parametrize(
-    ("body", "is_embedding"),
-    [
-        ({"text_inputs": "Hi", "mode": "embedding"}, True),
-        ({"text_inputs": "Hi"}, False),
-        ({"mode": "embedding"}, False),
-        ({"text_inputs": "Hi", "mode": "embedding", "inputs": "Hi"}, False),
-        ({"text_inputs": "Hi", "mode": "embedding", "messages": []}, False),
-        ({"text_inputs": "Hi", "mode": "embedding", "prompt": ""}, False),
-        ("Hi", False),
-    ],
-)
-def test_only_what_generates_nothing_is_an_embedding(body: object, is_embedding: bool) -> None:
-    assert containers.is_embedding(body) is is_embedding
-
-
-@pytest.mark.parametrize(
-    ("body", "sent"),
-    [
-        (
-            {"messages": [{"role": "user", "content": "Hi"}]},
-            {
-                "messages": [
-                    {"role": "system", "content": "Be kind."},
-                    {"role": "user", "content": "Hi"},
-                ]
-            },
-        ),
-        ({"inputs": "Hi", "a": 1}, {"inputs": "Be kind.\n\nHi", "a": 1}),
-        ({"text_inputs": "Hi"}, {"text_inputs": "Be kind.\n\nHi"}),
-        (
-            {"text_inputs": ["Hi"], "mode": "embedding"},
-            {"text_inputs": ["Hi"], "mode": "embedding"},
-        ),
-    ],
-)
-def test_the_tenants_text_is_said_first(body: dict[str, Any], sent: dict[str, Any]) -> None:
-    assert containers.with_preamble(body, "Be kind.") == sent
-    assert containers.with_preamble(body, None) is body
-
-
-@pytest.mark.parametrize("body", [["Hi"], {"inputs": ["Hi"]}, {"text_inputs": ["Hi"]}, {}])
-def test_what_has_no_place_for_it_is_refused(body: object) -> None:
-    with pytest.raises(InvalidRequestError) as refused:
-        containers.with_preamble(body, "Be kind.")
-    assert refused.value.code == "wrong_operation"
-    assert refused.value.message == (
-        "the request has no place for the tenant's preamble; send inputs as a string or messages"
-    )
-    assert containers.with_preamble(body, None) is body
 
 
 def test_a_stream_is_asked_for_where_one_is_wanted() -> None:

@@ -15,7 +15,7 @@ from tollgate.dialects.fields import (
     wrong_type,
 )
 from tollgate.dialects.legacy.answer import container_body, container_chat_body, vectors_body
-from tollgate.services.shapes import EndpointCall
+from tollgate.services.endpoint_calls import EndpointCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Containers of SageMaker endpoints, which speak for themselves whoever's model runs in them.
+"""Answers of SageMaker endpoints' containers, which speak for themselves whoever's model it is.
 
-Some read messages, some a prompt or texts; some stream server-sent events, some JSON lines, some
-one document in parts. `ContainerStream` reads the text and the counts out of whichever it is.
+Some stream server-sent events, some JSON lines, some one document in parts. `ContainerStream` reads
+the text and the counts out of whichever it is.
 """
 
 from __future__ import annotations
@@ -11,90 +11,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from tollgate.domain import native
-from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families.container_bodies import STREAMING
 from tollgate.domain.prices import TokenUsage
 
-# What containers call the maximum of tokens that they generate.
-_MAX_TOKENS = ("max_tokens", "max_new_tokens")
-# What asks for a stream.
-_STREAMING = ("stream", "stream_options")
 _DATA = b"data:"
 # How lines of server-sent events begin that have no data.
 _UNSAID = (b":", b"event:", b"id:", b"retry:")
-
-
-def asked(body: object) -> int | None:
-    """The maximum of tokens that a container's body asks for; None where it says nothing."""
-    if not isinstance(body, dict):
-        return None
-    parameters = body.get("parameters")
-    places = [body, parameters if isinstance(parameters, dict) else {}]
-    given = [place[name] for place in places for name in _MAX_TOKENS if name in place]
-    for value in given:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidRequestError("max_tokens allows a whole number of 1 or more")
-    return max(given, default=None)
-
-
-def is_embedding(body: object) -> bool:
-    """Whether a container's body asks for embeddings: without the mode it asks for text."""
-    if not isinstance(body, dict) or body.keys() & {"inputs", "messages", "prompt"}:
-        return False
-    return "text_inputs" in body and body.get("mode") == "embedding"
-
-
-def lowered(body: object, max_tokens: int) -> object:
-    """A container's body that asks for at most `max_tokens`, wherever it said how many.
-
-    One that did not say gets the field that its kind of body has.
-    """
-    if not isinstance(body, dict):
-        return body
-    parameters = body.get("parameters")
-    parameters = parameters if isinstance(parameters, dict) else {}
-    if asked(body) is None:
-        field_name = "max_tokens" if "messages" in body else "max_new_tokens"
-        if "inputs" not in body:
-            return {**body, field_name: max_tokens}
-        return {**body, "parameters": {**parameters, field_name: max_tokens}}
-    changed = {**body, **{name: max_tokens for name in _MAX_TOKENS if name in body}}
-    if parameters:
-        named = {name: max_tokens for name in _MAX_TOKENS if name in parameters}
-        changed["parameters"] = {**parameters, **named}
-    return changed
-
-
-def with_preamble(body: object, preamble: str | None) -> object:
-    """A container's body that says `preamble` first. Raises where it has no place for it."""
-    if preamble is None:
-        return body
-    if not isinstance(body, dict):
-        raise _no_place()
-    if isinstance(body.get("messages"), list):
-        messages = [{"role": "system", "content": preamble}, *body["messages"]]
-        return {**body, "messages": messages}
-    if isinstance(body.get("inputs"), str):
-        return {**body, "inputs": f"{preamble}\n\n{body['inputs']}"}
-    # Nothing is generated from what is embedded.
-    if is_embedding(body):
-        return body
-    if isinstance(body.get("text_inputs"), str):
-        return {**body, "text_inputs": f"{preamble}\n\n{body['text_inputs']}"}
-    raise _no_place()
-
-
-def _no_place() -> InvalidRequestError:
-    return InvalidRequestError(
-        "the request has no place for the tenant's preamble; send inputs as a string or messages",
-        code="wrong_operation",
-    )
 
 
 def buffered(body: object) -> object:
     """The body without a wish to stream, which would be answered by something that is not JSON."""
     if not isinstance(body, dict):
         return body
-    return {name: value for name, value in body.items() if name not in _STREAMING}
+    return {name: value for name, value in body.items() if name not in STREAMING}
 
 
 def streamed(body: object) -> object:
