@@ -99,6 +99,7 @@ def test_ctrl_c_stops_the_demo_without_a_traceback(tmp_path: Path) -> None:
 
 
 CALL: dict[str, Any] = {
+    "operation": "converse",
     "status": "ok",
     "modelId": "us.amazon.nova-pro-v1:0",
     "usage": {"inputTokens": 3, "outputTokens": 2},
@@ -111,8 +112,9 @@ ROW = ChargebackRow("acme", "amazon.nova-pro-v1:0", 3, 2, 1, 2_400_000, 6_400_00
 
 def test_a_bill_that_is_the_log_passes() -> None:
     failed = {**CALL, "status": "error"}
+    counted = {**CALL, "operation": "count-tokens", "requestMetadata": {}}
 
-    bill.check([ROW], [CALL, failed], {})
+    bill.check([ROW], [CALL, failed, counted], {})
 
 
 def test_a_call_of_a_profile_is_billed_as_the_model_behind_it() -> None:

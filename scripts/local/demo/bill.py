@@ -51,7 +51,7 @@ def ground_truth(
         }
     totals: dict[tuple[str, str], Counter[str]] = {}
     for call in calls:
-        if call["status"] != "ok":
+        if call["status"] != "ok" or call["operation"] == "count-tokens":
             continue
         model_id = models_by_profile_arn.get(call["modelId"], call["modelId"])
         price_in, price_out = prices[model_id]
