@@ -216,6 +216,11 @@ def test_what_the_openai_dialect_embeds_is_in_the_table(
             {"text_prompts": [{"text": "a"}, {"text": "b", "weight": -1}]},
         ),
         ("stability.stable-diffusion-xl-v1", "image", {"text_prompts": [{"text": "a"}]}),
+        (
+            "stability.stable-diffusion-xl-v1",
+            "image",
+            {"text_prompts": [{"text": "a"}], "parameters": {"steps": 51}},
+        ),
     ],
 )
 def test_what_the_legacy_dialect_writes_is_in_the_table(

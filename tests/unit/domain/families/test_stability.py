@@ -22,17 +22,22 @@ def test_the_first_models_take_weighted_prompts() -> None:
     [
         ({"text_prompts": []}, (1, "512x512", "standard")),
         ({"text_prompts": [], "width": 768, "height": 1024}, (1, "768x1024", "standard")),
-        ({"prompt": "A boat"}, (1, "1024x1024", "standard")),
-        ({"prompt": "A boat", "width": 768}, (1, "1024x1024", "standard")),
+        ({"text_prompts": [], "steps": 50}, (1, "512x512", "standard")),
+        ({"text_prompts": [], "steps": 51}, (1, "512x512", "premium")),
     ],
 )
-def test_one_image_of_the_size_that_is_billed(
+def test_an_image_of_the_size_and_steps_that_are_billed(
     body: dict[str, Any], asked: tuple[int, str, str]
 ) -> None:
-    assert IMAGES.asked(body) == XL.asked(body) == asked
+    assert XL.asked(body) == asked
 
 
-@pytest.mark.parametrize("member", ["width", "height"])
-def test_a_size_is_a_number_of_pixels(member: str) -> None:
-    with pytest.raises(InvalidRequestError, match=f"{member} allows a whole number of 1 or more"):
-        IMAGES.asked({member: "wide"})
+def test_an_image_of_the_later_models_has_one_price() -> None:
+    assert IMAGES.asked({"prompt": "A boat"}) == (1, "1024x1024", "standard")
+
+
+@pytest.mark.parametrize("member", ["width", "height", "steps"])
+def test_a_size_is_a_number_of_pixels_and_steps_are_one(member: str) -> None:
+    for strange in ("wide", 0, True, 50.5):
+        with pytest.raises(InvalidRequestError, match=f"{member} allows a whole number of 1 or"):
+            XL.asked({member: strange})

@@ -41,7 +41,10 @@ def count(place: Mapping[str, Any], *names: str) -> int | None:
 
 
 def side(section: Mapping[str, Any], name: str, default: int) -> int:
-    """The width or height of an image in pixels. Raises InvalidRequestError for what is none."""
+    """The width or height of an image in pixels, or the steps in which it is drawn.
+
+    Raises InvalidRequestError for what is none.
+    """
     value = section.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidRequestError(f"{name} allows a whole number of 1 or more")

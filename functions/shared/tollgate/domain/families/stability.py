@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _asked(body: Mapping[str, Any]) -> tuple[int, str, str]:
+# With more steps, an image of Stable Diffusion XL has the price of a better one.
+_STANDARD_STEPS = 50
+
+
+def _asked(_body: Mapping[str, Any]) -> tuple[int, str, str]:
+    return 1, "1024x1024", "standard"
+
+
+def _asked_xl(body: Mapping[str, Any]) -> tuple[int, str, str]:
     size = f"{side(body, 'width', 512)}x{side(body, 'height', 512)}"
-    return 1, size if XL.prompt in body else "1024x1024", "standard"
+    is_standard = side(body, "steps", _STANDARD_STEPS) <= _STANDARD_STEPS
+    return 1, size, "standard" if is_standard else "premium"
 
 
 XL = ImageBody(
@@ -41,7 +50,7 @@ XL = ImageBody(
     )
     | within("text_prompts", "text", "weight"),
     prompt="text_prompts",
-    asked=_asked,
+    asked=_asked_xl,
     images="artifacts",
 )
 

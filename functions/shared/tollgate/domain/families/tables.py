@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from tollgate.domain.families.forms import EmbeddingBody, ImageBody, TextBody
 
-# How much of a name that is not known is shown, and how many that are.
+# How much of a name that is not known is shown.
 _SHOWN_CHARACTERS = 64
-_SHOWN_NAMES = 40
 
 _GUARDRAIL = "guardrails are set by the tenant's policy"
 _LOCATION = "it would be read with the gateway's own rights; send the data itself"
@@ -242,8 +241,7 @@ def _unbounded(what: str, reason: str) -> InvalidRequestError:
 def _listed(known: Sequence[str]) -> str:
     if not known:
         return "nothing is allowed here"
-    more = f" and {len(known) - _SHOWN_NAMES} more" if len(known) > _SHOWN_NAMES else ""
-    return f"allowed are {', '.join(known[:_SHOWN_NAMES])}{more}"
+    return f"allowed are {', '.join(known)}"
 
 
 def _within(place: str, name: str) -> str:

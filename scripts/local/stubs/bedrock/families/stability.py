@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _IMAGE_SIDE = 512
+_STANDARD_STEPS = 50
 
 
 def _draw(body: Mapping[str, Any]) -> Drawn:
@@ -21,7 +22,8 @@ def _draw(body: Mapping[str, Any]) -> Drawn:
         artifact = {"base64": picture(text), "finishReason": "SUCCESS", "seed": 0}
         count = body.get("samples", 1)
         artifacts = [artifact] * count
-        return Drawn({"result": "success", "artifacts": artifacts}, {f"{size}/standard": count})
+        quality = "premium" if body.get("steps", 0) > _STANDARD_STEPS else "standard"
+        return Drawn({"result": "success", "artifacts": artifacts}, {f"{size}/{quality}": count})
     text = text_member(body, "prompt")
     answer = {"images": [picture(text)], "seeds": [0], "finish_reasons": [None]}
     return Drawn(answer, {"1024x1024/standard": 1})
