@@ -227,6 +227,17 @@ def test_betas_reach_claude_and_no_other() -> None:
     assert nova.notes == ("anthropic-beta is ignored: the model is not Claude",)
 
 
+def test_betas_that_only_hint_or_that_bedrock_has_not_are_left_out_with_a_note() -> None:
+    sent = ("claude-code-20250219", "interleaved-thinking-2025-05-14", "compact-2026-01-12")
+    hint = "fine-grained-tool-streaming-2025-05-14"
+
+    parsed = parse(",".join((*sent, hint, sent[0])))
+
+    assert parsed.call.body["additionalModelRequestFields"] == {"anthropic_beta": [sent[1]]}
+    assert parsed.notes == (f"anthropic-beta is ignored in {sent[0]}, {sent[2]}, {hint}",)
+    assert "additionalModelRequestFields" not in parse(hint).call.body
+
+
 def test_a_count_needs_no_maximum() -> None:
     call = parse_count(request({"model": CLAUDE, "messages": [USER], "tools": [WEATHER]}))
 

@@ -23,7 +23,7 @@ from tollgate.dialects.fields import (
 from tollgate.dialects.notes import Notes
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
-from tollgate.domain.families.claude import BETAS, CLAUDE
+from tollgate.domain.families.claude import BETAS, CLAUDE, STREAMING_BETA
 from tollgate.services.shapes import ChatCall
 
 if TYPE_CHECKING:
@@ -173,11 +173,12 @@ def _additional_fields(
         if effort not in _EFFORTS:
             raise wrong_choice("output_config.effort", effort, _EFFORTS)
         fields["output_config"] = {"effort": effort}
-    applied = [beta for beta in betas if is_claude and beta in BETAS]
-    if applied:
-        fields["anthropic_beta"] = applied
+    # Clients send what only hints with every request, and not every model has the beta of it.
     # What another one would let a body say is judged in the body.
-    unknown = dict.fromkeys(beta for beta in betas if beta not in BETAS)
+    applied = [beta for beta in betas if beta in BETAS and beta != STREAMING_BETA]
+    unknown = dict.fromkeys(beta for beta in betas if beta not in applied)
+    if applied and is_claude:
+        fields["anthropic_beta"] = applied
     if betas and not is_claude:
         notes.ignored(_BETAS, "the model is not Claude")
     elif unknown:

@@ -90,8 +90,11 @@ def _counts(counts: Mapping[str, Any]) -> TokenUsage | None:
     )
 
 
+# Says how an answer is streamed, and nothing else.
+STREAMING_BETA = "fine-grained-tool-streaming-2025-05-14"
 # The betas that change no bill, or whose bill is held: a longer context is, and so are the tools of
 # a computer. The others are refused, such as those of compaction and of tools that run elsewhere.
+# Which models have a beta is Bedrock's to say.
 BETAS = (
     "computer-use-2024-10-22",
     "computer-use-2025-01-24",
@@ -100,10 +103,9 @@ BETAS = (
     "context-management-2025-06-27",
     "dev-full-thinking-2025-05-14",
     "effort-2025-11-24",
-    "fine-grained-tool-streaming-2025-05-14",
+    STREAMING_BETA,
     "interleaved-thinking-2025-05-14",
     "output-128k-2025-02-19",
-    "structured-outputs-2025-11-13",
     "token-efficient-tools-2025-02-19",
     "tool-examples-2025-10-29",
     "tool-search-tool-2025-10-19",
