@@ -321,6 +321,7 @@ def test_a_member_that_is_not_known_is_refused_by_name(name: str, path: Path) ->
     with pytest.raises(InvalidRequestError) as refused:
         api.read(with_member(api.specimen, path, "surprise_2030"))
     assert "has the unknown key 'surprise_2030'; allowed are" in refused.value.message
+    assert refused.value.code == "unknown_field"
     for step in path[-2:]:
         assert str(step) in refused.value.message
 

@@ -125,7 +125,8 @@ def check_keys(value: Mapping[str, Any], allowed: Sequence[str], place: str) -> 
     if unknown:
         raise InvalidRequestError(
             f"{place} has the unknown key {unknown[0][:_SHOWN_CHARACTERS]!r}; "
-            f"allowed are {', '.join(allowed) or 'none'}"
+            f"allowed are {', '.join(allowed) or 'none'}",
+            code="unknown_field",
         )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tollgate.dialects.notes import Notes
 
+_SHOWN = 64
 # Fields of a tool that say how it is told of, not what it may do.
 _TOOL_HINTS = ("eager_input_streaming", "input_examples")
 _TOOL_READ = ("cache_control", "description", "input_schema", "name", "strict", "type")
@@ -62,10 +63,12 @@ def tool_config(
 
 
 def _tool_spec(tool: Mapping[str, Any], place: str, notes: Notes) -> dict[str, Any]:
-    if tool.get("type", "custom") not in ("custom", None):
+    kind = tool.get("type")
+    if kind not in ("custom", None):
+        given = repr(kind[:_SHOWN]) if isinstance(kind, str) else "no name"
         raise InvalidRequestError(
-            f"{place}.type is not 'custom': a tool that the provider runs is billed beyond what "
-            "can be held; allowed are tools with an input_schema"
+            f"{place}.type is {given}; allowed is custom, with an input_schema: what the provider "
+            "runs is billed beyond what can be held"
         )
     tool = notes.members(tool, place, (*_TOOL_READ, *_TOOL_NEUTRAL), _TOOL_HINTS)
     for name, neutral in _TOOL_NEUTRAL.items():

@@ -272,7 +272,8 @@ def _check(value: Mapping[str, Any], allowed: Sequence[str] | frozenset[str], pl
     if unknown:
         raise InvalidRequestError(
             f"{place} has the unknown key {unknown[0][:_SHOWN]!r}, by which an endpoint that is "
-            f"priced by the token may cost more; allowed are {', '.join(sorted(allowed))}"
+            f"priced by the token may cost more; allowed are {', '.join(sorted(allowed))}",
+            code="unknown_field",
         )
 
 
