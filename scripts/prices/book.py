@@ -70,7 +70,7 @@ LEFT_OUT_BY_MODE = {
     "rerank": "rerank: priced per query; the zero prices per token would make it free",
     "realtime": "realtime speech: audio tokens cost more than text and the table lacks their price",
 }
-NO_SUPPLEMENT: Mapping[str, Any] = {"long_context": [], "units": []}
+NO_SUPPLEMENT: Mapping[str, Any] = {"cache_writes": [], "long_context": [], "units": []}
 MANTLE = "bedrock-mantle endpoint: not served by bedrock-runtime"
 CLAUDE_PLATFORM = "Claude Platform on AWS: not served by bedrock-runtime"
 COMMITMENT = "provisioned throughput: paid by the hour, not per token"
@@ -180,6 +180,7 @@ def convert(
             rates[routing], kept = _merge(spellings, left_out)
             included |= {row.key: row for row in kept}
         if rates:
+            _add_cache_writes(model_id, rates, supplement)
             _add_long_context(model_id, rates, supplement)
             models[model_id] = _model(model_id, spelled, rates, effective)
     for figure in supplement["units"]:
@@ -206,7 +207,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def read_supplement(path: Path) -> dict[str, Any]:
-    """Read the supplement: figures of long context and of prices per unit, with their sources."""
+    """Read the supplement: figures that the table has no columns for, with their sources."""
     supplement: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return supplement
 
@@ -557,10 +558,31 @@ def _check_supplement(
                     f"supplement: long context of {model_id} from {figure['threshold']} tokens, "
                     f"but its prices hold up to {_input_limit(model_id)}"
                 )
+    for figure in supplement["cache_writes"]:
+        for model_id in figure["models"]:
+            row = table.get(model_id)
+            if row is None or row[COLUMNS_BY_TIER["default"]["cache_write_5m"]]:
+                raise PriceTableError(
+                    f"supplement: cache writes of {model_id}, which is not in the table or has a "
+                    "price for them there"
+                )
     for figure in supplement["units"]:
         for key in figure["rows"]:
             if key not in table:
                 raise PriceTableError(f"supplement: {key} of {figure['model']} is not in the table")
+
+
+def _add_cache_writes(
+    model_id: str,
+    rates: Mapping[str, dict[str, dict[str, Any]]],
+    supplement: Mapping[str, Any],
+) -> None:
+    """Add the price of cache writes to every tier that has one of cache reads."""
+    for figure in supplement["cache_writes"]:
+        if model_id in figure["models"]:
+            for prices in (tier for by_tier in rates.values() for tier in by_tier.values()):
+                if "cache_read" in prices:
+                    prices["cache_write_5m"] = figure["cache_write_5m"]
 
 
 def _add_long_context(
@@ -612,7 +634,7 @@ def _notes(supplement: Mapping[str, Any]) -> list[dict[str, str]]:
             "figure": figure_name,
             **{name: figure[name] for name in ("mark", "source", "wording")},
         }
-        for figure_name in ("long_context", "units")
+        for figure_name in ("cache_writes", "long_context", "units")
         for figure in supplement[figure_name]
         for model_id in figure.get("models", [figure.get("model")])
     ]

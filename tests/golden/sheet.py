@@ -179,6 +179,8 @@ def lines() -> Iterator[Line]:
     with (DATA / "bedrock_prices.csv").open(newline="", encoding="utf-8") as text:
         table = {row["key"]: row for row in csv.DictReader(text)}
     supplement = json.loads((DATA / "bedrock_supplement.json").read_text("utf-8"))
+    for entry in supplement["cache_writes"]:
+        _add_writes(table, entry)
     for key in KEYS:
         yield from _lines_of(key, table[key])
     for longer in supplement["long_context"]:
@@ -191,6 +193,12 @@ def lines() -> Iterator[Line]:
             yield Line(case, key, "us-east-1", "default", tokens, prices, not is_beyond)
     for entry in supplement["units"]:
         yield from _unit_lines(entry)
+
+
+def _add_writes(table: Mapping[str, dict[str, str]], entry: Mapping[str, Any]) -> None:
+    for key, row in table.items():
+        if key.endswith(tuple(entry["models"])) and row["cache_read_input_token_cost"]:
+            row["cache_creation_input_token_cost"] = entry["cache_write_5m"]
 
 
 def _lines_of(key: str, row: Mapping[str, str]) -> Iterator[Line]:

@@ -224,8 +224,8 @@ def test_every_price_of_the_shipped_book_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("requested", "expected"),
     [
-        ("amazon.nova-micro-v1:0", Rates(35_000, 140_000, 8_750)),
-        ("amazon.nova-lite-v1:0", Rates(60_000, 240_000, 15_000)),
+        ("amazon.nova-micro-v1:0", Rates(35_000, 140_000, 8_750, 0)),
+        ("amazon.nova-lite-v1:0", Rates(60_000, 240_000, 15_000, 0)),
         (
             "us.anthropic.claude-sonnet-4-6",
             Rates(3_300_000, 16_500_000, 330_000, 4_125_000, 6_600_000),

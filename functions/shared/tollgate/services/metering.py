@@ -140,6 +140,8 @@ def log_usage(row: UsageRow) -> None:
     metrics.add_metric(name="Calls", unit=MetricUnit.Count, value=1)
     if not row.priced:
         metrics.add_metric(name="UnpricedCalls", unit=MetricUnit.Count, value=1)
+    if row.usage_source == "bound":
+        metrics.add_metric(name="CallsAboveBound", unit=MetricUnit.Count, value=1)
 
 
 def _millis(span: timedelta) -> int:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.prices import book as prices
-from tollgate.domain.models import ModelRef
+from tollgate.domain.models import ModelRef, resolve_model
 from tollgate.domain.money import format_usd
-from tollgate.domain.prices import PriceBook, TokenUsage, cost
+from tollgate.domain.prices import PriceBook, TokenUsage, cost, dearest_input
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def long_context(**changes: object) -> dict[str, list[dict[str, object]]]:
         "wording": "x2 in, x1.5 out",
         **changes,
     }
-    return {"long_context": [figure], "units": []}
+    return {**prices.NO_SUPPLEMENT, "long_context": [figure]}
 
 
 def per_unit(**changes: object) -> dict[str, list[dict[str, object]]]:
@@ -86,7 +86,18 @@ def per_unit(**changes: object) -> dict[str, list[dict[str, object]]]:
         "wording": "$0.001 a query",
         **changes,
     }
-    return {"long_context": [], "units": [figure]}
+    return {**prices.NO_SUPPLEMENT, "units": [figure]}
+
+
+def free_writes() -> dict[str, list[dict[str, object]]]:
+    figure: dict[str, object] = {
+        "models": ["a.m"],
+        "cache_write_5m": "0",
+        "mark": "third_party",
+        "source": "somewhere",
+        "wording": "writes are free",
+    }
+    return {**prices.NO_SUPPLEMENT, "cache_writes": [figure]}
 
 
 def rates_of(converted: Conversion, model_id: str) -> dict[str, object]:
@@ -311,6 +322,34 @@ def test_with_figures_for_all_tiers_no_limit_remains() -> None:
     assert limit not in figured.document["models"]["openai.gpt-6-x"]
 
 
+def test_cache_writes_that_are_free_have_that_price_where_reads_have_one() -> None:
+    columns = {
+        "cache_read_input_token_cost": "1e-07",
+        "input_cost_per_token_batches": "5e-07",
+        "output_cost_per_token_batches": "1e-06",
+    }
+    converted = convert(table_row("a.m", "1e-06", "2e-06", **columns), supplement=free_writes())
+
+    assert rates_of(converted, "a.m")["in_region"] == {
+        "default": {"input": "1", "output": "2", "cache_read": "0.1", "cache_write_5m": "0"},
+        "batch": {"input": "0.5", "output": "1"},
+    }
+    assert converted.document["supplement"][0]["figure"] == "cache_writes"
+
+
+def test_what_nova_writes_to_its_cache_is_free_and_not_without_a_price() -> None:
+    book = PriceBook(conversion().document)
+    ref = resolve_model("us.amazon.nova-lite-v1:0")
+    rates = book.rates(ref, region="us-east-1", at=datetime(2026, 11, 22, tzinfo=UTC))
+    assert rates is not None
+
+    charged = cost(rates, TokenUsage(input=10, cache_write_5m=1000))
+
+    assert (charged.priced, charged.total) == (True, 10 * 60_000)
+    # The bound of a call stays that of tokens which are not cached.
+    assert dearest_input(rates, 1000) == rates.input
+
+
 def test_models_priced_by_the_unit_come_from_the_supplement() -> None:
     row = table_row("a.rerank", "0.0", "0.0", mode="rerank", max_input_tokens="4096")
     converted = convert(row, supplement=per_unit())
@@ -336,6 +375,16 @@ def test_models_priced_by_the_unit_come_from_the_supplement() -> None:
             long_context(input_factor="1.5"),
             "input times 1.5",
         ),
+        (
+            table_row("a.other", "1e-06", "1e-06"),
+            free_writes(),
+            "cache writes of a.m, which is not",
+        ),
+        (
+            table_row("a.m", "1e-06", "1e-06", cache_creation_input_token_cost="1e-06"),
+            free_writes(),
+            "or has a price for them there",
+        ),
         (table_row("a.other", "1e-06", "1e-06"), per_unit(), "a.rerank of a.rerank is not in"),
         (
             table_row("a.rerank", "", "", mode="rerank"),
@@ -359,7 +408,7 @@ def test_a_model_cannot_have_prices_in_table_and_supplement() -> None:
 
 def test_every_figure_of_the_shipped_supplement_names_its_source() -> None:
     notes = conversion().document["supplement"]
-    assert len(notes) == 14
+    assert len(notes) == 20
     for note in notes:
         assert note["mark"] in {"confirmed", "third_party"}
         assert note["source"]
