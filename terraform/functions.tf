@@ -358,6 +358,8 @@ locals {
 
 # What somebody has to look at, by the function and the metric that tells of it. Terraform's README says what to do.
 locals {
+  _above_bound = { CallsAboveBound = { description = "The provider counted more than calls can use: they are booked at their bound, with usage_source = bound. Either a bound is too low, or the bill is too high." } }
+
   _alarms = {
     aggregate = {
       FailedPeriods   = { description = "Hours or days could not be written to the lake, or old rows not deleted; the log says which. They stay open, and their rows in the table." }
@@ -365,13 +367,16 @@ locals {
       QuarantinedRows = { description = "Usage rows cannot be read. They lie below quarantine/ in the lake, and no report has them." }
     }
 
-    stream = {
-      FailedMessages = { description = "Queued jobs could not be run. They come again, and after some times lie in the queue of dead messages." }
-    }
+    converse = local._above_bound
+    invoke   = local._above_bound
 
-    sweep = {
+    stream = merge(local._above_bound, {
+      FailedMessages = { description = "Queued jobs could not be run. They come again, and after some times lie in the queue of dead messages." }
+    })
+
+    sweep = merge(local._above_bound, {
       FailedHolds = { description = "Expired holds could not be ended; the log has their ids. They block their tenants' budgets, and their hours stay open." }
-    }
+    })
   }
 }
 

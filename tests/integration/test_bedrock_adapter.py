@@ -62,7 +62,7 @@ def request(text: str, model: str = NOVA, **body: object) -> ModelRequest:
     inference = {"maxTokens": 200}
     metadata = {"tenant": "acme", "app": "web", "request_id": "r-1"}
     content = {"messages": [message], "inferenceConfig": inference, **body}
-    return ModelRequest("converse", model, content, metadata)
+    return ModelRequest("converse", model, content, metadata, base_model_id=model)
 
 
 def native(model: str, body: object, **settings: str) -> ModelRequest:
@@ -115,6 +115,23 @@ def test_a_stream_is_its_text_and_its_end(runtime: BedrockRuntime, stub: Bedrock
     assert end.usage is not None
     assert end.usage.output == last_call(stub)["usage"]["outputTokens"] == 40
     assert end.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize("model", ["openai.gpt-oss-20b-1:0", NOVA])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_came_from_the_cache_is_counted_once_on_every_path(
+    runtime: BedrockRuntime, stub: BedrockStub, model: str, *, streamed: bool
+) -> None:
+    # ConverseStream counts what came from the cache of OpenAI's models as input as well.
+    asked = request("[stub:tokens=2] [stub:cache_read=40] " + "word " * 80, model)
+
+    end = list(runtime.stream(asked))[-1] if streamed else runtime.call(asked)
+
+    logged = last_call(stub)["usage"]
+    assert isinstance(end, ModelReply)
+    assert end.usage is not None
+    assert (end.usage.input, end.usage.cache_read) == (logged["inputTokens"], 40)
+    assert end.document["usage"]["totalTokens"] == end.usage.total_input + 2
 
 
 PROMPT = "[stub:tokens=12][stub:cache_read=2] Tell me something about tokens and their price."

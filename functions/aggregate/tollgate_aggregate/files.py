@@ -141,7 +141,7 @@ SELECT
     request_id, tenant_id, app_id, key_id, model_id, status, error_code, usage_source, priced,
     input_tokens, output_tokens, total_cost
 FROM usage
-WHERE status IN ('error', 'orphaned') OR (NOT priced AND NOT corrected)
+WHERE status IN ('error', 'orphaned') OR usage_source = 'bound' OR (NOT priced AND NOT corrected)
 ORDER BY request_id
 """
 

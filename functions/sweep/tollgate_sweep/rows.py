@@ -110,6 +110,10 @@ class Rows:
             cost=held_cost(hold, priced=False) if charged is None else charged,
             service_tier=call.service_tier,
         )
+        if outcome.cost.total > hold.usd:
+            # What was logged cannot be: no more was held, and nothing can cost more.
+            cost = held_cost(hold, priced=outcome.cost.priced)
+            outcome = replace(outcome, usage_source="bound", cost=cost)
         return self._row(orphan, tenant, outcome, now)
 
     def _row(

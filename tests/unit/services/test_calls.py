@@ -487,6 +487,58 @@ def test_a_stream_without_its_end_is_a_broken_one() -> None:
     assert (world.row.status, world.row.output_tokens) == ("aborted", 3)
 
 
+@pytest.mark.parametrize(
+    ("usage", "is_input_above", "is_output_above"),
+    [
+        (TokenUsage(input=10**9, output=5), True, False),
+        (TokenUsage(input=7, output=101), False, True),
+        (TokenUsage(input=1, output=5, cache_read=10**9), True, False),
+        (TokenUsage(cache_write_5m=10**9, output=10**12), True, True),
+    ],
+)
+def test_a_count_above_all_that_the_request_can_use_is_booked_at_that_bound(
+    usage: TokenUsage, *, is_input_above: bool, is_output_above: bool
+) -> None:
+    world = World(runtime=FakeRuntime(usage))
+    admitted = world.admit(max_tokens=100)
+    most_input = admitted.hold.tokens - 100
+
+    answer = world.calls.run(admitted)
+
+    row = world.row
+    assert (row.status, row.usage_source, row.priced) == ("ok", "bound", True)
+    assert row.input_tokens == (most_input if is_input_above else usage.input)
+    assert row.output_tokens == (100 if is_output_above else usage.output)
+    assert row.total_cost == row.input_tokens * 2_000_000 + row.output_tokens * 10_000_000
+    assert row.total_cost == answer.cost.total <= row.held
+    assert answer.usage.output == row.output_tokens
+    assert world.open_holds == 0
+
+
+def test_a_count_that_is_all_of_the_bound_is_the_providers() -> None:
+    world = World()
+    admitted = world.admit(max_tokens=100)
+    world.runtime.usage = TokenUsage(input=admitted.hold.tokens - 100, output=100)
+
+    world.calls.run(admitted)
+
+    assert (world.row.usage_source, world.row.total_cost) == ("provider", world.row.held)
+
+
+def test_what_costs_more_than_was_held_is_booked_at_the_hold_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(runtime=FakeRuntime(TokenUsage(input=10, output=100)))
+    # Served on a dearer tier than anybody asked for.
+    world.runtime.service_tier = "priority"
+
+    world.calls.run(world.admit(max_tokens=100))
+
+    row = world.row
+    assert (row.usage_source, row.total_cost) == ("bound", row.held)
+    assert "counted above the bound" in caplog.text
+
+
 def test_a_call_is_priced_on_the_terms_of_its_admission() -> None:
     arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123"
     world = World(

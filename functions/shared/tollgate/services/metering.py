@@ -141,6 +141,7 @@ def log_usage(row: UsageRow) -> None:
     if not row.priced:
         metrics.add_metric(name="UnpricedCalls", unit=MetricUnit.Count, value=1)
     if row.usage_source == "bound":
+        logger.error("counted above the bound", extra={"request_id": row.request_id})
         metrics.add_metric(name="CallsAboveBound", unit=MetricUnit.Count, value=1)
 
 
