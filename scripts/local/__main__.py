@@ -163,9 +163,10 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
         print(describe(stack, tenants, folder, options.aggregate_seconds), flush=True)
 
         def aggregate() -> object:
-            done = stack.aggregate()
-            lake.update()
-            return done
+            try:
+                return stack.aggregate()
+            finally:
+                lake.update()
 
         schedules = [
             threading.Thread(target=run_every, args=(*schedule, stop), daemon=True)

@@ -115,8 +115,8 @@ class Accounts(Protocol):
     def scan(self, unreadable: Callable[[Unreadable], None] | None = None) -> Iterator[Account]:
         """All accounts.
 
-        What cannot be read is told to `unreadable`, and the others go on without it; without that
-        it raises.
+        What cannot be read is told to `unreadable`, and the others go on without it. Without that
+        it raises for an account; a hold is left out, as it is of every answer.
         """
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -12,6 +11,7 @@ from tollgate.adapters.aws import conditionally_reaching, from_values, reaching,
 from tollgate.domain.ids import request_time
 from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
 from tollgate.domain.tenants import Budget
+from tollgate.observability import logger
 from tollgate.ports import Admitted, Rejected, TokenRefund, Unreadable
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ _HOLD_MINUTE = "w"
 # Only a hold has it whose call generates tokens.
 _HOLD_OUTPUT = "o"
 # What reading an item of another shape ends in.
-_UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# The last second of the year 9999.
+_LAST_SECOND = 253_402_300_799
 
 
 class DynamoAccounts:
@@ -312,19 +314,10 @@ def _readable(
     item: Mapping[str, Any], unreadable: Callable[[Unreadable], None]
 ) -> Iterator[Account]:
     """The account of an item, as far as it can be read; none where nothing of it can be."""
-    account_id = str(item["account_id"])
-    holds = {}
     try:
-        for request_id, hold in item["holds"].items():
-            try:
-                _check(_hold(request_id, hold))
-            except _UNREADABLE as error:
-                unreadable(Unreadable(account_id, request_id, _reason(error)))
-            else:
-                holds[request_id] = hold
-        account = _account({**item, "holds": holds})
+        account = _account(item, unreadable)
     except _UNREADABLE as error:
-        unreadable(Unreadable(account_id, None, _reason(error)))
+        unreadable(Unreadable(str(item["account_id"]), None, _reason(error)))
     else:
         yield account
 
@@ -337,7 +330,12 @@ def _check(hold: Hold) -> None:
     numbers: tuple[Any, ...] = (hold.usd, hold.tokens, hold.output_tokens, hold.expires_at)
     if not all(isinstance(number, int) and number >= 0 for number in numbers):
         raise TypeError("a number of the hold is none")
-    datetime.fromtimestamp(hold.expires_at, tz=UTC)
+    if hold.expires_at > _LAST_SECOND:
+        raise ValueError("the hold has no end")
+
+
+def _tell(item: Unreadable) -> None:
+    logger.error("account not readable", extra=asdict(item))
 
 
 def _reason(error: Exception) -> str:
@@ -393,10 +391,23 @@ def _layout(item: Mapping[str, Any]) -> Layout | None:
     )
 
 
-def _account(item: Mapping[str, Any]) -> Account:
+def _account(item: Mapping[str, Any], unreadable: Callable[[Unreadable], None] = _tell) -> Account:
+    """The account of an item. A hold that nobody can read is told, and counts in no limit more.
+
+    It would fail every other call of its tenant, after the model has answered.
+    """
+    holds = {}
+    for request_id, given in item["holds"].items():
+        try:
+            hold = _hold(request_id, given)
+            _check(hold)
+        except _UNREADABLE as error:
+            unreadable(Unreadable(item["account_id"], request_id, _reason(error)))
+        else:
+            holds[request_id] = hold
     return Account(
         account_id=item["account_id"],
-        holds={rid: _hold(rid, hold) for rid, hold in item["holds"].items()},
+        holds=holds,
         **{name: item[name] for name in (*_WINDOWS, *_COUNTERS)},
         **{name: item.get(name, 0) for name in _CARRIED},
         frozen=item.get("frozen", False),
