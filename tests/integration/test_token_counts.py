@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tollgate.ports import TokenCounter
 
+CLAUDE = "anthropic.claude-haiku-4-5-20251001-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "how many tokens are these? " * 9}]}]
 BODY = {"messages": MESSAGES, "inferenceConfig": {"maxTokens": 5}}
 
@@ -51,30 +52,31 @@ def stub() -> Iterator[BedrockStub]:
 @pytest.fixture(params=["fake", "bedrock"])
 def counter(request: pytest.FixtureRequest, stub: BedrockStub) -> TokenCounter:
     if request.param == "fake":
-        return FakeTokenCounter(NOVA_LITE)
+        return FakeTokenCounter(CLAUDE)
     return BedrockTokenCounter(lambda _: client(stub.url), FakeClock())
 
 
 def test_text_has_fewer_tokens_than_bytes(counter: TokenCounter) -> None:
-    tokens = counter.count(NOVA_LITE, BODY)
+    tokens = counter.count(CLAUDE, BODY)
 
     assert tokens is not None
     assert 0 < tokens < len(MESSAGES[0]["content"][0]["text"])  # type: ignore[index]
 
 
-def test_what_cannot_be_counted_is_none(counter: TokenCounter) -> None:
-    assert counter.count("acme.unknown-v1:0", BODY) is None
+@pytest.mark.parametrize("model_id", ["acme.unknown-v1:0", NOVA_LITE, f"us.{CLAUDE}"])
+def test_what_cannot_be_counted_is_none(counter: TokenCounter, model_id: str) -> None:
+    assert counter.count(model_id, BODY) is None
 
 
 def test_the_count_is_what_the_call_reports(stub: BedrockStub) -> None:
     runtime = client(stub.url)
     system = [{"text": "be brief"}]
-    tools = {"tools": [{"toolSpec": {"name": "look", "inputSchema": {"json": {}}}}]}
+    tools = {"tools": [{"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}]}
     body: Any = {**BODY, "system": system, "toolConfig": tools}
 
-    counted = BedrockTokenCounter(lambda _: runtime, FakeClock()).count(NOVA_LITE, body)
+    counted = BedrockTokenCounter(lambda _: runtime, FakeClock()).count(CLAUDE, body)
 
-    assert counted == runtime.converse(modelId=NOVA_LITE, **body)["usage"]["inputTokens"]
+    assert counted == runtime.converse(modelId=f"us.{CLAUDE}", **body)["usage"]["inputTokens"]
 
 
 class Scripted:

@@ -82,7 +82,7 @@ OPENAI: dict[str, Any] = {
     "service_tier": "flex",
     "stop": ["END"],
     "temperature": 0.5,
-    "top_p": 0.9,
+    "top_p": 1,
     "n": 1,
     "parallel_tool_calls": True,
 }
@@ -147,7 +147,7 @@ ANTHROPIC: dict[str, Any] = {
     "stop_sequences": ["END"],
     "temperature": 0.5,
     "top_k": 5,
-    "top_p": 0.9,
+    "top_p": 1,
     "speed": "standard",
     "stream": True,
 }

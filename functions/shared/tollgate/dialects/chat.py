@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.fields import as_number
+from tollgate.dialects.fields import as_number, wrong_choice
+from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.models import UnsupportedModelId, is_tenant_arn, resolve_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tollgate.entry.http import Request
 
@@ -22,19 +23,50 @@ IMAGE_FORMATS = {
 
 
 class Conversation:
-    """Messages as Converse has them: system text apart, roles that alternate, documents by name."""
+    """Messages as Converse has them: system text apart, roles that alternate, documents by name.
+
+    Bedrock refuses blank texts, and cache points that follow nothing: both are left out.
+    """
 
     def __init__(self) -> None:
         self.system: list[dict[str, Any]] = []
         self.turns: list[dict[str, Any]] = []
         self._documents = 0
 
-    def add(self, role: str, blocks: list[dict[str, Any]]) -> None:
-        """What one side says next; several messages of one side in a row are one turn."""
+    def add(self, role: str, blocks: Sequence[dict[str, Any]], place: str) -> None:
+        """What one side says next; several messages of one side in a row are one turn.
+
+        Raises InvalidRequestError where that is nothing, or where the assistant begins.
+        """
+        content = without_blanks(blocks)
+        if not content:
+            raise InvalidRequestError(f"{place} is blank; allowed is text, or other content")
+        if not self.turns and role != "user":
+            raise InvalidRequestError(f"{place} begins the conversation; allowed is the role user")
         if self.turns and self.turns[-1]["role"] == role:
-            self.turns[-1]["content"].extend(blocks)
+            self.turns[-1]["content"].extend(content)
         else:
-            self.turns.append({"role": role, "content": blocks})
+            self.turns.append({"role": role, "content": content})
+
+    def instruct(self, blocks: Sequence[dict[str, Any]]) -> None:
+        """What the system says next."""
+        self.system.extend(without_blanks(blocks))
+
+    def mark(self, point: dict[str, Any]) -> None:
+        """Cache all that was said so far."""
+        content = self.turns[-1]["content"]
+        content[:] = without_blanks([*content, point])
+
+    def check(self) -> None:
+        """Raise InvalidRequestError for a conversation that Bedrock refuses as a whole."""
+        if not self.turns:
+            raise InvalidRequestError("messages has no turn of the role user")
+        for turn in self.turns:
+            kinds = {kind for block in turn["content"] for kind in block}
+            if "document" in kinds and "text" not in kinds:
+                raise InvalidRequestError(
+                    "messages has a document with no text beside it; add a text to its message"
+                )
 
     def next_document(self) -> str:
         """A name for a document, as each of a request must have its own.
@@ -52,6 +84,28 @@ class Conversation:
             for turn in self.turns
             for block in turn["content"]
         )
+
+
+def without_blanks(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks without blank texts, and without cache points that no content comes before."""
+    kept: list[dict[str, Any]] = []
+    for block in blocks:
+        is_blank = "text" in block and not block["text"].strip()
+        if is_blank or ("cachePoint" in block and (not kept or "cachePoint" in kept[-1])):
+            continue
+        kept.append(block)
+    return kept
+
+
+def object_schema(schema: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The schema of a tool's input, which Bedrock wants to be of an object in so many words.
+
+    Raises InvalidRequestError for one of anything else.
+    """
+    kind = schema.get("type", "object")
+    if kind != "object" and (not isinstance(kind, list) or "object" not in kind):
+        raise wrong_choice(f"{place}.type", kind, ("object",))
+    return {**(schema or {"properties": {}}), "type": "object"}
 
 
 def base_model_of(model: str) -> str | None:

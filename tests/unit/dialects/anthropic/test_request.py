@@ -58,7 +58,13 @@ def test_a_plain_message() -> None:
 
 def test_settings_have_converses_names() -> None:
     converse = body(
-        system="Be brief.", temperature=0.5, top_p=0.9, top_k=5, stop_sequences=["END"], stream=True
+        model="anthropic.claude-3-haiku-20240307-v1:0",
+        system="Be brief.",
+        temperature=0.5,
+        top_p=0.9,
+        top_k=5,
+        stop_sequences=["END"],
+        stream=True,
     )
 
     assert converse["system"] == [{"text": "Be brief."}]
@@ -108,6 +114,7 @@ def test_media_are_decoded() -> None:
         {"type": "image", "source": image},
         {"type": "document", "source": pdf, "citations": {"enabled": True}, "context": "A form."},
         {"type": "document", "source": text, "title": "ignored"},
+        {"type": "text", "text": "Compare."},
     ) == [
         {"image": {"format": "png", "source": {"bytes": b"pixel"}}},
         {
@@ -120,6 +127,7 @@ def test_media_are_decoded() -> None:
             }
         },
         {"document": {"format": "txt", "name": "document 2", "source": {"bytes": b"words"}}},
+        {"text": "Compare."},
     ]
 
 

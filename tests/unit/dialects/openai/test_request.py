@@ -281,7 +281,7 @@ def test_what_changes_nothing_is_noted() -> None:
         ({"messages": []}, "messages is empty; allowed is an array with entries"),
         ({"messages": ["hi"]}, "messages[0] is a string; allowed is an object"),
         ({"messages": [{"role": "function"}]}, "messages[0].role is 'function'; allowed is system"),
-        ({"messages": [{"role": "assistant"}]}, "messages[0] is empty"),
+        ({"messages": [{"role": "assistant"}]}, "messages[0] is blank"),
         ({"temperature": 1.5}, "temperature is 1.5; allowed is 0 to 1"),
         ({"temperature": float("nan")}, "the body is not valid JSON"),
         ({"temperature": 10**18}, "temperature is 1000"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.chat import IMAGE_FORMATS, Conversation
+from tollgate.dialects.chat import IMAGE_FORMATS, Conversation, without_blanks
 from tollgate.dialects.fields import (
     as_filled_list,
     as_flag,
@@ -34,6 +34,7 @@ _BLOCKS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "thinking": (("signature", "thinking"), ()),
     "redacted_thinking": (("data",), ()),
 }
+_THOUGHTS = ("thinking", "redacted_thinking")
 _RESULTS = ("text", "image", "document")
 
 
@@ -47,6 +48,7 @@ def conversation_of(messages: Sequence[object], system: object, notes: Notes) ->
         reader.instruct(system, "system")
     for index, message in enumerate(messages):
         reader.take(message, f"messages[{index}]")
+    reader.conversation.check()
     return reader.conversation
 
 
@@ -62,25 +64,24 @@ class _Reader:
         role = as_object(message, place).get("role")
         if role not in _ROLES:
             raise wrong_choice(f"{place}.role", role, _ROLES)
-        said = self._notes.members(message, place, ("content", "role"))
+        given = self._notes.members(message, place, ("content", "role"))
         if role == "system":
             # Not every model takes instructions between turns, and all take them before.
-            self.instruct(said.get("content"), f"{place}.content")
+            self.instruct(given.get("content"), f"{place}.content")
             self._notes.add("messages of the role system are said before the conversation")
         else:
-            content = self._content(said.get("content"), f"{place}.content", tuple(_BLOCKS))
-            self.conversation.add(role, content)
+            content = self._content(given.get("content"), f"{place}.content", tuple(_BLOCKS))
+            self.conversation.add(role, content, place)
 
     def instruct(self, system: object, place: str) -> None:
         """A system text, or blocks of one."""
-        if isinstance(system, str):
-            self.conversation.system.append({"text": system})
-            return
-        for index, block in enumerate(as_list(system, place)):
+        blocks: list[dict[str, Any]] = [{"text": system}] if isinstance(system, str) else []
+        for index, block in enumerate(() if blocks else as_list(system, place)):
             here = f"{place}[{index}]"
             fields = self._members(block, here, ("text",))
-            self.conversation.system.append({"text": as_text(fields.get("text"), f"{here}.text")})
-            self.conversation.system.extend(cache_mark(fields, here, self._notes))
+            blocks.append({"text": as_text(fields.get("text"), f"{here}.text")})
+            blocks.extend(cache_mark(fields, here, self._notes))
+        self.conversation.instruct(blocks)
 
     def _members(self, block: object, place: str, kinds: Sequence[str]) -> dict[str, Any]:
         kind = as_object(block, place).get("type")
@@ -97,7 +98,10 @@ class _Reader:
             here = f"{place}[{index}]"
             fields = self._members(block, here, kinds)
             blocks.append(self._block(fields, here))
-            blocks.extend(cache_mark(fields, here, self._notes))
+            if fields["type"] not in _THOUGHTS:
+                blocks.extend(cache_mark(fields, here, self._notes))
+            elif "cache_control" in fields:
+                self._notes.ignored(f"{here}.cache_control", "nothing is cached after a thought")
         return blocks
 
     def _block(self, block: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -121,11 +125,11 @@ class _Reader:
         )
 
     def _image(self, source: object, place: str) -> dict[str, Any]:
-        said = self._inline(source, place, ("base64",))
-        media_type = said.get("media_type")
+        given = self._inline(source, place, ("base64",))
+        media_type = given.get("media_type")
         if media_type not in IMAGE_FORMATS:
             raise wrong_choice(f"{place}.media_type", media_type, IMAGE_FORMATS)
-        data = base64_bytes(said.get("data"), f"{place}.data")
+        data = base64_bytes(given.get("data"), f"{place}.data")
         return {"image": {"format": IMAGE_FORMATS[media_type], "source": {"bytes": data}}}
 
     def _document(self, block: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -163,13 +167,18 @@ class _Reader:
         return self._notes.members(source, place, ("data", "media_type", "type"))
 
     def _tool_result(self, block: Mapping[str, Any], place: str) -> dict[str, Any]:
-        content = block.get("content")
+        given = block.get("content")
+        # A tool that has nothing to say still has answered.
+        content = (
+            [] if given in (None, [], "") else self._content(given, f"{place}.content", _RESULTS)
+        )
+        if any("cachePoint" in item for item in content):
+            self._notes.ignored(
+                f"{place}.content[].cache_control", "mark the tool_result, which is cached whole"
+            )
         result: dict[str, Any] = {
             "toolUseId": as_text(block.get("tool_use_id"), f"{place}.tool_use_id"),
-            # A tool that has nothing to say still has answered.
-            "content": []
-            if content in (None, [], "")
-            else self._content(content, f"{place}.content", _RESULTS),
+            "content": without_blanks([item for item in content if "cachePoint" not in item]),
         }
         if "is_error" in block:
             is_error = as_flag(block["is_error"], f"{place}.is_error")

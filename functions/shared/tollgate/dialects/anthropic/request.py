@@ -20,6 +20,7 @@ from tollgate.dialects.fields import (
     as_texts,
     wrong_choice,
 )
+from tollgate.dialects.fitting import fit_caching, fit_sampling
 from tollgate.dialects.notes import Notes
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
@@ -103,11 +104,8 @@ def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: Notes) -> d
         raise wrong_choice("speed", given["speed"], ("standard",))
     messages = as_filled_list(given.get("messages"), "messages")
     conversation = conversation_of(messages, given.get("system"), notes)
-    if not conversation.turns:
-        raise InvalidRequestError("messages has no turn of the role user")
     if "cache_control" in given:
-        mark = cache_point(given["cache_control"], "cache_control", notes)
-        conversation.turns[-1]["content"].append(mark)
+        conversation.mark(cache_point(given["cache_control"], "cache_control", notes))
     converse: dict[str, Any] = {"messages": conversation.turns}
     if conversation.system:
         converse["system"] = conversation.system
@@ -127,6 +125,9 @@ def _converse(given: Mapping[str, Any], betas: Sequence[str], notes: Notes) -> d
         converse["additionalModelRequestFields"] = fields
     if "stopSequences" in inference and _is_claude(given):
         converse["additionalModelResponseFieldPaths"] = [_STOP_SEQUENCE_PATH]
+    model = str(given.get("model"))
+    fit_sampling(converse, model, notes)
+    fit_caching(converse, model, notes)
     return converse
 
 

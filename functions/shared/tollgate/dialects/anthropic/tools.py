@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects.anthropic.messages import cache_mark
+from tollgate.dialects.chat import object_schema
 from tollgate.dialects.fields import as_flag, as_list, as_object, as_text, wrong_choice
 from tollgate.domain.errors import InvalidRequestError
 
@@ -79,7 +80,12 @@ def _tool_spec(tool: Mapping[str, Any], place: str, notes: Notes) -> dict[str, A
             )
     spec: dict[str, Any] = {
         "name": as_text(tool.get("name"), f"{place}.name"),
-        "inputSchema": {"json": as_object(tool.get("input_schema"), f"{place}.input_schema")},
+        "inputSchema": {
+            "json": object_schema(
+                as_object(tool.get("input_schema"), f"{place}.input_schema"),
+                f"{place}.input_schema",
+            )
+        },
     }
     if tool.get("description"):
         spec["description"] = as_text(tool["description"], f"{place}.description")

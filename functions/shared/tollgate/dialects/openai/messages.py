@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.dialects.chat import IMAGE_FORMATS, Conversation
+from tollgate.dialects.chat import IMAGE_FORMATS, Conversation, without_blanks
 from tollgate.dialects.fields import (
     as_filled_list,
     as_list,
@@ -65,6 +65,7 @@ def conversation_of(messages: Sequence[object], notes: Notes) -> Conversation:
     for index, message in enumerate(messages):
         place = f"messages[{index}]"
         reader.take(as_object(message, place), place)
+    reader.conversation.check()
     return reader.conversation
 
 
@@ -81,16 +82,16 @@ class _Reader:
         if not isinstance(role, str) or role not in _SAID:
             raise wrong_choice(f"{place}.role", role, _SAID)
         hints = _ANSWER_HINTS if role == "assistant" else _HINTS
-        said = self._notes.members(message, place, _SAID[role], hints)
-        content = said.get("content")
+        given = self._notes.members(message, place, _SAID[role], hints)
+        content = given.get("content")
         if role == "user":
-            self.conversation.add("user", self._user(content, f"{place}.content"))
+            self.conversation.add("user", self._user(content, f"{place}.content"), place)
         elif role == "assistant":
-            self.conversation.add("assistant", self._assistant(said, place))
+            self.conversation.add("assistant", self._assistant(given, place), place)
         elif role == "tool":
-            self.conversation.add("user", [self._tool_result(said, place)])
+            self.conversation.add("user", [self._tool_result(given, place)], place)
         else:
-            self.conversation.system.extend(self._texts(content, f"{place}.content"))
+            self.conversation.instruct(self._texts(content, f"{place}.content"))
 
     def _user(self, content: object, place: str) -> list[dict[str, Any]]:
         if isinstance(content, str):
@@ -115,16 +116,12 @@ class _Reader:
 
     def _assistant(self, message: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
         content = message.get("content")
-        said = [] if content in (None, "", []) else self._texts(content, f"{place}.content")
+        blocks = [] if content in (None, "", []) else self._texts(content, f"{place}.content")
         if message.get("refusal"):
-            said.append({"text": as_text(message["refusal"], f"{place}.refusal")})
-        # Models say blank text before they call a tool; Bedrock does not take it back.
-        blocks = [block for block in said if block["text"].strip()]
+            blocks.append({"text": as_text(message["refusal"], f"{place}.refusal")})
         calls = as_list(message.get("tool_calls") or [], f"{place}.tool_calls")
         for index, call in enumerate(calls):
             blocks.append(self._tool_use(call, f"{place}.tool_calls[{index}]"))
-        if not blocks:
-            raise InvalidRequestError(f"{place} is empty; allowed is content or tool_calls")
         return blocks
 
     def _texts(self, content: object, place: str) -> list[dict[str, Any]]:
@@ -177,11 +174,12 @@ class _Reader:
 
     def _tool_result(self, message: Mapping[str, Any], place: str) -> dict[str, Any]:
         content = message.get("content")
+        # A tool that has nothing to say still has answered.
+        texts = [] if content in ("", []) else self._texts(content, f"{place}.content")
         return {
             "toolResult": {
                 "toolUseId": as_text(message.get("tool_call_id"), f"{place}.tool_call_id"),
-                # A tool that has nothing to say still has answered.
-                "content": [] if content in ("", []) else self._texts(content, f"{place}.content"),
+                "content": without_blanks(texts),
             }
         }
 

@@ -22,7 +22,13 @@ _ANSWER_TOKENS = 4096
 
 
 def reasoning_fields(
-    model: str, effort: object, max_tokens: int | None, notes: Notes, *, has_history: bool
+    model: str,
+    effort: object,
+    max_tokens: int | None,
+    notes: Notes,
+    *,
+    has_history: bool,
+    forces_tool: bool,
 ) -> tuple[dict[str, Any], int | None]:
     """The family's own field for how much to think, and the maximum of tokens with it.
 
@@ -40,6 +46,9 @@ def reasoning_fields(
             "amazon.nova-2, and anthropic's from Claude 3.7 on, or leave it out"
         )
     thinking = fields.get("thinking", {})
+    if thinking and forces_tool:
+        notes.ignored("reasoning_effort", "a model that thinks is not made to use a tool")
+        return {}, max_tokens
     if "budget_tokens" not in thinking:
         return fields, max_tokens
     if has_history:

@@ -21,6 +21,7 @@ from tollgate.dialects.fields import (
     as_texts,
     wrong_choice,
 )
+from tollgate.dialects.fitting import fit_sampling, fit_sampling_to_thinking
 from tollgate.dialects.notes import Notes
 from tollgate.dialects.openai.messages import conversation_of
 from tollgate.dialects.openai.reasoning import reasoning_fields
@@ -110,14 +111,8 @@ def parse_chat(request: Request) -> ParsedCall:
     text_format = _text_format(given.get("response_format"), notes)
     if text_format is not None:
         converse["outputConfig"] = {"textFormat": text_format}
-    max_tokens = _max_tokens(given)
-    effort = given.get("reasoning_effort", "none")
-    if effort != "none":
-        fields, max_tokens = reasoning_fields(
-            model, effort, max_tokens, notes, has_history=messages.has_tools
-        )
-        if fields:
-            converse["additionalModelRequestFields"] = fields
+    max_tokens = _reasoning(converse, given, notes, has_history=messages.has_tools)
+    fit_sampling(converse, model, notes)
     tier = given.get("service_tier", "auto")
     if tier not in _SERVICE_TIERS:
         raise wrong_choice("service_tier", tier, _SERVICE_TIERS)
@@ -135,6 +130,30 @@ def parse_chat(request: Request) -> ParsedCall:
         includes_usage=as_flag(options.get("include_usage", False), "stream_options.include_usage"),
         notes=tuple(notes),
     )
+
+
+def _reasoning(
+    converse: dict[str, Any], given: Mapping[str, Any], notes: Notes, *, has_history: bool
+) -> int | None:
+    """Add how much to think, and return the maximum of tokens with it."""
+    max_tokens = _max_tokens(given)
+    effort = given.get("reasoning_effort", "none")
+    if effort == "none":
+        return max_tokens
+    choice = converse.get("toolConfig", {}).get("toolChoice", {})
+    fields, max_tokens = reasoning_fields(
+        given["model"],
+        effort,
+        max_tokens,
+        notes,
+        has_history=has_history,
+        forces_tool=bool(choice.keys() & {"any", "tool"}),
+    )
+    if fields:
+        converse["additionalModelRequestFields"] = fields
+    if "thinking" in fields:
+        fit_sampling_to_thinking(converse, notes)
+    return max_tokens
 
 
 def _check_neutral(given: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tollgate.dialects.chat import object_schema
 from tollgate.dialects.fields import as_flag, as_list, as_object, as_text, wrong_choice
 from tollgate.domain.errors import InvalidRequestError
 
@@ -53,14 +54,10 @@ def _tool_spec(tool: object, place: str, notes: Notes) -> dict[str, Any]:
         ("description", "name", "parameters", "strict"),
         ("cache_control",),
     )
-    schema = function.get("parameters")
+    schema, here = function.get("parameters", {}), f"{place}.function.parameters"
     spec: dict[str, Any] = {
         "name": as_text(function.get("name"), f"{place}.function.name"),
-        "inputSchema": {
-            "json": {"type": "object", "properties": {}}
-            if schema is None
-            else as_object(schema, f"{place}.function.parameters")
-        },
+        "inputSchema": {"json": object_schema(as_object(schema, here), here)},
     }
     if function.get("description"):
         spec["description"] = as_text(function["description"], f"{place}.function.description")

@@ -33,6 +33,10 @@ LEAST_THINKING_TOKENS = _THINKING_TOKENS["low"]
 _VERSION = re.compile(r"anthropic\.claude-(?:[a-z]+-)?(\d+)(?:-(\d{1,2})(?!\d))?")
 _FIRST_THINKING = (3, 7)
 _FIRST_ADAPTIVE = (4, 6)
+_FIRST_CACHE = (3, 5)
+_FIRST_WITH_ONE_SAMPLER = (4, 1)
+_FIRST_WITHOUT_SAMPLERS = (4, 7)
+_NEWEST = "anthropic.claude-mythos"
 
 
 def long_context_tokens(body: Mapping[str, Any]) -> int:
@@ -279,12 +283,23 @@ def _effort(model_id: str, effort: str) -> dict[str, Any] | None:
     return {"thinking": {"type": "enabled", "budget_tokens": _THINKING_TOKENS[effort]}}
 
 
+def _caches_at(model_id: str) -> tuple[str, ...]:
+    return () if _version(model_id) < _FIRST_CACHE else ("messages", "system", "tools", "ttl")
+
+
+def _samplers(model_id: str) -> int:
+    version = _version(model_id)
+    if version >= _FIRST_WITHOUT_SAMPLERS or model_id.startswith(_NEWEST):
+        return 0
+    return 1 if version >= _FIRST_WITH_ONE_SAMPLER else 2
+
+
 def _version(model_id: str) -> tuple[int, int]:
     """Major and minor version; (0, 0) where the id has none."""
     match = _VERSION.match(model_id)
     if match is not None:
         return int(match[1]), int(match[2] or 0)
-    return _FIRST_ADAPTIVE if model_id.startswith("anthropic.claude-mythos") else (0, 0)
+    return _FIRST_ADAPTIVE if model_id.startswith(_NEWEST) else (0, 0)
 
 
 CLAUDE = Family(
@@ -294,4 +309,6 @@ CLAUDE = Family(
     read_as=_read_as,
     cache_marks=("cachePoint", "cache_control"),
     effort=_effort,
+    caches_at=_caches_at,
+    samplers=_samplers,
 )

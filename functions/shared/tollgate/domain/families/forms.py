@@ -180,6 +180,14 @@ def _not_told(_model_id: str, _effort: str) -> dict[str, Any] | None:
     return None
 
 
+def _nowhere(_model_id: str) -> tuple[str, ...]:
+    return ()
+
+
+def _both(_model_id: str) -> int:
+    return 2
+
+
 class Family(NamedTuple):
     """One family: `models` are the prefixes of its base ids.
 
@@ -189,6 +197,9 @@ class Family(NamedTuple):
     are the members by which a model is told to think little or much (low, medium or high), None
     for a model that is not told. `counts_cached_input` tells that some paths of the service count
     what the cache took or gave as input as well: there the sum of all tokens tells which.
+    `caches_at` says where in a Converse request a model caches at a mark: in which of `messages`,
+    `system` and `tools`, and with a `ttl` where it may say for how long. `samplers` are how many
+    of temperature and top_p a model takes in one request.
     """
 
     name: str
@@ -200,6 +211,8 @@ class Family(NamedTuple):
     cache_marks: tuple[str, ...] = ()
     effort: Callable[[str, str], dict[str, Any] | None] = _not_told
     counts_cached_input: bool = False
+    caches_at: Callable[[str], tuple[str, ...]] = _nowhere
+    samplers: Callable[[str], int] = _both
 
 
 def within(section: str, *names: str) -> frozenset[str]:

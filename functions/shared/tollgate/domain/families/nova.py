@@ -138,6 +138,15 @@ def _effort(model_id: str, effort: str) -> dict[str, Any] | None:
     return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": effort}}
 
 
+def _caches_at(_model_id: str) -> tuple[str, ...]:
+    return ("messages", "system")
+
+
 NOVA = Family(
-    name="Nova", models=("amazon.nova-",), texts=(TEXT,), images=(CANVAS,), effort=_effort
+    name="Nova",
+    models=("amazon.nova-",),
+    texts=(TEXT,),
+    images=(CANVAS,),
+    effort=_effort,
+    caches_at=_caches_at,
 )

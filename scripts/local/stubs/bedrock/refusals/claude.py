@@ -24,7 +24,9 @@ BETAS = frozenset(
         "context-management-2025-06-27",
         "dev-full-thinking-2025-05-14",
         "effort-2025-11-24",
+        "fine-grained-tool-streaming-2025-05-14",
         "output-128k-2025-02-19",
+        "structured-outputs-2025-11-13",
         "token-efficient-tools-2025-02-19",
         "tool-examples-2025-10-29",
         "tool-search-tool-2025-10-19",
@@ -38,6 +40,7 @@ _THINKS = (3, 7)
 _ONE_SAMPLER = (4, 1)
 _DECIDES_ITSELF = (4, 6)
 _TAKES_NO_BUDGET = (4, 7)
+_TAKES_NO_SAMPLER = (4, 7)
 # Named after a number that says less than it can do.
 _NEWEST = ("anthropic.claude-mythos",)
 
@@ -94,6 +97,10 @@ def check(settings: Settings, model_id: str) -> None:
             "`temperature` and `top_p` cannot both be specified for this model. Please use only "
             "one."
         )
+    if version >= _TAKES_NO_SAMPLER:
+        for name in ("temperature", "top_p", "top_k"):
+            if getattr(settings, name) not in (None, 1):
+                raise invalid(f"`{name}` is deprecated for this model.")
     if settings.thinking.get("type", "disabled") != "disabled":
         _check_thinking(settings, version)
 

@@ -70,6 +70,13 @@ from tests.unit.scripts.local.stubs.bedrock.asked import (
         (SONNET_4_6, "may only be set to 1", thinking(None, temperature=0.5), thinking(None)),
         (OPUS_4_8, "is not supported for this model", thinking(), thinking(None)),
         (
+            OPUS_4_8,
+            "`temperature` is deprecated",
+            {"inferenceConfig": {"temperature": 0}},
+            {"inferenceConfig": {"temperature": 1}},
+        ),
+        (OPUS_4_8, "`top_k` is deprecated", fields(top_k=5), {}),
+        (
             "anthropic.claude-v2:1",
             "Extra inputs are not permitted",
             thinking(),
