@@ -221,7 +221,7 @@ locals {
       description     = "Runs streamed jobs and serves their polls"
       memory_mb       = 512
       timeout_seconds = 900
-      event_queue     = { arn = module.streaming.jobs_queue_arn }
+      event_queue     = { arn = module.streaming.jobs_queue_arn, maximum_concurrency = local._job_concurrency }
       schedule        = null
       environment = {
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
@@ -413,7 +413,7 @@ module "function" {
   policy_statements        = local._statements[each.key]
   event_queue              = each.value.event_queue
   schedule_expression      = each.value.schedule
-  reserved_concurrency     = lookup(var.reserved_concurrency_by_function, each.key, null)
+  reserved_concurrency     = lookup(local._reserved_concurrency, each.key, null)
   kms_key_arn              = aws_kms_key.this.arn
   log_retention_days       = var.log_retention_days
   network                  = module.network.function_network

@@ -19,6 +19,12 @@ locals {
     }
   }
 
+  # One key stays below the throttle that all keys share.
+  _usage_plan_ceiling = {
+    rate_limit  = var.api.throttle.rate_limit * var.usage_plans.stage_share
+    burst_limit = max(floor(var.api.throttle.burst_limit * var.usage_plans.stage_share), 1)
+  }
+
   # A tenant whose file raises a limit above its tier's would find the tier's plan narrower than
   # what it was promised, so it gets a plan of its own. The tier's plan stays as it is: one file
   # changes one tenant.
@@ -61,6 +67,7 @@ module "tier_usage_plan" {
   stage_name  = module.gateway.stage_name
   limits      = each.value
   methods     = var.usage_plans.methods
+  ceiling     = local._usage_plan_ceiling
   tags        = { Tier = each.key, "tollgate-unit" = var.prefix }
 }
 
@@ -81,6 +88,7 @@ module "tenant" {
   rest_api_id              = module.gateway.rest_api_id
   stage_name               = module.gateway.stage_name
   usage_plan               = try(local._is_in_tier_plan[each.key], false) ? { id = module.tier_usage_plan[each.value.policy.tier].id } : null
+  usage_plan_ceiling       = local._usage_plan_ceiling
   usage_plan_methods       = try(local._is_in_tier_plan[each.key], false) ? {} : var.usage_plans.methods
   caller_roles             = local._caller_roles
   kms_key_arn              = aws_kms_key.this.arn

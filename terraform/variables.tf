@@ -385,8 +385,31 @@ variable "report_transition_days" {
   }
 }
 
+variable "account_concurrency" {
+  description = "Concurrent executions of Lambda that this deployment may plan with: the account's quota in the region, or its part where deployments share them. AWS gives 1,000, and a new account 10 until it is asked for more."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.account_concurrency >= 10 && floor(var.account_concurrency) == var.account_concurrency
+    error_message = "account_concurrency: got ${var.account_concurrency}; allowed: a whole number of 10 or more."
+  }
+}
+
+variable "job_concurrency" {
+  description = "Queued jobs that run at once at most, 2 to 1000; null means a fifth of account_concurrency."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.job_concurrency == null ? true : var.job_concurrency >= 2 && var.job_concurrency <= 1000 && floor(var.job_concurrency) == var.job_concurrency
+    error_message = "job_concurrency: got ${coalesce(var.job_concurrency, 0)}; allowed: a whole number from 2 to 1000, or null."
+  }
+}
+
 variable "reserved_concurrency_by_function" {
-  description = "Concurrent executions to reserve, by function; a function that is not named stays in the account's pool."
+  description = "Concurrent executions to reserve, by function, which are its most as well. Unless they are named here, authorize has a tenth of account_concurrency, converse four and stream three tenths where the account has 500 or more; the others, and one that is null here, stay in the account's pool."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -491,9 +514,10 @@ variable "usage_plan_quota" {
 }
 
 variable "usage_plans" {
-  description = "The outer fences: one usage plan per `tenant` or per `tier`, and narrower throttles of single methods by `<path>/<METHOD>`, such as `/invoke_model/POST`, for each key."
+  description = "The outer fences: one usage plan per `tenant` or per `tier`, the part of the stage's throttle that one key gets at most (stage_share), and narrower throttles of single methods by `<path>/<METHOD>`, such as `/invoke_model/POST`, for each key."
   type = object({
-    per = optional(string, "tenant")
+    per         = optional(string, "tenant")
+    stage_share = optional(number, 0.5)
     methods = optional(map(object({
       rate_limit  = number
       burst_limit = number
@@ -505,6 +529,11 @@ variable "usage_plans" {
   validation {
     condition     = contains(["tenant", "tier"], var.usage_plans.per)
     error_message = "usage_plans.per: got \"${var.usage_plans.per}\"; allowed: \"tenant\" or \"tier\"."
+  }
+
+  validation {
+    condition     = var.usage_plans.stage_share > 0 && var.usage_plans.stage_share < 1
+    error_message = "usage_plans.stage_share: got ${var.usage_plans.stage_share}; allowed: a part of the stage's throttle, above 0 and below 1."
   }
 }
 

@@ -7,6 +7,15 @@ resource "aws_lambda_event_source_mapping" "queue" {
   batch_size              = 1
   function_response_types = ["ReportBatchItemFailures"]
   tags                    = var.tags
+
+  # Messages stay in the queue beyond it, where a function's reserved concurrency would fail them.
+  dynamic "scaling_config" {
+    for_each = var.event_queue.maximum_concurrency[*]
+
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
 }
 
 resource "aws_scheduler_schedule" "this" {

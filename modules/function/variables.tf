@@ -93,13 +93,21 @@ variable "environment" {
 }
 
 variable "event_queue" {
-  description = "SQS queue whose messages invoke the function one at a time; null means none. An object, so that whether there is one is known before the queue's ARN is."
-  type        = object({ arn = string })
-  default     = null
+  description = "SQS queue whose messages invoke the function one at a time, and how many at once (2 to 1000; null as many as Lambda likes); null means none. An object, so that whether there is one is known before the queue's ARN is."
+  type = object({
+    arn                 = string
+    maximum_concurrency = optional(number)
+  })
+  default = null
 
   validation {
     condition     = var.event_queue == null || can(regex("^arn:[^:]+:sqs:", var.event_queue.arn))
     error_message = "event_queue: got ${jsonencode(var.event_queue)}; allowed: the ARN of an SQS queue, or null."
+  }
+
+  validation {
+    condition     = try(var.event_queue.maximum_concurrency, null) == null ? true : var.event_queue.maximum_concurrency >= 2 && var.event_queue.maximum_concurrency <= 1000 && floor(var.event_queue.maximum_concurrency) == var.event_queue.maximum_concurrency
+    error_message = "event_queue.maximum_concurrency: got ${try(coalesce(var.event_queue.maximum_concurrency), "null")}; allowed: a whole number from 2 to 1000, or null."
   }
 }
 

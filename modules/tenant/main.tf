@@ -19,6 +19,7 @@ module "usage_plan" {
   rest_api_id = var.rest_api_id
   stage_name  = var.stage_name
   methods     = var.usage_plan_methods
+  ceiling     = var.usage_plan_ceiling
   tags        = local.tags
 
   limits = {

@@ -301,6 +301,15 @@ variable "usage_plan" {
   }
 }
 
+variable "usage_plan_ceiling" {
+  description = "Most HTTP requests per second and at once of one API key in the tenant's own plan; modules/usage_plan checks it. null means none."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = null
+}
+
 variable "usage_plan_methods" {
   description = "Narrower throttles of single methods in the tenant's own plan, by `<path>/<METHOD>`; modules/usage_plan checks them."
   type = map(object({

@@ -1,3 +1,17 @@
+variable "ceiling" {
+  description = "Most HTTP requests per second and at once of one API key, whatever its limits; below the stage's throttle. null means none."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = null
+
+  validation {
+    condition     = var.ceiling == null ? true : var.ceiling.rate_limit > 0 && var.ceiling.burst_limit >= 1 && floor(var.ceiling.burst_limit) == var.ceiling.burst_limit
+    error_message = "ceiling: got ${jsonencode(var.ceiling)}; allowed: rate_limit above 0 with a whole burst_limit from 1, or null."
+  }
+}
+
 variable "description" {
   description = "Whom the plan is for."
   type        = string

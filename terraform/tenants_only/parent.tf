@@ -62,6 +62,7 @@ locals {
     "stage_name",
     "tenants_table_name",
     "tier_usage_plans",
+    "usage_plan_ceiling",
     "usage_plan_methods",
   ])
 }

@@ -47,5 +47,6 @@ module "tenant" {
   kms_deletion_window_days = var.kms_deletion_window_days
   caller_roles             = jsondecode(local.published.caller_roles)
   usage_plan               = one(local._tier_plans[each.key])
+  usage_plan_ceiling       = jsondecode(local.published.usage_plan_ceiling)
   usage_plan_methods       = length(local._tier_plans[each.key]) > 0 ? {} : jsondecode(local.published.usage_plan_methods)
 }

@@ -27,6 +27,7 @@ run "published" {
         "stage_name",
         "tenants_table_name",
         "tier_usage_plans",
+        "usage_plan_ceiling",
         "usage_plan_methods",
       ] : "/tollgate-test/outputs/${name}" => "String"
     }

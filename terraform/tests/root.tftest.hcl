@@ -427,10 +427,13 @@ run "rejects_values_out_of_range" {
   command = plan
 
   variables {
+    account_concurrency              = 9
     allowed_account_ids              = ["1234"]
     api_key_quota                    = 10001
     environment                      = "Test"
+    free_work                        = { waiting_requests = 0 }
     inference_profile_quota          = -1
+    job_concurrency                  = 1
     key_store                        = "vault"
     kms_deletion_window_days         = 6
     permissions_boundary_arn         = "boundary"
@@ -439,14 +442,17 @@ run "rejects_values_out_of_range" {
     reserved_concurrency_by_function = { imaginary = 1 }
     tiers                            = {}
     usage_plan_quota                 = 0.5
-    usage_plans                      = { per = "app" }
+    usage_plans                      = { per = "app", stage_share = 1 }
   }
 
   expect_failures = [
+    var.account_concurrency,
     var.allowed_account_ids,
     var.api_key_quota,
     var.environment,
+    var.free_work,
     var.inference_profile_quota,
+    var.job_concurrency,
     var.key_store,
     var.kms_deletion_window_days,
     var.permissions_boundary_arn,

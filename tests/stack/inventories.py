@@ -91,6 +91,7 @@ _PUBLISHED = {
     "stage_name": "v1",
     "tenants_table_name": f"{_PARENT}-tenants",
     "tier_usage_plans": "{}",
+    "usage_plan_ceiling": json.dumps({"rate_limit": 125, "burst_limit": 250}),
     "usage_plan_methods": "{}",
 }
 

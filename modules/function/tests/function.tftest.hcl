@@ -160,12 +160,17 @@ run "queue" {
   command = plan
 
   variables {
-    event_queue = { arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs" }
+    event_queue = { arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs", maximum_concurrency = 200 }
   }
 
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].batch_size == 1 && aws_lambda_event_source_mapping.queue[0].function_response_types == toset(["ReportBatchItemFailures"])
     error_message = "A message is handled alone and reported on alone."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue[0].scaling_config[0].maximum_concurrency == 200
+    error_message = "No more messages are handled at once than the queue is given."
   }
 
   assert {
@@ -182,6 +187,29 @@ run "queue" {
     condition     = length(aws_sqs_queue.dead) == 0
     error_message = "The queue's own redrive policy keeps what fails."
   }
+}
+
+run "queue_without_a_ceiling" {
+  command = plan
+
+  variables {
+    event_queue = { arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs" }
+  }
+
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.queue[0].scaling_config) == 0
+    error_message = "Lambda decides how many messages are handled at once."
+  }
+}
+
+run "rejects_a_queue_for_one_message" {
+  command = plan
+
+  variables {
+    event_queue = { arn = "arn:aws:sqs:us-east-1:111122223333:tollgate-test-jobs", maximum_concurrency = 1 }
+  }
+
+  expect_failures = [var.event_queue]
 }
 
 run "schedule" {

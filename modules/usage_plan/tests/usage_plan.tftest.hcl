@@ -81,6 +81,41 @@ run "methods" {
   }
 }
 
+run "a_ceiling_is_narrower_than_the_limits" {
+  variables {
+    limits  = { requests_per_minute = 600, requests_per_day = null }
+    ceiling = { rate_limit = 12.5, burst_limit = 25 }
+  }
+
+  assert {
+    condition     = aws_api_gateway_usage_plan.this.throttle_settings[0].rate_limit == 12.5 && aws_api_gateway_usage_plan.this.throttle_settings[0].burst_limit == 25
+    error_message = "No key gets more than the ceiling."
+  }
+}
+
+run "a_ceiling_is_for_keys_without_limits" {
+  variables {
+    limits  = { requests_per_minute = null, requests_per_day = null }
+    ceiling = { rate_limit = 125, burst_limit = 250 }
+  }
+
+  assert {
+    condition     = aws_api_gateway_usage_plan.this.throttle_settings[0].rate_limit == 125 && aws_api_gateway_usage_plan.this.throttle_settings[0].burst_limit == 250
+    error_message = "A key without limits stays below the stage's throttle."
+  }
+}
+
+run "refuses_a_limit_that_the_ceiling_would_not_let_through" {
+  command = plan
+
+  variables {
+    limits  = { requests_per_minute = 601, requests_per_day = null }
+    ceiling = { rate_limit = 10, burst_limit = 20 }
+  }
+
+  expect_failures = [aws_api_gateway_usage_plan.this]
+}
+
 run "refuses_bad_values" {
   command = plan
 
@@ -90,12 +125,13 @@ run "refuses_bad_values" {
     rest_api_id = "abc/def"
     stage_name  = "v1/"
     limits      = { requests_per_minute = 0.5, requests_per_day = 1 }
+    ceiling     = { rate_limit = 5, burst_limit = 0.5 }
     methods     = { "invoke_model" = { rate_limit = 1, burst_limit = 1 } }
     tags        = { "aws:x" = "y" }
   }
 
   expect_failures = [
-    var.name, var.description, var.rest_api_id, var.stage_name, var.limits, var.methods, var.tags,
+    var.name, var.description, var.rest_api_id, var.stage_name, var.limits, var.ceiling, var.methods, var.tags,
   ]
 }
 

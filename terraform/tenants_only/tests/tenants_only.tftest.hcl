@@ -29,6 +29,7 @@ override_data {
       "/tollgate-test/outputs/stage_name",
       "/tollgate-test/outputs/tenants_table_name",
       "/tollgate-test/outputs/tier_usage_plans",
+      "/tollgate-test/outputs/usage_plan_ceiling",
       "/tollgate-test/outputs/usage_plan_methods",
     ]
     values = [
@@ -41,6 +42,7 @@ override_data {
       "v1",
       "tollgate-test-tenants",
       "{}",
+      "{\"rate_limit\":125,\"burst_limit\":250}",
       "{}",
     ]
   }
@@ -115,6 +117,7 @@ run "plans_of_the_parents_tiers" {
         "/tollgate-test/outputs/stage_name",
         "/tollgate-test/outputs/tenants_table_name",
         "/tollgate-test/outputs/tier_usage_plans",
+        "/tollgate-test/outputs/usage_plan_ceiling",
         "/tollgate-test/outputs/usage_plan_methods",
       ]
       values = [
@@ -126,6 +129,7 @@ run "plans_of_the_parents_tiers" {
         "v1",
         "tollgate-test-tenants",
         "{\"free\":{\"id\":\"free01\",\"limits\":{\"requests_per_minute\":1,\"requests_per_day\":null}},\"pro\":{\"id\":\"pro001\",\"limits\":{\"requests_per_minute\":60,\"requests_per_day\":null}}}",
+        "{\"rate_limit\":125,\"burst_limit\":250}",
         "{}",
       ]
     }
@@ -152,6 +156,7 @@ run "a_tenant_that_a_tiers_plan_is_too_narrow_for" {
         "/tollgate-test/outputs/stage_name",
         "/tollgate-test/outputs/tenants_table_name",
         "/tollgate-test/outputs/tier_usage_plans",
+        "/tollgate-test/outputs/usage_plan_ceiling",
         "/tollgate-test/outputs/usage_plan_methods",
       ]
       values = [
@@ -163,6 +168,7 @@ run "a_tenant_that_a_tiers_plan_is_too_narrow_for" {
         "v1",
         "tollgate-test-tenants",
         "{\"pro\":{\"id\":\"pro001\",\"limits\":{\"requests_per_minute\":59,\"requests_per_day\":null}}}",
+        "{\"rate_limit\":125,\"burst_limit\":250}",
         "{\"/invoke_model/POST\":{\"rate_limit\":5,\"burst_limit\":5}}",
       ]
     }
@@ -171,6 +177,11 @@ run "a_tenant_that_a_tiers_plan_is_too_narrow_for" {
   assert {
     condition     = local._tier_plans == { acme = [] } && jsondecode(local.published.usage_plan_methods)["/invoke_model/POST"].rate_limit == 5
     error_message = "It gets a plan of its own, with the gateway's throttles of single methods."
+  }
+
+  assert {
+    condition     = jsondecode(local.published.usage_plan_ceiling) == { rate_limit = 125, burst_limit = 250 }
+    error_message = "One of its keys gets no more than a key of the gateway's own tenants."
   }
 }
 
