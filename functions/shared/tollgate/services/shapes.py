@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain import guardrails, native
+from tollgate.domain.cache_scope import scope_text, with_scoped_tools
 from tollgate.domain.converse import COUNTED
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import tables
@@ -67,6 +68,10 @@ class ChatCall:
         tables.check_fields(card.model_id, fields, tenant.allow_fields)
         if tenant.system_preamble is not None:
             body["system"] = [{"text": tenant.system_preamble}, *body.get("system", ())]
+        scope = scope_text(tenant, body)
+        if scope is not None:
+            body = with_scoped_tools(body, scope)
+            body["system"] = [{"text": scope}, *body.get("system", ())]
         guardrail = tenant.guardrail
         if guardrail is not None:
             guardrails.check_choice(body)
@@ -185,6 +190,9 @@ class _Text(_Native):
         tables.check_text(card.model_id, form, body, tenant.allow_fields)
         if tenant.system_preamble is not None:
             body = native.with_preamble(form, body, tenant.system_preamble)
+        scope = scope_text(tenant, body)
+        if scope is not None:
+            body = native.with_preamble(form, with_scoped_tools(body, scope), scope)
         super().__init__(body, settings, tier)
         self._card = card
         self._field = form.max_tokens
