@@ -114,7 +114,7 @@ def reprice(
     booked: defaultdict[str, list[UsageRow]] = defaultdict(list)
     for row in rows:
         if is_correction(row):
-            booked[row.tags[CORRECTS]].append(row)
+            booked[row.tags.get(CORRECTS, "")].append(row)
         else:
             requests.append(row)
     outcome = Outcome([], Counter())
@@ -138,9 +138,12 @@ def reprice(
 
 
 def read_lake(
-    folder: Path, start: datetime, end: datetime
+    folder: Path, start: datetime, end: datetime, skipped: Counter[str]
 ) -> Iterator[tuple[datetime, list[UsageRow]]]:
-    """Read the hours of a copy of the lake that have a file, in order. Both moments in UTC."""
+    """Read the hours of a copy of the lake that have a file, in order. Both moments in UTC.
+
+    Rows that cannot be read are counted in `skipped`.
+    """
     with duckdb.connect(":memory:") as db:
         for n in range((end - start) // _HOUR):
             hour = start + n * _HOUR
@@ -148,7 +151,8 @@ def read_lake(
             if path.is_file():
                 relation = db.read_parquet(str(path), hive_partitioning=False)
                 names = relation.columns
-                yield hour, [_row(dict(zip(names, r, strict=True))) for r in relation.fetchall()]
+                found = (dict(zip(names, values, strict=True)) for values in relation.fetchall())
+                yield hour, list(_readable(found, skipped))
 
 
 def apply(corrections: Iterable[UsageRow], usage: Usage) -> tuple[int, int]:
@@ -170,7 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         policies = load_policies(ROOT / "envs" / options.env)
         reader, usage = _table(options.table) if options.apply else (None, None)
         outcome = Outcome([], Counter())
-        for hour, rows in read_lake(options.lake, _midnight(options.start), _midnight(options.end)):
+        days = _midnight(options.start), _midnight(options.end)
+        for hour, rows in read_lake(options.lake, *days, outcome.skipped):
             partial = reprice(
                 rows if reader is None else with_table(rows, reader, hour),
                 book=book,
@@ -268,6 +273,15 @@ def _table(name: str) -> tuple[UsageReader, Usage]:
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _readable(found: Iterable[Mapping[str, Any]], skipped: Counter[str]) -> Iterator[UsageRow]:
+    for values in found:
+        try:
+            yield _row(values)
+        except ValueError as error:
+            print(f"not read: {error}", file=sys.stderr)
+            skipped["cannot be read"] += 1
 
 
 def _row(values: Mapping[str, Any]) -> UsageRow:

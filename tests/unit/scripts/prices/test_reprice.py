@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -278,7 +279,10 @@ class Lake:
 
     def rows(self) -> list[UsageRow]:
         hours = subject.read_lake(
-            self.folder, datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+            self.folder,
+            datetime(2026, 11, 1, tzinfo=UTC),
+            datetime(2026, 12, 1, tzinfo=UTC),
+            Counter(),
         )
         return [row for _, rows in hours for row in rows]
 
@@ -336,7 +340,9 @@ def test_rows_of_the_table_that_the_copy_lacks_count(tmp_path: Path) -> None:
     first = run(row).corrections
     lake.reader.add(*first)
     (((hour, stale),)) = list(
-        subject.read_lake(tmp_path, NOV.replace(minute=0), NOV.replace(minute=0, hour=14))
+        subject.read_lake(
+            tmp_path, NOV.replace(minute=0), NOV.replace(minute=0, hour=14), Counter()
+        )
     )
     assert stale == [row]
     whole = subject.with_table(stale, lake.reader, hour)
@@ -344,6 +350,28 @@ def test_rows_of_the_table_that_the_copy_lacks_count(tmp_path: Path) -> None:
         [row.request_id, first[0].request_id]
     )
     assert run(*whole).corrections == []
+
+
+def test_a_row_of_the_lake_that_cannot_be_read_stops_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An earlier release could write ids of any length."""
+    lake = Lake(tmp_path, row := unpriced())
+    (path,) = tmp_path.glob("usage/*/*/*.parquet")
+    long = "SELECT * REPLACE (repeat('m', 5000) AS requested_model, ? AS request_id) FROM whole"
+    with duckdb.connect(":memory:") as db:
+        db.read_parquet(str(path)).create("whole")
+        db.execute(f"INSERT INTO whole {long}", [new_request_id(NOV)])
+        db.table("whole").write_parquet(str(path))
+    skipped: Counter[str] = Counter()
+    hours = subject.read_lake(
+        tmp_path, NOV.replace(minute=0), NOV.replace(minute=0, hour=14), skipped
+    )
+
+    assert [rows for _, rows in hours] == [[row]]
+    assert skipped == {"cannot be read": 1}
+    assert "requested_model of usage row" in capsys.readouterr().err
+    assert lake.rows() == [row]
 
 
 def test_events_name_each_day_once() -> None:
