@@ -121,13 +121,13 @@ class Catalogue:
 
         A base model that only profiles can call is found where it need not be `on_demand`.
         """
-        if not on_demand and model_id in self._models:
-            return Target(self._models[model_id], "in_region")
         model_id = self._application_profiles.get(model_id, model_id)
         if model_id.startswith("arn:"):
             kind, _, model_id = model_id.split(":", 5)[-1].partition("/")
             if kind not in {"foundation-model", "inference-profile"}:
                 return None
+        if not on_demand and model_id in self._models:
+            return Target(self._models[model_id], "in_region")
         return self._targets.get(model_id)
 
     def targets(self) -> list[tuple[str, Target]]:

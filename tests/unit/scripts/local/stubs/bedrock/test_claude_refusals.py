@@ -138,9 +138,7 @@ def test_with_interleaved_thinking_the_budget_may_exceed_the_maximum() -> None:
     ],
 )
 def test_which_ids_count_tokens(model_id: str, counts: bool) -> None:
-    found = CATALOGUE.find(model_id, on_demand=False) or CATALOGUE.find(
-        model_id.rpartition("/")[2], on_demand=False
-    )
+    found = CATALOGUE.find(model_id, on_demand=False)
     assert found is not None
     given = {"converse": {"messages": turns([text()])}}
     if counts:
