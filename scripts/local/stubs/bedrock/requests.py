@@ -83,7 +83,7 @@ def validate_native(body: Mapping[str, Any], target: Target) -> None:
         ServiceError: a ValidationException that says what is wrong.
     """
     try:
-        native.check(body, target.model.model_id)
+        native.check(body, target.model.model_id, lasts_an_hour=target.model.caches_an_hour)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         # The rules read what has the right form; anything else ends in one of these.
         raise invalid(f"Malformed input request: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -112,7 +111,7 @@ def _string(shape: Shape, value: object, place: str) -> Iterator[Violation]:
 def _blob(shape: Shape, value: object, place: str) -> Iterator[Violation]:
     try:
         data = base64.b64decode(cast("Any", value), validate=True)
-    except (TypeError, ValueError, binascii.Error):
+    except (TypeError, ValueError):
         yield _of_type(place, "bytes in base64")
         return
     yield from sized(shape, len(data), place, "length")

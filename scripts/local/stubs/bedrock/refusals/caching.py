@@ -44,11 +44,6 @@ def check(request: Mapping[str, Any], model_id: str, *, lasts_an_hour: bool) -> 
     if not points:
         return
     caching = _caching(model_id)
-    if caching is None:
-        raise invalid(
-            "You invoked an unsupported model or your request did not allow prompt caching. "
-            "Remove the cachePoint blocks and try again."
-        )
     for place, blocks in lists:
         _check_list(place, blocks)
         for index, block in enumerate(blocks):
@@ -61,6 +56,11 @@ def check(request: Mapping[str, Any], model_id: str, *, lasts_an_hour: bool) -> 
             if ttl is not None and not (caching.lifetimes and (ttl == "5m" or lasts_an_hour)):
                 raise invalid(_extraneous(f"{here}/cachePoint", "ttl"))
     check_lifetimes([point.get("ttl", "5m") for point in points])
+
+
+def check_model(model_id: str) -> None:
+    """Check that a model caches what is marked."""
+    _caching(model_id)
 
 
 def check_lifetimes(lifetimes: Sequence[str]) -> None:
@@ -104,9 +104,15 @@ def _is_point(block: Mapping[str, Any]) -> bool:
     return "cachePoint" in block
 
 
-def _caching(model_id: str) -> _Caching | None:
+def _caching(model_id: str) -> _Caching:
     fitting = [start for start in _MODELS if model_id.startswith(start)]
-    return _MODELS[max(fitting, key=len)] if fitting else None
+    caching = _MODELS[max(fitting, key=len)] if fitting else None
+    if caching is None:
+        raise invalid(
+            "You invoked an unsupported model or your request did not allow prompt caching. "
+            "Remove the cache points and try again."
+        )
+    return caching
 
 
 def _extraneous(place: str, name: str) -> str:

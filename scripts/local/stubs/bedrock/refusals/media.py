@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING, Any
 
 from scripts.local.stubs.bedrock.refusals.conversation import blocks_in, documents_in
@@ -24,7 +23,9 @@ _FROM_S3 = ("amazon.nova-",)
 
 def check(messages: Sequence[Mapping[str, Any]], model_id: str) -> None:
     """Check the media of a Converse request, or of a body in the same form."""
-    images = [block["image"] for block in blocks_in(messages) if "image" in block]
+    blocks = list(blocks_in(messages))
+    blocks += [block["guardContent"] for block in blocks if "guardContent" in block]
+    images = [block["image"] for block in blocks if "image" in block]
     documents = documents_in(messages)
     check_counts(len(images), len(documents))
     for image in images:
@@ -32,7 +33,7 @@ def check(messages: Sequence[Mapping[str, Any]], model_id: str) -> None:
             check_image(_decoded(image["source"]["bytes"]), image["format"])
     for document in documents:
         check_document(_decoded(document["source"].get("bytes", "")))
-    for block in blocks_in(messages):
+    for block in blocks:
         for media in block.values():
             source = media.get("source", {}) if isinstance(media, dict) else {}
             if "s3Location" in source and not model_id.startswith(_FROM_S3):
@@ -74,5 +75,5 @@ def check_document(data: bytes) -> None:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error) as error:
+    except (TypeError, ValueError) as error:
         raise invalid("source.bytes is not base64") from error

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 _ROLES = ("user", "assistant", "system")
 
 
-def check(body: Mapping[str, Any], model_id: str) -> None:
+def check(body: Mapping[str, Any], model_id: str, *, lasts_an_hour: bool) -> None:
     """Check a native body that has messages.
+
+    `lasts_an_hour` says that the model has a price for what is kept so long.
 
     Raises ServiceError, and one of the errors of reading where it has another form at all.
     """
@@ -30,6 +32,7 @@ def check(body: Mapping[str, Any], model_id: str) -> None:
         _check_nova(body, model_id)
     elif model_id.startswith("anthropic."):
         _check_claude(body, model_id)
+        _check_marks(body, model_id, lasts_an_hour=lasts_an_hour)
 
 
 def _check_nova(body: Mapping[str, Any], model_id: str) -> None:
@@ -41,10 +44,7 @@ def _check_nova(body: Mapping[str, Any], model_id: str) -> None:
 
 
 def _check_claude(body: Mapping[str, Any], model_id: str) -> None:
-    messages = [
-        {"role": message["role"], "content": _blocks(message["content"])}
-        for message in body["messages"]
-    ]
+    messages = _messages(body)
     _check_turns(messages)
     for index, tool in enumerate(body.get("tools") or ()):
         # Tools of the provider's own are told by their type, and have no schema.
@@ -52,7 +52,14 @@ def _check_claude(body: Mapping[str, Any], model_id: str) -> None:
             tools.check_schema(tool.get("input_schema"), f"tools.{index}.custom.input_schema")
     claude.check(claude.Settings.of_native(body), model_id)
     _check_media(messages)
-    _check_marks(body, messages)
+
+
+def _messages(body: Mapping[str, Any]) -> Blocks:
+    """The messages with their content as blocks."""
+    return [
+        {"role": message["role"], "content": _blocks(message["content"])}
+        for message in body["messages"]
+    ]
 
 
 def _blocks(content: object) -> Blocks:
@@ -126,13 +133,16 @@ def _data(block: Mapping[str, Any]) -> bytes:
         raise invalid(f"{block['type']}.source.data: Input should be valid base64") from error
 
 
-def _check_marks(body: Mapping[str, Any], messages: Blocks) -> None:
+def _check_marks(body: Mapping[str, Any], model_id: str, *, lasts_an_hour: bool) -> None:
     system = body.get("system")
     blocks = [*(body.get("tools") or ()), *(system if isinstance(system, list) else ())]
-    for message in messages:
+    for message in _messages(body):
         blocks += message["content"]
     marks = [block["cache_control"] for block in blocks if block.get("cache_control")]
-    for mark in marks:
-        if mark.get("type") != "ephemeral" or mark.get("ttl", "5m") not in ("5m", "1h"):
-            raise invalid("cache_control: Input should be of type ephemeral, for '5m' or '1h'")
-    caching.check_lifetimes([mark.get("ttl", "5m") for mark in marks])
+    lifetimes = [mark.get("ttl", "5m") for mark in marks]
+    known = ("5m", "1h") if lasts_an_hour else ("5m",)
+    if any(mark.get("type") != "ephemeral" for mark in marks) or set(lifetimes) - set(known):
+        raise invalid(f"cache_control: Input should be ephemeral, for {' or '.join(known)}")
+    if marks:
+        caching.check_model(model_id)
+    caching.check_lifetimes(lifetimes)

@@ -62,6 +62,14 @@ def test_media_in_tool_results_count_too() -> None:
     assert told(asked(10), NOVA) is None
 
 
+def test_images_for_the_guardrail_are_checked_too() -> None:
+    def asked(data: bytes) -> dict[str, Any]:
+        return {"messages": turns([text(), {"guardContent": image(data)}])}
+
+    assert "8001 x 1 pixels" in (told(asked(png(8001, 1)), NOVA) or "")
+    assert told(asked(png(8000, 1)), NOVA) is None
+
+
 def test_only_nova_reads_from_s3() -> None:
     source = {"s3Location": {"uri": "s3://bucket/a.png"}}
     asked = {"messages": turns([text(), {"image": {"format": "png", "source": source}}])}

@@ -14,6 +14,7 @@ from scripts.local.stubs.errors import ServiceError
 from tests.unit.scripts.local.stubs.bedrock.asked import (
     HAIKU_4_5,
     NOVA,
+    SONNET_3_7,
     encoded,
     image,
     png,
@@ -155,6 +156,19 @@ def test_messages_of_one_side_in_a_row_are_one_turn_of_claudes() -> None:
 
     assert native_told({"messages": [*said, *results]}, HAIKU_4_5) is None
     assert "Ids: t2" in (native_told({"messages": [*said, results[0]]}, HAIKU_4_5) or "")
+
+
+@pytest.mark.parametrize(
+    ("model_id", "words", "mark"),
+    [
+        (SONNET_3_7, "Input should be ephemeral, for 5m", HOUR),
+        (HAIKU_4_5, "Input should be ephemeral, for 5m or 1h", {"cache_control": {"type": "x"}}),
+        ("us.anthropic.claude-3-opus-20240229-v1:0", "did not allow prompt caching", MARK),
+    ],
+)
+def test_marks_of_claudes(model_id: str, words: str, mark: dict[str, Any]) -> None:
+    assert words in (native_told(claude_says([block("a", **mark)]), model_id) or "")
+    assert native_told(claude_says([block("a")]), model_id) is None
 
 
 @pytest.mark.parametrize(
