@@ -6,6 +6,7 @@ prompt becomes a body that the stub reads, and what the stub answers is read bac
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import pytest
 from scripts.local.stubs.bedrock.families import registry as stub
 from scripts.local.stubs.bedrock.families.forms import Said
 from tests.fakes.exchanges import request
+from tests.fakes.world import tenant
 from tests.integration import test_bedrock_adapter
 from tests.integration.local import test_bedrock_native, test_wire_goldens
 from tests.unit.domain import test_holds
@@ -22,12 +24,16 @@ from tollgate.dialects.anthropic.request import parse_chat as parse_messages
 from tollgate.dialects.legacy.request import Target, parse
 from tollgate.dialects.openai.request import parse_chat, parse_embeddings
 from tollgate.domain import native
+from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
 from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import TokenUsage, load_default
+from tollgate.services.shapes import ChatCall, NativeCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tollgate.services.shapes import Shape
 
 BOOK = load_default()
 CARDS = [card for model in BOOK.model_ids() if (card := BOOK.card(model)) is not None]
@@ -134,6 +140,38 @@ def test_what_the_stub_reads_is_in_the_table(model: str) -> None:
     # A word for the maximum that a family's provider does not document is none of its own.
     unread = registry.MAX_TOKENS - {*known.max_tokens.names}
     assert stub.text_body(model).members - unread <= known.members
+
+
+def asked(model: str, body: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[Shape]:
+    """The calls that ask a model for this, in its own words or as Converse's additional fields."""
+    card = BOOK.card(model)
+    assert card is not None
+    chat = {"messages": CHAT, "additionalModelRequestFields": fields}
+    for call in (NativeCall(model, body, "test"), ChatCall(model, chat, None, "test")):
+        with contextlib.suppress(InvalidRequestError):
+            yield call.shaped(card, tenant())
+
+
+@pytest.mark.parametrize("model", TEXT_MODELS)
+def test_what_the_stub_bills_beyond_one_answer_is_held_or_refused(model: str) -> None:
+    known = stub.text_body(model)
+    body = native.prompt_body(model, "Hi", {})
+
+    # What merely clears what was said costs less; the edits themselves are tried by their types.
+    for name in known.dear - {"context_management"}:
+        assert not list(asked(model, {**body, name: {}}, {name: {}})), name
+    for path in known.maxima:
+        for shape in asked(model, put(body, path, 1), put({}, path, 1)):
+            assert (shape.operation, shape.max_tokens) == ("invoke_model", 1), path
+    for path in known.answers:
+        for shape in asked(model, put(body, path, 3), put({}, path, 3)):
+            assert shape.answers == 3, path
+
+
+def put(body: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
+    """A body with a value at a place."""
+    first, *rest = path
+    return {**body, first: put(body.get(first, {}), rest, value) if rest else value}
 
 
 def written_by_tests() -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -41,6 +41,8 @@ _UNBOUNDED: Mapping[str, str] = {
     "modalities": _SPOKEN,
     "prediction": "rejected tokens are billed beyond what can be held",
     "search_parameters": _RUN,
+    "service_tier": "a tier has its own price; ask for it in Converse's serviceTier, or in the "
+    "header X-Amzn-Bedrock-Service-Tier",
     "speed": "faster answers have a price of their own",
     "systemTool": _RUN,
     "tool_search_tool_": _RUN,
