@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.ledger import FakeAccounts, FakeTenants, FakeUsage
 from tests.fakes.replies import chat_reply, text_piece
 from tests.fakes.world import NOVA_LITE, NOW, FakeClock, FakeRuntime, caller, tenant
-from tests.unit.domain.families.test_tables import DOCUMENTED
+from tests.unit.domain.families.documented_bodies import DOCUMENTED
 from tollgate.domain.endpoints import Endpoint, parse_endpoints
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from tollgate.domain.money import usd
