@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Ended = TypeVar("Ended", str, str | None)
 
 
+# A log comes minutes after its call, and whoever looks for one reads all of the hour.
+SEARCH_INTERVAL = timedelta(minutes=5)
+
+
 class SweepService:
     """Finishes settlements and accounts for calls whose end nobody saw.
 
@@ -50,6 +54,7 @@ class SweepService:
         self._logs = logs
         self._log_grace = log_grace
         self._clock = clock
+        self._searched: Mapping[str, datetime | None] = {}
 
     def sweep(self) -> dict[str, int]:
         """End all expired holds. Returns the number of requests by how they were ended.
@@ -130,9 +135,22 @@ class SweepService:
         )
 
     def _search(self, orphans: list[Orphan], now: datetime) -> LogSearch | None:
+        """Look for the calls that were not looked for of late, and for those whose time is over.
+
+        What was looked for is known to this process alone; another one looks too often.
+        """
         if self._logs is None:
             return None
-        return self._logs.find({o.hold.request_id: min(self._until(o), now) for o in orphans})
+        searched = {o.hold.request_id: self._searched.get(o.hold.request_id) for o in orphans}
+        due = {
+            orphan.hold.request_id: min(self._until(orphan), now)
+            for orphan in orphans
+            if now > self._until(orphan) or _is_long_ago(searched[orphan.hold.request_id], now)
+        }
+        search = self._logs.find(due)
+        searched |= dict.fromkeys(due, now)
+        self._searched = searched
+        return search
 
     def _until(self, orphan: Orphan) -> datetime:
         """When the last log of a call can have come."""
@@ -199,6 +217,10 @@ def _possibly_whole(
         for request_id, orphan in orphans.items()
         if not orphan.is_whole and (request_id in holds or orphan.tenant_id in tenants)
     }
+
+
+def _is_long_ago(searched: datetime | None, now: datetime) -> bool:
+    return searched is None or now - searched >= SEARCH_INTERVAL
 
 
 def _expiry(hold: Hold) -> datetime:

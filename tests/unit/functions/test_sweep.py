@@ -319,6 +319,31 @@ def test_what_incomplete_logs_lack_is_booked_at_its_hold() -> None:
     world.check_books()
 
 
+def test_a_log_is_looked_for_every_five_minutes_and_at_the_end() -> None:
+    world = SweepWorld(logged=True)
+    first = world.admit().request_id
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+    for _ in range(10):
+        assert world.sweep.sweep() == counts(waiting=1)
+        world.clock.advance(minutes=1)
+    assert [len(search) for search in world.logs.searches] == [1, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+
+    second = world.admit().request_id
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+    world.sweep.sweep()
+    assert world.logs.searches[-1] == {first, second}
+    world.clock.advance(minutes=3)
+    world.sweep.sweep()
+    assert world.logs.searches[-1] == set()
+    # The first one's time is over, whenever it was looked for.
+    world.clock.advance(minutes=49)
+    world.sweep.sweep()
+    world.log(first)
+    world.clock.advance(minutes=2)
+    assert world.sweep.sweep() == counts(resolved=1, waiting=1)
+    assert world.logs.searches[-1] == {first}
+
+
 def test_a_lost_answer_is_resolved_by_the_next_sweep() -> None:
     world = SweepWorld(logged=True)
     world.runtime.error = UpstreamTimeoutError("gone", may_be_billed=True)
