@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from tests.fakes.world import tenant
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.holds import (
+from tollgate.domain.framing import (
     FRAMING_TOKENS,
     MESSAGE_FRAMING_TOKENS,
     TOOL_FRAMING_TOKENS,
+    text_tokens,
+)
+from tollgate.domain.holds import (
     Bound,
     applicable_rates,
     chat_bound,
@@ -30,7 +33,6 @@ from tollgate.domain.holds import (
     image_units,
     native_input_tokens,
     rerank_searches,
-    text_tokens,
     uncounted_tokens,
     units_usd,
 )

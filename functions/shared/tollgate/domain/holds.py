@@ -8,29 +8,27 @@ Money is picodollars, text is Python text, sizes are bytes, and tokens are count
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import claude, registry
+from tollgate.domain.framing import (
+    FRAMING_TOKENS,
+    MESSAGE_FRAMING_TOKENS,
+    TOOL_FRAMING_TOKENS,
+    conversation_tokens,
+    json_tokens,
+    referenced_tokens,
+    text_tokens,
+    told_tokens,
+)
 from tollgate.domain.prices import ModelCard, Rates, worst_case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-# What a chat template adds around the caller's text: role markers per message, begin and end of
-# the conversation, and the instructions that providers put before tool definitions. Published
-# figures lie between 4 and about 700 tokens; these stay above them.
-FRAMING_TOKENS = 64
-MESSAGE_FRAMING_TOKENS = 16
-TOOL_FRAMING_TOKENS = 1024
-
-# Members by which a provider tells the model something of its own: how to use documents, what an
-# answer must look like, how to behave.
-_TOLD = ("documents", "output_format", "prompt_mode", "response_format", "safe_prompt")
 
 # A guardrail charges text in units of this many characters, rounded up.
 GUARDRAIL_UNIT_CHARACTERS = 1000
@@ -91,46 +89,28 @@ class Bound:
         return replace(self, max_tokens=max_tokens)
 
 
-# --- Text -------------------------------------------------------------------------------------
-
-
-def text_tokens(text: str) -> int:
-    """The most tokens that a text can count, under any tokenizer.
-
-    A token stands for at least one byte of what the tokenizer reads. Some tokenizers first
-    normalize: composed compatibility forms read as bytes, or decomposed forms read character by
-    character. A single character can grow to eighteen that way, so all three are counted.
-    """
-    # A lone surrogate is no text, but JSON can carry it.
-    size = len(text.encode(errors="surrogatepass"))
-    if text.isascii():
-        return size
-    composed = len(unicodedata.normalize("NFKC", text).encode(errors="surrogatepass"))
-    return max(size, composed, len(unicodedata.normalize("NFKD", text)))
-
-
 # --- Chat -------------------------------------------------------------------------------------
 
 
 def chat_input_tokens(request: Mapping[str, Any], card: ModelCard) -> int:
     """The most input tokens that a Converse request can count.
 
-    A token stands for at least one byte of text, so the request as text is a bound. How many
-    tokens an image or a document makes differs by model and changes with its version, and a file
-    of a few bytes can be a large picture: such a call is bounded by the model's context size.
-    Text is not, although it too must fit the context: bytes hold even where a card is wrong.
+    Its text bounds it, and what a template can add to that. How many tokens an image or a document
+    makes differs by model and changes with its version, and a file of a few bytes can be a large
+    picture: such a call is bounded by the model's context size. Text is not, although it too must
+    fit the context: bytes hold even where a card is wrong.
 
     Raises InvalidRequestError where nothing bounds the input.
     """
     fields = request.get("additionalModelRequestFields") or {}
     _check_tools(request)
-    text = text_tokens(json.dumps(_without_media(request), ensure_ascii=False))
-    framing = _framing(len(request.get("messages", ())), request.get("toolConfig"), fields)
+    text = conversation_tokens(request, card.model_id)
+    text += told_tokens(request.get("toolConfig"), fields)
     if "outputConfig" in request:
-        framing += TOOL_FRAMING_TOKENS
+        text += TOOL_FRAMING_TOKENS
     if has_media([request.get("messages", ()), request.get("system", ())]):
-        return max(_context_tokens(card, fields), text + framing)
-    return text + framing
+        return max(_context_tokens(card, fields), text)
+    return text
 
 
 def uncounted_tokens(request: Mapping[str, Any]) -> int:
@@ -192,8 +172,8 @@ def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
     _check_tools(body)
     messages = body.get("messages", ())
     count = len(messages) if isinstance(messages, list | tuple) else 1
-    text = text_tokens(json.dumps(_without_media(body), ensure_ascii=False))
-    text += _framing(count, body.get("toolConfig"), body) + _referenced_tokens(body)
+    text = json_tokens(body) + FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * count
+    text += told_tokens(body.get("toolConfig"), body) + referenced_tokens(body)
     # Elsewhere stand settings and schemas, in which a property may be called image.
     if has_media({name: body[name] for name in ("messages", *registry.MEDIA) if name in body}):
         return max(_context_tokens(card, body), text)
@@ -365,14 +345,6 @@ def _check_tools(request: Mapping[str, Any]) -> None:
         )
 
 
-def _without_media(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _without_media(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_media(item) for item in value]
-    return "" if isinstance(value, bytes) else value
-
-
 def _context_tokens(card: ModelCard, fields: Mapping[str, Any]) -> int:
     if card.max_input_tokens is None:
         raise InvalidRequestError(
@@ -380,40 +352,6 @@ def _context_tokens(card: ModelCard, fields: Mapping[str, Any]) -> int:
             "cannot be bounded in cost; send text only"
         )
     return max(card.max_input_tokens, claude.long_context_tokens(fields))
-
-
-def _framing(messages: int, tool_config: object, fields: Mapping[str, Any]) -> int:
-    """Tokens around the text. Tools of a provider's own bring definitions of its own, one each."""
-    framing = FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * messages
-    if tool_config is not None:
-        framing += TOOL_FRAMING_TOKENS
-    native = fields.get("tools")
-    if native is not None:
-        count = len(native) if isinstance(native, list | tuple) else 1
-        framing += TOOL_FRAMING_TOKENS * (1 + count)
-    told = [name for name in _TOLD if fields.get(name)]
-    output = fields.get("output_config")
-    if isinstance(output, Mapping) and output.get("format"):
-        told.append("output_config")
-    return framing + TOOL_FRAMING_TOKENS * len(told)
-
-
-def _referenced_tokens(body: Mapping[str, Any]) -> int:
-    """The most tokens of the tools that a body's results refer to: each is told of once more."""
-    tools = body.get("tools")
-    given = tools if isinstance(tools, list | tuple) else ()
-    references = _references(body.get("messages"))
-    if not references or not given:
-        return 0
-    longest = max(text_tokens(json.dumps(tool, ensure_ascii=False)) for tool in given)
-    return references * (longest + TOOL_FRAMING_TOKENS)
-
-
-def _references(value: object) -> int:
-    if isinstance(value, Mapping):
-        is_one = value.get("type") == "tool_reference"
-        return is_one + sum(map(_references, value.values()))
-    return sum(map(_references, value)) if isinstance(value, list | tuple) else 0
 
 
 def _rounded_up(amount: int, unit: int) -> int:

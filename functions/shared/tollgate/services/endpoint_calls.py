@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tollgate.domain.endpoints import MACHINE_UNIT, REQUEST_UNIT
 from tollgate.domain.errors import ForbiddenError, InvalidRequestError
 from tollgate.domain.families import container_bodies
-from tollgate.domain.holds import (
+from tollgate.domain.framing import (
     FRAMING_TOKENS,
     MESSAGE_FRAMING_TOKENS,
     TOOL_FRAMING_TOKENS,
-    Bound,
-    chat_bound,
-    flat_bound,
     text_tokens,
-    units_usd,
 )
+from tollgate.domain.holds import Bound, chat_bound, flat_bound, units_usd
 from tollgate.services.shape import Shape, as_json
 
 if TYPE_CHECKING:

@@ -302,12 +302,17 @@ def _version(model_id: str) -> tuple[int, int]:
     return _FIRST_ADAPTIVE if model_id.startswith(_NEWEST) else (0, 0)
 
 
+# Anthropic's guide to token counting has two examples, of which a system's text and a message of
+# three words each count 14 and a message alone 8: markers take less than 8. Eight times as many.
+_FRAMING_TOKENS = 64
+
 CLAUDE = Family(
     name="Claude",
     models=("anthropic.",),
     texts=(COMPLETION, MESSAGES),
     read_as=_read_as,
     cache_marks=("cachePoint", "cache_control"),
+    framing=(("anthropic.claude-", _FRAMING_TOKENS),),
     effort=_effort,
     caches_at=_caches_at,
     samplers=_samplers,

@@ -14,4 +14,12 @@ MESSAGES = chat(
     *within("chat_template_kwargs", "enable_thinking", "thinking"), *within("thinking", "type")
 )
 
-DEEPSEEK = Family(name="DeepSeek", models=("deepseek.",), texts=(R1, MESSAGES))
+# The template is in the models' repositories: a begin, and the markers of answer and thoughts.
+_FRAMING_TOKENS = 32
+
+DEEPSEEK = Family(
+    name="DeepSeek",
+    models=("deepseek.",),
+    texts=(R1, MESSAGES),
+    framing=(("deepseek.r1", _FRAMING_TOKENS), ("deepseek.v3", _FRAMING_TOKENS)),
+)

@@ -200,6 +200,8 @@ class Family(NamedTuple):
     `caches_at` says where in a Converse request a model caches at a mark: in which of `messages`,
     `system` and `tools`, and with a `ttl` where it may say for how long. `samplers` are how many
     of temperature and top_p a model takes in one request.
+    `framing` is, by the start of an id, the most tokens that the published template of such models
+    adds to a conversation, beside its messages; without an entry nothing is published.
     """
 
     name: str
@@ -213,6 +215,7 @@ class Family(NamedTuple):
     counts_cached_input: bool = False
     caches_at: Callable[[str], tuple[str, ...]] = _nowhere
     samplers: Callable[[str], int] = _both
+    framing: tuple[tuple[str, int], ...] = ()
 
 
 def within(section: str, *names: str) -> frozenset[str]:

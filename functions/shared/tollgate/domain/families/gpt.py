@@ -20,10 +20,15 @@ def _effort(_model_id: str, effort: str) -> dict[str, Any]:
     return {"reasoning_effort": effort}
 
 
+# OpenAI has published the format (harmony): a system text of some 220 bytes, about 60 tokens, with
+# identity, dates, effort and channels, and the answer's header. Twice as many.
+_FRAMING_TOKENS = 128
+
 GPT = Family(
     name="GPT",
     models=("openai.",),
     texts=(MESSAGES,),
+    framing=(("openai.gpt-oss-", _FRAMING_TOKENS),),
     effort=_effort,
     # ConverseStream, as of 2026; nothing is said of Converse.
     counts_cached_input=True,

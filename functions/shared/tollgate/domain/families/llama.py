@@ -30,4 +30,13 @@ TEXT = TextBody(
     media=("images",),
 )
 
-LLAMA = Family(name="Llama", models=("meta.llama",), texts=(TEXT,))
+# Meta's model cards have the template: a begin, a system text of 63 bytes with two dates, and the
+# header of the answer.
+_FRAMING_TOKENS = 96
+
+LLAMA = Family(
+    name="Llama",
+    models=("meta.llama",),
+    texts=(TEXT,),
+    framing=tuple((f"meta.llama{version}", _FRAMING_TOKENS) for version in (2, 3, 4)),
+)

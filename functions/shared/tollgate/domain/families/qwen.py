@@ -22,4 +22,10 @@ MESSAGES = chat(
     },
 )
 
-QWEN = Family(name="Qwen", models=("qwen.",), texts=(MESSAGES,))
+# The template is in the models' repositories: the answer's header and empty thoughts. Models before
+# these begin with a system text of 68 bytes.
+_FRAMING_TOKENS = 96
+
+QWEN = Family(
+    name="Qwen", models=("qwen.",), texts=(MESSAGES,), framing=(("qwen.qwen3-", _FRAMING_TOKENS),)
+)

@@ -72,6 +72,12 @@ def family_of(model_id: str) -> Family:
     return next(found, generic.GENERIC)
 
 
+def framing_tokens(model_id: str) -> int | None:
+    """The most tokens that a base model's template adds to a conversation; None if unpublished."""
+    entries = family_of(model_id).framing
+    return next((tokens for start, tokens in entries if model_id.startswith(start)), None)
+
+
 def text_body(model_id: str, given: Mapping[str, Any] | None = None) -> TextBody | None:
     """The body by which a base model id is asked for text; None where it has none that is known.
 
