@@ -28,7 +28,7 @@ locals {
       # The tenant's account, its shards, and its apps' accounts with theirs.
       Condition = {
         "ForAllValues:StringLike" = {
-          "dynamodb:LeadingKeys" = ["app#${local._tenant}/*", "tenant#${local._tenant}", "tenant#${local._tenant}#*"]
+          "dynamodb:LeadingKeys" = ["app#${local._tenant}/*", "model#${local._tenant}/*", "tenant#${local._tenant}", "tenant#${local._tenant}#*"]
         }
         Null = { "dynamodb:LeadingKeys" = "false" }
       }

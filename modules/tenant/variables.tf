@@ -143,6 +143,12 @@ variable "policy" {
       tokens_per_minute   = number
       concurrent_requests = number
     })
+    model_limits = map(object({
+      requests_per_minute = number
+      requests_per_day    = number
+      tokens_per_minute   = number
+      concurrent_requests = number
+    }))
     max_tokens = object({
       default = number
       maximum = number

@@ -30,6 +30,11 @@ locals {
         for limit in keys(local.schema.shapes.limits) :
         limit => try(coalesce(try(file.limits[limit], null), var.tiers[file.tier].limits[limit]), null)
       }
+      model_limits = {
+        for pattern, limits in try(coalesce(file.model_limits), {}) : pattern => {
+          for limit in keys(local.schema.shapes.limits) : limit => try(limits[limit], null)
+        }
+      }
       max_tokens = merge(local.max_tokens_by_file["${tenant_id}.tfvars"], {
         clamp = try(coalesce(try(file.max_tokens.clamp, null), var.tiers[file.tier].max_tokens.clamp), false)
         count = try(coalesce(try(file.max_tokens.count, null), var.tiers[file.tier].max_tokens.count), "auto")

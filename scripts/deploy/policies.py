@@ -61,6 +61,8 @@ def facts(policy: Mapping[str, Any]) -> Iterator[str]:
     yield f"tier: {code(policy.get('tier', ''))}"
     yield f"budget: {_budget(policy)}"
     yield f"limits: {_limits(policy)}"
+    for pattern, limits in sorted((policy.get("model_limits") or {}).items()):
+        yield f"limits of {code(pattern)}: {_limits({'limits': limits})}"
     yield f"models: {_codes(policy.get('models', []))}"
     if policy.get("deny_models"):
         yield f"never: {_codes(policy['deny_models'])}"

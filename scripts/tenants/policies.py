@@ -33,6 +33,10 @@ def merged_policy(
         "tags": content.get("tags") or {},
         "budget": _budget(section(content, "budget"), section(tier, "budget")),
         "limits": _merged("limits", section(content, "limits"), section(tier, "limits")),
+        "model_limits": {
+            pattern: _merged("limits", limits)
+            for pattern, limits in section(content, "model_limits").items()
+        },
         "max_tokens": _merged(
             "max_tokens",
             section(content, "max_tokens"),

@@ -69,6 +69,10 @@ models = []
 #  concurrent_requests = null
 #}
 
+# Example: its share of what this account may ask of models, so that it leaves its neighbours theirs. A
+# pattern counts all of its models together, by base id on every routing or with one ("us.anthropic.claude-*").
+#model_limits = { "anthropic.claude-*" = { tokens_per_minute = 200000, requests_per_minute = 60 } }
+
 # What a call without maxTokens gets, and the most that one may ask for. `clamp` lowers maxTokens to what
 # the budget still covers, instead of refusing. Input tokens are bounded by their bytes; `count` "auto" (default)
 # counts them, where the model can, when their bytes do not fit, "exact" more often, "bytes" never.

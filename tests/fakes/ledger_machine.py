@@ -65,6 +65,9 @@ limits = st.just(Limits()) | st.builds(
     tokens_per_minute=st.none() | st.integers(1, 40),
     concurrent_requests=st.none() | st.integers(1, 5),
 )
+# Two patterns that the called model matches and one that it does not.
+PATTERNS = ("*", "amazon.nova-*", "anthropic.*")
+model_limits = st.just({}) | st.dictionaries(st.sampled_from(PATTERNS), limits, max_size=3)
 shard_counts = st.sampled_from((1, 2, 2, 3, 5))
 processes = st.integers(0, PROCESSES - 1)
 apps = st.sampled_from(("web", "bot"))
@@ -135,11 +138,24 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # --- What happens -----------------------------------------------------------------------
 
-    @initialize(budget=budgets, limits=limits, shards=shard_counts, web=budgets, web_limits=limits)
-    def deploy(
-        self, budget: Budget, limits: Limits, shards: int, web: Budget, web_limits: Limits
+    @initialize(
+        budget=budgets,
+        limits=limits,
+        models=model_limits,
+        shards=shard_counts,
+        web=budgets,
+        web_limits=limits,
+    )
+    def deploy(  # noqa: PLR0913 - what a policy is made of
+        self,
+        budget: Budget,
+        limits: Limits,
+        models: dict[str, Limits],
+        shards: int,
+        web: Budget,
+        web_limits: Limits,
     ) -> None:
-        self.set_policy(budget=budget, limits=limits, shards=shards)
+        self.set_policy(budget=budget, limits=limits, model_limits=models, shards=shards)
         self.set_web(budget=web, limits=web_limits)
 
     # Hypothesis leaves rules out of a run at random, so what every run needs is one rule.
@@ -176,7 +192,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ledger = self.ledgers[process]
         try:
             party = self.policies[process].party(caller(app_id=hold.app_id))
-            scopes = scopes_of(party.tenant, party.app)
+            scopes = scopes_of(party.tenant, party.app, (NOVA_LITE,))
             call.scope = scopes[-1]
             try:
                 lease = ledger.admit(hold, scopes, self.clock())
@@ -266,7 +282,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         changes=st.fixed_dictionaries(
-            {}, optional={"budget": budgets, "limits": limits, "shards": shard_counts}
+            {},
+            optional={
+                "budget": budgets,
+                "limits": limits,
+                "model_limits": model_limits,
+                "shards": shard_counts,
+            },
         )
     )
     def change_policy(self, changes: dict[str, Any]) -> None:

@@ -109,6 +109,8 @@ def test_a_principal_takes_the_tenant_of_its_own_tag(
         ("accounts", "tenant#acme-labs", False),
         ("accounts", "app#acme/web#1.0", True),
         ("accounts", "app#acme-labs/web", False),
+        ("accounts", "model#acme/anthropic.claude-*", True),
+        ("accounts", "model#acme-labs/anthropic.claude-*", False),
         ("usage", "2026-11-22T04#0", False),
     ],
 )

@@ -33,10 +33,10 @@ class UsageService:
         self._clock = clock
 
     def show(self, request: Request) -> Response:
-        """The tenant's figures, and the app's where it has limits of its own."""
+        """The tenant's figures, and those of its app and of models with limits of their own."""
         party = self._policies.party(request.caller)
         windows = Windows.at(self._clock())
-        scopes = scopes_of(party.tenant, party.app)
+        scopes = scopes_of(party.tenant, party.app, None)
         return json_response(
             request,
             {
@@ -67,8 +67,10 @@ def _figures(scope: Scope, account: Account) -> dict[str, Any]:
     month_end, day_end, minute_end = window_ends(account)
     budget, limits = scope.budget, scope.limits
     held, in_flight = account.held, len(account.holds)
+    kind, _, name = scope.account_id.partition("#")
     return {
-        "scope": scope.account_id.partition("#")[0],
+        "scope": kind,
+        **({"models": name.partition("/")[2]} if kind == "model" else {}),
         "budget": {
             "mode": "hard" if budget.is_hard else "soft",
             "month": _money(budget.month, account.month_spent, held, month_end),

@@ -31,6 +31,7 @@ variables {
     system_preamble   = null
     teams             = []
     allow_fields      = []
+    model_limits      = {}
     alert_thresholds  = [50, 80, 100]
     retention_minutes = 1440
     own_kms_key       = false

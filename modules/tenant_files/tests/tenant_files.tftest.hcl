@@ -83,6 +83,13 @@ run "options_reach_the_policy" {
   }
 
   assert {
+    condition = output.tenants_by_id.full.policy.model_limits == {
+      "anthropic.claude-*" = { concurrent_requests = null, requests_per_day = null, requests_per_minute = null, tokens_per_minute = 200000 }
+    } && length(output.tenants_by_id.plain.policy.model_limits) == 0
+    error_message = "A tenant's share of a model is in its policy, with every limit."
+  }
+
+  assert {
     condition     = join(",", output.tenants_by_id.full.policy.allow_fields) == "safety.level,tools:notes_20261101" && length(output.tenants_by_id.plain.policy.allow_fields) == 0
     error_message = "Members beyond those that are known are taken over, and none are allowed unless the file says so."
   }

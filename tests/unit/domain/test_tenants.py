@@ -53,6 +53,7 @@ DOCUMENT: dict[str, Any] = {
     "system_preamble": None,
     "teams": [],
     "allow_fields": [],
+    "model_limits": {},
     "alert_thresholds": [50, 80, 100],
     "retention_minutes": 1440,
     "own_kms_key": False,
@@ -80,7 +81,7 @@ LATER_FIELDS = (
     *("shards", "model_arns", "prices", "unpriced"),
     *("isolation", "silo", "deny_models", "markup", "guardrail", "alert_thresholds"),
     *("retention_minutes", "own_kms_key", "kms_key_arn", "system_preamble", "teams"),
-    *("allow_fields",),
+    *("allow_fields", "model_limits"),
 )
 
 
@@ -106,6 +107,7 @@ def test_contract_terms_are_read() -> None:
                 "model_arns": {"arn:x": "m.y"},
                 "prices": {"m.y": {"global": {"default": {"input": "1"}}}},
                 "unpriced": {"input": "10", "output": "20"},
+                "model_limits": {"m.*": {**NO_LIMITS, "tokens_per_minute": 9}},
                 "allow_fields": ["seed", "anthropic_beta:x-2026-01-01", "tools:x_20260101"],
             }
         )
@@ -117,6 +119,7 @@ def test_contract_terms_are_read() -> None:
     assert tenant.model_arns == {"arn:x": "m.y"}
     assert tenant.prices == {"m.y": {"global": {"default": {"input": "1"}}}}
     assert tenant.unpriced == {"input": "10", "output": "20"}
+    assert tenant.model_limits == {"m.*": Limits(tokens_per_minute=9)}
     assert tenant.allow_fields == ("seed", "anthropic_beta:x-2026-01-01", "tools:x_20260101")
     assert tenant.apps["web"].budget.is_hard
 

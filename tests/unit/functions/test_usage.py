@@ -173,6 +173,24 @@ def test_shards_are_shown_as_one() -> None:
     assert scope["requests_per_day"]["used"] == 9
 
 
+def test_models_with_limits_of_their_own_have_figures_of_their_own() -> None:
+    policy = tenant(model_limits={"anthropic.*": Limits(tokens_per_minute=50), "*": Limits()})
+
+    shown = World(policy).shown()["scopes"]
+
+    assert [(scope["scope"], scope.get("models")) for scope in shown] == [
+        ("model", "*"),
+        ("model", "anthropic.*"),
+        ("tenant", None),
+    ]
+    assert shown[1]["tokens_per_minute"] == {
+        "limit": 50,
+        "used": 0,
+        "remaining": 50,
+        "resets_at": "2026-11-22T10:31:00+00:00",
+    }
+
+
 def test_a_suspended_tenant_is_told_nothing() -> None:
     with pytest.raises(ForbiddenError):
         World(tenant(status="suspended")).shown()

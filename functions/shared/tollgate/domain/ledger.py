@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tollgate.domain.models import matches
 from tollgate.domain.tenants import Budget, Limits
 
 if TYPE_CHECKING:
@@ -188,6 +189,11 @@ def app_account_id(tenant_id: str, app_id: str) -> str:
     return f"app#{tenant_id}/{app_id}"
 
 
+def models_account_id(tenant_id: str, pattern: str) -> str:
+    """Account of a tenant's calls of the models that a pattern of its model limits matches."""
+    return f"model#{tenant_id}/{pattern}"
+
+
 def shard_account_id(account_id: str, generation: int, index: int) -> str:
     """Account of a shard; generations above 0 have shards, even where it is a single one."""
     return f"{account_id}#{generation}.{index}"
@@ -199,7 +205,7 @@ def account_tenant(account_id: str) -> str:
 
 
 def is_tenant_account(account_id: str) -> bool:
-    """Whether the account is a tenant's own or a shard of it, as opposed to an app's."""
+    """Whether the account is a tenant's own or a shard of it, not an app's or some models'."""
     return account_id.startswith("tenant#")
 
 
@@ -216,14 +222,23 @@ def held_by_tenants(accounts: Iterable[Account]) -> set[str]:
     }
 
 
-def scopes_of(tenant: Tenant, app: App) -> tuple[Scope, ...]:
-    """The scopes a call of this app passes, leaf first; an app without limits has none."""
+def scopes_of(tenant: Tenant, app: App, model_ids: Sequence[str] | None = ()) -> tuple[Scope, ...]:
+    """The scopes a call of this app passes, leaf first; an app without limits has none.
+
+    `model_ids` are what the called model is known by, its base id and the id with its routing:
+    each pattern of the tenant's model limits that matches one of them is a scope. With None all
+    are, as for every model.
+    """
     tenant_id = tenant_account_id(tenant.tenant_id)
-    scopes = (Scope(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at),)
+    scopes = [Scope(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at)]
+    for pattern, limits in sorted(tenant.model_limits.items(), reverse=True):
+        if model_ids is None or any(matches((pattern,), name) for name in model_ids):
+            models_id = models_account_id(tenant.tenant_id, pattern)
+            scopes.insert(0, Scope(models_id, Budget(), limits))
     if app.is_limited:
         app_id = app_account_id(tenant.tenant_id, app.app_id)
-        return (Scope(app_id, app.budget, app.limits), *scopes)
-    return scopes
+        scopes.insert(0, Scope(app_id, app.budget, app.limits))
+    return tuple(scopes)
 
 
 def new_account(account_id: str, windows: Windows) -> Account:

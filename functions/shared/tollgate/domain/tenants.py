@@ -115,7 +115,8 @@ class Tenant:
     `system_preamble` is said to the model before everything that a caller says. `teams` are names
     that a caller may give beside the tenant's id to say which part of it calls. `allow_fields` are
     members that native bodies and additional model fields may hold beyond the families' tables, at
-    the operator's risk: `a.b`, or `anthropic_beta:<beta>` or `tools:<type>`.
+    the operator's risk: `a.b`, or `anthropic_beta:<beta>` or `tools:<type>`. `model_limits` are
+    limits of the calls of those models that a pattern matches, together.
     `read_at` is when this process read the policy, in epoch milliseconds.
     """
 
@@ -147,6 +148,7 @@ class Tenant:
     system_preamble: str | None = None
     teams: tuple[str, ...] = ()
     allow_fields: tuple[str, ...] = ()
+    model_limits: Mapping[str, Limits] = field(default_factory=dict)
     read_at: int = 0
 
 
@@ -222,6 +224,9 @@ def parse_tenant(document: str) -> Tenant:
         system_preamble=data.get("system_preamble"),
         teams=tuple(data.get("teams", ())),
         allow_fields=tuple(data.get("allow_fields", ())),
+        model_limits={
+            pattern: Limits(**limits) for pattern, limits in data.get("model_limits", {}).items()
+        },
     )
 
 

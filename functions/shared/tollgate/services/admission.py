@@ -187,7 +187,7 @@ class Admission:
                 dialect=call.dialect,
                 streamed=streamed,
             ),
-            scopes=scopes_of(party.tenant, party.app),
+            scopes=scopes_of(party.tenant, party.app, (ref.model_id, ref.profile_id)),
             session=model_session(party.tenant, caller, self._pool_role_arn),
         )
         bound = prepared.bound(shape.input_tokens, shape.max_tokens)

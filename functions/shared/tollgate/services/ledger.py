@@ -294,8 +294,13 @@ def refusal_error(
     """The caller's view of a refusal: which limit, its figures, and what would fit."""
     if refused.is_budget:
         return _budget_error(refused, affordable_max_tokens or 0, now)
-    scope = refused.account_id.partition("#")[0]
+    scope, _, name = refused.account_id.partition("#")
     details: dict[str, object] = {"scope": scope, "limit_name": refused.limit_name}
+    whose, what = scope, refused.limit_name.replace("_", " ")
+    if scope == "model":
+        pattern = name.partition("/")[2]
+        details["models"] = pattern
+        whose, what = "tenant", f"{what} for {pattern}"
     retry_after = 1
     if refused.resets_at is not None:
         details["resets_at"] = refused.resets_at.isoformat()
@@ -304,7 +309,7 @@ def refusal_error(
     if affordable_max_tokens is not None:
         details["affordable_max_tokens"] = affordable_max_tokens
     return RateExceededError(
-        f"the {scope}'s limit of {refused.limit} {refused.limit_name.replace('_', ' ')} is "
+        f"the {whose}'s limit of {refused.limit} {what} is "
         f"reached ({refused.used} used); try again in {retry_after} s",
         code=f"{refused.limit_name}_exceeded",
         details=details,

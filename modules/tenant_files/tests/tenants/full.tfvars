@@ -17,6 +17,7 @@ guardrail         = { id = "a1b2c3d4e5f6", version = "1" }
 system_preamble   = "Answer in German.\nCite documents."
 teams             = ["search", "support"]
 allow_fields      = ["safety.level", "tools:notes_20261101"]
+model_limits      = { "anthropic.claude-*" = { tokens_per_minute = 200000 } }
 alert_thresholds  = []
 retention_minutes = 5
 own_kms_key       = true

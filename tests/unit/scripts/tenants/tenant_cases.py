@@ -101,8 +101,8 @@ _TENANT_ID = (
 )
 _TENANT_KEYS = (
     "alert_thresholds, allow_fields, apps, budget, cost_center, deny_models, guardrail, isolation, "
-    "kind, limits, markup, max_tokens, model_arns, models, name, own_kms_key, prices, "
-    "retention_minutes, shards, silo, status, system_preamble, tags, teams, tier, unpriced"
+    "kind, limits, markup, max_tokens, model_arns, model_limits, models, name, own_kms_key, "
+    "prices, retention_minutes, shards, silo, status, system_preamble, tags, teams, tier, unpriced"
 )
 _PREAMBLE = (
     "allowed: text of 1 to 4000 characters, line breaks and tabs among them, that does not start "
@@ -234,6 +234,22 @@ REFUSED = [
         [
             f'teams[1]: given "Support"; allowed: {_TENANT_ID}',
             f"teams[2]: given 5; allowed: {_TENANT_ID}",
+        ],
+    ),
+    Refused(
+        "model-limits",
+        text(
+            model_limits='{ "a b" = { tokens_per_minute = 5 }, "amazon.*" = {}, '
+            '"anthropic.*" = { tokens_per_second = 5, requests_per_day = 0 } }'
+        ),
+        [
+            'model_limits.a b (name): given "a b"; allowed: a model id or pattern of letters, '
+            "digits, .:_- and *",
+            "model_limits.amazon.*: given {}; allowed: an object with at least one entry",
+            "model_limits.anthropic.*.requests_per_day: given 0; "
+            "allowed: a whole number from 1 to 999999999",
+            "model_limits.anthropic.*.tokens_per_second: given an unknown key; allowed: "
+            "concurrent_requests, requests_per_day, requests_per_minute, tokens_per_minute",
         ],
     ),
     Refused(
@@ -654,6 +670,7 @@ VALID = {
         system_preamble="null",
         teams="null",
         allow_fields="null",
+        model_limits="null",
         apps="{ web = { inference_profiles = null } }",
     ),
     "silo": text(
@@ -669,6 +686,8 @@ VALID = {
     "context": text(
         system_preamble='"Answer <briefly> & \\"well\\".\\n\\tCite documents: äöü."',
         teams='["search", "support-2"]',
+        model_limits='{ "anthropic.claude-*" = { tokens_per_minute = 200000 }, '
+        '"us.*" = { concurrent_requests = 2, requests_per_day = null } }',
         allow_fields='["seed", "a.b_c", "anthropic_beta:x-2026-01-01", "tools:notes_20261101"]',
     ),
     "numbers-at-their-bounds": text(
