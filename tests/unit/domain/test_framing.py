@@ -150,6 +150,16 @@ def test_blocks_of_more_than_text_count_whole(model: str, block: Mapping[str, An
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
+@pytest.mark.parametrize("content", ["some text", {"text": "of no list"}, 5, ["a", "b"]])
+def test_what_is_no_list_of_blocks_counts_whole(model: str, content: object) -> None:
+    said = {"messages": [{"role": "user", "content": content}], "system": content}
+
+    most = conversation_tokens(said, model)
+
+    assert most >= 2 * len(json.dumps(content))
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
 def test_what_stands_beside_the_conversation_counts_whole(model: str) -> None:
     request = request_of("", [("user", "hi")])
     told = {

@@ -74,16 +74,24 @@ def conversation_tokens(request: Mapping[str, Any], model_id: str) -> int:
         return json_tokens(request) + FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * len(messages)
     # The system's text is a message of its own where there is one.
     framing += MESSAGE_FRAMING_TOKENS * (len(messages) + bool(system))
-    talk = [*system, *(block for message in messages for block in message.get("content", ()))]
+    talk = [*_blocks(system), *(block for message in messages for block in _blocks(message))]
     apart = {"messages", "system", *_UNREAD}
     beside = {name: value for name, value in request.items() if name not in apart}
     return framing + _block_tokens(talk) + json_tokens(beside)
 
 
-def _block_tokens(blocks: Iterable[Mapping[str, Any]]) -> int:
+def _blocks(value: object) -> Iterable[object]:
+    """The blocks of a message or a system text; what has another form is a block by itself."""
+    content = value.get("content", ()) if isinstance(value, Mapping) else value
+    return content if isinstance(content, list | tuple) else (content,)
+
+
+def _block_tokens(blocks: Iterable[object]) -> int:
     total = 0
     for block in blocks:
-        text = block.get("text") if len(block) == 1 else None
+        text = None
+        if isinstance(block, Mapping) and block.keys() == {"text"}:
+            text = block["text"]
         total += BLOCK_FRAMING_TOKENS
         total += text_tokens(text) if isinstance(text, str) else json_tokens(block)
     return total
