@@ -60,6 +60,8 @@ def _invocation_logs(settings: Settings) -> InvocationLogs | None:
 METRICS = {"orphaned": "OrphanedCalls", "resolved": "ResolvedCalls", "waiting": "WaitingCalls"}
 # What an alarm watches: there is a figure of it in runs that failed at something, and in no others.
 FAILED_HOLDS = "FailedHolds"
+# Of what some failed for, a run tells so many; the log has all.
+_MOST_REASONS = 5
 
 
 class IncompleteError(Exception):
@@ -70,10 +72,12 @@ class IncompleteError(Exception):
 @measured
 def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """One sweep; returns the counts, or raises with them where some holds could not be ended."""
-    ended = build_service().sweep()
+    reasons: set[str] = set()
+    ended = build_service().sweep(reasons)
     for name, metric in METRICS.items():
         metrics.add_metric(name=metric, unit=MetricUnit.Count, value=ended[name])
     if ended["failed"]:
         metrics.add_metric(name=FAILED_HOLDS, unit=MetricUnit.Count, value=ended["failed"])
-        raise IncompleteError(f"holds by how they ended: {ended}")
+        told = "; ".join([f"holds by how they ended: {ended}", *sorted(reasons)[:_MOST_REASONS]])
+        raise IncompleteError(told)
     return ended

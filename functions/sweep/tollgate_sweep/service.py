@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from tollgate.domain.errors import TollgateError
 from tollgate.domain.jobs import JOB_EXPIRED as EXPIRED_RESULT
 from tollgate.domain.ledger import Hold, account_tenant, is_tenant_account
 from tollgate.domain.usage import runs_as_job
@@ -56,25 +57,28 @@ class SweepService:
         self._clock = clock
         self._searched: Mapping[str, datetime | None] = {}
 
-    def sweep(self) -> dict[str, int]:
+    def sweep(self, reasons: set[str] | None = None) -> dict[str, int]:
         """End all expired holds. Returns the number of requests by how they were ended.
+
+        What some failed for is added to `reasons`.
 
         settled: a settlement was finished; resolved: booked as logged; orphaned: booked at the
         hold; released: ended at no cost; waiting: left until the logs can be relied on; failed:
         left as they are, because something about them failed. One that fails stops no other.
         """
+        reasons = set() if reasons is None else reasons
         now = self._clock()
         ended = Counter(settled=0, resolved=0, orphaned=0, released=0, waiting=0, failed=0)
         unknown: list[Orphan] = []
         orphans, failed = self._orphans(now)
         ended["failed"] += failed
         for orphan in orphans:
-            how = _attempt(orphan, partial(self._end, orphan, now))
+            how = _attempt(orphan, partial(self._end, orphan, now), reasons)
             if how is None:
                 unknown.append(orphan)
             else:
                 ended[how] += 1
-        ended.update(self._end_unknown(unknown, now))
+        ended.update(self._end_unknown(unknown, now, reasons))
         logger.info("swept", extra=dict(ended))
         return dict(ended)
 
@@ -123,15 +127,17 @@ class SweepService:
                 return "released"
         return None
 
-    def _end_unknown(self, orphans: list[Orphan], now: datetime) -> Counter[str]:
+    def _end_unknown(self, orphans: list[Orphan], now: datetime, reasons: set[str]) -> Counter[str]:
         """End calls that may have been made: as logged, or at the most they can have cost."""
         try:
             search = self._search(orphans, now)
-        except Exception:  # noqa: BLE001 - what was ended before stays ended, and is told
+        except Exception as error:  # noqa: BLE001 - what was ended before stays ended, and is told
             logger.exception("invocation logs not searched")
+            reasons.add(_reason(error))
             return Counter(failed=len(orphans))
         return Counter(
-            _attempt(orphan, partial(self._end_one, orphan, search, now)) for orphan in orphans
+            _attempt(orphan, partial(self._end_one, orphan, search, now), reasons)
+            for orphan in orphans
         )
 
     def _search(self, orphans: list[Orphan], now: datetime) -> LogSearch | None:
@@ -190,16 +196,23 @@ class SweepService:
             self._jobs.finish(job.ended("failed", EXPIRED_RESULT, now))
 
 
-def _attempt(orphan: Orphan, end: Callable[[], Ended]) -> Ended | Literal["failed"]:
+def _attempt(
+    orphan: Orphan, end: Callable[[], Ended], reasons: set[str]
+) -> Ended | Literal["failed"]:
     """How one request was ended; what fails is told by its id, and the next run tries it again."""
     try:
         return end()
-    except Exception:  # noqa: BLE001 - one hold's failure is no other's
+    except Exception as error:  # noqa: BLE001 - one hold's failure is no other's
+        reasons.add(_reason(error))
         logger.exception(
             "hold not ended",
             extra={"request_id": orphan.hold.request_id, "tenant_id": orphan.tenant_id},
         )
         return "failed"
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, TollgateError) else type(error).__name__
 
 
 def _possibly_whole(
