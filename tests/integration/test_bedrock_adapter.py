@@ -303,3 +303,23 @@ def test_the_catalogue_lists_models_and_profiles(stub: BedrockStub) -> None:
     assert NOVA in models
     assert f"us.{NOVA}" in profiles
     assert len(profiles) > 20
+
+
+@pytest.mark.parametrize("operation", ["converse", "invoke_model"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_cannot_be_written_is_not_sent_and_costs_nothing(
+    runtime: BedrockRuntime, stub: BedrockStub, operation: str, *, streamed: bool
+) -> None:
+    deep: Any = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    asked = request("hi", additionalModelRequestFields=deep)
+    if operation == "invoke_model":
+        asked = native(NOVA, {"messages": [], "system": deep})
+    before = len(stub.calls())
+
+    with pytest.raises(TollgateError) as failed:
+        list(runtime.stream(asked)) if streamed else runtime.call(asked)
+
+    assert (failed.value.code, failed.value.may_be_billed) == ("internal_error", False)
+    assert len(stub.calls()) == before

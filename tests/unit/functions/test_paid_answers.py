@@ -396,14 +396,9 @@ junk = st.sampled_from(JUNK).map(copy.deepcopy)
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where something stands in a document."""
     found = [path] if path else []
-    items = value.items() if isinstance(value, dict) else enumerate(value)
     if isinstance(value, dict | list | tuple):
-        for name, item in items:
-            found += (
-                places(item, (*path, name))
-                if isinstance(item, dict | list | tuple)
-                else [(*path, name)]
-            )
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            found += places(item, (*path, name))
     return found
 
 

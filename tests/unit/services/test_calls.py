@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -582,3 +583,65 @@ def test_concurrency_frees_up_when_a_call_ends() -> None:
     assert refused.value.code == "concurrent_requests_exceeded"
     world.calls.run(first)
     world.admit()
+
+
+class Unreadable(UserDict[str, str]):
+    """Tags that nobody can read: a fault after the hold is placed and before the call."""
+
+    def keys(self) -> Any:
+        raise LookupError("a bug")
+
+
+def test_a_fault_between_the_hold_and_the_call_takes_the_request_back() -> None:
+    world = World(tenant(limits=Limits(requests_per_day=1)))
+
+    with pytest.raises(LookupError):
+        world.admit(tags=Unreadable())
+
+    assert world.open_holds == 0
+    assert world.usage.rows == {}
+    account = world.accounts.get("tenant#acme")
+    assert account is not None
+    assert (account.month_committed, account.day_requests) == (0, 0)
+    world.admit()
+
+
+def test_a_fault_in_the_second_account_takes_the_first_ones_hold_back() -> None:
+    class Faulty(FakeAccounts):
+        def admit(self, scope: Any, hold: Any, windows: Any) -> Any:
+            if scope.account_id == "tenant#acme":
+                raise LookupError("a bug")
+            return super().admit(scope, hold, windows)
+
+    limited = app(limits=Limits(requests_per_day=5))
+    world = World(tenant(apps={"web": limited}), accounts=Faulty())
+
+    with pytest.raises(LookupError):
+        world.admit()
+
+    assert world.open_holds == 0
+
+
+def test_what_fails_between_admission_and_call_costs_nothing() -> None:
+    world = World()
+    admitted = world.admit()
+
+    with pytest.raises(TollgateError) as failed, world.calls.unsent(admitted):
+        raise LookupError("a bug")
+
+    assert (failed.value.code, failed.value.request_id) == ("internal_error", admitted.request_id)
+    assert (world.row.status, world.row.total_cost, world.open_holds) == ("error", 0, 0)
+
+
+def test_a_failure_after_the_last_piece_of_a_stream_takes_nothing_from_the_answer() -> None:
+    class Late(FakeRuntime):
+        def stream(self, request: ModelRequest) -> Iterator[Any]:
+            yield from super().stream(request)
+            raise OSError("reset")
+
+    world = World(runtime=Late())
+
+    answer = world.calls.stream(world.admit(streamed=True), lambda _: None)
+
+    assert answer.content == [{"text": "hello"}]
+    assert world.row.status == "ok"

@@ -663,3 +663,66 @@ def test_a_job_whose_stream_broke_keeps_its_text_and_is_charged_for_it() -> None
     assert (view.job.status, view.text) == ("failed", "hello")
     assert view.job.result["error"]["code"] == "upstream_stream_broken"
     assert (world.row.status, world.row.output_tokens) == ("aborted", 5)
+
+
+@pytest.mark.parametrize("place", ["payloads.put", "jobs.create", "queue.send"])
+def test_a_fault_of_ours_while_a_job_is_submitted_costs_nothing(place: str) -> None:
+    world = JobWorld()
+
+    def fault(*_: object) -> None:
+        raise LookupError("a bug")
+
+    name, method = place.split(".")
+    setattr(getattr(world, name), method, fault)
+    with pytest.raises(TollgateError) as failed:
+        world.start()
+
+    assert (failed.value.code, failed.value.may_be_billed) == ("internal_error", False)
+    assert (world.row.status, world.row.total_cost, world.open_holds) == ("error", 0, 0)
+    assert world.runtime.requests == []
+
+
+@pytest.mark.parametrize("failure", [UnavailableError("ledger down"), LookupError("a bug")])
+def test_a_job_whose_hold_cannot_be_renewed_is_not_called_and_costs_nothing(
+    failure: Exception,
+) -> None:
+    world = JobWorld()
+    job_id = world.start()
+
+    def fail(*_: object) -> bool:
+        raise failure
+
+    world.accounts.extend = fail  # type: ignore[method-assign]
+    world.runner.run("acme", job_id)
+
+    view = world.reader.read(caller(), job_id, cursor=0, wait=0)
+    assert view.job.status == "failed"
+    assert (world.row.status, world.row.total_cost, world.open_holds) == ("error", 0, 0)
+    assert world.runtime.requests == []
+
+
+def test_a_request_that_cannot_be_read_is_not_claimed() -> None:
+    world = JobWorld()
+    job_id = world.start()
+    world.payloads.documents[world.stored_job(job_id).payload_key] = b"{"
+
+    with pytest.raises(ValueError, match="Expecting"):
+        world.runner.run("acme", job_id)
+
+    assert not world.stored_job(job_id).claimed
+
+
+def test_a_fault_of_ours_with_a_paid_answer_ends_the_job() -> None:
+    world = JobWorld()
+    job_id = world.start()
+
+    def fault(*_: object, **__: object) -> None:
+        raise LookupError("a bug")
+
+    world.texts.append = fault  # type: ignore[method-assign]
+    world.runner.run("acme", job_id)
+
+    view = world.reader.read(caller(), job_id, cursor=0, wait=0)
+    assert view.job.result["error"]["code"] == "upstream_unreadable"
+    assert world.row.status == "ok"
+    assert world.open_holds == 0

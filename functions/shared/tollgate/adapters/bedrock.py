@@ -15,6 +15,7 @@ from tollgate.domain import guardrails, native
 from tollgate.domain.answers import (
     UnreadableAnswerError,
     converse_usage,
+    header_count,
     read_json,
     readable,
     token_usage,
@@ -259,7 +260,7 @@ class _Chunks:
         usage = _metrics_usage(self._metrics, self._hour)
         return ModelReply(
             {"text": "".join(self._texts)},
-            _split(usage, self._counted) if self._is_counted else None,
+            _fuller(usage, self._counted) if self._is_counted else None,
             self._stop_reason,
             units=dict(self._units),
             fault=self._fault,
@@ -291,17 +292,17 @@ def _units(
 def _header_usage(headers: Mapping[str, str], document: Mapping[str, Any]) -> TokenUsage | None:
     """Counts of a native answer: the service's headers, else the provider's own in the body."""
     counted = native.usage_in(document)
-    written = headers.get(_CACHE_WRITE_HEADER)
+    written = header_count(headers.get(_CACHE_WRITE_HEADER))
     # Only the body tells for how long the cache keeps what was written.
     hour = 0 if counted is None else counted.cache_write_1h
     usage = token_usage(
-        headers.get(_INPUT_HEADER),
-        headers.get(_OUTPUT_HEADER),
-        headers.get(_CACHE_READ_HEADER),
+        header_count(headers.get(_INPUT_HEADER)),
+        header_count(headers.get(_OUTPUT_HEADER)),
+        header_count(headers.get(_CACHE_READ_HEADER)),
         written,
         _at_most(hour, written),
     )
-    return counted if usage is None else _split(usage, counted)
+    return counted if usage is None else _fuller(usage, counted)
 
 
 def _metrics_usage(metrics: object, hour: int) -> TokenUsage | None:
@@ -323,12 +324,16 @@ def _at_most(hour: int, written: object) -> int:
     return min(hour, count(written) or 0)
 
 
-def _split(usage: TokenUsage | None, counted: TokenUsage | None) -> TokenUsage | None:
-    """The service's counts, split as the provider's own are where those alone tell of the cache.
+def _fuller(usage: TokenUsage | None, counted: TokenUsage | None) -> TokenUsage | None:
+    """The service's counts, or the provider's own in the body where those say more.
 
-    The service counts what came from the cache of OpenAI's models as input.
+    The body alone tells of passes before the last one, and what of the input of OpenAI's models
+    came from the cache.
     """
-    if usage is None or counted is None or usage.total_input != usage.input:
+    if usage is None or counted is None:
         return usage
-    is_same = usage.input in (counted.input, counted.total_input) and usage.output == counted.output
-    return counted if is_same else usage
+    ours, theirs = (usage.total_input, usage.output), (counted.total_input, counted.output)
+    is_fuller = theirs[0] >= ours[0] and theirs[1] >= ours[1]
+    if theirs == ours:
+        is_fuller = usage.total_input == usage.input
+    return counted if is_fuller else usage

@@ -67,12 +67,17 @@ def word(value: object) -> str | None:
 
 
 def counted(value: object) -> int | None:
-    """A count of tokens; None for what is none. HTTP's headers have it as text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[: len(str(MOST_COUNTED)) + 1])
+    """A count of tokens; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value <= MOST_COUNTED else None
+
+
+def header_count(text: str | None) -> object:
+    """What a header of HTTP counts; the text itself where that is no count."""
+    if text is None or not (text.isascii() and text.isdigit()):
+        return text
+    return int(text[: len(str(MOST_COUNTED)) + 1])
 
 
 def token_usage(

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.answers import counted, token_usage
 from tollgate.domain.families.forms import (
     Answer,
     Family,
@@ -16,7 +17,7 @@ from tollgate.domain.families.forms import (
     within,
 )
 from tollgate.domain.families.openai_format import write_chat
-from tollgate.domain.families.reading import count, part
+from tollgate.domain.families.reading import part
 from tollgate.domain.prices import TokenUsage
 
 if TYPE_CHECKING:
@@ -79,18 +80,14 @@ def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
 
 
 def _counts(counts: Mapping[str, Any]) -> TokenUsage | None:
-    given, made = count(counts, "input_tokens"), count(counts, "output_tokens")
-    if given is None or made is None:
-        return None
-    written = count(counts, "cache_creation_input_tokens") or 0
-    hour = count(part(counts, "cache_creation"), "ephemeral_1h_input_tokens") or 0
-    hour = min(hour, written)
-    return TokenUsage(
-        input=given,
-        output=made,
-        cache_read=count(counts, "cache_read_input_tokens") or 0,
-        cache_write_5m=written - hour,
-        cache_write_1h=hour,
+    written = counts.get("cache_creation_input_tokens")
+    hour = part(counts, "cache_creation").get("ephemeral_1h_input_tokens")
+    return token_usage(
+        counts.get("input_tokens"),
+        counts.get("output_tokens"),
+        counts.get("cache_read_input_tokens"),
+        written,
+        min(counted(hour) or 0, counted(written) or 0),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.answers import token_usage
 from tollgate.domain.families import titan
 from tollgate.domain.families.forms import (
     Answer,
@@ -13,11 +14,12 @@ from tollgate.domain.families.forms import (
     said_in_blocks,
     within,
 )
-from tollgate.domain.families.reading import count, part
-from tollgate.domain.prices import TokenUsage
+from tollgate.domain.families.reading import part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tollgate.domain.prices import TokenUsage
 
 
 def _write(prompt: str) -> dict[str, Any]:
@@ -26,14 +28,12 @@ def _write(prompt: str) -> dict[str, Any]:
 
 def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     counts = part(document, "usage")
-    given, made = count(counts, "inputTokens"), count(counts, "outputTokens")
-    if given is None or made is None:
-        return None
-    return TokenUsage(
-        input=given,
-        output=made,
-        cache_read=count(counts, "cacheReadInputTokens", "cacheReadInputTokenCount") or 0,
-        cache_write_5m=count(counts, "cacheWriteInputTokens", "cacheWriteInputTokenCount") or 0,
+    return token_usage(
+        counts.get("inputTokens"),
+        counts.get("outputTokens"),
+        counts.get("cacheReadInputTokens", counts.get("cacheReadInputTokenCount")),
+        counts.get("cacheWriteInputTokens", counts.get("cacheWriteInputTokenCount")),
+        0,
     )
 
 
