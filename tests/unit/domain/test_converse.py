@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tollgate.domain.converse import Assembler, event_size, event_text
+import pytest
+
+from tollgate.domain.converse import Assembler, document_fault, event_size, event_text
 
 
 def delta(index: int, **fields: Any) -> dict[str, Any]:
@@ -70,3 +72,179 @@ def test_the_size_of_an_event_is_all_that_it_says() -> None:
         "é",
         "",
     )
+
+
+# --- What can be read ---------------------------------------------------------------------------
+
+
+def answered(*content: Any, **changes: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": list(content)}
+    return {"output": {"message": message}, "stopReason": "end_turn", **changes}
+
+
+def used(**changes: Any) -> dict[str, Any]:
+    return {"toolUse": {"toolUseId": "t", "name": "n", "input": {}, **changes}}
+
+
+def unused(member: str) -> dict[str, Any]:
+    use = used()["toolUse"]
+    del use[member]
+    return {"toolUse": use}
+
+
+def thought(**text: Any) -> dict[str, Any]:
+    return {"reasoningContent": {"reasoningText": text}}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"text": ""},
+        used(),
+        used(input="cut off"),
+        used(input=None),
+        thought(text="Hm"),
+        thought(text="Hm", signature="s"),
+        {"reasoningContent": {"redactedContent": b"\x00"}},
+        {"citationsContent": {"content": [{"text": "a"}, {}], "citations": []}},
+        {"citationsContent": {}},
+        # A kind that is not known here is no fault: who knows it can read it.
+        {"SDK_UNKNOWN_MEMBER": {"name": "hologram"}},
+        {},
+    ],
+)
+def test_an_answer_that_can_be_read_has_no_fault(block: dict[str, Any]) -> None:
+    assert document_fault(answered(block)) is None
+    assert document_fault(answered()) is None
+
+
+@pytest.mark.parametrize(
+    ("block", "fault"),
+    [
+        ("text", "has a block that is no object"),
+        ({"text": 1}, "has no text that can be read"),
+        ({"text": None}, "has no text that can be read"),
+        ({"toolUse": []}, "has no toolUse that can be read"),
+        (used(name=1), "has no toolUse.name that can be read"),
+        (used(toolUseId={}), "has no toolUse.toolUseId that can be read"),
+        (unused("name"), "has no toolUse.name"),
+        (unused("toolUseId"), "has no toolUse.toolUseId"),
+        (unused("input"), "has no toolUse.input"),
+        ({"reasoningContent": "Hm"}, "has no reasoningContent that can be read"),
+        (
+            {"reasoningContent": {"redactedContent": "AA=="}},
+            "has no reasoningContent.redactedContent that can be read",
+        ),
+        (
+            {"reasoningContent": {"reasoningText": "Hm"}},
+            "has no reasoningContent.reasoningText that can be read",
+        ),
+        (thought(text=1), "has no reasoningContent.reasoningText.text that can be read"),
+        (thought(), "has no reasoningContent.reasoningText.text"),
+        (
+            thought(text="", signature=1),
+            "has no reasoningContent.reasoningText.signature that can be read",
+        ),
+        ({"citationsContent": []}, "has no citationsContent that can be read"),
+        (
+            {"citationsContent": {"citations": {}}},
+            "has no citationsContent.citations that can be read",
+        ),
+        ({"citationsContent": {"content": "a"}}, "has no citationsContent.content that can be"),
+        ({"citationsContent": {"content": ["a"]}}, "has a cited part that cannot be read"),
+        ({"citationsContent": {"content": [{"text": 1}]}}, "has a cited part that cannot be"),
+    ],
+)
+def test_what_of_an_answer_cannot_be_read_is_named(block: Any, fault: str) -> None:
+    found = document_fault(answered({"text": "a"}, block))
+
+    assert found is not None
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        ({}, "has no content"),
+        ({"output": []}, "has no content"),
+        (answered() | {"output": {"message": {"content": {}}}}, "has no content"),
+        (answered(stopReason=None), "has no stop reason"),
+        (answered(stopReason=["end_turn"]), "has no stop reason"),
+    ],
+)
+def test_an_answer_without_its_parts_has_a_fault(document: dict[str, Any], fault: str) -> None:
+    assert document_fault(document) == fault
+
+
+START = {"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "t", "name": "n"}}}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"messageStart": {"role": "assistant"}},
+        {"contentBlockStart": START},
+        {"contentBlockStart": {"contentBlockIndex": 0, "start": {}}},
+        {"contentBlockStop": {"contentBlockIndex": 0}},
+        {"messageStop": {"stopReason": "end_turn"}},
+        {"metadata": {}},
+        {"SDK_UNKNOWN_MEMBER": {"name": "hologram"}},
+        delta(0, text=""),
+        delta(0, toolUse={"input": ""}),
+        delta(0, reasoningContent={"text": "a"}),
+        delta(0, reasoningContent={"redactedContent": b""}),
+        delta(0, citation={}),
+        delta(0),
+    ],
+)
+def test_an_event_that_can_be_read_is_taken(event: dict[str, Any]) -> None:
+    assembler = Assembler()
+
+    assert assembler.take(event)
+    assert assembler.fault is None
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        ({}, "has an event of no kind"),
+        ({"messageStart": {}, "metadata": {}}, "has an event of no kind"),
+        ({"metadata": []}, "has a metadata that is no object"),
+        ({"messageStop": {}}, "has no stop reason"),
+        ({"messageStop": {"stopReason": 1}}, "has no stop reason"),
+        ({"contentBlockStop": {}}, "has a content block without an index"),
+        ({"contentBlockStop": {"contentBlockIndex": True}}, "has a content block without an"),
+        ({"contentBlockStart": {"contentBlockIndex": 0}}, "has a start that is no object"),
+        ({"contentBlockDelta": {"contentBlockIndex": 0}}, "has a delta that is no object"),
+        (
+            {"contentBlockStart": {"contentBlockIndex": 0, "start": {"toolUse": {"name": "n"}}}},
+            "has no toolUse.toolUseId",
+        ),
+        (delta(0, text=1), "has no text that can be read"),
+        (delta(0, toolUse={}), "has no toolUse.input"),
+        (delta(0, toolUse={"input": {}}), "has no toolUse.input that can be read"),
+        (delta(0, toolUse=1), "has no toolUse that can be read"),
+        (delta(0, reasoningContent={"text": 1}), "has no reasoningContent.text that can be"),
+        (delta(0, reasoningContent={"signature": 1}), "has no reasoningContent.signature that"),
+        (
+            delta(0, reasoningContent={"redactedContent": "a"}),
+            "has no reasoningContent.redactedContent that can be read",
+        ),
+        (delta(0, citation=[]), "has no citation that can be read"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_left_out_and_remembered(
+    event: dict[str, Any], fault: str
+) -> None:
+    assembler = Assembler()
+    assembler.take(delta(0, text="a"))
+
+    assert not assembler.take(event)
+    assert not assembler.take({})
+    assembler.take({"messageStop": {"stopReason": "end_turn"}})
+    assembler.take({"metadata": {}})
+
+    # The first one is told; what came besides is all there.
+    assert assembler.fault is not None
+    assert assembler.fault.startswith(fault)
+    assert assembler.document() == answered({"text": "a"})
