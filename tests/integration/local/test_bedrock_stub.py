@@ -605,6 +605,8 @@ def test_listings_check_what_they_are_asked(control: BedrockClient) -> None:
         control.list_foundation_models(byOutputModality="SMELL")
     with pytest.raises(control.exceptions.ValidationException, match="less than or equal to 1000"):
         control.list_inference_profiles(maxResults=1001)
+    with pytest.raises(control.exceptions.ValidationException, match="nextToken is invalid"):
+        control.list_inference_profiles(nextToken="elsewhere")
 
 
 def test_catalogue_of_the_price_book() -> None:

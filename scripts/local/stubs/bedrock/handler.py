@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from scripts.local.stubs.bedrock import billing, demands, guardrail, invoke
+from scripts.local.stubs.bedrock import billing, demands, guardrail, invoke, wire
 from scripts.local.stubs.bedrock.answers import chat_answer
 from scripts.local.stubs.bedrock.conversation import last_user_text, request_tokens, whole_text
 from scripts.local.stubs.bedrock.errors import asked_for, service_error
@@ -24,37 +24,17 @@ from scripts.local.stubs.bedrock.requests import (
 from scripts.local.stubs.calls import Call, Outcome
 from scripts.local.stubs.errors import ServiceError, invalid
 from scripts.local.stubs.model_stub import MAX_BODY_BYTES
-from scripts.local.stubs.service_model.requests import (
-    Request,
-    check,
-    check_member,
-    json_object,
-    operation,
-)
 from tollgate.dialects.bedrock import eventstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from email.message import Message
 
     from scripts.local.stubs.bedrock.answers import Answer
     from scripts.local.stubs.bedrock.catalogue import Target
     from scripts.local.stubs.bedrock.families.forms import Said
     from scripts.local.stubs.bedrock.server import BedrockStub
 
-_OPERATIONS = {
-    "converse": "Converse",
-    "converse-stream": "ConverseStream",
-    "count-tokens": "CountTokens",
-    "invoke": "InvokeModel",
-    "invoke-with-response-stream": "InvokeModelWithResponseStream",
-}
-_MODEL_PATH = re.compile(rf"/model/([^/]+)/({'|'.join(_OPERATIONS)})")
-_LISTINGS = {
-    ("GET", "/foundation-models"): "ListFoundationModels",
-    ("GET", "/inference-profiles"): "ListInferenceProfiles",
-}
-_RUNTIME = "bedrock-runtime"
+_MODEL_PATH = re.compile(rf"/model/([^/]+)/({'|'.join(wire.OPERATIONS)})")
 _STREAMS = ("converse-stream", "invoke-with-response-stream")
 
 
@@ -78,24 +58,23 @@ class Handler(ReplyHandler):
                 self._model_call(
                     Call(match[2], unquote(match[1]), access_key_id=self.access_key_id()), body
                 )
-        elif (method, target.path) in _LISTINGS:
-            self._listing(_LISTINGS[method, target.path], dict(parse_qsl(target.query)))
+        elif method == "GET" and target.path in wire.LISTINGS:
+            self._listing(target.path, dict(parse_qsl(target.query)))
         elif not self.serve_test(method, target.path, body):
             self.send_service_error(
                 service_error("UnknownOperationException", f"no {method} {target.path}")
             )
 
-    def _listing(self, name: str, query: Mapping[str, str]) -> None:
+    def _listing(self, path: str, query: Mapping[str, str]) -> None:
         try:
-            _check("bedrock", name, Request(query=query), {})
+            wire.check_listing(path, query)
         except ServiceError as error:
             self.send_service_error(error)
+            return
+        if path == "/foundation-models":
+            self.send_json({"modelSummaries": self.stub.catalogue.foundation_models(query)})
         else:
-            self.send_json(
-                {"modelSummaries": self.stub.catalogue.foundation_models(query)}
-                if name == "ListFoundationModels"
-                else self._profiles(query)
-            )
+            self.send_json(self._profiles(query))
 
     def _profiles(self, query: Mapping[str, str]) -> dict[str, Any]:
         profiles = self.stub.catalogue.inference_profiles()
@@ -110,13 +89,7 @@ class Handler(ReplyHandler):
 
     def _model_call(self, call: Call, body: bytes) -> None:
         try:
-            document = _parsed(body)
-            headers = dict(self.headers.items())
-            call.request = document
-            if call.operation.startswith("invoke"):
-                call.request = {"requestMetadata": _metadata(self.headers)}
-            request = Request(path={"modelId": call.model_id}, headers=headers, body=body)
-            _check(_RUNTIME, _OPERATIONS[call.operation], request, document)
+            document = wire.read(call, self.headers, body)
             if call.operation == "count-tokens":
                 self._count_tokens(call, document)
             elif call.operation.startswith("invoke"):
@@ -262,7 +235,7 @@ class Handler(ReplyHandler):
             tokens = request_tokens(given["converse"])
             counted: Mapping[str, Any] = given["converse"]
         else:
-            counted = _parsed(base64.b64decode(given["invokeModel"]["body"]))
+            counted = wire.parsed(base64.b64decode(given["invokeModel"]["body"]))
             tokens = invoke.prompt_of(target, counted).input_tokens
             validate_native(counted, target)
         if self.stub.worst_case:
@@ -282,32 +255,3 @@ def _with_cached_input(usage: Mapping[str, Any]) -> dict[str, Any]:
     """The usage whose input has the cache's tokens as well, which are told beside it again."""
     cached = usage.get("cacheReadInputTokens", 0) + usage.get("cacheWriteInputTokens", 0)
     return {**usage, "inputTokens": usage["inputTokens"] + cached}
-
-
-def _parsed(body: bytes) -> Mapping[str, Any]:
-    try:
-        return json_object(body)
-    except ValueError as error:
-        raise invalid(f"the request body is not JSON: {error}") from error
-
-
-def _metadata(headers: Message) -> Mapping[str, Any]:
-    """What the header with `requestMetadata` says; raises ServiceError for what it may not."""
-    given = headers.get("X-Amzn-Bedrock-Request-Metadata")
-    if given is None:
-        return {}
-    try:
-        metadata = json_object(given.encode())
-        # The header is text to the service model; Converse's member says what may be in it.
-        check_member(operation(_RUNTIME, "Converse"), "requestMetadata", metadata)
-    except ValueError as error:
-        raise invalid(f"requestMetadata: {error}") from error
-    return metadata
-
-
-def _check(service: str, name: str, request: Request, document: Mapping[str, Any]) -> None:
-    """Refuse what the service model does not allow; raises ServiceError."""
-    try:
-        check(operation(service, name), request, document)
-    except ValueError as error:
-        raise invalid(str(error)) from error

@@ -1,10 +1,12 @@
 """The Bedrock stub: its models, its log and where it listens.
 
 Serves `converse`, `converse-stream`, `invoke`, `invoke-with-response-stream` and `count-tokens` of
-the runtime and the two listings of the control plane, in the exact form that boto3 reads. Text and
-token counts are deterministic (see `language`), calls can be directed (see `directions`), and each
-is written down (see `calls`): `GET /_stub/calls` returns the log, `DELETE /_stub/calls` empties the
-list but not the file.
+the runtime and the two listings of the control plane, in the exact form that boto3 reads. Refuses
+what the pinned service model forbids (see `service_model`, walked member by member) and what the
+service refuses beyond it (see `refusals`); it may be stricter than the service, never kinder.
+Text and token counts are deterministic (see `language`), calls can be directed (see `directions`),
+and each is written down (see `calls`): `GET /_stub/calls` returns the log, `DELETE /_stub/calls`
+empties the list but not the file.
 """
 
 from __future__ import annotations
