@@ -338,6 +338,19 @@ def _(scene: Scene) -> str:
         return scene.chat()
 
 
+@case("accounts table", "down beyond a running call's lease, then back")
+def _(scene: Scene) -> str:
+    # No renewal came through, and the sweep is earlier than the next one.
+    prompt = "hello [stub:gate=long] [stub:tokens=9]"
+    with scene.stack.stub.gate("long") as gate, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(scene.chat, prompt)
+        until(lambda: gate.waiting == 1, "a call at its model")
+        scene.expire_holds()
+        scene.stack.sweep()
+        gate.open()
+        return waiting.result()
+
+
 @case("usage table", "down")
 def _(scene: Scene) -> str:
     with faults(in_table("usage", refused("InternalServerError", 500))):
