@@ -428,6 +428,13 @@ def test_an_endpoint_is_told_of_a_lowered_maximum(
     assert shape.sent(100) == sent
 
 
+def test_a_maximum_of_an_embedding_stays_as_it_is() -> None:
+    body = {"text_inputs": "hi", "mode": "embedding", "max_tokens": 9}
+    admitted = World().admit(EndpointCall("by token", body, "legacy.endpoint"))
+
+    assert (admitted.most_output, admitted.request.body) == (0, body)
+
+
 @pytest.mark.parametrize(
     ("body", "answers"),
     [

@@ -120,7 +120,8 @@ class _Endpoint(Shape):
 
     def sent(self, max_tokens: int) -> Any:  # noqa: ANN401 - what the container reads
         # One that nobody named is the container's own, which the endpoint's entry states.
-        if self._units or (self._asked is None and max_tokens == self.max_tokens):
+        is_own = self._asked is None and max_tokens == self.max_tokens
+        if self._units or is_own or container_bodies.is_embedding(self.body):
             return self.body
         return container_bodies.with_maximum(self.body, max_tokens)
 
