@@ -26,6 +26,10 @@ VARIABLES_FILE = "env.tfvars"
 _SANDBOX = "sandbox"
 
 
+# The default of terraform/variables.tf.
+ACCOUNT_CONCURRENCY = 1000
+
+
 class SettingsError(Exception):
     """The files of an environment cannot be used; the message says which, and what is allowed."""
 
@@ -87,6 +91,11 @@ class Environment:
     def allowed_account_ids(self) -> list[str]:
         """The accounts it may be applied to; empty means any."""
         return list(self.variables.get("allowed_account_ids") or [])
+
+    @property
+    def account_concurrency(self) -> int:
+        """Concurrent executions of Lambda that its plan counts on."""
+        return int(self.variables.get("account_concurrency") or ACCOUNT_CONCURRENCY)
 
     def file(self, name: str) -> str:
         """A file of its folder, as Terraform finds it from the root module."""

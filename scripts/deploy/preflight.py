@@ -3,8 +3,9 @@
 ``python -m scripts.deploy.preflight --env dev``
 
 Packaging and ``terraform init`` take minutes, and Terraform then asks for credentials in places
-that most machines do not have. This asks AWS two questions and names what to set: who the
-credentials belong to, and whether the bucket of the state is there.
+that most machines do not have. This asks AWS three questions and names what to set: who the
+credentials belong to, whether the bucket of the state is there, and whether the account has the
+concurrent executions of Lambda that the environment plans with.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from scripts.deploy.environments import Environment
 
-# Two attempts of at most five seconds for each of the two questions. An instance role is looked for
+# Two attempts of at most five seconds for each of the questions. An instance role is looked for
 # last, by botocore's own limits: once, for a second.
 _PATIENCE = Config(
     connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
@@ -80,7 +81,8 @@ class Caller:
 def check(environment: Environment, *, state: bool) -> Caller:
     """Return whose the credentials are, if they will do for ``environment``.
 
-    ``state`` asks for what Terraform needs as well: its program, and the bucket of the state.
+    ``state`` asks for what Terraform needs as well: its program, the bucket of the state, and what
+    a plan counts on.
 
     Raises PreflightError for what is missing, SettingsError for a wrong file of the environment,
     and TerraformError without Terraform.
@@ -93,6 +95,8 @@ def check(environment: Environment, *, state: bool) -> Caller:
         _check_account(environment, caller)
         if state and not _STATE_BY_OTHER_MEANS & environment.backend_settings.keys():
             _check_bucket(session, environment, caller)
+        if state and not environment.tenants_only:
+            _check_concurrency(session, environment)
     except BotoCoreError as error:
         raise PreflightError(f"{environment.name}: {_advice(environment, error)}") from error
     return caller
@@ -164,6 +168,24 @@ def _check_bucket(session: boto3.Session, environment: Environment, caller: Call
         raise PreflightError(
             f'{_backend(environment)}: region: given "{backend.region}", but the state bucket '
             f'{backend.bucket} lies in another; allowed: "{region}"'
+        )
+
+
+def _check_concurrency(session: boto3.Session, environment: Environment) -> None:
+    """AWS refuses a reservation beyond the account's quota only in the middle of an apply."""
+    try:
+        client = session.client("lambda", region_name=environment.region)
+        limit: Mapping[str, int] = client.get_account_settings().get("AccountLimit", {})
+    except (BotoCoreError, ClientError):
+        # Who deploys need not have the right to ask, and a plan has its own words for the rest.
+        return
+    allowed, given = limit.get("ConcurrentExecutions"), environment.account_concurrency
+    if allowed is not None and given > allowed:
+        raise PreflightError(
+            f"{environment.label(environments.VARIABLES_FILE)}: account_concurrency: given "
+            f"{given}, but the account may run {allowed} Lambda functions at once in "
+            f"{environment.region}; allowed: at most {allowed}. Set account_concurrency = "
+            f"{allowed}, or have AWS raise the quota first"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.deploy import environments, preflight, terraform
+from tests.contract import hcl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "111122223333"
+QUOTA = "account_concurrency"
 SECRET = "a-secret-access-key"
 IDENTITY = f"""<GetCallerIdentityResponse><GetCallerIdentityResult>
 <Arn>arn:aws:iam::{ACCOUNT}:user/a</Arn><UserId>A</UserId><Account>{ACCOUNT}</Account>
@@ -41,10 +44,11 @@ def sts_error(code: str) -> str:
 
 @dataclass
 class Aws:
-    """STS and S3 on one port: what each answers, and the buckets that were asked for."""
+    """STS, S3 and Lambda on one port: what each answers, and the buckets that were asked for."""
 
     identity: tuple[int, str] = (200, IDENTITY)
     listing: tuple[int, str] = (200, LISTING)
+    settings: tuple[int, str] = (200, '{"AccountLimit": {"ConcurrentExecutions": 1000}}')
     bucket_region: str = "us-east-1"
     asked: list[str] = field(default_factory=list)
 
@@ -57,6 +61,9 @@ def serving(aws: Aws) -> Iterator[str]:
             self._answer(*aws.identity)
 
         def do_GET(self) -> None:
+            if "account-settings" in self.path:
+                self._answer(*aws.settings)
+                return
             aws.asked.append(self.path)
             self._answer(*aws.listing)
 
@@ -132,6 +139,47 @@ def test_it_tells_the_account_and_the_region(aws: Aws, capsys: pytest.CaptureFix
     (asked,) = aws.asked
     assert asked.startswith("/acme-states?")
     assert "prefix=tollgate%2Ftest%2Fterraform.tfstate" in asked
+
+
+@pytest.mark.parametrize(
+    ("given", "quota", "told"),
+    [
+        ("", 10, "account_concurrency: given 1000, but the account may run 10 Lambda functions"),
+        ("account_concurrency = 20", 10, "allowed: at most 10. Set account_concurrency = 10,"),
+        ("account_concurrency = 10", 10, None),
+        ("account_concurrency = 1000", 3000, None),
+    ],
+)
+def test_a_plan_that_counts_on_more_executions_than_the_account_has_is_refused(
+    aws: Aws,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    given: str,
+    quota: int,
+    told: str | None,
+) -> None:
+    write(folder, given)
+    aws.settings = (200, json.dumps({"AccountLimit": {"ConcurrentExecutions": quota}}))
+
+    if told is None:
+        assert preflight.main(["--env", "test"]) == 0
+    else:
+        said = refusal(capsys)
+        assert told in said
+        assert "envs/test/env.tfvars" in said
+
+
+def test_who_may_not_ask_for_the_quota_goes_on(aws: Aws) -> None:
+    aws.settings = (403, '{"Message": "no"}')
+
+    assert preflight.main(["--env", "test"]) == 0
+
+
+def test_the_quota_that_is_counted_on_is_terraforms_default() -> None:
+    variables = hcl.load("terraform")["variable"]
+
+    (declared,) = [body for block in variables for name, body in block.items() if name == QUOTA]
+    assert declared["default"] == environments.ACCOUNT_CONCURRENCY
 
 
 def test_without_credentials_it_says_which_to_set(
