@@ -33,8 +33,12 @@ from tests.unit.functions.test_converse import (
     FakeCounter,
 )
 from tests.unit.functions.test_invoke import Gateway as Invoke
+from tests.unit.services.test_calls import BOOK
+from tollgate.domain.endpoints import Endpoint
 from tollgate.domain.jobs import queue_message
 from tollgate.entry.http import StreamedResponse, answer
+from tollgate.services.admission import Admission
+from tollgate.services.ledger import Ledger
 from tollgate_converse.routes import Gateway
 from tollgate_converse.service import ConverseService
 from tollgate_stream.service import StreamService
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
 
 LEGACY, JOBS = "/invoke_model", "/v1/jobs"
 TITAN = "amazon.titan-embed-text-v2:0"
+ENDPOINT = "my model"
+PER_TOKEN = {"per_1m_input": "2", "per_1m_output": "10"}
 LEGACY_CHAT = {"inputs": CONVERSE_BODY["messages"]}
 
 USAGE = {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}
@@ -103,6 +109,13 @@ CHUNKS: list[dict[str, Any]] = [
     {"messageStop": {"stopReason": "end_turn"}},
     {"metadata": {"usage": USAGE}, "amazon-bedrock-invocationMetrics": METRICS},
 ]
+CONTAINER: list[dict[str, Any]] = [
+    {"generated_text": "Hello", "details": {"input_length": 10, "generated_tokens": 5}}
+]
+PARTS: list[dict[str, Any]] = [
+    {"token": {"text": "Hel"}},
+    {"token": {"text": "lo"}, "details": {"input_length": 10, "generated_tokens": 5}},
+]
 VECTOR: dict[str, Any] = {"embedding": [0.5, -1], "inputTextTokenCount": 5}
 
 # A route, its body and headers; what answers it; whether that is a stream.
@@ -116,6 +129,7 @@ CALLS: list[Way] = [
     (LEGACY, {"inputs": "hello"}, {}, "native"),
     (EMBEDDINGS, {"model": TITAN, "input": "a"}, {}, "vector"),
     (LEGACY, {"inputs": "a"}, {"type": "embeddings"}, "vector"),
+    (LEGACY, {"inputs": "hello"}, {}, "container"),
 ]
 STREAMS: list[Way] = [
     (CHAT, {**OPENAI_BODY, "stream": True}, {}, "events"),
@@ -125,6 +139,7 @@ STREAMS: list[Way] = [
     (JOBS, {"model": NOVA_LITE, **CONVERSE_BODY}, {}, "events"),
     (INVOKE_STREAM, NATIVE_BODY, {}, "chunks"),
     (LEGACY, {"inputs": "hello"}, {"streaming": "true"}, "chunks"),
+    (LEGACY, {"inputs": "hello"}, {"streaming": "true"}, "parts"),
 ]
 
 
@@ -151,6 +166,14 @@ class Paid(Invoke):
         everything = replace(self.tenants.tenants["acme"], models=("*",))
         self.tenants.tenants["acme"] = everything
         self.upstream = upstream()
+        self.admission = Admission(
+            policies=self.policies,
+            ledger=Ledger(self.accounts, self.usage),
+            prices=BOOK,
+            region="us-east-1",
+            clock=self.clock,
+            endpoints={ENDPOINT: Endpoint(ENDPOINT, "llm", PER_TOKEN, 100)},
+        )
         self.runtime = self.upstream.runtime  # type: ignore[assignment]
         self.calls = self.calls_over(self.usage)
         self.wire()
@@ -162,8 +185,10 @@ class Paid(Invoke):
 
     def ask(self, way: Way, key: str | None) -> Told:
         """One request, and where it starts a job, that job's run and end."""
-        route, body, headers, _ = way
+        route, body, headers, kind = way
         model = TITAN if "embeddings" in headers.values() else NOVA_LITE
+        if kind in ("container", "parts"):
+            model = ENDPOINT
         event: dict[str, Any] = {
             "httpMethod": "POST",
             "resource": route,
@@ -347,6 +372,8 @@ ANSWERS: dict[str, Any] = {
     "vector": VECTOR,
     "events": EVENTS,
     "chunks": CHUNKS,
+    "container": CONTAINER,
+    "parts": PARTS,
 }
 
 
@@ -356,11 +383,19 @@ def respond(upstream: Upstream, kind: str, said: Any) -> None:
         upstream.streams(said)
     elif kind == "chunks":
         upstream.streams([chunk(document) for document in said])
-    elif kind == "document":
+    elif kind == "parts":
+        upstream.streams(
+            [("PayloadPart", b"data:" + line + b"\n\n") for line in map(as_json, said)]
+        )
+    elif kind == "container" or kind == "document":
         upstream.says(said)
     else:
         counts = {"input_token_count": "5" if kind == "vector" else "10"}
         upstream.says(said, **counts, output_token_count="0" if kind == "vector" else "5")
+
+
+def as_json(document: Any) -> bytes:
+    return document if isinstance(document, bytes) else json.dumps(document).encode()
 
 
 def deep(levels: int) -> Any:
@@ -457,23 +492,24 @@ def mutated_events(draw: DrawFn) -> list[tuple[str, Any]]:
 
 
 @st.composite
-def mutated_chunks(draw: DrawFn) -> list[Any]:
+def mutated_chunks(draw: DrawFn, documents: list[Any]) -> list[Any]:
     """The chunks of a native stream, likewise."""
-    chunks: list[Any] = draw(mutated(CHUNKS))
+    chunks: list[Any] = draw(mutated(documents))
     if not isinstance(chunks, list):
         return [chunks] if isinstance(chunks, dict) else [b"{", b"\xff"]
     order = draw(st.permutations(range(len(chunks)))) if draw(st.booleans()) else range(len(chunks))
     return [chunks[index] if isinstance(chunks[index], dict) else b"[1]" for index in order]
 
 
+NO_JSON = st.sampled_from([b"", b"{", b"\xff", b"[1]", b"null"])
 SAID: dict[str, Any] = {
-    "document": st.one_of(
-        mutated(DOCUMENT), st.sampled_from([b"", b"{", b"\xff", b"[1]", b"null"])
-    ),
-    "native": st.one_of(mutated(NATIVE), st.sampled_from([b"", b"{", b"\xff", b"[1]", b"null"])),
-    "vector": st.one_of(mutated(VECTOR), st.sampled_from([b"", b"{", b"\xff", b"[1]", b"null"])),
+    "document": st.one_of(mutated(DOCUMENT), NO_JSON),
+    "native": st.one_of(mutated(NATIVE), NO_JSON),
+    "vector": st.one_of(mutated(VECTOR), NO_JSON),
     "events": mutated_events(),
-    "chunks": mutated_chunks(),
+    "chunks": mutated_chunks(CHUNKS),
+    "parts": mutated_chunks(PARTS),
+    "container": st.one_of(mutated(CONTAINER), NO_JSON),
 }
 
 
@@ -510,11 +546,8 @@ def booked(row: UsageRow) -> tuple[int, int, int, int]:
     return row.input_tokens, row.output_tokens, row.cache_read_tokens, written
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
-@given(happenings())
-def test_whatever_comes_is_settled_once_and_never_asked_for_again(
-    happening: tuple[Way, Any, bool, bool],
-) -> None:
+def check(happening: tuple[Way, Any, bool, bool]) -> None:
+    """What must hold whatever a model service answers."""
     way, said, breaks, has_key = happening
     world = Paid()
     respond(world.upstream, way[3], said)
@@ -548,3 +581,23 @@ def test_whatever_comes_is_settled_once_and_never_asked_for_again(
         assert world.upstream.calls == 1
         assert len(world.usage.rows) == 1
         assert again.body == first.body or again.status == 409
+
+
+SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(SETTINGS, max_examples=250)
+@given(happenings())
+def test_whatever_comes_is_settled_once_and_never_asked_for_again(
+    happening: tuple[Way, Any, bool, bool],
+) -> None:
+    check(happening)
+
+
+@pytest.mark.soak
+@settings(SETTINGS, max_examples=10_000)
+@given(happenings())
+def test_ten_thousand_answers_are_settled_once_and_never_asked_for_again(
+    happening: tuple[Way, Any, bool, bool],
+) -> None:
+    check(happening)
