@@ -387,7 +387,7 @@ def respond(upstream: Upstream, kind: str, said: Any) -> None:
         upstream.streams(
             [("PayloadPart", b"data:" + line + b"\n\n") for line in map(as_json, said)]
         )
-    elif kind == "container" or kind == "document":
+    elif kind in {"container", "document"}:
         upstream.says(said)
     else:
         counts = {"input_token_count": "5" if kind == "vector" else "10"}

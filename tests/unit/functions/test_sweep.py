@@ -392,6 +392,21 @@ def test_a_call_that_failed_upstream_costs_what_was_logged() -> None:
     world.check_books()
 
 
+def test_what_was_logged_above_the_bound_is_booked_at_the_bound_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SweepWorld(logged=True)
+    admitted = world.admit()
+    world.log(admitted.request_id, usage=TokenUsage(input=10**9, output=5))
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+
+    assert world.sweep.sweep() == counts(resolved=1)
+
+    assert (world.row.usage_source, world.row.total_cost) == ("bound", admitted.hold.usd)
+    assert "counted above the bound" in caplog.text
+    world.check_books()
+
+
 def test_a_success_that_was_logged_without_figures_is_booked_at_its_hold() -> None:
     world = SweepWorld(logged=True)
     world.log(world.admit().request_id, usage=None)

@@ -193,6 +193,10 @@ class _Sender(threading.Thread):
         except (OSError, HTTPException):
             logger.warning("the caller is gone")
             self._is_connected = False
+        except Exception:
+            # Whoever makes the pieces would wait for this thread for ever.
+            logger.exception("answer not sent")
+            self._is_connected = False
 
     def _begin(self) -> None:
         self._connection.putrequest("POST", self._path)
