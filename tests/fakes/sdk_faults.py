@@ -75,6 +75,20 @@ def answer_cut(request: AWSPreparedRequest, send: Callable[[], AWSResponse]) -> 
     raise ConnectionClosedError(endpoint_url=request.url)
 
 
+def answer_changed(change: Callable[[dict[str, Any]], object]) -> Any:
+    """The request takes effect, and the JSON of its answer is another than it should be."""
+
+    def how(request: AWSPreparedRequest, send: Callable[[], AWSResponse]) -> AWSResponse:
+        answer = send()
+        document = json.loads(answer.content)
+        change(document)
+        body = json.dumps(document).encode()
+        raw = SimpleNamespace(stream=lambda: iter([body]), read=lambda: body)
+        return AWSResponse(request.url, answer.status_code, answer.headers, raw)
+
+    return how
+
+
 @contextmanager
 def faults(*injected: Fault, unmet: bool = False) -> Iterator[None]:
     """The SDK's requests meet these faults; pauses between its tries are not waited for.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from scripts.local.stack import LocalStack
 from tests.fakes.environments import with_silo
 from tests.fakes.sdk_faults import (
     Fault,
+    answer_changed,
     answer_cut,
     answer_lost,
     at_bucket,
@@ -392,6 +394,35 @@ def _(scene: Scene) -> str:
 def _(scene: Scene) -> str:
     with faults(Fault("bedrock-runtime", ("/converse",), answer_cut)):
         return scene.chat()
+
+
+@case("Bedrock", "answer that cannot be read")
+def _(scene: Scene) -> str:
+    def stop(document: Any) -> None:
+        del document["stopReason"]
+
+    with faults(Fault("bedrock-runtime", ("/converse",), answer_changed(stop))):
+        return scene.complete()
+
+
+@case("Bedrock", "answer that cannot be read and does not count")
+def _(scene: Scene) -> str:
+    with faults(Fault("bedrock-runtime", ("/converse",), answer_changed(dict.clear))):
+        return scene.chat()
+
+
+@case("Bedrock", "half of a character in an answer, request with an Idempotency-Key")
+def _(scene: Scene) -> str:
+    def halve(document: Any) -> None:
+        document["output"]["message"]["content"] = [{"text": "half: \ud83d"}]
+
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    with faults(Fault("bedrock-runtime", ("/converse",), answer_changed(halve))):
+        first = scene.post("hello [stub:tokens=9]", **key)
+    again = scene.post("hello [stub:tokens=9]", **key)
+    assert first.json() == again.json()
+    assert first.json()[0]["generated_text"] == "half: \ufffd"
+    return f"{said(first)}, again: {said(again)}"
 
 
 @case("Bedrock", "stream cut off")
