@@ -25,10 +25,10 @@ from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Silo, Tena
 from tollgate.entry.http import admission_notices
 from tollgate.services.admission import CROWDED_SECONDS, LARGE_INPUT_BYTES, Admission
 from tollgate.services.calls import AdmittedCall, Calls
-from tollgate.services.jobs import decode_call, encode_call
 from tollgate.services.ledger import HELD_RETRY_SECONDS, Ledger
 from tollgate.services.policy import Policies
 from tollgate.services.pricing import PriceTerms
+from tollgate.services.queued_calls import decode_call, encode_call
 from tollgate.services.shapes import ChatCall
 
 if TYPE_CHECKING:

@@ -28,9 +28,10 @@ from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import CONTENT_BYTES, QUEUE_SECONDS, RUN_SECONDS, Job, JobPart
 from tollgate.domain.tenants import Limits
 from tollgate.services.free_work import FreeWork
-from tollgate.services.jobs import JobReader, JobRunner, JobSubmitter, decode_call, encode_call
+from tollgate.services.jobs import JobReader, JobRunner, JobSubmitter
 from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.policy import CACHE_SECONDS
+from tollgate.services.queued_calls import decode_call, encode_call
 
 if TYPE_CHECKING:
     from tollgate.services.calls import AdmittedCall

@@ -26,7 +26,7 @@ from tollgate.adapters.sessions import (
 from tollgate.domain.errors import ForbiddenError, UnavailableError
 from tollgate.domain.sessions import Session, data_session, model_session
 from tollgate.domain.tenants import Silo
-from tollgate.services.jobs import decode_call, encode_call
+from tollgate.services.queued_calls import decode_call, encode_call
 
 ROLE = "arn:aws:iam::111122223333:role/tollgate/tollgate-dev/acme"
 POOL_ROLE = "arn:aws:iam::000000000000:role/tollgate/tollgate-dev/tollgate-dev-pool-session"
