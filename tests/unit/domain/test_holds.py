@@ -405,7 +405,7 @@ def test_a_native_bound_is_its_bytes_and_its_framing() -> None:
     assert native_input_tokens({"prompt": "x"}, CARD) == len('{"prompt": "x"}') + FRAMING_TOKENS
     # A property in a schema may be called image without there being one.
     schema = {"properties": {"image": {"type": ["string", "null"]}}}
-    for place in ("tools", "response_format", "output_format", "tool_choice"):
+    for place in ("tools", "response_format", "output_format", "output_config"):
         assert native_input_tokens({**body, place: [{"schema": schema}]}, BARE) > 0
     assert native_input_tokens({"messages": "strange"}, CARD) == (
         len('{"messages": "strange"}') + FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS

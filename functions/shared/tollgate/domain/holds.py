@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# A provider's members with schemas, in which a property may be called image.
+_SCHEMAS = ("output_config", "output_format", "response_format", "toolConfig", "tools")
 # A guardrail charges text in units of this many characters, rounded up.
 GUARDRAIL_UNIT_CHARACTERS = 1000
 # The longest entry of the vocabularies that providers have published: a run of spaces.
@@ -174,8 +176,7 @@ def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
     count = len(messages) if isinstance(messages, list | tuple) else 1
     text = json_tokens(body) + FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * count
     text += told_tokens(body.get("toolConfig"), body) + referenced_tokens(body)
-    # Elsewhere stand settings and schemas, in which a property may be called image.
-    if has_media({name: body[name] for name in ("messages", *registry.MEDIA) if name in body}):
+    if has_media({name: value for name, value in body.items() if name not in _SCHEMAS}):
         return max(_context_tokens(card, body), text)
     return text
 

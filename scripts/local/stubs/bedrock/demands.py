@@ -35,8 +35,12 @@ _MEDIA = frozenset(
     ("audio", "document", "file", "image", "image_url", "images", "input_audio", "input_image")
     + ("video", "video_url")
 )
-# What tools are, and what they were called with and answered, is text whatever it is called.
-_NO_MEDIA = frozenset(("toolConfig", "tools", "json", "input", "input_schema", "audio_config"))
+# What tools are, what they were called with and answered, and what an answer must look like is text
+# whatever it is called.
+_NO_MEDIA = frozenset(
+    ("toolConfig", "tools", "json", "input", "input_schema", "audio_config", "output_config")
+    + ("output_format", "response_format")
+)
 _CACHE_MARKS = ("cachePoint", "cache_control")
 _TIERS = {"fast": "priority", "flex": "flex", "priority": "priority", "reserved": "reserved"}
 
