@@ -26,6 +26,7 @@ from tollgate.dialects.openai.request import parse_chat, parse_embeddings
 from tollgate.domain import native
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
+from tollgate.domain.families.forms import ANYTHING
 from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import TokenUsage, load_default
 from tollgate.services.shapes import ChatCall, NativeCall
@@ -71,7 +72,7 @@ def members(model: str, body: Mapping[str, Any]) -> frozenset[str]:
 def unknown(model: str, body: Mapping[str, Any]) -> set[str]:
     """What a body has that is not in its family's table, also within its objects."""
     known = members(model, body)
-    sections = {name.rpartition(".")[0] for name in known if "." in name}
+    sections = {name for name in known if f"{name}.{ANYTHING}" not in known}
     return set(given(body, sections)) - known
 
 

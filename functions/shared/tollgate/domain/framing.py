@@ -103,10 +103,10 @@ def told_tokens(tool_config: object, fields: Mapping[str, Any]) -> int:
     Tools of a provider's own bring definitions of its own, one each.
     """
     framing = 0
-    if tool_config is not None:
+    if tool_config is not None or "toolConfig" in fields:
         framing += TOOL_FRAMING_TOKENS
-    native = fields.get("tools")
-    if native is not None:
+    if "tools" in fields:
+        native = fields["tools"]
         count = len(native) if isinstance(native, list | tuple) else 1
         framing += TOOL_FRAMING_TOKENS * (1 + count)
     told = [name for name in _TOLD if fields.get(name)]

@@ -110,9 +110,16 @@ def chat_input_tokens(request: Mapping[str, Any], card: ModelCard) -> int:
     text += told_tokens(request.get("toolConfig"), fields)
     if "outputConfig" in request:
         text += TOOL_FRAMING_TOKENS
-    if has_media([request.get("messages", ()), request.get("system", ())]):
+    if chat_has_media(request):
         return max(_context_tokens(card, fields), text)
     return text
+
+
+def chat_has_media(request: Mapping[str, Any]) -> bool:
+    """Whether a Converse request holds anything but text, in its own words or the provider's."""
+    fields = request.get("additionalModelRequestFields") or {}
+    own = {name: value for name, value in fields.items() if name not in _SCHEMAS}
+    return has_media([request.get("messages", ()), request.get("system", ()), own])
 
 
 def uncounted_tokens(request: Mapping[str, Any]) -> int:

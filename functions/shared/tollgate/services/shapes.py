@@ -20,11 +20,11 @@ from tollgate.domain.holds import (
     Bound,
     applicable_rates,
     chat_bound,
+    chat_has_media,
     chat_input_tokens,
     embedding_bound,
     flat_bound,
     guardrail_bound,
-    has_media,
     image_units,
     native_input_tokens,
     uncounted_tokens,
@@ -100,7 +100,7 @@ class _Chat(Shape):
 
     @property
     def countable(self) -> Mapping[str, Any] | None:
-        return None if has_media(self.body.get("messages", ())) else self.body
+        return None if chat_has_media(self.body) else self.body
 
     @property
     def uncounted_tokens(self) -> int:

@@ -9,6 +9,7 @@ from tollgate.domain.families.forms import (
     Family,
     MaxTokensField,
     TextBody,
+    anything,
     said_before,
     within,
 )
@@ -67,6 +68,6 @@ JURASSIC = TextBody(
     answers=("numResults",),
 )
 
-JAMBA = chat("documents", max_tokens=MaxTokensField(("max_tokens",)))
+JAMBA = chat(*anything("documents"), max_tokens=MaxTokensField(("max_tokens",)))
 
 AI21 = Family(name="AI21", models=("ai21.",), texts=(JURASSIC, JAMBA))

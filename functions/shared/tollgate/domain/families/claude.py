@@ -12,6 +12,7 @@ from tollgate.domain.families.forms import (
     Family,
     MaxTokensField,
     TextBody,
+    anything,
     said_before,
     said_in_blocks,
     within,
@@ -127,6 +128,7 @@ _BLOCK_TYPES = (
 # A document within a result of a tool has blocks of its own.
 _BLOCK_DEPTH = 3
 _CACHE_MARK = ("ttl", "type")
+_THINKING_TYPES = ("adaptive", "disabled", "enabled")
 
 
 def _blocks(place: str, depth: int) -> frozenset[str]:
@@ -134,11 +136,9 @@ def _blocks(place: str, depth: int) -> frozenset[str]:
     members = within(
         place,
         "cache_control",
-        "citations",
         "context",
         "data",
         "id",
-        "input",
         "is_error",
         "name",
         "signature",
@@ -150,6 +150,8 @@ def _blocks(place: str, depth: int) -> frozenset[str]:
         "tool_use_id",
         "type",
     )
+    # What an answer said of itself, and what a tool was called with, come back as they were.
+    members |= anything(f"{place}.caller", f"{place}.citations", f"{place}.input")
     members |= within(f"{place}.cache_control", *_CACHE_MARK)
     members |= within(f"{place}.source", "data", "media_type", "type")
     if depth > 1:
@@ -179,9 +181,13 @@ _FIELDS = (
         "trigger",
         "type",
     )
+    | within("context_management.edits.clear_at_least", "type", "value")
+    | within("context_management.edits.keep", "type", "value")
+    | within("context_management.edits.trigger", "type", "value")
     | within("metadata", "user_id")
     | within("output_config", "effort", "format")
     | within("output_config.format", "name", "schema", "type")
+    | anything("output_config.format.schema", "tools.input_examples", "tools.input_schema")
     | within("reasoning_config", "budget_tokens", "type")
     | within("thinking", "budget_tokens", "display", "type")
     | within("tool_choice", "disable_parallel_tool_use", "name", "type")
@@ -215,7 +221,8 @@ MESSAGES = TextBody(
     | within("messages", "content", "role")
     | _blocks("messages.content", _BLOCK_DEPTH)
     | within("output_format", "name", "schema", "type")
-    | within("system", "cache_control", "citations", "text", "type")
+    | anything("output_format.schema", "system.citations")
+    | within("system", "cache_control", "text", "type")
     | within("system.cache_control", *_CACHE_MARK),
     fields=_FIELDS,
     values={
@@ -223,6 +230,11 @@ MESSAGES = TextBody(
         "context_management.edits.type": ("clear_*",),
         **_block_values("messages.content", _BLOCK_DEPTH),
         "system.type": ("text",),
+        "output_config.format.type": ("json_schema",),
+        "output_format.type": ("json_schema",),
+        "reasoning_config.type": _THINKING_TYPES,
+        "thinking.type": _THINKING_TYPES,
+        "tool_choice.type": ("any", "auto", "none", "tool"),
         "tools.allowed_callers": ("direct",),
         "tools.type": _TOOL_TYPES,
     },

@@ -11,6 +11,7 @@ from tollgate.domain.families.forms import (
     Family,
     MaxTokensField,
     TextBody,
+    anything,
     said_before,
     within,
 )
@@ -39,9 +40,9 @@ def _usage(document: Mapping[str, Any]) -> TokenUsage | None:
     return None if given is None else TokenUsage(input=given, output=made or 0)
 
 
-_COMMAND_FIELDS = frozenset(
-    ("k", "logit_bias", "num_generations", "p", "return_likelihoods", "truncate")
-)
+_COMMAND_FIELDS = anything("logit_bias") | {
+    *("k", "num_generations", "p", "return_likelihoods", "truncate"),
+}
 COMMAND = TextBody(
     models=("cohere.command",),
     prompt="prompt",
@@ -63,7 +64,6 @@ COMMAND = TextBody(
 
 _COMMAND_R_FIELDS = frozenset(
     (
-        "documents",
         "force_single_step",
         "frequency_penalty",
         "k",
@@ -74,15 +74,21 @@ _COMMAND_R_FIELDS = frozenset(
         "search_queries_only",
         "seed",
     )
-)
+) | anything("documents")
 # Not among them: raw_prompting, with which the model reads no preamble.
 COMMAND_R = TextBody(
     models=("cohere.command-r",),
     prompt="message",
     members=_COMMAND_R_FIELDS
-    | {"max_tokens", "message", "preamble", "stop_sequences", "temperature", "tool_results"}
+    | {"max_tokens", "message", "preamble", "stop_sequences", "temperature"}
     | within("chat_history", "message", "role", "tool_calls", "tool_results")
-    | within("tools", "description", "name", "parameter_definitions"),
+    | within("tools", "description", "name", "parameter_definitions")
+    | anything(
+        "chat_history.tool_calls",
+        "chat_history.tool_results",
+        "tool_results",
+        "tools.parameter_definitions",
+    ),
     fields=_COMMAND_R_FIELDS,
     max_tokens=_MAX_TOKENS,
     top_p="p",

@@ -5,10 +5,7 @@ from __future__ import annotations
 from tollgate.domain.families.forms import Family, within
 from tollgate.domain.families.openai_format import COMPLETION, chat
 
-R1 = COMPLETION._replace(
-    models=("deepseek.r1",),
-    members=COMPLETION.members | {"max_completion_tokens"},
-)
+R1 = COMPLETION._replace(models=("deepseek.r1",))
 
 MESSAGES = chat(
     *within("chat_template_kwargs", "enable_thinking", "thinking"), *within("thinking", "type")

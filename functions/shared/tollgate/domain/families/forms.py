@@ -2,10 +2,9 @@
 
 A native body is the JSON object that InvokeModel hands to a model as it is. Its members, and what
 each of them makes the provider do and bill, are known by family and nowhere else. Members are
-named; `a.b` is the member b of the object a, and of each object in it where a is a list. An object
-of which no member is named may hold anything: a tool's schema, a map of the caller's own. No table
-has `amazon-bedrock-guardrailConfig`, by which a caller would say what of its body the tenant's
-guardrail checks.
+named; `a.b` is the member b of the object a, and of each object in it where a is a list. A member
+with `ANYTHING` in it is the caller's own: a tool's schema, a map of labels. No table has the member
+`amazon-bedrock-guardrailConfig`, by which a caller would say what the tenant's guardrail checks.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 # A prefix that every model id has.
 ANY_MODEL = ("",)
+ANYTHING = "*"
 # Media that stand in the body itself. A provider fetches what is a location.
 DATA_URL = ("data:*",)
 
@@ -221,6 +221,11 @@ class Family(NamedTuple):
 def within(section: str, *names: str) -> frozenset[str]:
     """The members of an object in a body, and the object itself."""
     return frozenset((section, *(f"{section}.{name}" for name in names)))
+
+
+def anything(*members: str) -> frozenset[str]:
+    """Members in which a caller may say anything."""
+    return frozenset((*members, *(f"{member}.{ANYTHING}" for member in members)))
 
 
 def said_before(member: str) -> Callable[[Mapping[str, Any], str], dict[str, Any]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from tollgate.domain.families.forms import Answer, Family, MaxTokensField
 from tollgate.domain.families.openai_format import COMPLETION, chat
 
-_MAX_TOKENS = MaxTokensField(("max_tokens",))
-
 PROMPT = COMPLETION._replace(
     models=(
         "mistral.mistral-7b",
@@ -16,7 +14,6 @@ PROMPT = COMPLETION._replace(
     ),
     members=COMPLETION.members | {"top_k"},
     fields=frozenset(("top_k",)),
-    max_tokens=_MAX_TOKENS,
     answer=Answer(texts=(("outputs", 0, "text"),), stops=(("outputs", 0, "stop_reason"),)),
 )
 
@@ -25,7 +22,7 @@ MESSAGES = chat(
     "random_seed",
     "safe_prompt",
     "top_k",
-    max_tokens=_MAX_TOKENS,
+    max_tokens=MaxTokensField(("max_tokens",)),
 )
 
 MISTRAL = Family(name="Mistral", models=("mistral.",), texts=(PROMPT, MESSAGES))

@@ -11,6 +11,7 @@ from tollgate.domain.families.forms import (
     Family,
     MaxTokensField,
     TextBody,
+    anything,
     said_in_blocks,
     within,
 )
@@ -64,6 +65,7 @@ _MESSAGES = (
     | within("messages.content.toolResult", "content", "status", "toolUseId", "type")
     | _said("messages.content.toolResult.content", "json")
     | within("messages.content.toolUse", "input", "name", "toolUseId", "type")
+    | anything("messages.content.toolResult.content.json", "messages.content.toolUse.input")
     | within("system", "cachePoint", "text")
     | within("system.cachePoint", "ttl", "type")
 )
@@ -75,6 +77,7 @@ _TOOLS = (
     | within("toolConfig.tools", "cachePoint", "toolSpec")
     | within("toolConfig.tools.cachePoint", "ttl", "type")
     | within("toolConfig.tools.toolSpec", "description", "inputSchema", "name", "strict")
+    | anything("toolConfig.tools.toolSpec.inputSchema")
 )
 
 TEXT = TextBody(
@@ -87,6 +90,10 @@ TEXT = TextBody(
         "inferenceConfig", "maxTokens", "max_new_tokens", "stopSequences", "temperature", "topP"
     ),
     fields=_FIELDS,
+    values={
+        f"{place}.type": ("disabled", "enabled")
+        for place in ("inferenceConfig.reasoningConfig", "reasoningConfig")
+    },
     max_tokens=MaxTokensField(("inferenceConfig", "maxTokens"), aliases=("max_new_tokens",)),
     top_p="topP",
     stop="stopSequences",

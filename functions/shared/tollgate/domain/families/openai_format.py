@@ -9,6 +9,7 @@ from tollgate.domain.families.forms import (
     Answer,
     MaxTokensField,
     TextBody,
+    anything,
     said_before,
     within,
 )
@@ -51,9 +52,7 @@ _FIELDS = (
     frozenset(
         (
             "frequency_penalty",
-            "logit_bias",
             "logprobs",
-            "metadata",
             "n",
             "parallel_tool_calls",
             "presence_penalty",
@@ -65,6 +64,7 @@ _FIELDS = (
     )
     | within("response_format", "json_schema", "type")
     | within("response_format.json_schema", "description", "name", "schema", "strict")
+    | anything("logit_bias", "metadata", "response_format.json_schema.schema")
 )
 _MESSAGES = (
     within(
@@ -99,6 +99,7 @@ _MESSAGES = (
 _TOOLS = (
     within("tools", "function", "type")
     | within("tools.function", "description", "name", "parameters", "strict")
+    | anything("tools.function.parameters")
     | within("tool_choice", "function", "type")
     | within("tool_choice.function", "name")
 )
@@ -126,6 +127,9 @@ CHAT = TextBody(
             "text",
             "thinking",
         ),
+        "messages.tool_calls.type": ("function",),
+        "response_format.type": ("json_object", "json_schema", "text"),
+        "tool_choice.type": ("function",),
         "tools.type": ("function",),
     },
     max_tokens=MaxTokensField(("max_tokens",), aliases=("max_completion_tokens",)),
@@ -155,7 +159,7 @@ def chat(*own: str, said: frozenset[str] = frozenset(), **changes: Any) -> TextB
 COMPLETION = TextBody(
     prompt="prompt",
     members=frozenset(("max_tokens", "prompt", "stop", "temperature", "top_p")),
-    max_tokens=MaxTokensField(("max_tokens",), aliases=("max_completion_tokens",)),
+    max_tokens=MaxTokensField(("max_tokens",)),
     write=write_prompt,
     system="prompt",
     with_system=said_before("prompt"),

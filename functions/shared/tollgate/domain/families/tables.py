@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry
-from tollgate.domain.families.forms import DATA_URL
+from tollgate.domain.families.forms import ANYTHING, DATA_URL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -74,11 +74,11 @@ def check_text(
 
     `allowed` is what the tenant's policy lets pass beyond the form's table.
     """
-    maximum = ".".join(form.max_tokens.path)
-    _Table(_whose(model_id), form.members, form.values, maximum, allowed).check(body)
     if form.prompt != "messages" and not isinstance(body.get(form.prompt, ""), str):
         # Several prompts would be answered one by one, each up to the maximum.
         raise InvalidRequestError(f"{form.prompt} allows a string only", code="unbounded_request")
+    maximum = ".".join(form.max_tokens.path)
+    _Table(_whose(model_id), form.members, form.values, maximum, allowed).check(body)
 
 
 def check_embedding(
@@ -142,20 +142,24 @@ class _Table(NamedTuple):
                 if member not in self.allowed:
                     raise self._unknown(section, name, where)
                 self._anything({name: item}, place)
+                continue
             if member in self.values and item is not None and member != named:
                 self._value(member, item, where)
-            if member in _sections(self.members):
-                self._section(item, member, where)
+            self._inside(item, member, where)
 
-    def _section(self, item: object, member: str, place: str) -> None:
+    def _inside(self, item: object, member: str, place: str) -> None:
+        """Check the objects that a member is, or is a list of; a member without names has none."""
+        if f"{member}.{ANYTHING}" in self.members:
+            return
         if isinstance(item, Mapping):
             self._object(item, member, place)
         elif isinstance(item, list):
             for index, entry in enumerate(item):
+                here = f"{place}[{index}]"
                 if isinstance(entry, list):
-                    raise InvalidRequestError(f"{place}[{index}] is an array; allowed is an object")
+                    raise InvalidRequestError(f"{here} is an array; allowed is none in another")
                 if isinstance(entry, Mapping):
-                    self._object(entry, member, f"{place}[{index}]")
+                    self._object(entry, member, here)
 
     def _anything(self, value: object, place: str) -> None:
         """Check what the tenant's policy lets pass: of it the gateway knows but what it may not."""
