@@ -22,6 +22,7 @@ from tests.unit.domain.families.documented_bodies import (
 from tollgate.domain import native
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import registry, tables
+from tollgate.domain.families.claude import BETAS
 from tollgate.domain.families.forms import ANY_MODEL, ANYTHING, TextBody
 from tollgate.domain.prices import load_default, unlisted_card
 
@@ -195,6 +196,27 @@ def test_whatever_a_member_is_called_its_refusal_is_short(name: str, model: str)
 
     assert len(error.message) < 1500
     assert len(error.details.get("field", "")) <= 70
+
+
+def test_a_refusal_says_what_is_allowed_and_no_more_of_a_name_than_tells_it() -> None:
+    error = refused(LLAMA, {"x" * 65: 1})
+
+    place = "x" * 64 + "..."
+    allowed = ["images", "max_gen_len", "prompt", "stop", "temperature", "top_p"]
+    assert error.details == {"field": place, "allowed": allowed}
+    assert error.message == (
+        f"{place} is not known for models of Llama; allowed are {', '.join(allowed)}"
+    )
+    assert refused(LLAMA, {"x" * 64: 1}).details["field"] == "x" * 64
+    inner = refused(LLAMA, {"temperature": [{"a": 1}]})
+    assert inner.message == (
+        "temperature[0].a is not known for models of Llama; nothing is allowed here"
+    )
+    beta = refused(CLAUDE, {"anthropic_beta": ["effort-2025-11-24", "b" * 65]})
+    assert (
+        beta.message == f"anthropic_beta has {'b' * 64 + '...'!r}; allowed are {', '.join(BETAS)}"
+    )
+    assert beta.details == {"field": "anthropic_beta", "allowed": list(BETAS)}
 
 
 # --- All that is documented -------------------------------------------------------------------
