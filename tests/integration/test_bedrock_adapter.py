@@ -195,6 +195,18 @@ def test_the_tier_of_a_native_call_travels_both_ways(runtime: BedrockRuntime) ->
     assert reply.service_tier == "flex"
 
 
+def test_the_tier_of_a_native_stream_is_the_one_that_serves_it(runtime: BedrockRuntime) -> None:
+    body = {"inputText": "[stub:tier=default] hi"}
+    model = "amazon.titan-text-express-v1"
+
+    *_, served = runtime.stream(native(model, {"inputText": "hi"}, serviceTier="flex"))
+    *_, usual = runtime.stream(native(model, body, serviceTier="flex"))
+
+    assert isinstance(served, ModelReply)
+    assert isinstance(usual, ModelReply)
+    assert (served.service_tier, usual.service_tier) == ("flex", "default")
+
+
 def test_a_native_stream_that_breaks_may_be_billed(runtime: BedrockRuntime) -> None:
     body = {"inputText": "[stub:tokens=60][stub:cut=mid-stream] hi"}
 

@@ -154,7 +154,7 @@ class CallLog:
                 "error": outcome.error,
                 "unknown_member": outcome.unknown_member,
                 "usage": _billed(call, outcome),
-                "units": dict(call.units),
+                "units": {} if outcome.usage is None else dict(call.units),
                 "service_tier": call.tier,
                 "speed": call.speed,
                 "is_narrowed": call.is_narrowed,

@@ -76,15 +76,19 @@ class BedrockRuntime:
         sending = watched(client)
         is_native = request.operation != "converse"
         try:
-            events: Any = (
-                client.invoke_model_with_response_stream(**_native(request))["body"]
+            answer: Any = (
+                client.invoke_model_with_response_stream(**_native(request))
                 if is_native
-                else client.converse_stream(**_converse(request))["stream"]
+                else client.converse_stream(**_converse(request))
             )
+            events = answer["body" if is_native else "stream"]
         except Exception as error:
             raise call_error(error, sending) from error
         try:
-            yield from _native_pieces(events) if is_native else _converse_pieces(events, request)
+            if is_native:
+                yield from _native_pieces(events, _tier(answer.get("serviceTier")))
+            else:
+                yield from _converse_pieces(events, request)
         except Exception as error:
             raise stream_error(error) from error
         finally:
@@ -149,7 +153,7 @@ def _converse_reply(
         document=document,
         usage=None if units is None else usage,
         stop_reason=word(answer.get("stopReason")),
-        service_tier=word(part(answer, "serviceTier").get("type")) or "default",
+        service_tier=_tier(part(answer, "serviceTier").get("type")),
         units=units or {},
         fault=fault,
     )
@@ -189,9 +193,14 @@ def _readable_event(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return whole
 
 
+def _tier(told: object) -> str:
+    """The tier that served a call; one that does not say was served as usual."""
+    return word(told) or "default"
+
+
 def _native_reply(data: bytes, headers: Mapping[str, str]) -> ModelReply:
     kept = {name: value for name, value in headers.items() if name.startswith(_BEDROCK_HEADERS)}
-    tier = word(headers.get(_TIER_HEADER)) or "default"
+    tier = _tier(headers.get(_TIER_HEADER))
     try:
         document = read_json(data)
         fault = None if isinstance(document, Mapping) else "is no JSON object"
@@ -211,9 +220,10 @@ def _native_reply(data: bytes, headers: Mapping[str, str]) -> ModelReply:
 
 
 class _Chunks:
-    """What the chunks of a native stream have said so far."""
+    """What the chunks of a native stream have said so far; `tier` is what serves it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tier: str) -> None:
+        self._tier = tier
         self._texts: list[str] = []
         self._stop_reason: str | None = None
         # A guardrail reads a stream piece by piece and charges each.
@@ -262,13 +272,16 @@ class _Chunks:
             {"text": "".join(self._texts)},
             _fuller(usage, self._counted) if self._is_counted else None,
             self._stop_reason,
+            service_tier=self._tier,
             units=dict(self._units),
             fault=self._fault,
         )
 
 
-def _native_pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[StreamPiece | ModelReply]:
-    chunks = _Chunks()
+def _native_pieces(
+    events: Iterable[Mapping[str, Any]], tier: str
+) -> Iterator[StreamPiece | ModelReply]:
+    chunks = _Chunks(tier)
     for event in events:
         yield chunks.take(event)
         if chunks.is_complete:

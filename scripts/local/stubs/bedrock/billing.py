@@ -83,7 +83,7 @@ def charge_worst(call: Call, demand: Demand, target: Target, body: Mapping[str, 
 def most_input_tokens(body: Mapping[str, Any]) -> int:
     """The most tokens that the text of a body can have: one for each byte, and the model's own."""
     total = sum(map(most_tokens, _texts(body)))
-    has_tools = "tools" in body or "toolConfig" in body
+    has_tools = bool(body.get("tools") or body.get("toolConfig"))
     return total + (TOOL_PROMPT_TOKENS if has_tools else 0)
 
 

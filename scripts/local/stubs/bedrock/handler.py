@@ -221,9 +221,7 @@ class Handler(ReplyHandler):
         if not self.end_call(call, usage, None if said is None else said.stop_reason):
             return
         headers = invoke.answer_headers(call, target, usage)
-        if "X-Amzn-Bedrock-Service-Tier" in self.headers or "tier" in call.directions.values:
-            headers["X-Amzn-Bedrock-Service-Tier"] = call.tier
-        self.send_json(answer, headers=headers)
+        self.send_json(answer, headers=headers | self.tier_header(call))
 
     # --- CountTokens --------------------------------------------------------------------------
 

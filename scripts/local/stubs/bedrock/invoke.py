@@ -32,6 +32,7 @@ def said_to(prompt: Prompt, call: Call, target: Target) -> Said:
     """What the model says to a prompt, within its limits and as the call is directed."""
     limit = prompt.max_tokens or target.model.max_output_tokens
     pieces, reason = answer_to(prompt.text, call.directions, limit, prompt.stop_sequences)
+    usage = call.usage(len(pieces))
     return Said(
         pieces,
         reason,
@@ -39,6 +40,10 @@ def said_to(prompt: Prompt, call: Call, target: Target) -> Said:
         answers=call.answers,
         billed=call.output_tokens(len(pieces)),
         passes=call.passes,
+        cache_read=usage.get("cacheReadInputTokens", 0),
+        cache_written={
+            detail["ttl"]: detail["inputTokens"] for detail in usage.get("cacheDetails", ())
+        },
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scripts.local.stubs.errors import ServiceError
 
 SLOW_DELTA_SECONDS = 0.25
+_TIER = "X-Amzn-Bedrock-Service-Tier"
 
 
 class ReplyHandler(ModelHandler):
@@ -46,7 +47,7 @@ class ReplyHandler(ModelHandler):
 
         A stream without `last` is one of native chunks.
         """
-        self._send_stream_headers(is_native=last is None)
+        self._send_stream_headers(call, is_native=last is None)
         billed = 0
         try:
             for frame, tokens in self._paced(call, frames):
@@ -69,11 +70,18 @@ class ReplyHandler(ModelHandler):
         self.stub.log.write(call, Outcome("ok", usage=usage, stop_reason=stop_reason))
         self.send_last_chunk(b"" if last is None else last(usage))
 
-    def _send_stream_headers(self, *, is_native: bool) -> None:
+    def tier_header(self, call: Call) -> dict[str, str]:
+        """The header that names the tier, of a native call that names one."""
+        is_told = _TIER in self.headers or "tier" in call.directions.values
+        return {_TIER: call.tier} if is_told else {}
+
+    def _send_stream_headers(self, call: Call, *, is_native: bool) -> None:
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", eventstream.CONTENT_TYPE)
         if is_native:
             self.send_header("X-Amzn-Bedrock-Content-Type", "application/json")
+            for name, value in self.tier_header(call).items():
+                self.send_header(name, value)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from scripts.local.stubs.bedrock.families.forms import Said
 
+_TTLS = ("5m", "1h")
+
 
 def _read_messages(body: Mapping[str, Any]) -> Prompt:
     if body.get("anthropic_version") != "bedrock-2023-05-31":
@@ -35,10 +37,7 @@ def _read_messages(body: Mapping[str, Any]) -> Prompt:
 
 
 def _message(said: Said) -> dict[str, Any]:
-    usage: dict[str, Any] = {
-        "input_tokens": said.input_tokens,
-        "output_tokens": said.output_tokens,
-    }
+    usage = {**_given(said), "output_tokens": said.output_tokens}
     return {
         "id": "msg_bdrk_stub",
         "type": "message",
@@ -51,30 +50,37 @@ def _message(said: Said) -> dict[str, Any]:
     }
 
 
+def _given(said: Said) -> dict[str, Any]:
+    """Counts of the input."""
+    written = {f"ephemeral_{ttl}_input_tokens": said.cache_written.get(ttl, 0) for ttl in _TTLS}
+    return {
+        "input_tokens": said.uncached_tokens,
+        "cache_read_input_tokens": said.cache_read,
+        "cache_creation_input_tokens": sum(written.values()),
+        "cache_creation": written,
+    }
+
+
 def _iterations(said: Said) -> dict[str, Any]:
     """Every round of an answer that had others before it, which the counts beside it leave out."""
     if not said.passes:
         return {}
-    rounds = [
-        *(("compaction", taken["inputTokens"], taken["outputTokens"]) for taken in said.passes),
-        ("message", said.input_tokens, said.output_tokens),
+    passes = [
+        {
+            "type": "compaction",
+            "input_tokens": taken["inputTokens"],
+            "output_tokens": taken["outputTokens"],
+            "cache_read_input_tokens": 0,
+            "cache_creation_input_tokens": 0,
+        }
+        for taken in said.passes
     ]
-    return {
-        "iterations": [
-            {
-                "type": kind,
-                "input_tokens": given,
-                "output_tokens": made,
-                "cache_read_input_tokens": 0,
-                "cache_creation_input_tokens": 0,
-            }
-            for kind, given, made in rounds
-        ]
-    }
+    answered = {"type": "message", **_given(said), "output_tokens": said.output_tokens}
+    return {"iterations": [*passes, answered]}
 
 
 def _message_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
-    usage = {"input_tokens": said.input_tokens, "output_tokens": 1}
+    usage = {**_given(said), "output_tokens": 1}
     start = {**_message(said), "content": [], "stop_reason": None, "usage": usage}
     yield {"type": "message_start", "message": start}
     block = {"type": "text", "text": ""}

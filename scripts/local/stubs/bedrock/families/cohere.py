@@ -67,7 +67,7 @@ def _embed(body: Mapping[str, Any]) -> Embedded:
 COMMAND = TextBody(
     models=("cohere.command-",),
     members=frozenset(("prompt", "max_tokens", "temperature", "p", "k", "stop_sequences"))
-    | {"num_generations", "return_likelihoods", "truncate"},
+    | {"logit_bias", "num_generations", "return_likelihoods", "stream", "truncate"},
     answers=(("num_generations",),),
     read=prompt_reader("prompt", "max_tokens", "stop_sequences"),
     answer=_command,

@@ -32,6 +32,8 @@ R1 = TextBody(
     answer=_text_choice,
     chunks=_text_choice_chunks,
 )
-MESSAGES = replace(CHAT, models=("deepseek.",))
+MESSAGES = replace(
+    CHAT, models=("deepseek.",), members=CHAT.members | {"chat_template_kwargs", "thinking"}
+)
 
 FAMILY = Family(texts=(R1, MESSAGES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class Said:
     """What the model said: pieces of one token each, and why it stopped, in Converse's words.
 
     It said it in each of its `answers`. `billed` are the output tokens of all of them where they
-    are not the pieces'. `passes` are rounds before the answer, each with its usage.
+    are not the pieces'. `passes` are rounds before the answer, each with its usage. `cache_read`
+    and `cache_written` (by how long) are those of the input tokens that a cache had or got.
     """
 
     pieces: Sequence[str]
@@ -33,6 +34,13 @@ class Said:
     answers: int = 1
     billed: int | None = None
     passes: Sequence[Mapping[str, int]] = ()
+    cache_read: int = 0
+    cache_written: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def uncached_tokens(self) -> int:
+        """The input tokens that no cache had or got."""
+        return self.input_tokens - self.cache_read - sum(self.cache_written.values())
 
     @property
     def text(self) -> str:

@@ -37,6 +37,10 @@ PROMPT = TextBody(
     answer=_mistral,
     chunks=_mistral_chunks,
 )
-MESSAGES = replace(CHAT, models=("mistral.",))
+MESSAGES = replace(
+    CHAT,
+    models=("mistral.",),
+    members=CHAT.members | {"prompt_mode", "random_seed", "safe_prompt", "top_k"},
+)
 
 FAMILY = Family(texts=(PROMPT, MESSAGES))

@@ -32,7 +32,9 @@ def _nova(said: Said) -> dict[str, Any]:
         "output": {"message": {"role": "assistant", "content": [{"text": said.text}]}},
         "stopReason": said.stop_reason,
         "usage": {
-            "inputTokens": said.input_tokens,
+            "inputTokens": said.uncached_tokens,
+            "cacheReadInputTokenCount": said.cache_read,
+            "cacheWriteInputTokenCount": sum(said.cache_written.values()),
             "outputTokens": said.output_tokens,
             "totalTokens": said.input_tokens + said.output_tokens,
         },

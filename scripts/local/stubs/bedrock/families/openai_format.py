@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scripts.local.stubs.bedrock.families.forms import Family, Prompt, TextBody
@@ -54,9 +55,7 @@ def _choice_chunks(said: Said, groups: Sequence[str]) -> Iterator[dict[str, Any]
 
 
 CHAT = TextBody(
-    # Families that have no other body.
-    models=("google.", "minimax.", "moonshot", "nvidia.", "openai.", "qwen.", "writer.", "xai.")
-    + ("zai.",),
+    models=("xai.",),
     members=frozenset(
         ("messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "n")
         + ("tools", "tool_choice", "response_format", "reasoning_effort", "seed", "stream")
@@ -73,4 +72,25 @@ CHAT = TextBody(
     chunks=_choice_chunks,
 )
 
-FAMILY = Family(texts=(CHAT,))
+# What providers that have no other body have besides.
+_OWN: Mapping[str, Sequence[str]] = {
+    "google.": ("top_k",),
+    "minimax.": ("reasoning_split", "top_k"),
+    "moonshot": ("prompt_cache_key", "thinking"),
+    "nvidia.": ("chat_template_kwargs", "top_k"),
+    "openai.": ("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity"),
+    "qwen.": ("chat_template_kwargs", "enable_thinking", "min_p", "repetition_penalty", "top_k")
+    + ("thinking_budget",),
+    "writer.": ("min_tokens", "top_k"),
+    "zai.": ("do_sample", "thinking", "tool_stream", "user_id"),
+}
+
+FAMILY = Family(
+    texts=(
+        CHAT,
+        *(
+            replace(CHAT, models=(start,), members=CHAT.members.union(own))
+            for start, own in _OWN.items()
+        ),
+    )
+)

@@ -76,6 +76,8 @@ def read_prompt(model_id: str, body: Mapping[str, Any]) -> Prompt:
     known = text_body(model_id)
     _check_members(body, known.members | known.dear | OF_THE_SERVICE)
     prompt = known.read(body)
+    if not all(isinstance(stop, str) for stop in prompt.stop_sequences):
+        raise invalid("Malformed input request: a stop sequence is no text")
     given: object = prompt.max_tokens
     if given is not None and (type(given) is not int or given < 1):
         raise invalid("Malformed input request: the maximum of tokens is not a number of 1 or more")
