@@ -35,6 +35,8 @@ _MEDIA = frozenset(
     ("audio", "document", "file", "image", "image_url", "images", "input_audio", "input_image")
     + ("video", "video_url")
 )
+# The members that a model may find media in.
+_SEEN = ("chat_history", "documents", "images", "messages", "system")
 # What tools are, what they were called with and answered, and what an answer must look like is text
 # whatever it is called.
 _NO_MEDIA = frozenset(
@@ -119,7 +121,9 @@ def _read(  # noqa: PLR0913 - Converse and a native body have these at places of
         is_fast=fields.get("speed") == "fast",
         tier=_tier(fields.get("service_tier")),
         cache=_cache(body),
-        has_media=_has_media(body),
+        has_media=any(
+            _has_media({name: place.get(name) for name in _SEEN}) for place in (fields, body)
+        ),
         context=context,
     )
 
@@ -198,6 +202,7 @@ def _cache(value: object) -> str | None:
 
 
 def _has_media(value: object) -> bool:
+    """Whether there is anything but text in it."""
     return any(
         (key in _MEDIA and item is not None)
         or (key == "type" and isinstance(item, str) and item in _MEDIA)
