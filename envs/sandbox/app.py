@@ -86,6 +86,8 @@ class Gateway:
     api: Api
     usage_plans: UsagePlans = UsagePlans()
     environment: str = ENVIRONMENT
+    # So few that it reserves none of those that others in the account run on.
+    account_concurrency: int = 100
     # Nothing is kept: a sandbox must go without a trace.
     deletion_protection: bool = False
     force_destroy: bool = True
