@@ -42,15 +42,23 @@ _CLASSES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
 class PriceList:
-    """The published prices of one region on one day; `profiles` are models behind ARNs."""
+    """The published prices of one region on one day.
+
+    `profiles` are models behind ARNs, `others` the prices of models that have none published.
+    """
 
     def __init__(
-        self, region: str, day: date, profiles: Mapping[str, str] = MappingProxyType({})
+        self,
+        region: str,
+        day: date,
+        profiles: Mapping[str, str] = MappingProxyType({}),
+        others: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> None:
         book: dict[str, Any] = json.loads(PRICE_BOOK.read_text("utf-8"))
         self._models: Mapping[str, Any] = book["models"]
         self._ids = {alias: base for base, m in self._models.items() for alias in m["aliases"]}
         self._profiles = profiles
+        self._others = others
         self._region = region
         self._day = day.isoformat()
 
@@ -70,6 +78,8 @@ class PriceList:
 
     def _prices(self, called: str, tier: str) -> tuple[Mapping[str, Any], Decimal]:
         """The prices of what was called on a tier, and how many times they are charged."""
+        if called in self._others:
+            return self._others[called], Decimal(1)
         called = self._profiles.get(called, called)
         place, _, base = called.partition(".")
         if base in self._models or base in self._ids:

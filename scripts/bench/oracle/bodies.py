@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from scripts.bench.oracle import vocabulary
-from scripts.bench.oracle.gateway import ENDPOINTS, PROFILE_ARN, TENANTS, Asked
+from scripts.bench.oracle.gateway import (
+    ENDPOINTS,
+    PROFILE_ARN,
+    TENANTS,
+    UNPRICED,
+    UNPRICED_TENANTS,
+    Asked,
+)
 from scripts.local.stubs.bedrock.families import registry
 from scripts.local.stubs.sagemaker.containers import ANSWERS, MAXIMA
 
@@ -44,7 +51,8 @@ class Bodies:
         for called, target in catalogue.targets():
             base = self._base[called] = target.model.model_id
             makers = self._by_maker.setdefault(target.model.mode, {})
-            makers.setdefault(base.partition(".")[0], []).append(called)
+            maker = "unpriced" if base in UNPRICED else base.partition(".")[0]
+            makers.setdefault(maker, []).append(called)
 
     def request(self, number: int) -> Asked:
         """The request of a number."""
@@ -72,9 +80,7 @@ class Bodies:
                 _change(body, chance)
         if chance.random() < 0.15:  # noqa: PLR2004 - now and then
             headers |= _header(route, chance)
-        # Endpoints have no guardrail, so that a tenant that has one may not call them.
-        tenants = TENANTS if mode != "endpoint" or chance.random() < 0.2 else ("open", "counted")  # noqa: PLR2004
-        return Asked(route, model, chance.choice(tenants), body, headers)
+        return Asked(route, model, chance.choice(_callers(model, chance)), body, headers)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,16 @@ class _Kind:
     own: Sequence[str] = ()
     section: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _callers(model: str, chance: random.Random) -> Sequence[str]:
+    """The tenants that may call a model, and now and then one that may not."""
+    if model in UNPRICED:
+        return UNPRICED_TENANTS
+    if model in ENDPOINTS and chance.random() < 0.8:  # noqa: PLR2004 - mostly
+        # Endpoints have no guardrail, so that a tenant that has one may not call them.
+        return ("open", "counted")
+    return TENANTS
 
 
 # --- Right bodies -----------------------------------------------------------------------------

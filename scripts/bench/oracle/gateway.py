@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 
 from scripts.local.ministack import ACCOUNT_ID, REGION
-from scripts.local.stubs.bedrock.catalogue import Catalogue
+from scripts.local.stubs.bedrock.catalogue import DEFAULT_TIERS, Catalogue, Model
 from scripts.local.stubs.bedrock.server import BedrockStub
 from scripts.local.stubs.sagemaker.containers import DEFAULT_MAX_TOKENS
 from scripts.local.stubs.sagemaker.server import SageMakerStub
@@ -66,6 +66,11 @@ ENDPOINTS: Mapping[str, Mapping[str, Any]] = {
     "by-machine": {"instance_hour_usd": "3.5", "instances": 2},
 }
 TENANTS = ("open", "guarded", "counted", "clamped")
+# Models that the price book lacks, which these tenants may call up to a price.
+UNPRICED = ("anthropic.claude-unheard-v1:0", "openai.unheard", "amazon.nova-unheard-v1:0")
+UNPRICED_TENANTS = ("unpriced", "unpriced-guarded")
+CEILING = {"input": "20", "output": "100"}
+_UNPRICED_TOKENS = 100_000
 _INVOKE = ("POST /v1/jobs", "POST /invoke_model", "POST /invoke")
 _STREAMED_JOBS = ("queued", "running")
 
@@ -103,7 +108,9 @@ class Gateway:
 
     def __init__(self) -> None:
         profiles = {PROFILE_ARN: PROFILED_MODEL}
-        self.catalogue = Catalogue.from_price_book(application_profiles=profiles)
+        tiers = {"in_region": DEFAULT_TIERS}
+        unpriced = [Model(name, "chat", _UNPRICED_TOKENS, None, None, tiers) for name in UNPRICED]
+        self.catalogue = Catalogue.from_price_book(application_profiles=profiles, beside=unpriced)
         self._bedrock = BedrockStub(catalogue=self.catalogue, delta_seconds=0, worst_case=True)
         self._sagemaker = SageMakerStub(dict.fromkeys(ENDPOINTS), delta_seconds=0, worst_case=True)
         self._stack = ExitStack()
@@ -230,12 +237,12 @@ def _tenants() -> FakeTenants:
     profile = InferenceProfile("oracle", PROFILED_MODEL, PROFILE_ARN, {})
     apps = {"web": app(inference_profiles={"oracle": profile})}
     base = tenant(models=("*",), apps=apps)
+    guarded = {"guardrail": Guardrail("gr1234567890", "1"), "system_preamble": PREAMBLE}
     changes: Mapping[str, Mapping[str, Any]] = {
         "open": {"count_tokens": "bytes"},
-        "guarded": {
-            "guardrail": Guardrail("gr1234567890", "1"),
-            "system_preamble": PREAMBLE,
-        },
+        "guarded": guarded,
+        "unpriced": {"unpriced": CEILING},
+        "unpriced-guarded": {"unpriced": CEILING, **guarded},
         "counted": {"count_tokens": "exact"},
         "clamped": {"clamp_max_tokens": True, "budget": Budget(month=usd("0.05"))},
     }

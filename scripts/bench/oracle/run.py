@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from scripts.bench.oracle.bill import PriceList
 from scripts.bench.oracle.bodies import Bodies
 from scripts.bench.oracle.checks import Fault, faults
-from scripts.bench.oracle.gateway import PROFILE_ARN, PROFILED_MODEL, Gateway
+from scripts.bench.oracle.gateway import (
+    CEILING,
+    PROFILE_ARN,
+    PROFILED_MODEL,
+    UNPRICED,
+    Gateway,
+)
 from scripts.bench.oracle.shrink import shrunk
 from scripts.local.ministack import REGION
 from tests.fakes.world import NOW
@@ -21,6 +27,11 @@ if TYPE_CHECKING:
     from scripts.bench.oracle.gateway import Asked, Outcome
 
 _SHOWN = 1200
+# Every token of input counts alike there.
+_AT_THE_CEILING = {
+    **CEILING,
+    **dict.fromkeys(("cache_read", "cache_write_5m", "cache_write_1h"), CEILING["input"]),
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,10 @@ class Oracle:
         self._gateway = gateway
         self._seed = seed
         self._bodies = Bodies(gateway.catalogue, seed)
-        self._prices = PriceList(REGION, NOW.date(), {PROFILE_ARN: PROFILED_MODEL})
+        profiles = {PROFILE_ARN: PROFILED_MODEL}
+        self._prices = PriceList(
+            REGION, NOW.date(), profiles, dict.fromkeys(UNPRICED, _AT_THE_CEILING)
+        )
         self._most = findings_per_kind
 
     def run(self, numbers: range) -> Report:

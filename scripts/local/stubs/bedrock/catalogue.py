@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 PRICE_BOOK = ROOT / "functions" / "shared" / "tollgate" / "prices" / "bedrock.json"
@@ -94,8 +94,9 @@ class Catalogue:
         path: Path = PRICE_BOOK,
         region: str = REGION,
         application_profiles: Mapping[str, str] = _NO_PROFILES,
+        beside: Iterable[Model] = (),
     ) -> Catalogue:
-        """Read the catalogue from a price book file."""
+        """Read the catalogue from a price book file; `beside` are models that it does not have."""
         book: dict[str, Any] = json.loads(path.read_text("utf-8"))
         models = {
             model_id: Model(
@@ -110,6 +111,7 @@ class Catalogue:
             for model_id, entry in book["models"].items()
             if entry["mode"] in SERVED_MODES
         }
+        models |= {model.model_id: model for model in beside}
         return cls(models, region, application_profiles)
 
     def has_model(self, model_id: str) -> bool:
