@@ -77,8 +77,8 @@ run "with_pool_sessions" {
   }
 
   assert {
-    condition     = local._statements["stream"][*].sid == ["Settle", "RecordUsage", "AssumeTenantRoles", "DenyMantle"]
-    error_message = "stream keeps the ledger; what it does on a tenant's behalf is the session's."
+    condition     = local._statements["stream"][*].sid == ["ReadPolicies", "Settle", "RecordUsage", "AssumeTenantRoles", "DenyMantle"]
+    error_message = "stream asks the policy and keeps the ledger; what it does on a tenant's behalf is the session's."
   }
 
   assert {
