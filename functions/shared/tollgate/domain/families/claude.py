@@ -311,8 +311,8 @@ def _version(model_id: str) -> tuple[int, int]:
     return _FIRST_ADAPTIVE if model_id.startswith(_NEWEST) else (0, 0)
 
 
-# Anthropic's guide to token counting has two examples, of which a system's text and a message of
-# three words each count 14 and a message alone 8: markers take less than 8. Eight times as many.
+# Anthropic's count of "Hello, world", three tokens, is 10; that of a message of two words with a
+# system's text of four is 14. Eight times the markers of both.
 _FRAMING_TOKENS = 64
 
 CLAUDE = Family(
