@@ -314,6 +314,11 @@ variable "usage_plan_ceiling" {
     burst_limit = number
   })
   default = null
+
+  validation {
+    condition     = var.usage_plan_ceiling == null ? true : var.usage_plan_ceiling.rate_limit > 0 && var.usage_plan_ceiling.burst_limit >= 1
+    error_message = "usage_plan_ceiling: given ${jsonencode(var.usage_plan_ceiling)}; allowed: rate_limit above 0 with burst_limit from 1, or null."
+  }
 }
 
 variable "usage_plan_methods" {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts.bench.oracle.__main__ import main
 from scripts.bench.oracle.bill import PriceList
 from scripts.bench.oracle.bodies import KINDS, Bodies
 from scripts.bench.oracle.checks import faults
@@ -56,6 +57,12 @@ def test_many_bodies(gateway: Gateway) -> None:
 
     print(report)
     assert_sound(report)
+
+
+def test_the_guides_command_runs_some_of_them_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seed", "7", "--from", "113", "--bodies", "9"]) == 0
+
+    assert "9 bodies" in capsys.readouterr().out
 
 
 def test_a_request_comes_again(gateway: Gateway) -> None:

@@ -15,7 +15,7 @@ from scripts.bench.ledger import Bench, capacity_of
 from scripts.local.provision import Emulator
 from scripts.local.stack import LocalStack
 from tests.fakes.world import NOW
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
@@ -81,18 +81,19 @@ def test_polls_write_seldom_and_a_wait_writes_twice(stack: LocalStack) -> None:
         ).json()
         until(lambda: gate.waiting == 1, "the call of the model")
 
-        def poll(wait: int) -> None:
-            answer = requests.get(
+        def poll(wait: int) -> requests.Response:
+            return requests.get(
                 f"{stack.url}/v1/jobs/{started[0]['request_id']}?wait={wait}",
                 headers={"Authorization": f"Bearer {stack.keys[name]}"},
                 timeout=PATIENCE_SECONDS,
             )
-            assert answer.json()["status"] == "running"
 
         poll(1)  # the tenant's first wait creates the item of them all
         at_once = writes_of(lambda: [poll(0) for _ in range(polls)])
         waiting = writes_of(lambda: poll(1))
-        gate.open()
+        assert poll(0).json()["status"] == "running"
+    # Its own writes must not be counted among those of the next test.
+    until_job_ends(lambda: poll(1))
 
     # Blocks of 1, 2, 4, ... polls; one more series where a minute began meanwhile.
     assert at_once["UpdateItem"] <= 2 * (polls.bit_length() + polls // 60)

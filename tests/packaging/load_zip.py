@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Settings that are more than a name.
-VALUES = {"sagemaker_endpoints": "{}"}
+VALUES = {
+    "polls_per_minute": "600",
+    "sagemaker_endpoints": "{}",
+    "token_counts_per_minute": "60",
+    "waiting_requests": "20",
+}
 
 
 def main() -> None:
