@@ -199,6 +199,7 @@ def _figures(name: str, rows: Sequence[report.ChargebackRow], decimals: int) -> 
 def run(screen: Screen, folder: Path) -> None:
     """The demonstration. Raises where something is not as it must be."""
     screen.say("Two tenants with two apps each call models; finance gets the bill.", indent="")
+    began = datetime.now(UTC)
     stack = LocalStack(delta_seconds=0.06, folder=folder)
     with screen.step("1/6", "Start the gateway here: its functions, AWS and Bedrock as stand-ins"):
         stack.start()
@@ -222,7 +223,8 @@ def run(screen: Screen, folder: Path) -> None:
             stack.aggregate()
             lake = stack.lake_copy(folder / "lake")
             lake.update()
-            rows = report.chargeback(lake.folder, f"{datetime.now(UTC):%Y-%m}")
+            months = dict.fromkeys(f"{moment:%Y-%m}" for moment in (began, datetime.now(UTC)))
+            rows = [row for month in months for row in report.chargeback(lake.folder, month)]
             show_bill(screen, rows)
             agreed = check(rows, stack.calls(), stack.deployment.models_by_profile_arn)
             screen.say(

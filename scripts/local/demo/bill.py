@@ -78,15 +78,13 @@ def check(
     Raises:
         BillError: they differ in a row, a token, a call or a picodollar.
     """
-    billed = {
-        (row.team_id, row.model_id): (
-            row.input_tokens,
-            row.output_tokens,
-            row.invocations,
-            row.total,
-        )
-        for row in rows
-    }
+    # A row for each month: one may have ended meanwhile.
+    billed: dict[tuple[str, str], tuple[int, ...]] = {}
+    for row in rows:
+        figures = (row.input_tokens, row.output_tokens, row.invocations, row.total)
+        key = (row.team_id, row.model_id)
+        so_far = billed.get(key, (0,) * len(figures))
+        billed[key] = tuple(map(sum, zip(so_far, figures, strict=True)))
     truth = ground_truth(calls, models_by_profile_arn)
     for key in sorted(billed.keys() | truth.keys()):
         if billed.get(key) != truth.get(key):
