@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.local.demo.bill import BillError, check
+from scripts.local.demo.bill import BillError, check, over_months
 from scripts.local.demo.client import TIMEOUT_SECONDS, Client, UnexpectedAnswerError, expect
 from scripts.local.logs import FUNCTIONS_LOG, REQUESTS_LOG, logs_in
 from scripts.local.ministack import ROOT, MiniStackError
@@ -223,8 +223,10 @@ def run(screen: Screen, folder: Path) -> None:
             stack.aggregate()
             lake = stack.lake_copy(folder / "lake")
             lake.update()
+            # One may have ended meanwhile.
             months = dict.fromkeys(f"{moment:%Y-%m}" for moment in (began, datetime.now(UTC)))
-            rows = [row for month in months for row in report.chargeback(lake.folder, month)]
+            bills = [row for month in months for row in report.chargeback(lake.folder, month)]
+            rows = over_months(bills)
             show_bill(screen, rows)
             agreed = check(rows, stack.calls(), stack.deployment.models_by_profile_arn)
             screen.say(

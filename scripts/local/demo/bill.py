@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,21 @@ class Agreement:
     rows: int
     calls: int
     cost: int
+
+
+def over_months(rows: Sequence[ChargebackRow]) -> list[ChargebackRow]:
+    """The bills of several months as one: a row for each team and model."""
+    found: dict[tuple[str, str], ChargebackRow] = {}
+    for row in rows:
+        key = (row.team_id, row.model_id)
+        before = found.get(key)
+        found[key] = row if before is None else replace(row, **_sums(before, row))
+    return [found[key] for key in sorted(found)]
+
+
+def _sums(one: ChargebackRow, other: ChargebackRow) -> dict[str, Any]:
+    given = ((field.name, getattr(one, field.name)) for field in fields(one))
+    return {name: value + getattr(other, name) for name, value in given if isinstance(value, int)}
 
 
 def ground_truth(
@@ -78,13 +93,15 @@ def check(
     Raises:
         BillError: they differ in a row, a token, a call or a picodollar.
     """
-    # A row for each month: one may have ended meanwhile.
-    billed: dict[tuple[str, str], tuple[int, ...]] = {}
-    for row in rows:
-        figures = (row.input_tokens, row.output_tokens, row.invocations, row.total)
-        key = (row.team_id, row.model_id)
-        so_far = billed.get(key, (0,) * len(figures))
-        billed[key] = tuple(map(sum, zip(so_far, figures, strict=True)))
+    billed = {
+        (row.team_id, row.model_id): (
+            row.input_tokens,
+            row.output_tokens,
+            row.invocations,
+            row.total,
+        )
+        for row in rows
+    }
     truth = ground_truth(calls, models_by_profile_arn)
     for key in sorted(billed.keys() | truth.keys()):
         if billed.get(key) != truth.get(key):
