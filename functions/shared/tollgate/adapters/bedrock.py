@@ -21,8 +21,8 @@ from tollgate.domain.answers import (
     token_usage,
     word,
 )
-from tollgate.domain.answers import counted as count
 from tollgate.domain.converse import Assembler, document_fault, event_size, event_text, output_size
+from tollgate.domain.families.reading import counted as count
 from tollgate.domain.families.reading import part
 from tollgate.domain.families.registry import family_of
 from tollgate.ports import ModelReply, ModelRequest, StreamPiece

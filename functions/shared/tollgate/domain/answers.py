@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tollgate.domain.families.reading import MOST_COUNTED
+from tollgate.domain.families.reading import MOST_COUNTED, counted
 from tollgate.domain.prices import TokenUsage
 
 # Deeper than any request may be. How deep Python can read and write differs by its versions.
@@ -64,13 +64,6 @@ def word(value: object) -> str | None:
 
 
 # --- Counts -----------------------------------------------------------------------------------
-
-
-def counted(value: object) -> int | None:
-    """A count of tokens; None for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value <= MOST_COUNTED else None
 
 
 def header_count(text: str | None) -> object:

@@ -15,13 +15,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.families import registry
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tollgate.domain.tenants import Tenant
 
-# A mark is a block of its own in Converse, and a member of a block in native bodies.
-MARKS = ("cachePoint", "cache_control")
 # Members of a request that have `tools` of their own.
 _WITH_TOOLS = ("toolConfig", "additionalModelRequestFields")
 # Enough that no two tenants have the same, and some ten tokens.
@@ -77,15 +77,17 @@ def _joined(text: str, tool: Mapping[str, Any]) -> str:
 
 
 def _is_marked(value: object) -> bool:
-    return any(_marks(value))
+    return any(True for _ in marks_in(value, registry.CACHE_MARKS))
 
 
-def _marks(value: object) -> Iterator[bool]:
+def marks_in(value: object, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """What is said beside each mark of these names, which says that what is before it is cached."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            if name in MARKS:
-                yield True
-            yield from _marks(item)
+            if name in names:
+                yield item if isinstance(item, Mapping) else {}
+            else:
+                yield from marks_in(item, names)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _marks(item)
+            yield from marks_in(item, names)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.answers import counted
 from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.families.reading import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

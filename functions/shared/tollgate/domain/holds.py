@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tollgate.domain.cache_scope import marks_in
 from tollgate.domain.errors import InvalidRequestError
 from tollgate.domain.families import claude, registry
 from tollgate.domain.framing import (
@@ -25,10 +26,6 @@ from tollgate.domain.framing import (
     told_tokens,
 )
 from tollgate.domain.prices import ModelCard, Rates, worst_case
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 # A provider's members with schemas, in which a property may be called image.
 _SCHEMAS = ("output_config", "output_format", "response_format", "toolConfig", "tools")
@@ -158,7 +155,7 @@ def applicable_rates(rates: Rates, model_id: str, request: Mapping[str, Any]) ->
     names = registry.family_of(model_id).cache_marks
     if not names:
         return rates
-    marks = list(_cache_marks(request, names))
+    marks = list(marks_in(request, names))
     unused: dict[str, Any] = {}
     if not marks:
         unused["cache_write_5m"] = None
@@ -327,18 +324,6 @@ def _media(value: object) -> Iterator[object]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _media(item)
-
-
-def _cache_marks(value: object, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key in names:
-                yield item if isinstance(item, Mapping) else {}
-            else:
-                yield from _cache_marks(item, names)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _cache_marks(item, names)
 
 
 def _check_tools(request: Mapping[str, Any]) -> None:

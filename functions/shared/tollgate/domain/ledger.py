@@ -67,6 +67,11 @@ class Hold:
     output_tokens: int = 0
 
     @property
+    def input_tokens(self) -> int:
+        """The most of its tokens that can be input."""
+        return self.tokens - self.output_tokens
+
+    @property
     def day(self) -> str:
         """The day of the account in which the request was counted."""
         return self.minute.partition("T")[0]

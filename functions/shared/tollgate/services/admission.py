@@ -200,7 +200,6 @@ class Admission:
                 lease=lease,
                 started_at=started_at,
                 request=_request(prepared, bound.max_tokens),
-                most_output=bound.output_tokens,
                 cost_center=party.tenant.cost_center,
                 tags={**call_tags(party.tenant, party.app, ref), **call.tags},
                 terms=terms,

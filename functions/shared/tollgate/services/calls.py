@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 class AdmittedCall:
     """A call whose worst case is held: everything needed to make and to settle it.
 
-    It is settled under the `terms` it was admitted under. `most_output` is how many of the hold's
-    tokens may be output, `units` what the request is billed for beyond tokens.
+    It is settled under the `terms` it was admitted under. `units` are what the request is billed
+    for beyond tokens.
     `lowered_max_tokens` is the `maxTokens` that it was clamped to, None where it has what was
     asked for. `custody` is how its texts are kept.
     """
@@ -53,7 +53,6 @@ class AdmittedCall:
     lease: Lease
     started_at: datetime
     request: ModelRequest
-    most_output: int
     cost_center: str
     tags: Mapping[str, str]
     terms: PriceTerms = LIST_PRICES
@@ -65,6 +64,11 @@ class AdmittedCall:
     def hold(self) -> Hold:
         """What is held for it."""
         return self.lease.hold
+
+    @property
+    def most_output(self) -> int:
+        """How many of the hold's tokens may be output."""
+        return self.hold.output_tokens
 
     @property
     def request_id(self) -> str:
@@ -97,21 +101,32 @@ class Answer:
 
 
 @contextmanager
-def paid(request_id: str) -> Iterator[None]:
-    """For what is done with the answer of a settled call.
-
-    A failure that nobody foresaw is one of an answer that cannot be handed on: it is no reason to
-    make the call again.
-    """
+def foreseen(request_id: str, failure: Callable[[], TollgateError]) -> Iterator[None]:
+    """For what must fail in known ways only: what nobody foresaw is logged, and is a `failure`."""
     try:
         yield
     except TollgateError:
         raise
     except Exception as error:
         logger.exception("unexpected failure", extra={"request_id": request_id})
+        raise failure() from error
+
+
+@contextmanager
+def paid(request_id: str) -> Iterator[None]:
+    """For what is done with the answer of a settled call.
+
+    A failure that nobody foresaw is one of an answer that cannot be handed on: it is no reason to
+    make the call again.
+    """
+
+    def unreadable() -> UnreadableError:
         failure = UnreadableError()
         failure.request_id = request_id
-        raise failure from error
+        return failure
+
+    with foreseen(request_id, unreadable):
+        yield
 
 
 class OpenCall:
@@ -166,15 +181,11 @@ class Calls:
     def unsent(self, call: AdmittedCall) -> Iterator[None]:
         """For what is done between admission and the call: its failure costs nothing."""
         try:
-            yield
+            with foreseen(call.request_id, not_called):
+                yield
         except TollgateError as error:
             self.fail(call, error)
             raise
-        except Exception as error:
-            logger.exception("unexpected failure", extra={"request_id": call.request_id})
-            failure = not_called()
-            self.fail(call, failure)
-            raise failure from error
 
     def run(self, call: AdmittedCall) -> Answer:
         """Make the call and settle it. Raises the upstream errors."""

@@ -72,7 +72,7 @@ class Charging:
     def _bounded(self, call: AdmittedCall, usage: TokenUsage) -> TokenUsage:
         """The usage, and of what is more than the request can use, the bound."""
         output = min(usage.output, call.most_output)
-        if usage.total_input <= call.hold.tokens - call.most_output:
+        if usage.total_input <= call.hold.input_tokens:
             return replace(usage, output=output)
         return self._most_used(call, output)
 
@@ -83,9 +83,7 @@ class Charging:
         model_id = model_ref(hold.model, call.terms.model_arns).model_id
         if isinstance(body, Mapping):
             held_at = applicable_rates(held_at, model_id, body)
-        return dearest_usage(
-            held_at, hold.tokens - call.most_output, min(received, call.most_output)
-        )
+        return dearest_usage(held_at, hold.input_tokens, min(received, call.most_output))
 
     def _cost(
         self, call: AdmittedCall, usage: TokenUsage, tier: str, units: Mapping[str, int]

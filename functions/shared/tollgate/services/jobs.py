@@ -32,7 +32,7 @@ from tollgate.domain.jobs import (
 )
 from tollgate.domain.money import format_usd
 from tollgate.observability import logger
-from tollgate.services.calls import AdmittedCall, Answer, Calls, paid
+from tollgate.services.calls import AdmittedCall, Answer, Calls, foreseen, paid
 from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.policy import allowed_endpoint, allowed_model
 from tollgate.services.queued_calls import decode_call, encode_call
@@ -82,19 +82,15 @@ class JobSubmitter:
             custody=call.custody,
         )
         try:
-            self._payloads.put(
-                job.tenant_id, job.payload_key, encode_call(call), call.custody.kms_key_arn
-            )
-            self._jobs.create(job)
-            self._queue.send(job.tenant_id, job_id)
+            with foreseen(job_id, not_called):
+                self._payloads.put(
+                    job.tenant_id, job.payload_key, encode_call(call), call.custody.kms_key_arn
+                )
+                self._jobs.create(job)
+                self._queue.send(job.tenant_id, job_id)
         except TollgateError as error:
             self._withdraw(call, job, error)
             raise
-        except Exception as error:
-            logger.exception("unexpected failure", extra={"request_id": job_id})
-            failure = not_called()
-            self._withdraw(call, job, failure)
-            raise failure from error
         return job_id
 
     def _withdraw(self, call: AdmittedCall, job: Job, error: TollgateError) -> None:

@@ -73,7 +73,7 @@ def usage_row(
     started_at = request_time(hold.request_id)
     usage = outcome.usage
     if outcome.usage_source == "hold":
-        usage = TokenUsage(input=hold.tokens - hold.output_tokens, output=hold.output_tokens)
+        usage = TokenUsage(input=hold.input_tokens, output=hold.output_tokens)
     first_token_ms = None
     if outcome.first_token_at is not None:
         first_token_ms = _millis(outcome.first_token_at - started_at)

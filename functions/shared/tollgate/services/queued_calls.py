@@ -64,7 +64,6 @@ def decode_call(document: bytes) -> AdmittedCall:
         ),
         started_at=datetime.fromisoformat(data["started_at"]),
         request=ModelRequest(**{**request, "session": session and Session(**session)}),
-        most_output=data["most_output"],
         cost_center=data["cost_center"],
         tags=data["tags"],
         terms=PriceTerms(**data["terms"]),

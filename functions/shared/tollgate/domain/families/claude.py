@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.answers import counted, token_usage
+from tollgate.domain.answers import token_usage
 from tollgate.domain.families.forms import (
     Answer,
     Family,
@@ -18,7 +18,7 @@ from tollgate.domain.families.forms import (
     within,
 )
 from tollgate.domain.families.openai_format import write_chat
-from tollgate.domain.families.reading import part
+from tollgate.domain.families.reading import counted, part
 from tollgate.domain.prices import TokenUsage
 
 if TYPE_CHECKING:

@@ -34,10 +34,17 @@ def part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def count(place: Mapping[str, Any], *names: str) -> int | None:
     """The first of these members that is a count of tokens."""
     for name in names:
-        value = place.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNTED:
+        value = counted(place.get(name))
+        if value is not None:
             return value
     return None
+
+
+def counted(value: object) -> int | None:
+    """A count of tokens; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= MOST_COUNTED else None
 
 
 def side(section: Mapping[str, Any], name: str, default: int) -> int:

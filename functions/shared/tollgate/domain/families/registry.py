@@ -115,6 +115,8 @@ MEDIA = frozenset((*generic.MEDIA, *(name for body in TEXTS for name in body.med
 EMBEDDED_IMAGES = frozenset(
     (*generic.EMBEDDED_IMAGES, *(name for body in EMBEDDINGS for name in body.images))
 )
+# A mark is a block of its own in Converse, and a member of a block in native bodies.
+CACHE_MARKS = tuple(dict.fromkeys(mark for family in FAMILIES for mark in family.cache_marks))
 # A setting that every family has, by each family's word for it.
 SETTINGS: Mapping[str, str] = {
     **dict.fromkeys(MAX_TOKENS, "max_tokens"),
