@@ -33,10 +33,10 @@ from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
 from scripts.local.stubs.bedrock.server import BedrockStub
 from tests.fakes.free_work import FakeFreeCounters
+from tests.fakes.stored import items
 from tests.kill_runner import DIALECTS
 from tests.waiting import PATIENCE_SECONDS
 from tollgate.adapters.accounts import DynamoAccounts
-from tollgate.adapters.aws import from_values
 from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts
 from tollgate.adapters.kms import KmsTexts
 from tollgate.domain.free_work import FreeLimits
@@ -445,12 +445,7 @@ class World:
         )
 
     def _scan(self, table: str) -> list[dict[str, Any]]:
-        pages = (
-            self.client("dynamodb")
-            .get_paginator("scan")
-            .paginate(TableName=self._environment[table], ConsistentRead=True)
-        )
-        return [from_values(item) for page in pages for item in page["Items"]]
+        return items(self.client("dynamodb"), self._environment[table])
 
     def _rows(self) -> dict[str, UsageRow]:
         items = [item for item in self._scan("USAGE_TABLE") if item["pk"].startswith("USAGE#")]

@@ -42,46 +42,28 @@ _RESOURCES = ("TableName", "Bucket", "QueueUrl", "modelId")
 _MAX_TOKENS = 200
 
 
-def _openai(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
-    return "/v1/chat/completions", {
-        "model": run["model"],
-        "messages": [{"role": "user", "content": run["prompt"]}],
-        "max_tokens": _MAX_TOKENS,
-        "stream": streamed,
-    }
-
-
-def _anthropic(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
-    return "/v1/messages", {
-        "model": run["model"],
-        "messages": [{"role": "user", "content": run["prompt"]}],
-        "max_tokens": _MAX_TOKENS,
-        "stream": streamed,
-    }
-
-
-def _bedrock(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
-    return f"/model/{{modelId}}/converse{'-stream' if streamed else ''}", _blocks(run)
-
-
-def _native(run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
-    return f"/model/{{modelId}}/invoke{'-with-response-stream' if streamed else ''}", _blocks(run)
-
-
-def _blocks(run: Run) -> dict[str, Any]:
-    return {
-        "messages": [{"role": "user", "content": [{"text": run["prompt"]}]}],
-        "inferenceConfig": {"maxTokens": _MAX_TOKENS},
-    }
-
-
-# The requests of the function `converse`, by the API that they are of.
-DIALECTS: Mapping[str, Callable[..., tuple[str, dict[str, Any]]]] = {
-    "openai": _openai,
-    "anthropic": _anthropic,
-    "bedrock": _bedrock,
-    "native": _native,
+# The paths of the function `converse` by the API that they are of: at once, and streamed.
+_PATHS = {
+    "openai": ("/v1/chat/completions", "/v1/chat/completions"),
+    "anthropic": ("/v1/messages", "/v1/messages"),
+    "bedrock": ("/model/{modelId}/converse", "/model/{modelId}/converse-stream"),
+    "native": ("/model/{modelId}/invoke", "/model/{modelId}/invoke-with-response-stream"),
 }
+DIALECTS = tuple(_PATHS)
+
+
+def asked(dialect: str, run: Run, *, streamed: bool) -> tuple[str, dict[str, Any]]:
+    """The path and the body of a request: those of Bedrock's API have the model in the path."""
+    path = _PATHS[dialect][streamed]
+    if "{modelId}" in path:
+        messages = [{"role": "user", "content": [{"text": run["prompt"]}]}]
+        return path, {"messages": messages, "inferenceConfig": {"maxTokens": _MAX_TOKENS}}
+    return path, {
+        "model": run["model"],
+        "messages": [{"role": "user", "content": run["prompt"]}],
+        "max_tokens": _MAX_TOKENS,
+        "stream": streamed,
+    }
 
 
 class Killer:
@@ -185,7 +167,7 @@ class Gateway:
         return {"status": 200, "job": job}
 
     def _converse(self, run: Run, dialect: str, *, streamed: bool) -> Any:
-        resource, body = DIALECTS[dialect](run, streamed=streamed)
+        resource, body = asked(dialect, run, streamed=streamed)
         event = {
             **_event(run),
             "httpMethod": "POST",

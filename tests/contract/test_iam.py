@@ -6,7 +6,6 @@ bucket or queue it goes to; the record must equal the statements in terraform/fu
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from scripts.local.lambda_runtime import Functions
 from scripts.local.stack import POOL_SESSION_ROLE_ARN, LocalStack
 from tests.contract import hcl
 from tests.fakes.environments import with_silo_and_guardrails
+from tests.fakes.stored import change_policy
 from tests.fakes.usage_rows import usage_row
 from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.adapters.jobs import SqsJobQueue
@@ -327,14 +327,12 @@ def open_requests(stack: LocalStack) -> set[str]:
 
 def count_exactly(stack: LocalStack, tenant: str) -> None:
     """Gives a tenant, before its first call, exact counts and a minute that no call fits."""
-    key = {"pk": {"S": f"TENANT#{tenant}"}}
-    database = stack.client("dynamodb")
-    item = database.get_item(TableName="tollgate-local-tenants", Key=key)["Item"]
-    policy = json.loads(item["document"]["S"])
-    policy["max_tokens"]["count"] = "exact"
-    policy["limits"]["tokens_per_minute"] = 1
-    item["document"]["S"] = json.dumps(policy)
-    database.put_item(TableName="tollgate-local-tenants", Item=item)
+
+    def change(policy: Any) -> None:  # noqa: ANN401 - JSON
+        policy["max_tokens"]["count"] = "exact"
+        policy["limits"]["tokens_per_minute"] = 1
+
+    change_policy(stack.client("dynamodb"), tenant, change)
 
 
 def race_a_sweep(stack: LocalStack, call: Callable[[], object]) -> None:

@@ -20,7 +20,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from tests.kill_runner import DIALECTS
+from tests.kill_runner import asked
 from tests.waiting import PATIENCE_SECONDS, until
 from tollgate.entry.http import StreamedResponse
 
@@ -129,7 +129,7 @@ def _request(spree: Spree, index: int) -> _Request:
 def _send(service: ConverseService, spree: Spree, index: int) -> str:
     request = _request(spree, index)
     run = {"model": MODEL, "prompt": request.prompt}
-    resource, body = DIALECTS[request.dialect](run, streamed=request.is_streamed)
+    resource, body = asked(request.dialect, run, streamed=request.is_streamed)
     identity = {"tenant_id": spree.tenant, "app_id": spree.app, "key_id": "k", "tier": "pro"}
     event = {
         "requestContext": {"requestId": f"gw-{spree.process}-{index}", "authorizer": identity},

@@ -41,10 +41,10 @@ from tests.fakes.sdk_faults import (
     silent,
     unreachable,
 )
+from tests.fakes.stored import change_policy, items
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate import observability
 from tollgate.adapters import aws
-from tollgate.adapters.aws import from_values
 from tollgate.domain.endpoints import endpoint_rates
 from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import TokenUsage, cost, load_default
@@ -143,12 +143,9 @@ class Scene:
 
     def count_exactly(self) -> None:
         """Lets the tenant's input be counted where it is large."""
-        key = {"pk": {"S": f"TENANT#{self.tenant}"}}
-        item = self.database.get_item(TableName="tollgate-local-tenants", Key=key)["Item"]
-        policy = json.loads(item["document"]["S"])
-        policy["max_tokens"]["count"] = "exact"
-        item["document"]["S"] = json.dumps(policy)
-        self.database.put_item(TableName="tollgate-local-tenants", Item=item)
+        change_policy(
+            self.database, self.tenant, lambda policy: policy["max_tokens"].update(count="exact")
+        )
 
     def job(self, job_id: str) -> str:
         """How a job ended, as the table writes it."""
@@ -191,9 +188,7 @@ class Scene:
         }
 
     def _items(self, table: str) -> list[dict[str, Any]]:
-        name = f"tollgate-local-{table}"
-        pages = self.database.get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
-        return [from_values(item) for page in pages for item in page["Items"]]
+        return items(self.database, f"tollgate-local-{table}")
 
     def expire_holds(self) -> None:
         """Ends the lease of every open hold now."""

@@ -18,6 +18,7 @@ from scripts.local.ministack import ACCOUNT_ID, REGION, MiniStack
 from scripts.local.provision import INVOCATION_LOGS_BUCKET, Emulator, provision
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
 from scripts.local.stubs.bedrock.server import BedrockStub
+from tests.fakes.stored import items
 from tests.integration.chat_spender import (
     Spree,
     become_a_function,
@@ -26,7 +27,6 @@ from tests.integration.chat_spender import (
 )
 from tests.kill_matrix import billed_usage, mismatches, price
 from tollgate.adapters.accounts import DynamoAccounts
-from tollgate.adapters.aws import from_values
 from tollgate.domain.ledger import Account, account_tenant, is_tenant_account
 from tollgate.domain.money import usd
 from tollgate.domain.usage import UsageRow, from_item
@@ -117,13 +117,8 @@ class Town:
         return [each for each in accounts if account_tenant(each.account_id) == tenant]
 
     def rows(self, tenant: str) -> dict[str, UsageRow]:
-        pages = self._emulator.client("dynamodb").get_paginator("scan")
-        items = [
-            from_values(item)
-            for page in pages.paginate(TableName=self._environment["USAGE_TABLE"])
-            for item in page["Items"]
-        ]
-        rows = [from_item(item) for item in items if item["pk"].startswith("USAGE#")]
+        stored = items(self._emulator.client("dynamodb"), self._environment["USAGE_TABLE"])
+        rows = [from_item(item) for item in stored if item["pk"].startswith("USAGE#")]
         return {row.request_id: row for row in rows if row.tenant_id == tenant}
 
     def calls(self, tenant: str) -> list[dict[str, Any]]:

@@ -17,8 +17,8 @@ import requests
 from scripts.local.ministack import ROOT
 from scripts.local.provision import PREFIX
 from scripts.local.stack import LocalStack
+from tests.fakes.stored import items
 from tests.waiting import PATIENCE_SECONDS, until
-from tollgate.adapters.aws import from_values
 from tollgate.domain.usage import from_item
 from tollgate_invoke.handler import build_service
 
@@ -93,9 +93,8 @@ class App:
 
 
 def rows(stack: LocalStack) -> dict[str, UsageRow]:
-    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=f"{PREFIX}-usage")
-    items = (from_values(item) for page in pages for item in page["Items"])
-    found = [from_item(item) for item in items if "request_id" in item]
+    stored = items(stack.client("dynamodb"), f"{PREFIX}-usage")
+    found = [from_item(item) for item in stored if "request_id" in item]
     return {row.request_id: row for row in found}
 
 

@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from scripts.local.stack import LocalStack
+from tests.fakes.stored import items
 from tests.integration.local.clients import picture
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
-from tollgate.adapters.aws import from_values
 from tollgate.domain.endpoints import parse_endpoints
 from tollgate.domain.money import format_usd
 from tollgate.domain.tenants import parse_tenant
@@ -138,10 +138,8 @@ class Gateway:
         return until(whole, "the job's text")
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        client = self.stack.client("dynamodb")
-        pages = client.get_paginator("scan").paginate(TableName="tollgate-local-usage")
-        items = [from_values(item) for page in pages for item in page["Items"]]
-        return {item["request_id"]: item for item in items if "total_cost" in item}
+        stored = items(self.stack.client("dynamodb"), "tollgate-local-usage")
+        return {item["request_id"]: item for item in stored if "total_cost" in item}
 
     def tenant(self, tenant_id: str) -> Tenant:
         item = self.stack.client("dynamodb").get_item(

@@ -19,8 +19,8 @@ from scripts.build.package import WRAPPER, Target, build
 from scripts.local.runtime_api import RuntimeApi
 from scripts.local.stack import LocalStack
 from tests.contract.hcl import ROOT
+from tests.fakes.stored import items
 from tests.waiting import PATIENCE_SECONDS, until
-from tollgate.adapters.aws import from_values
 from tollgate.domain.usage import UsageRow, from_item
 
 if TYPE_CHECKING:
@@ -74,10 +74,7 @@ def post(stack: LocalStack, path: str, prompt: str, **more: str) -> requests.Res
 
 
 def rows(stack: LocalStack) -> dict[str, UsageRow]:
-    pages = (
-        stack.client("dynamodb").get_paginator("scan").paginate(TableName="tollgate-local-usage")
-    )
-    found = [from_item(from_values(item)) for page in pages for item in page["Items"]]
+    found = map(from_item, items(stack.client("dynamodb"), "tollgate-local-usage"))
     return {row.request_id: row for row in found}
 
 

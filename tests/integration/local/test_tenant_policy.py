@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from scripts.local.stack import LocalStack
+from tests.fakes import stored
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
-from tollgate.adapters.aws import from_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,9 +66,7 @@ def policy(stack: LocalStack, tenant: str) -> dict[str, Any]:
 
 
 def items(stack: LocalStack, table: str) -> list[dict[str, Any]]:
-    name = f"tollgate-local-{table}"
-    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=name)
-    return [from_values(item) for page in pages for item in page["Items"]]
+    return stored.items(stack.client("dynamodb"), f"tollgate-local-{table}")
 
 
 def payloads(stack: LocalStack) -> dict[str, Any]:

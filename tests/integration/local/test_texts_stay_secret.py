@@ -14,8 +14,8 @@ import requests
 
 from scripts.local.logs import FUNCTIONS_LOG, REQUESTS_LOG, logs_in
 from scripts.local.stack import LocalStack
+from tests.fakes.stored import items
 from tests.waiting import PATIENCE_SECONDS, until_job_ends
-from tollgate.adapters.aws import from_values
 from tollgate.entry.route_table import ROWS
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_a_text_goes_to_the_model_and_back_and_nowhere_else(
     assert {200, 400} <= statuses
     logged = (tmp_path / FUNCTIONS_LOG).read_text() + (tmp_path / REQUESTS_LOG).read_text()
     assert '"message":"allowed"' in logged, "nothing was logged at all"
-    booked = str(rows(stack))
+    booked = str(items(stack.client("dynamodb"), "tollgate-local-usage"))
     for secret in (SECRET, key):
         assert secret not in logged
         assert secret not in booked
@@ -177,10 +177,3 @@ def finish(stack: LocalStack, job: str, headers: Mapping[str, str]) -> None:
             f"{stack.url}/v1/jobs/{job}?wait=5", headers=headers, timeout=PATIENCE_SECONDS
         )
     )
-
-
-def rows(stack: LocalStack) -> list[dict[str, Any]]:
-    pages = (
-        stack.client("dynamodb").get_paginator("scan").paginate(TableName="tollgate-local-usage")
-    )
-    return [from_values(item) for page in pages for item in page["Items"]]
