@@ -6,7 +6,8 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tollgate.domain.ledger import layout_of, refusal
+from tollgate.domain.ledger import refusal
+from tollgate.domain.shards import layout_of
 from tollgate.domain.tenants import overridden
 from tollgate.ports import Admitted, Rejected
 

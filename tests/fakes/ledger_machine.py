@@ -26,14 +26,8 @@ from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOVA_LITE, NOW, FakeClock, app, caller, tenant
 from tests.unit.services.test_calls import BOOK
 from tollgate.domain.errors import ForbiddenError, UnavailableError
-from tollgate.domain.ledger import (
-    Account,
-    Hold,
-    Scope,
-    is_tenant_account,
-    layout_of,
-    scopes_of,
-)
+from tollgate.domain.ledger import Account, Hold, Scope, is_tenant_account, scopes_of
+from tollgate.domain.shards import layout_of
 from tollgate.domain.tenants import Budget, Limits
 from tollgate.ports import Accounts, Admitted, Usage
 from tollgate.services.ledger import Ledger, RefusedError

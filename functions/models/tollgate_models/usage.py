@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tollgate.domain.ledger import (
-    Windows,
-    layout_of,
-    new_account,
-    scopes_of,
-    shard_account,
-    together,
-    window_ends,
-)
+from tollgate.domain.ledger import Windows, new_account, scopes_of, window_ends
 from tollgate.domain.money import format_usd
+from tollgate.domain.shards import layout_of, shard_account, together
 from tollgate.entry.http import Request, Response, json_response
 
 if TYPE_CHECKING:

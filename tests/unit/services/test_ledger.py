@@ -13,8 +13,9 @@ from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOW
 from tollgate.domain.errors import BudgetExceededError, RateExceededError, UnavailableError
 from tollgate.domain.ids import new_request_id
-from tollgate.domain.ledger import Account, Hold, Layout, Refusal, Scope, Windows, shard_order
+from tollgate.domain.ledger import Account, Hold, Layout, Refusal, Scope, Windows
 from tollgate.domain.money import usd
+from tollgate.domain.shards import shard_order
 from tollgate.domain.tenants import Budget, Limits
 from tollgate.ports import Admitted, Rejected
 from tollgate.services.ledger import Ledger, RefusedError, refusal_error

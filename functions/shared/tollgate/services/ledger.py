@@ -19,20 +19,22 @@ from tollgate.domain.ledger import (
     Scope,
     Windows,
     exceeds,
-    is_due,
-    layout_of,
     new_account,
-    next_layout,
-    original_layout,
     refusal,
     refusal_of_all,
     remaining_usd,
     roll_over,
+)
+from tollgate.domain.money import format_usd
+from tollgate.domain.shards import (
+    is_due,
+    layout_of,
+    next_layout,
+    original_layout,
     shard_account,
     shard_order,
     shard_scope,
 )
-from tollgate.domain.money import format_usd
 from tollgate.ports import Accounts, Admitted, TokenRefund, Usage
 
 if TYPE_CHECKING:
