@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 WORKSPACE = ROOT / "build" / "mutation"
 DOMAIN = Path("tollgate", "domain")
-# A service's tests exercise its rules too: those of jobs alone do.
+# A service's tests exercise its rules too.
 TESTS = (Path("tests", "unit", "domain"), Path("tests", "unit", "services"))
 SHARED_TESTS = ("test_domain_edges.py",)
 MINIMUM_PERCENT = 85.0
@@ -119,7 +119,8 @@ def configuration(chosen: Sequence[str], tests: Sequence[str]) -> str:
             'pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist"]',
             "[tool.pytest.ini_options]",
             'pythonpath = [".", "src"]',
-            'addopts = ["--import-mode=importlib", "-m=not soak"]',
+            # The same examples for every mutant, and no verdict that a busy machine gives.
+            'addopts = ["--import-mode=importlib", "-m=not soak", "--hypothesis-profile=ci"]',
             'markers = ["soak", "slow", "stack"]',
             "",
         )
@@ -134,6 +135,9 @@ def prepare(chosen: Sequence[str], workspace: Path = WORKSPACE, root: Path = ROO
     shutil.copytree(package, workspace / "src" / "tollgate", ignore=unwanted)
     for folder in (Path("tests", "fakes"), *TESTS):
         shutil.copytree(root / folder, workspace / folder, ignore=unwanted)
+    for helper in (root / "tests").glob("*.py"):
+        if helper.name != "conftest.py":  # it knows the stack, which is not copied
+            shutil.copy(helper, workspace / "tests")
     document = configuration(chosen, tests_of(chosen, root))
     (workspace / "pyproject.toml").write_text(document, "utf-8")
 

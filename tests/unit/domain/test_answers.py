@@ -53,17 +53,19 @@ def test_any_text_can_be_encoded_once_it_is_whole(text: str) -> None:
     assert whole_text(text).encode().decode() == whole_text(text)
 
 
-def nested(levels: int) -> Any:
+def nested(levels: int, kinds: str) -> Any:
+    """A number in so many lists and objects, which follow each other as the letters l and o do."""
     value: Any = 1.5
     for level in range(levels):
-        value = {"a": value} if level % 2 else [value]
+        value = {"a": value} if kinds[level % len(kinds)] == "o" else [value]
     return value
 
 
-def test_an_answer_has_so_many_levels_and_no_more() -> None:
-    assert readable(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
+@pytest.mark.parametrize("kinds", ["l", "o", "lo"])
+def test_an_answer_has_so_many_levels_and_no_more(kinds: str) -> None:
+    assert readable(nested(MAX_DEPTH, kinds)) == nested(MAX_DEPTH, kinds)
     with pytest.raises(UnreadableAnswerError, match="nested more than 128 levels deep"):
-        readable(nested(MAX_DEPTH + 1))
+        readable(nested(MAX_DEPTH + 1, kinds))
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, b"\x00", [], {}, [1.5, 2, None, b"a"]])

@@ -17,6 +17,7 @@ from tests.fakes.world import NOW, app, tenant
 from tollgate.domain.errors import InvalidRequestError, UpstreamFailedError
 from tollgate.domain.holds import Bound, chat_input_tokens
 from tollgate.domain.ids import new_request_id, request_time, usage_key, usage_partition
+from tollgate.domain.invocation_logs import hour_folders
 from tollgate.domain.jobs import Job
 from tollgate.domain.ledger import (
     Account,
@@ -63,6 +64,7 @@ def test_windows_partitions_rows_and_prices_are_utc_wherever_the_process_runs() 
     assert Windows.at(evening) == Windows("2026-11", "2026-11-30", "2026-11-30T18:05")
     assert usage_partition(evening, 3) == "USAGE#2026-11-30T18#03"
     assert request_time(new_request_id(evening)) == evening
+    assert hour_folders("logs/", "us-east-1", evening, evening) == ["logs/us-east-1/2026/11/30/18/"]
     assert to_json_row(usage_row(started_at=evening))["started_at"] == (
         "2026-11-30T18:05:00.000000Z"
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tollgate.domain.guardrails import native_units_in, units_in
+from tollgate.domain.errors import InvalidRequestError
+from tollgate.domain.guardrails import check_choice, native_units_in, units_in
 
 
 def test_units_of_input_and_output_are_summed_under_the_price_books_names() -> None:
@@ -36,6 +37,10 @@ def assessed(usage: object) -> dict[str, Any]:
     return {"guardrail": {"inputAssessment": {"g": {"invocationMetrics": {"usage": usage}}}}}
 
 
+BAD_FORM = r"^a guardrail's trace is not of its form$"
+NO_COUNT = r"^a guardrail's units are no count$"
+
+
 @pytest.mark.parametrize(
     "trace",
     [
@@ -48,15 +53,17 @@ def assessed(usage: object) -> dict[str, Any]:
         {"guardrail": {"outputs": ["g"]}},
         {"guardrail": {"inputAssessment": {"g": {"invocationMetrics": 1}}}},
         assessed([1]),
-        assessed({"topicPolicyUnits": "1"}),
-        assessed({"topicPolicyUnits": -1}),
-        assessed({"topicPolicyUnits": 1.5}),
-        assessed({"topicPolicyUnits": None}),
     ],
 )
 def test_a_trace_that_cannot_be_read_is_no_trace_of_nothing(trace: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="a guardrail's"):
+    with pytest.raises(ValueError, match=BAD_FORM):
         units_in(trace)
+
+
+@pytest.mark.parametrize("units", ["1", -1, 1.5, None, True])
+def test_units_that_cannot_be_counted_are_not_none(units: object) -> None:
+    with pytest.raises(ValueError, match=NO_COUNT):
+        units_in(assessed({"topicPolicyUnits": units}))
 
 
 @pytest.mark.parametrize(
@@ -80,5 +87,50 @@ def test_native_traces_have_names_of_their_own() -> None:
 
     assert native_units_in({"amazon-bedrock-trace": trace}) == {"guardrail_topic": 6}
     assert native_units_in({}) == {}
-    with pytest.raises(ValueError, match="a guardrail's"):
+    with pytest.raises(ValueError, match=BAD_FORM):
         native_units_in({"amazon-bedrock-trace": "guarded"})
+
+
+TEXT = {"text": "hi"}
+MARKED = {"guardContent": {"text": {"text": "hi"}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"system": [MARKED]}, "system[0]"),
+        ({"system": [TEXT, MARKED]}, "system[1]"),
+        ({"system": (TEXT, MARKED)}, "system[1]"),
+        ({"system": ["odd", MARKED]}, "system[1]"),
+        ({"messages": [{"content": [MARKED]}]}, "messages[0].content[0]"),
+        (
+            {"messages": [{"content": [TEXT]}, {"content": [TEXT, MARKED]}]},
+            "messages[1].content[1]",
+        ),
+        ({"messages": ["odd", {"content": None}, {"content": [MARKED]}]}, "messages[2].content[0]"),
+    ],
+)
+def test_a_request_that_says_what_is_to_be_checked_is_refused_by_its_place(
+    body: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        check_choice(body)
+
+    assert refused.value.message == (
+        f"{place}.guardContent is not allowed: the tenant's guardrail checks all that is said; "
+        "send text or image blocks"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"system": [TEXT], "messages": [{"content": [TEXT]}, {}]},
+        # What is no list of blocks is refused for what it is, elsewhere.
+        {"system": "guardContent", "messages": [{"content": "guardContent"}, "guardContent"]},
+        {"system": ["guardContent"], "messages": [{"content": ["guardContent"]}]},
+    ],
+)
+def test_a_request_that_leaves_the_choice_to_the_guardrail_passes(body: dict[str, Any]) -> None:
+    check_choice(body)

@@ -93,8 +93,23 @@ def test_a_call_that_failed_half_way_has_what_it_used() -> None:
 def test_a_successful_call_without_figures_says_nothing() -> None:
     call = parse(input={}, output={})
 
+    assert call == LoggedCall("r-1", None, "default", None, None)
+
+
+@pytest.mark.parametrize(
+    ("sides", "counts"),
+    [
+        ({"input": {"inputTokenCount": 5}, "output": {}}, TokenUsage(input=5)),
+        ({"input": {}, "output": {"outputTokenCount": 6}}, TokenUsage(output=6)),
+    ],
+)
+def test_a_call_that_used_one_kind_of_tokens_is_counted(
+    sides: dict[str, Any], counts: TokenUsage
+) -> None:
+    call = parse(**sides)
+
     assert call is not None
-    assert call.usage is None
+    assert call.usage == counts
 
 
 @pytest.mark.parametrize(
@@ -110,14 +125,20 @@ def test_other_records_are_not_about_us(changes: dict[str, Any]) -> None:
     assert parse(**changes) is None
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"[1]", b"\xff"])
-def test_a_line_that_is_no_record_is_an_error(line: bytes) -> None:
+@pytest.mark.parametrize("line", [b"", b"{", b"\xff"])
+def test_a_line_that_is_no_json_is_an_error(line: bytes) -> None:
     with pytest.raises(ValueError, match="."):
         parse_record(line)
 
 
+@pytest.mark.parametrize("line", [b"[1]", b"1", b"null", b'"record"'])
+def test_a_line_that_is_no_record_is_an_error(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^a log record is not a JSON object$"):
+        parse_record(line)
+
+
 def test_the_hours_of_a_call_are_whole_hours_across_midnight() -> None:
-    first = datetime(2026, 11, 22, 22, 59, 59, tzinfo=UTC)
+    first = datetime(2026, 11, 22, 22, 59, 59, 999_999, tzinfo=UTC)
     last = datetime(2026, 11, 23, 0, 0, 0, tzinfo=UTC)
 
     assert hour_folders(ROOT, "eu-west-1", first, last) == [
@@ -127,10 +148,18 @@ def test_the_hours_of_a_call_are_whole_hours_across_midnight() -> None:
     ]
 
 
-@pytest.mark.parametrize("prefix", ["bedrock/logs", "/bedrock/logs/"])
-def test_the_root_lies_below_the_configured_prefix(prefix: str) -> None:
-    assert log_root("", "111122223333") == ROOT
-    assert log_root(prefix, "111122223333") == f"bedrock/logs/{ROOT}"
+@pytest.mark.parametrize(
+    ("prefix", "below"),
+    [
+        ("", ""),
+        ("/", ""),
+        ("bedrock/logs", "bedrock/logs/"),
+        ("/bedrock/logs/", "bedrock/logs/"),
+        ("X/logs/X", "X/logs/X/"),
+    ],
+)
+def test_the_root_lies_below_the_configured_prefix(prefix: str, below: str) -> None:
+    assert log_root(prefix, "111122223333") == f"{below}{ROOT}"
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,40 @@ def test_where_likeness_is_not_asked_for_there_is_always_a_nearest(
     assert next(nearest(requested, IDS, alike=0)) == expected
 
 
+SONNET_3_7 = "anthropic.claude-3-7-sonnet-20250219-v1:0"
+
+
+@pytest.mark.parametrize(
+    "requested",
+    [
+        "claude-3-5-sonnet",
+        "claude-3.5-sonnet",
+        "claude_3_5_sonnet",
+        "us.anthropic.claude-3-5-sonnet",
+    ],
+)
+def test_where_a_name_is_known_one_that_is_much_like_it_is_not_meant(requested: str) -> None:
+    assert list(nearest(requested, (SONNET_3_7, *SONNET))) == list(SONNET)
+
+
+def test_of_a_names_routings_the_one_that_was_asked_for_comes_first() -> None:
+    ids = ("apac.amazon.nova-lite-v1:0", "eu.amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0")
+
+    for asked in ids:
+        assert next(nearest(asked.removesuffix("-v1:0"), ids)) == asked
+
+
+@pytest.mark.parametrize(("requested", "is_near"), [("abcdefgxyz", True), ("abcdefwxyz", False)])
+def test_seven_of_ten_letters_are_alike_enough(requested: str, is_near: bool) -> None:
+    assert list(nearest(requested, ["acme.abcdefghij"])) == ["acme.abcdefghij"] * is_near
+
+
+def test_a_model_with_a_long_name_is_found_by_its_beginning() -> None:
+    own = f"acme.{'own-model-' * 20}v1"
+
+    assert list(nearest(own, (own, *IDS))) == [own]
+
+
 @pytest.mark.parametrize("alike", [0, 0.7])
 def test_of_no_ids_none_is_near(alike: float) -> None:
     assert list(nearest("amazon.nova-lite", (), alike)) == []

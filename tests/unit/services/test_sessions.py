@@ -330,6 +330,10 @@ def test_a_silo_without_a_role_calls_nobody() -> None:
         model_session(tenant(isolation="silo"), caller(), POOL_ROLE)
 
     assert raised.value.code == "tenant_role_denied"
+    assert raised.value.message == (
+        "the gateway may not assume the role of tenant acme; nothing was charged, "
+        "ask the platform team"
+    )
 
 
 def test_a_call_carries_its_session_to_the_model_and_to_the_producer() -> None:

@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def new_request_id(now: datetime) -> str:
     """A UUIDv7 (RFC 9562): its first 48 bits are `now` in milliseconds, the rest is random."""
     millis = int((now - _EPOCH).total_seconds() * 1000)
-    value = (millis & (2**48 - 1)) << 80
+    value = millis << 80
     value |= _UUID_VERSION << 76 | secrets.randbits(12) << 64
     value |= 0b10 << 62 | secrets.randbits(62)
     return str(uuid.UUID(int=value))

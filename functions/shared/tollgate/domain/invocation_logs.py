@@ -48,7 +48,8 @@ class LogSearch:
 
 def log_root(prefix: str, account_id: str) -> str:
     """The folder that Bedrock writes everything below, for a configured key prefix."""
-    start = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    below = prefix.strip("/")
+    start = f"{below}/" if below else ""
     return f"{start}AWSLogs/{account_id}/BedrockModelInvocationLogs/"
 
 

@@ -48,6 +48,6 @@ def round_usd(pico: int, decimals: int) -> str:
 
 def _decimal(amount: int, decimals: int) -> str:
     whole, fraction = divmod(abs(amount), 10**decimals)
-    digits = f"{fraction:0{decimals}d}".rstrip("0") if decimals else ""
+    digits = f"{fraction:0{decimals}d}".rstrip("0")
     sign = "-" if amount < 0 else ""
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"

@@ -41,7 +41,7 @@ def nearest(requested: str, ids: Iterable[str], alike: float = _ALIKE) -> Iterat
         by_name.setdefault(_name(model.lower()), []).append(model)
     names = [name] if name in by_name else list(by_name)
     scores = {other: likeness(name, other) for other in names}
-    least = max(alike, max(scores.values(), default=0) - _BEHIND)
+    least = max([alike, *(score - _BEHIND for score in scores.values())])
     for other in sorted(names, key=lambda other: (-scores[other], other)):
         if scores[other] >= least:
             models = by_name[other]
@@ -49,7 +49,10 @@ def nearest(requested: str, ids: Iterable[str], alike: float = _ALIKE) -> Iterat
 
 
 def _name(model: str) -> str:
-    text = _ROUTING.sub("", model, count=1) if _ROUTING.match(model) else model
-    provider = _PROVIDER.match(text)
-    text = text if provider is None else text[provider.end() :]
-    return _VERSION.sub("", text, count=1).replace(".", "-").replace("_", "-")
+    text = _without(_PROVIDER, _without(_ROUTING, model))
+    return _VERSION.sub("", text).replace(".", "-").replace("_", "-")
+
+
+def _without(beginning: re.Pattern[str], text: str) -> str:
+    found = beginning.match(text)
+    return text if found is None else text[found.end() :]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import json
 import tomllib
 from typing import TYPE_CHECKING
@@ -103,6 +104,22 @@ def test_the_workspace_mutates_the_chosen_modules_with_their_tests() -> None:
     assert document["tool"]["mutmut"]["only_mutate"] == ["src/tollgate/domain/money.py"]
     selection = document["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
     assert "tests/unit/domain/test_money.py" in selection
+
+
+def test_the_workspace_has_what_its_tests_share(tmp_path: Path) -> None:
+    mutation.prepare(["money"], tmp_path)
+
+    files = [file for folder in mutation.TESTS for file in (tmp_path / folder).rglob("*.py")]
+    shared = {
+        node.module
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tests.")
+    }
+    assert "tests.waiting" in shared
+    assert [
+        name for name in shared if not (tmp_path / f"{name.replace('.', '/')}.py").is_file()
+    ] == []
 
 
 def test_an_unknown_module_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
