@@ -41,7 +41,7 @@ help: ## Show this help
 # --- Environments -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: ## Make all Python environments: run, ministack, dev, checkov, cdktf
+setup: ## Make all environments: run, ministack, dev, checkov, cdktf, node
 	@$(SETUP) all
 
 .PHONY: setup-run

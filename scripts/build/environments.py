@@ -1,4 +1,4 @@
-"""Make the repository's Python environments from their hashed locks.
+"""Make the repository's environments from their hashed locks: Python's, and one of Node.js.
 
     python3 -m scripts.build.environments run ministack
 
@@ -14,9 +14,7 @@ configuration.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
-import json
 import os
 import platform
 import re
@@ -25,28 +23,24 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.build import node_tools
 from scripts.build.interpreters import VERSIONS, Interpreter, newest_interpreter
 from scripts.build.progress import Progress
+from scripts.build.stamps import SetupError, exclusively, is_stamped, megabytes, write_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIMUM_PYTHON = (3, 11)
-STAMP_NAME = ".setup-stamp.json"
 LOG_NAME = "setup.log"
 POLL_SECONDS = 0.2
 # The names in a lock.
 _NAME = re.compile(r"^[\w.-]+(?===)", re.MULTILINE)
-
-
-class SetupError(Exception):
-    """An environment cannot be made; the message says what is missing and what to do."""
 
 
 @dataclass(frozen=True)
@@ -130,21 +124,7 @@ def expected_stamp(lock: Path, folder: Path, python: Interpreter) -> dict[str, s
 
 def is_current(folder: Path, stamp: dict[str, str]) -> bool:
     """Return whether `folder` holds a finished environment made from what `stamp` says."""
-    try:
-        found = json.loads((folder / STAMP_NAME).read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(found == stamp) and (folder / "bin" / "python").exists()
-
-
-@contextmanager
-def exclusively(folder: Path) -> Iterator[None]:
-    """Hold the right to make `folder`, so that two calls at once do not mix their work."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock_file = folder.with_name(f"{folder.name}.setup-lock")
-    with lock_file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return is_stamped(folder, stamp) and (folder / "bin" / "python").exists()
 
 
 def build(environment: Environment, root: Path, python: Interpreter, progress: Progress) -> None:
@@ -249,19 +229,13 @@ def ensure(
         )
         started = time.monotonic()
         build(environment, root, python, progress)
-        (folder / STAMP_NAME).write_text(json.dumps(stamp, sort_keys=True) + "\n", "utf-8")
+        write_stamp(folder, stamp)
         progress.end(
             environment.folder,
             f"ready, {len(unpacked_packages(folder))} packages, {megabytes(folder)} MB, "
             f"{time.monotonic() - started:.0f} s",
         )
     return True
-
-
-def megabytes(folder: Path) -> int:
-    """Return the size of a folder's files in MB (10**6 bytes)."""
-    sizes = (entry.lstat().st_size for entry in folder.rglob("*"))
-    return round(sum(sizes) / 10**6)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -274,25 +248,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "names",
         nargs="+",
-        choices=[*ENVIRONMENTS, "all"],
+        choices=[*ENVIRONMENTS, node_tools.NAME, "all"],
         metavar="environment",
-        help=f"{', '.join(ENVIRONMENTS)} or all",
+        help=f"{', '.join(ENVIRONMENTS)}, {node_tools.NAME} or all",
     )
     parser.add_argument(
         "--this-python", action="store_true", help="make them with the Python that runs this"
     )
     options = parser.parse_args(arguments)
-    names = list(ENVIRONMENTS) if "all" in options.names else list(dict.fromkeys(options.names))
     progress = Progress(sys.stderr)
     try:
+        names = _all(progress) if "all" in options.names else list(dict.fromkeys(options.names))
         python = running_interpreter() if options.this_python else choose_interpreter()
+
+        def make(name: str) -> bool:
+            if name == node_tools.NAME:
+                return node_tools.ensure(progress, ROOT)
+            return ensure(ENVIRONMENTS[name], python, progress)
+
         # Unpacking keeps one core busy, so several are made at once.
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: ensure(ENVIRONMENTS[name], python, progress), names))
+            list(pool.map(make, names))
     except SetupError as error:
         progress.say(str(error))
         return 1
     return 0
+
+
+def _all(progress: Progress) -> list[str]:
+    """The names of all that can be made here; says what cannot. Raises SetupError with CI=true."""
+    reason = node_tools.unavailable()
+    if reason is None:
+        return [*ENVIRONMENTS, node_tools.NAME]
+    if os.environ.get("CI") == "true":
+        raise SetupError(reason)
+    progress.say(f"{node_tools.FOLDER}: left out, and the tests that need it: {reason}")
+    return list(ENVIRONMENTS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make every hashed lock anew from its `requirements.in`, with uv.
+"""Make every hashed lock anew from its `requirements.in`, with uv, and that of Node.js with npm.
 
 A tool environment's lock fits any Python from 3.11 on; a function's fits the Lambda runtime alone.
 Locks name no package index. Versions that a lock already has stay unless `--upgrade` is given.
@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from scripts.build import node_tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = subprocess.run(command, cwd=ROOT, check=False)
         if outcome.returncode != 0:
             return outcome.returncode
-    return 0
+    return _lock_node_tools(upgrade=bool(upgrade))
+
+
+def _lock_node_tools(*, upgrade: bool) -> int:
+    """Make the lock of Node.js anew; what package.json names stays in the version it names."""
+    print(f"lock: {node_tools.REQUIREMENTS}/{node_tools.LOCK_NAME}", flush=True)
+    command = ["npm", "update" if upgrade else "install", "--package-lock-only", "--ignore-scripts"]
+    return subprocess.run(command, cwd=ROOT / node_tools.REQUIREMENTS, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.build import environments as setup
-from scripts.build.environments import ENVIRONMENTS, PIP, ROOT, Environment, SetupError, ensure
+from scripts.build import node_tools
+from scripts.build.environments import ENVIRONMENTS, PIP, ROOT, Environment, ensure
 from scripts.build.interpreters import VERSIONS, Interpreter
 from scripts.build.locks import requirements
 from scripts.build.package import Target
 from scripts.build.progress import Progress
+from scripts.build.stamps import STAMP_NAME, SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +117,7 @@ def test_a_half_made_one_is_made_anew(
 @pytest.mark.parametrize("damage", ["", "not json", '{"lock_sha256": "0"}'])
 def test_a_damaged_stamp_is_no_stamp(root: Path, pip_calls: list[list[str]], damage: str) -> None:
     make(root)
-    (root / ".tools/probe" / setup.STAMP_NAME).write_text(damage, "utf-8")
+    (root / ".tools/probe" / STAMP_NAME).write_text(damage, "utf-8")
     assert make(root) is True
     assert len(pip_calls) == 3
 
@@ -216,10 +218,17 @@ def test_all_means_all_and_the_newest_python(monkeypatch: pytest.MonkeyPatch) ->
         made[environment.name] = python
         return True
 
+    def ensure_node(_: Progress, root: Path) -> bool:
+        made["node"] = newest
+        return root == ROOT
+
     monkeypatch.setattr(setup, "ensure", ensure)
+    monkeypatch.setattr(node_tools, "ensure", ensure_node)
+    monkeypatch.setattr(node_tools, "unavailable", lambda: None)
     monkeypatch.setattr(setup, "running_interpreter", lambda: Interpreter("/bin/old", "3.11"))
     monkeypatch.setattr(setup, "newest_interpreter", lambda: newest)
     assert setup.main(["all"]) == 0
+    assert made.pop("node") is newest
     assert made == dict.fromkeys(ENVIRONMENTS, newest)
     assert set(made) == {"run", "ministack", "dev", "checkov", "cdktf"}
     assert setup.main(["--this-python", "run"]) == 0
@@ -240,6 +249,27 @@ def test_ci_demands_the_python_of_the_functions(
     assert "CI=true needs Python 3.13, the version of the Lambda functions" in said
     assert "the newest found is 3.12 (/bin/python3.12)" in said
     assert VERSIONS[0] == Target.python
+
+
+def test_without_node_the_rest_is_made_and_ci_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    def ensure(environment: Environment, *_: object) -> bool:
+        made.append(environment.name)
+        return True
+
+    monkeypatch.setattr(setup, "ensure", ensure)
+    monkeypatch.setattr(setup, "choose_interpreter", lambda: THIS)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CI", raising=False)
+    assert setup.main(["all"]) == 0
+    assert set(made) == set(ENVIRONMENTS)
+    assert "node and npm not on PATH; install Node.js 20 or newer" in capsys.readouterr().err
+    monkeypatch.setenv("CI", "true")
+    assert setup.main(["all"]) == 1
+    assert "setup: node and npm not on PATH" in capsys.readouterr().err
 
 
 def test_it_needs_the_standard_library_only() -> None:
