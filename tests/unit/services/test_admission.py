@@ -23,9 +23,10 @@ from tollgate.domain.money import format_usd
 from tollgate.domain.prices import ModelCard, PriceBook, TokenUsage
 from tollgate.domain.tenants import Budget, InferenceProfile, Limits, Silo, Tenant
 from tollgate.entry.http import admission_notices
-from tollgate.services.admission import CROWDED_SECONDS, LARGE_INPUT_BYTES, Admission
+from tollgate.services.admission import Admission
 from tollgate.services.calls import AdmittedCall, Calls
 from tollgate.services.ledger import HELD_RETRY_SECONDS, Ledger
+from tollgate.services.placement import CROWDED_SECONDS, LARGE_INPUT_BYTES
 from tollgate.services.policy import Policies
 from tollgate.services.pricing import PriceTerms
 from tollgate.services.queued_calls import decode_call, encode_call
