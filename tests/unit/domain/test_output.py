@@ -64,6 +64,7 @@ def test_max_tokens_outside_its_range_is_refused(requested: int, message: str) -
         ({}, 1),
         ({"n": 1}, 1),
         ({"n": 3}, 3),
+        ({"n": 128}, 128),
         ({"num_generations": 5, "top_k": 1}, 5),
         ({"n": 2, "best_of": 3}, 6),
     ],
@@ -106,6 +107,7 @@ def test_a_model_thinks_within_its_maximum(name: str) -> None:
         ) as refused:
             think(budget)
         assert refused.value.code == "unbounded_request"
+        assert refused.value.details == {"budget_tokens": budget, "max_tokens": 2000}
     for strange in (True, "2000", 1024.5, [1]):
         with pytest.raises(InvalidRequestError, match="allows a whole number only"):
             think(strange)

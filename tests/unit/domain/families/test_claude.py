@@ -161,3 +161,36 @@ def test_more_effort_is_a_larger_budget() -> None:
     ]
 
     assert [budget["budget_tokens"] for budget in budgets] == [1024, 4096, 16384]
+
+
+@pytest.mark.parametrize(
+    ("model", "samplers"),
+    [
+        ("anthropic.claude-v2:1", 2),
+        ("anthropic.claude-3-7-sonnet-20250219-v1:0", 2),
+        ("anthropic.claude-opus-4-20250514-v1:0", 2),
+        ("anthropic.claude-opus-4-1-20250805-v1:0", 1),
+        ("anthropic.claude-sonnet-4-6", 1),
+        ("anthropic.claude-opus-4-7", 0),
+        ("anthropic.claude-sonnet-5", 0),
+        ("anthropic.claude-mythos-preview", 0),
+    ],
+)
+def test_how_many_samplers_a_version_takes(model: str, samplers: int) -> None:
+    assert CLAUDE.samplers(model) == samplers
+
+
+@pytest.mark.parametrize(
+    ("model", "caches"),
+    [
+        ("anthropic.claude-instant-v1", False),
+        ("anthropic.claude-3-opus-20240229-v1:0", False),
+        ("anthropic.claude-3-5-haiku-20241022-v1:0", True),
+        ("anthropic.claude-opus-5", True),
+        ("anthropic.claude-mythos-preview", True),
+    ],
+)
+def test_where_a_version_caches(model: str, caches: bool) -> None:
+    places = ("messages", "system", "tools", "ttl")
+
+    assert CLAUDE.caches_at(model) == (places if caches else ())

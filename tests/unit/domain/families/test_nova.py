@@ -61,3 +61,8 @@ def test_only_the_second_generation_is_told_how_much_to_think() -> None:
     assert NOVA.effort("amazon.nova-2-lite-v1:0", "low") == {
         "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}
     }
+
+
+def test_every_version_caches_what_is_said_and_no_tools() -> None:
+    for model in ("amazon.nova-micro-v1:0", "amazon.nova-2-lite-v1:0"):
+        assert NOVA.caches_at(model) == ("messages", "system")

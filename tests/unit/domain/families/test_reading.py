@@ -42,6 +42,9 @@ def test_a_part_is_an_object_or_nothing() -> None:
         ({"a": 3, "b": 4}, 3),
         ({"b": 4}, 4),
         ({"a": -1, "b": 4}, 4),
+        # As many as every table takes, and not one more.
+        ({"a": 10**12}, 10**12),
+        ({"a": 10**12 + 1, "b": 4}, 4),
         ({"a": True}, None),
         ({"a": 1.0, "b": "4"}, None),
         ({}, None),

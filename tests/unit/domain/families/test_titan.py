@@ -85,6 +85,7 @@ def test_each_model_that_embeds_has_its_body(model: str, body: EmbeddingBody) ->
             {"numberOfImages": 3, "width": 512, "height": 768, "quality": "premium"},
             (3, "512x768", "premium"),
         ),
+        ({"numberOfImages": 5}, (5, "1024x1024", "standard")),
     ],
 )
 def test_what_images_are_asked_for(settings: object, asked: tuple[int, str, str]) -> None:

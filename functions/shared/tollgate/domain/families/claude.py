@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.answers import token_usage
@@ -125,48 +126,37 @@ _BLOCK_TYPES = (
     "tool_result",
     "tool_use",
 )
-# A document within a result of a tool has blocks of its own.
-_BLOCK_DEPTH = 3
 _CACHE_MARK = ("ttl", "type")
 _THINKING_TYPES = ("adaptive", "disabled", "enabled")
-
-
-def _blocks(place: str, depth: int) -> frozenset[str]:
-    """The members of content blocks, and of the blocks in them. Not among them: locations."""
-    members = within(
-        place,
-        "cache_control",
-        "context",
-        "data",
-        "id",
-        "is_error",
-        "name",
-        "signature",
-        "source",
-        "text",
-        "thinking",
-        "title",
-        "tool_name",
-        "tool_use_id",
-        "type",
+# The members of a content block. Not among them: locations.
+_BLOCK = (
+    frozenset(
+        (
+            "context",
+            "data",
+            "id",
+            "is_error",
+            "name",
+            "signature",
+            "text",
+            "thinking",
+            "title",
+            "tool_name",
+            "tool_use_id",
+            "type",
+        )
     )
+    | within("cache_control", *_CACHE_MARK)
+    | within("source", "data", "media_type", "type")
     # What an answer said of itself, and what a tool was called with, come back as they were.
-    members |= anything(f"{place}.caller", f"{place}.citations", f"{place}.input")
-    members |= within(f"{place}.cache_control", *_CACHE_MARK)
-    members |= within(f"{place}.source", "data", "media_type", "type")
-    if depth > 1:
-        members |= _blocks(f"{place}.content", depth - 1)
-        members |= _blocks(f"{place}.source.content", depth - 1)
-    return members
-
-
-def _block_values(place: str, depth: int) -> dict[str, tuple[str, ...]]:
-    values = {f"{place}.type": _BLOCK_TYPES, f"{place}.source.type": ("base64", "content", "text")}
-    if depth > 1:
-        values |= _block_values(f"{place}.content", depth - 1)
-        values |= _block_values(f"{place}.source.content", depth - 1)
-    return values
-
+    | anything("caller", "citations", "input")
+)
+# Blocks have blocks in them: a document within a result of a tool has its own.
+_BLOCK_PLACES = tuple(
+    ".".join(("messages.content", *inner))
+    for depth in range(3)
+    for inner in product(("content", "source.content"), repeat=depth)
+)
 
 # What Converse has no place of its own for. Tools are those with a type.
 _FIELDS = (
@@ -219,7 +209,7 @@ MESSAGES = TextBody(
     | {"anthropic_version", "max_tokens", "stop_sequences", "temperature", "top_p"}
     | within("cache_control", *_CACHE_MARK)
     | within("messages", "content", "role")
-    | _blocks("messages.content", _BLOCK_DEPTH)
+    | {member for place in _BLOCK_PLACES for member in within(place, *_BLOCK)}
     | within("output_format", "name", "schema", "type")
     | anything("output_format.schema", "system.citations")
     | within("system", "cache_control", "text", "type")
@@ -228,7 +218,8 @@ MESSAGES = TextBody(
     values={
         "anthropic_beta": BETAS,
         "context_management.edits.type": ("clear_*",),
-        **_block_values("messages.content", _BLOCK_DEPTH),
+        **{f"{place}.type": _BLOCK_TYPES for place in _BLOCK_PLACES},
+        **{f"{place}.source.type": ("base64", "content", "text") for place in _BLOCK_PLACES},
         "system.type": ("text",),
         "output_config.format.type": ("json_schema",),
         "output_format.type": ("json_schema",),

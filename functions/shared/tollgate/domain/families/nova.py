@@ -45,25 +45,25 @@ _FIELDS = (
     | within("reasoningConfig", *_REASONING)
 )
 
-
-def _said(place: str, *more: str) -> frozenset[str]:
-    """A list of content blocks."""
-    files = within(place, *more, "audio", "document", "image", "text", "video")
-    for kind in ("audio", "document", "image", "video"):
-        files |= within(f"{place}.{kind}", "format", "source") | {f"{place}.{kind}.source.bytes"}
-    return files | {f"{place}.document.name"}
-
+_MEDIA = ("audio", "document", "image", "video")
+# The members of a content block, wherever it stands.
+_BLOCK = (
+    "document.name",
+    "text",
+    *_MEDIA,
+    *(f"{kind}.{name}" for kind in _MEDIA for name in ("format", "source", "source.bytes")),
+)
 
 # Not among them: guardContent, by which a caller would say what the tenant's guardrail reads, and
 # locations in S3.
 _MESSAGES = (
     within("messages", "content", "role")
-    | _said("messages.content", "cachePoint", "reasoningContent", "toolResult", "toolUse")
+    | within("messages.content", *_BLOCK, "cachePoint", "reasoningContent", "toolResult", "toolUse")
     | within("messages.content.cachePoint", "ttl", "type")
     | within("messages.content.reasoningContent", "reasoningText", "redactedContent")
     | within("messages.content.reasoningContent.reasoningText", "signature", "text")
     | within("messages.content.toolResult", "content", "status", "toolUseId", "type")
-    | _said("messages.content.toolResult.content", "json")
+    | within("messages.content.toolResult.content", *_BLOCK, "json")
     | within("messages.content.toolUse", "input", "name", "toolUseId", "type")
     | anything("messages.content.toolResult.content.json", "messages.content.toolUse.input")
     | within("system", "cachePoint", "text")
@@ -106,7 +106,7 @@ TEXT = TextBody(
         stops=(("stopReason",), ("messageStop", "stopReason")),
         usage=_usage,
     ),
-    media=("audio", "document", "image", "video"),
+    media=_MEDIA,
 )
 
 CANVAS = titan.IMAGES._replace(
