@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from tollgate.domain.converse import Assembler, document_fault, event_size, event_text
+from tollgate.domain.converse import (
+    Assembler,
+    document_fault,
+    event_size,
+    event_text,
+    joined_text,
+    json_blocks,
+    output_size,
+)
 
 
 def delta(index: int, **fields: Any) -> dict[str, Any]:
@@ -56,22 +64,132 @@ def test_events_are_put_together() -> None:
     }
 
 
-def test_a_tools_input_that_was_cut_off_stays_text() -> None:
+def assembled(*events: dict[str, Any]) -> list[Any]:
+    """The content that some events make."""
     assembler = Assembler()
-    assembler.take(delta(0, toolUse={"input": '{"city'}))
+    for event in events:
+        assert assembler.take(event)
+    content: list[Any] = assembler.document()["output"]["message"]["content"]
+    return content
 
-    (block,) = assembler.document()["output"]["message"]["content"]
-    assert block["toolUse"]["input"] == '{"city'
+
+@pytest.mark.parametrize(
+    ("events", "block"),
+    [
+        (
+            [
+                delta(0, reasoningContent={"redactedContent": b"ab"}),
+                delta(0, reasoningContent={"redactedContent": b"c"}),
+            ],
+            {"reasoningContent": {"redactedContent": b"abc"}},
+        ),
+        (
+            [
+                delta(0, reasoningContent={"signature": "s1"}),
+                delta(0, reasoningContent={"text": "Hm", "signature": "s2"}),
+            ],
+            {"reasoningContent": {"reasoningText": {"text": "Hm", "signature": "s1s2"}}},
+        ),
+        (
+            [delta(0, text="a"), delta(0, citation={"title": "x"}), delta(0, citation={})],
+            {"citationsContent": {"content": [{"text": "a"}], "citations": [{"title": "x"}, {}]}},
+        ),
+        (
+            [delta(0, citation={"title": "x"})],
+            {"citationsContent": {"content": [{"text": ""}], "citations": [{"title": "x"}]}},
+        ),
+        # A delta of a kind that is not known leaves its block as it is.
+        ([delta(0, text="a"), delta(0, hologram={})], {"text": "a"}),
+        ([delta(0)], {}),
+    ],
+)
+def test_a_block_is_made_of_its_deltas(events: list[dict[str, Any]], block: Any) -> None:
+    assert assembled(*events) == [block]
 
 
-def test_the_size_of_an_event_is_all_that_it_says() -> None:
-    assert event_size(delta(0, text="é")) == 2
-    assert event_size(delta(0, reasoningContent={"redactedContent": b"abc"})) == 3
-    assert event_size({"messageStop": {"stopReason": "end_turn"}}) == 0
-    assert (event_text(delta(0, text="é")), event_text(delta(0, toolUse={"input": "x"}))) == (
-        "é",
-        "",
-    )
+def test_blocks_stand_in_the_order_of_their_numbers() -> None:
+    assert assembled(delta(7, text="b"), delta(0, text="a"), delta(7, text="c")) == [
+        {"text": "a"},
+        {"text": "bc"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ([], {}),
+        ([""], {}),
+        (["{}"], {}),
+        (["[1", ", 2]"], [1, 2]),
+        (['{"a"'], '{"a"'),
+        # Deeper than Python reads: it stays what it was.
+        (["[" * 200_000], "[" * 200_000),
+    ],
+)
+def test_a_tools_input_is_read_where_it_can_be(written: list[str], read: object) -> None:
+    use = {"toolUse": {"toolUseId": "t", "name": "n"}}
+    start = {"contentBlockStart": {"contentBlockIndex": 0, "start": use}}
+
+    (block,) = assembled(start, *(delta(0, toolUse={"input": text}) for text in written))
+
+    assert block == {"toolUse": {"toolUseId": "t", "name": "n", "input": read}}
+
+
+def test_a_stream_without_an_end_is_an_answer_so_far() -> None:
+    assert Assembler().document() == {"output": {"message": {"role": "assistant", "content": []}}}
+
+
+@pytest.mark.parametrize(
+    ("event", "size"),
+    [
+        (delta(0, text="é"), 2),
+        (delta(0, text="a\ud800"), 4),
+        (delta(0, reasoningContent={"text": "ab", "signature": "cd"}), 4),
+        (delta(0, reasoningContent={"redactedContent": b"abc"}), 3),
+        (delta(0, toolUse={"input": '{"a"'}), 4),
+        ({"contentBlockStart": {"start": {"toolUse": {"toolUseId": "t1", "name": "abc"}}}}, 5),
+        # What has neither says nothing.
+        ({"contentBlockStart": {}}, 0),
+        ({"messageStop": {"stopReason": "end_turn"}}, 0),
+    ],
+)
+def test_the_size_of_an_event_is_all_that_it_says(event: dict[str, Any], size: int) -> None:
+    assert event_size(event) == size
+
+
+def test_the_size_of_output_is_that_of_its_texts() -> None:
+    assert output_size({"a": ["é", {"b": b"xy"}], "c": 5, "d": None, "e": True}) == 4
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (delta(0, text="é"), "é"),
+        (delta(0, toolUse={"input": "x"}), ""),
+        (delta(0, text=5), ""),
+        ({"contentBlockDelta": {}}, ""),
+        ({"messageStop": {"stopReason": "end_turn"}}, ""),
+    ],
+)
+def test_the_text_that_an_event_adds(event: dict[str, Any], text: str) -> None:
+    assert event_text(event) == text
+
+
+def test_the_texts_of_an_answer_are_joined_by_spaces() -> None:
+    assert joined_text([{"text": "Hel"}, used(), {"text": "lo"}]) == "Hel lo"
+    assert joined_text([used()]) == ""
+
+
+def test_bytes_of_an_answer_are_base64_in_json() -> None:
+    blocks = [
+        {"text": "a", "size": 1, "citations": ({"raw": b"\x00"}, None)},
+        {"reasoningContent": {"redactedContent": [b"\xff\xfe"]}},
+    ]
+
+    assert json_blocks(blocks) == [
+        {"text": "a", "size": 1, "citations": [{"raw": "AA=="}, None]},
+        {"reasoningContent": {"redactedContent": ["//4="]}},
+    ]
 
 
 # --- What can be read ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,12 @@ from tollgate.domain.framing import (
     BLOCK_FRAMING_TOKENS,
     FRAMING_TOKENS,
     MESSAGE_FRAMING_TOKENS,
+    TOOL_FRAMING_TOKENS,
     conversation_tokens,
+    json_tokens,
+    referenced_tokens,
+    text_tokens,
+    told_tokens,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +51,42 @@ SETTINGS = {
 
 Template = list[str | int]
 """What a template makes of a conversation: text, and numbers of special tokens."""
+
+
+# --- Text -------------------------------------------------------------------------------------
+
+
+@given(st.text(st.characters()))
+def test_a_text_has_at_most_its_bytes_of_tokens_in_every_normal_form(text: str) -> None:
+    bound = text_tokens(text)
+
+    assert bound >= len(text.encode(errors="surrogatepass"))
+    assert bound >= len(unicodedata.normalize("NFKC", text).encode(errors="surrogatepass"))
+    assert bound >= len(unicodedata.normalize("NFKD", text))
+
+
+def test_a_ligature_that_grows_is_counted_grown() -> None:
+    assert text_tokens("\ufdfa") == len(unicodedata.normalize("NFKC", "\ufdfa").encode()) == 33
+    assert text_tokens("\u1f82") == 4
+    assert text_tokens("\ud800") == 3
+    assert text_tokens("abc") == 3
+    assert text_tokens("") == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        ({"a": "é"}, len('{"a": "?"}') + 1),
+        ([1, None, True], len("[1, null, true]")),
+        # What is bytes is a medium, wherever it stands; its quotes are there.
+        ({"a": [{"b": b"xyz"}, (b"x", "c")]}, len('{"a": [{"b": ""}, ["", "c"]]}')),
+    ],
+)
+def test_a_value_counts_as_its_json_without_media(value: object, size: int) -> None:
+    assert json_tokens(value) == size
+
+
+# --- Conversations ----------------------------------------------------------------------------
 
 
 def llama(system: str, turns: Sequence[tuple[str, str]]) -> Template:
@@ -181,3 +223,98 @@ def test_without_a_published_template_the_whole_request_counts(model: str) -> No
     assert conversation_tokens(request, model) == (
         len(json.dumps(request)) + FRAMING_TOKENS + 3 * MESSAGE_FRAMING_TOKENS
     )
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"messages": [], "system": []},
+        {"messages": [{}]},
+        {"messages": [{"role": "user"}], "system": ()},
+    ],
+)
+def test_a_conversation_without_text_is_its_framing(request_: Mapping[str, Any]) -> None:
+    framing = registry.framing_tokens(CLAUDE)
+    assert framing is not None
+
+    messages = len(request_.get("messages", ()))
+    assert conversation_tokens(request_, CLAUDE) == (
+        framing + messages * MESSAGE_FRAMING_TOKENS + len("{}")
+    )
+    assert conversation_tokens({}, UNPUBLISHED[0]) == len("{}") + FRAMING_TOKENS
+
+
+def test_a_system_text_is_a_message_of_its_own() -> None:
+    bare = conversation_tokens({"messages": []}, CLAUDE)
+
+    one = conversation_tokens({"messages": [], "system": [{"text": "a"}]}, CLAUDE)
+    two = conversation_tokens({"messages": [], "system": ({"text": "a"}, {"text": "b"})}, CLAUDE)
+    assert one == bare + MESSAGE_FRAMING_TOKENS + BLOCK_FRAMING_TOKENS + 1
+    assert two == one + BLOCK_FRAMING_TOKENS + 1
+
+
+# --- What a provider says -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tool_config", "fields", "times"),
+    [
+        (None, {}, 0),
+        ({}, {}, 1),
+        (None, {"toolConfig": {}}, 1),
+        ({}, {"toolConfig": {}}, 1),
+        # Tools of a provider's own: what is said of all, and a definition of each.
+        (None, {"tools": []}, 1),
+        (None, {"tools": [{}]}, 2),
+        (None, {"tools": ({}, {}, {})}, 4),
+        (None, {"tools": "strange"}, 2),
+        ({}, {"tools": [{}]}, 3),
+        (None, {"documents": [{}]}, 1),
+        (None, {"output_format": {"type": "json_schema"}}, 1),
+        (None, {"prompt_mode": "reasoning"}, 1),
+        (None, {"response_format": {"type": "json_object"}}, 1),
+        (None, {"safe_prompt": True}, 1),
+        (None, {"safe_prompt": False, "documents": []}, 0),
+        (None, {"safe_prompt": True, "documents": [{}]}, 2),
+        (None, {"output_config": {"format": {"type": "json_schema"}}}, 1),
+        (None, {"output_config": {"effort": "high"}}, 0),
+        (None, {"output_config": {"format": None}}, 0),
+        (None, {"output_config": "strange"}, 0),
+        ({}, {"tools": [{}], "safe_prompt": True, "output_config": {"format": {"a": 1}}}, 5),
+    ],
+)
+def test_each_thing_that_a_model_is_told_of_is_framed(
+    tool_config: object, fields: Mapping[str, Any], times: int
+) -> None:
+    assert told_tokens(tool_config, fields) == times * TOOL_FRAMING_TOKENS
+
+
+FOUND = {"type": "tool_reference", "tool_name": "look"}
+TOOLS = [{"name": "a"}, {"name": "é" * 9}, {"name": "b"}]
+LONGEST = len(json.dumps({"name": "?" * 9})) + 9
+
+
+@pytest.mark.parametrize(
+    ("messages", "tools", "references"),
+    [
+        ([], TOOLS, 0),
+        (None, TOOLS, 0),
+        ("tool_reference", TOOLS, 0),
+        ([FOUND], [], 0),
+        ([FOUND], None, 0),
+        ([FOUND], "strange", 0),
+        ([FOUND], TOOLS, 1),
+        ([FOUND], tuple(TOOLS), 1),
+        ([{"content": (FOUND, {"type": "text"}, {"content": [FOUND]})}, FOUND], TOOLS, 3),
+        # One within another.
+        ([{**FOUND, "content": [FOUND]}], TOOLS, 2),
+    ],
+)
+def test_a_tool_that_is_referred_to_counts_as_the_longest_of_them(
+    messages: object, tools: object, references: int
+) -> None:
+    body = {"messages": messages, "tools": tools}
+
+    assert referenced_tokens(body) == references * (LONGEST + TOOL_FRAMING_TOKENS)
+    assert referenced_tokens({}) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from tollgate.domain.framing import (
     FRAMING_TOKENS,
     MESSAGE_FRAMING_TOKENS,
     TOOL_FRAMING_TOKENS,
-    text_tokens,
 )
 from tollgate.domain.holds import (
     Bound,
@@ -193,23 +191,6 @@ def test_native_media_are_bounded_by_the_context_size(block: dict[str, Any]) -> 
     assert native_input_tokens(body, CARD) == 8000
     with pytest.raises(InvalidRequestError, match="context size"):
         native_input_tokens(body, BARE)
-
-
-@given(st.text(st.characters()))
-def test_a_text_has_at_most_its_bytes_of_tokens_in_every_normal_form(text: str) -> None:
-    bound = text_tokens(text)
-
-    assert bound >= len(text.encode(errors="surrogatepass"))
-    assert bound >= len(unicodedata.normalize("NFKC", text).encode(errors="surrogatepass"))
-    assert bound >= len(unicodedata.normalize("NFKD", text))
-
-
-def test_a_ligature_that_grows_is_counted_grown() -> None:
-    assert text_tokens("\ufdfa") == len(unicodedata.normalize("NFKC", "\ufdfa").encode()) == 33
-    assert text_tokens("\u1f82") == 4
-    assert text_tokens("\ud800") == 3
-    assert text_tokens("abc") == 3
-    assert text_tokens("") == 0
 
 
 def test_a_bound_counts_every_answer_and_every_unit() -> None:

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from tollgate.domain.errors import InvalidRequestError
-from tollgate.domain.families.forms import MaxTokensField, said_before, said_in_blocks, within
+from tollgate.domain.families.forms import (
+    Family,
+    MaxTokensField,
+    anything,
+    said_before,
+    said_in_blocks,
+    within,
+)
 
 FLAT = MaxTokensField(("max_tokens",), aliases=("max_completion_tokens",))
 NESTED = MaxTokensField(("config", "maxTokens"), aliases=("max_new_tokens",))
@@ -63,6 +70,21 @@ def test_the_spellings_of_a_maximum_begin_with_the_first_choice() -> None:
 
 def test_members_within_an_object_are_named_by_their_way() -> None:
     assert within("a", "b", "c") == {"a", "a.b", "a.c"}
+
+
+def test_a_member_that_may_say_anything_has_members_of_any_name() -> None:
+    assert anything("a", "b.c") == {"a", "a.*", "b.c", "b.c.*"}
+    assert anything() == frozenset()
+
+
+def test_a_family_that_says_nothing_of_it_is_told_nothing_caches_nowhere_and_samples_freely() -> (
+    None
+):
+    plain = Family(name="Plain", models=("plain.",))
+
+    assert plain.effort("plain.m", "high") is None
+    assert plain.caches_at("plain.m") == ()
+    assert plain.samplers("plain.m") == 2
 
 
 def test_without_a_system_text_the_prompt_begins_with_what_is_to_be_said() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tollgate.domain.families import registry
-from tollgate.domain.families.openai_format import CHAT, COMPLETION, usage
+from tollgate.domain.families.forms import MaxTokensField, within
+from tollgate.domain.families.openai_format import CHAT, COMPLETION, chat, usage
 from tollgate.domain.prices import TokenUsage
 
 if TYPE_CHECKING:
@@ -41,6 +42,35 @@ def test_many_families_read_it() -> None:
     }
 
     assert families >= {"DeepSeek", "GPT", "Gemma", "Kimi", "MiniMax", "Mistral", "Qwen"}
+
+
+def test_a_family_has_members_of_its_own_beside_openais() -> None:
+    film = within("messages.content.film", "url")
+
+    body = chat("top_k", "min_p", said=film, top_p="p")
+
+    assert body.members == CHAT.members | {"top_k", "min_p"} | film
+    # What is said has no place beside a Converse request.
+    assert body.fields == CHAT.fields | {"top_k", "min_p"}
+    assert body.top_p == "p"
+    assert chat() == CHAT
+
+
+@pytest.mark.parametrize(
+    ("field", "unread"),
+    [
+        (MaxTokensField(("max_tokens",)), {"max_completion_tokens"}),
+        (MaxTokensField(("max_completion_tokens",)), {"max_tokens"}),
+        (MaxTokensField(("max_completion_tokens",), aliases=("max_tokens",)), set()),
+    ],
+)
+def test_a_word_for_the_maximum_that_a_family_does_not_read_is_no_member(
+    field: MaxTokensField, unread: set[str]
+) -> None:
+    body = chat(max_tokens=field)
+
+    assert body.max_tokens is field
+    assert CHAT.members - body.members == unread
 
 
 def test_a_prompt_is_continued() -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tollgate.domain.families import generic, registry, titan
+from tollgate.domain.families import claude, cohere, generic, mistral, registry, stability, titan
 from tollgate.domain.prices import load_default
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tollgate.domain.families.forms import EmbeddingBody, ImageBody, TextBody
     from tollgate.domain.prices import ModelCard
@@ -67,6 +67,57 @@ def test_a_family_without_a_body_of_the_kind_gets_the_generic_one() -> None:
     assert registry.embedding_body("amazon.nova-lite-v1:0") is generic.EMBEDDINGS
     assert registry.image_body("cohere.embed-v4:0") is titan.IMAGES
     assert registry.text_body("cohere.embed-v4:0") is None
+
+
+COMMAND_R, MIXTRAL = "cohere.command-r-v1:0", "mistral.mixtral-8x7b-instruct-v0:1"
+CLAUDE_2, CLAUDE_5 = "anthropic.claude-v2:1", "anthropic.claude-opus-5"
+
+
+@pytest.mark.parametrize("given", [None, {}, {"messages": []}, {"prompt": "Hi"}])
+@pytest.mark.parametrize(
+    ("model", "form", "of_messages"),
+    [
+        # The first of its family's forms that is the model's; a body may be of another one only
+        # where the model reads both.
+        (COMMAND_R, cohere.COMMAND_R, cohere.COMMAND_R),
+        ("cohere.command-text-v14", cohere.COMMAND, cohere.COMMAND),
+        (MIXTRAL, mistral.PROMPT, mistral.PROMPT),
+        ("mistral.mistral-large-3", mistral.MESSAGES, mistral.MESSAGES),
+        (CLAUDE_2, claude.COMPLETION, claude.MESSAGES),
+        (CLAUDE_5, claude.MESSAGES, claude.MESSAGES),
+    ],
+)
+def test_the_form_of_a_body_is_one_that_its_model_reads(
+    model: str, form: TextBody, of_messages: TextBody, given: Mapping[str, object] | None
+) -> None:
+    has_messages = given is not None and "messages" in given
+
+    assert registry.text_body(model, given) is (of_messages if has_messages else form)
+
+
+def test_a_familys_own_body_comes_before_the_generic_one() -> None:
+    assert registry.embedding_body("cohere.embed-v4:0") is cohere.EMBED_V4
+    assert registry.embedding_body("cohere.embed-english-v3") is cohere.EMBED_V3
+    assert registry.image_body("stability.stable-diffusion-xl-v1") is stability.XL
+    assert registry.image_body("stability.sd3-5-large-v1:0") is stability.IMAGES
+
+
+@pytest.mark.parametrize(
+    ("model", "framing"),
+    [
+        ("deepseek.v3-v1:0", 32),
+        ("deepseek.v4", None),
+        ("meta.llama3-1-8b-instruct-v1:0", 96),
+        ("openai.gpt-oss-20b-1:0", 128),
+        ("openai.gpt-5.4", None),
+        ("qwen.qwen2", None),
+        ("acme.model-v1", None),
+    ],
+)
+def test_framing_is_known_of_models_whose_template_is_published(
+    model: str, framing: int | None
+) -> None:
+    assert registry.framing_tokens(model) == framing
 
 
 @pytest.mark.parametrize("body", registry.TEXTS)
