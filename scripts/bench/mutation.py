@@ -34,6 +34,8 @@ DOMAIN = Path("tollgate", "domain")
 # A service's tests exercise its rules too.
 TESTS = (Path("tests", "unit", "domain"), Path("tests", "unit", "services"))
 SHARED_TESTS = ("test_domain_edges.py",)
+# Rules whose tests bear the name of what makes use of them.
+OTHER_TESTS = {"models": ("test_policy.py",)}
 MINIMUM_PERCENT = 85.0
 
 # pytest's and mutmut's exit codes by what they say of a mutant; what is not here (an error, a
@@ -88,11 +90,14 @@ def _has_functions(path: Path) -> bool:
 
 
 def tests_of(chosen: Iterable[str], root: Path = ROOT) -> list[str]:
-    """The test files of these modules: `test_<module>*.py`, and what tests them all.
+    """The test files of these modules: `test_<module>*.py`, and those of `OTHER_TESTS`.
 
-    Those of a module in a package of the domain lie in a folder of the package's name.
+    Those of a module in a package of the domain lie in a folder of the package's name. What tests
+    all modules is among them.
     """
-    patterns = [*map(_pattern, chosen), *SHARED_TESTS]
+    patterns = list(SHARED_TESTS)
+    for module in chosen:
+        patterns += _pattern(module), *OTHER_TESTS.get(module, ())
     found = {
         path.relative_to(root)
         for folder in TESTS

@@ -76,7 +76,7 @@ SONNET_3_7 = "anthropic.claude-3-7-sonnet-20250219-v1:0"
     [
         "claude-3-5-sonnet",
         "claude-3.5-sonnet",
-        "claude_3_5_sonnet",
+        "claude_3-5-sonnet",
         "us.anthropic.claude-3-5-sonnet",
     ],
 )
@@ -97,7 +97,7 @@ def test_seven_of_ten_letters_are_alike_enough(requested: str, is_near: bool) ->
 
 
 def test_a_model_with_a_long_name_is_found_by_its_beginning() -> None:
-    own = f"acme.{'own-model-' * 20}v1"
+    own = f"acme.{'own-model-' * 21}v1"
 
     assert list(nearest(own, (own, *IDS))) == [own]
 

@@ -109,6 +109,8 @@ def test_contract_terms_are_read() -> None:
                 "unpriced": {"input": "10", "output": "20"},
                 "model_limits": {"m.*": {**NO_LIMITS, "tokens_per_minute": 9}},
                 "allow_fields": ["seed", "anthropic_beta:x-2026-01-01", "tools:x_20260101"],
+                "system_preamble": "The company's rules.",
+                "teams": ["search", "ads"],
             }
         )
     )
@@ -121,6 +123,7 @@ def test_contract_terms_are_read() -> None:
     assert tenant.unpriced == {"input": "10", "output": "20"}
     assert tenant.model_limits == {"m.*": Limits(tokens_per_minute=9)}
     assert tenant.allow_fields == ("seed", "anthropic_beta:x-2026-01-01", "tools:x_20260101")
+    assert (tenant.system_preamble, tenant.teams) == ("The company's rules.", ("search", "ads"))
     assert tenant.apps["web"].budget.is_hard
 
 

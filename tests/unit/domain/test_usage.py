@@ -11,10 +11,15 @@ from tests.fakes.usage_rows import usage_row
 from tollgate.domain.usage import (
     GLUE_COLUMNS,
     MAX_INTEGER,
+    MAX_TAG_KEY,
+    MAX_TAG_VALUE,
     MAX_TAGS,
     MAX_TEXT,
     UsageRow,
     from_item,
+    is_endpoint_call,
+    operation_of,
+    runs_as_job,
     to_item,
     to_json_row,
 )
@@ -102,6 +107,90 @@ def test_what_a_column_does_not_hold_is_no_row_and_is_cut_where_a_call_has_ended
     fitted = UsageRow.fitted(**values)
     assert from_item(to_item(fitted)) == fitted
     assert replace(fitted, **{name: getattr(FULL, name)}) == FULL
+
+
+INT, BIGINT = 2**31, 2**63
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "kept"),
+    [
+        ("http_status", INT - 1, INT - 1),
+        ("http_status", INT, INT - 1),
+        ("http_status", -INT, -INT),
+        ("http_status", -INT - 1, -INT),
+        ("total_cost", BIGINT - 1, BIGINT - 1),
+        ("total_cost", 10**30, BIGINT - 1),
+        ("total_cost", -BIGINT, -BIGINT),
+        ("total_cost", -(10**30), -BIGINT),
+        ("key_id", "k" * MAX_TEXT, "k" * MAX_TEXT),
+        ("key_id", "k" * (MAX_TEXT + 1), "k" * MAX_TEXT),
+        ("key_id", "\ud83d", "?"),
+        ("tags", {"k" * 200: "v" * 300}, {"k" * MAX_TAG_KEY: "v" * MAX_TAG_VALUE}),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_a_column_keeps_all_that_it_holds(name: str, given: object, kept: object) -> None:
+    row = usage_row()
+    values = {column: getattr(row, column) for column, _ in GLUE_COLUMNS}
+
+    assert UsageRow.fitted(**{**values, name: given}) == replace(row, **{name: kept})
+
+
+def test_a_refused_row_names_no_more_of_its_id_than_an_id_needs() -> None:
+    long, shown = "r" * 100, "r" * 64
+
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole text is compared
+        replace(FULL, request_id=long, http_status=INT)
+    assert str(refused.value) == f"http_status of usage row {shown} is beyond its column's bounds"
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - as above
+        replace(FULL, request_id=long, settled_at=FULL.settled_at.replace(tzinfo=None))
+    assert str(refused.value) == f"settled_at of usage row {shown} has no time zone"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "operations"),
+    [
+        ("openai.chat", ["converse", "converse_stream"]),
+        ("legacy.chat", ["converse", "converse_stream"]),
+        ("legacy.endpoint", ["invoke_endpoint", "invoke_endpoint_with_response_stream"]),
+        ("bedrock.native", ["invoke_model", "invoke_model_with_response_stream"]),
+        ("legacy.prompt", ["invoke_model", "invoke_model_with_response_stream"]),
+        ("openai.embeddings", ["invoke_model", "invoke_model_with_response_stream"]),
+        # What is done is the last of a name's parts.
+        ("a.b.chat", ["converse", "converse_stream"]),
+        ("chat.native", ["invoke_model", "invoke_model_with_response_stream"]),
+    ],
+)
+def test_a_dialect_says_which_operation_is_behind_it(dialect: str, operations: list[str]) -> None:
+    assert [operation_of(dialect, streamed=streamed) for streamed in (False, True)] == operations
+
+
+@pytest.mark.parametrize(
+    ("dialect", "streamed", "runs"),
+    [
+        ("legacy.chat", True, True),
+        ("legacy.endpoint", True, True),
+        ("jobs.native", True, True),
+        ("jobs.a.chat", True, True),
+        ("legacy.chat", False, False),
+        ("bedrock.chat", True, False),
+        ("openai.chat", False, False),
+        ("openai.jobs", True, False),
+    ],
+)
+def test_who_polls_for_a_streamed_answer_has_it_from_a_job(
+    dialect: str, *, streamed: bool, runs: bool
+) -> None:
+    assert runs_as_job(dialect, streamed=streamed) is runs
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"),
+    [("legacy.endpoint", True), ("jobs.endpoint", True), ("endpoint.chat", False), ("a.b", False)],
+)
+def test_calls_of_endpoints_are_told_by_their_dialect(dialect: str, *, expected: bool) -> None:
+    assert is_endpoint_call(dialect) is expected
 
 
 @pytest.mark.parametrize(

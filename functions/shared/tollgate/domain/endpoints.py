@@ -75,20 +75,29 @@ def _endpoint(name: str, value: object) -> Endpoint:
         raise ValueError(
             f"endpoint {name!r} has {unknown[0]!r}; allowed are {', '.join(sorted(_FIELDS))}"
         )
-    price = value.get("price") or {}
-    endpoint_rates(price)
     text_only = value.get("text_only", False)
     if not isinstance(text_only, bool):
         raise ValueError(f"endpoint {name!r}: text_only is true or false")
     return Endpoint(
         name,
         value["endpoint"],
-        price,
+        _price(name, value.get("price")),
         max_tokens=_tokens(name, value, "max_tokens"),
         max_input_tokens=_tokens(name, value, "max_input_tokens"),
         text_only=text_only,
         components=_components(name, value.get("components", [])),
     )
+
+
+def _price(name: str, value: object) -> Mapping[str, Any]:
+    price = {} if value is None else value
+    if not isinstance(price, dict):
+        raise ValueError(f"endpoint {name!r}: price is an object")
+    try:
+        endpoint_rates(price)
+    except ValueError as error:
+        raise ValueError(f"endpoint {name!r}: {error}") from error
+    return price
 
 
 def _tokens(name: str, value: Mapping[str, Any], field_name: str) -> int | None:

@@ -32,7 +32,7 @@ def check_choice(body: Mapping[str, Any]) -> None:
 
     Where a request marks some of its text, a guardrail passes over the rest.
     """
-    places = [("system", body.get("system", ()))]
+    places = [("system", body.get("system"))]
     for index, message in enumerate(body.get("messages", ())):
         if isinstance(message, dict):
             places.append((f"messages[{index}].content", message.get("content")))

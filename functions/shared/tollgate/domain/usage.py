@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tollgate.domain.models import Routing
 
 SCHEMA_VERSION = 1
@@ -193,7 +191,7 @@ def _plain(value: object) -> object:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError("no text")
+        raise TypeError
     return value
 
 
@@ -213,20 +211,19 @@ def _fitted_text(value: str, most: int = MAX_TEXT) -> str:
 
 
 def _fitted_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
-    fitted = {
+    return {
         _fitted_text(key, MAX_TAG_KEY): _fitted_text(value, MAX_TAG_VALUE)
         for key, value in list(tags.items())[:MAX_TAGS]
     }
-    return tags if fitted == tags else fitted
 
 
-def _within(most: int) -> Callable[[int], int]:
-    return lambda value: max(-most - 1, min(value, most))
+def _within(value: int, most: int) -> int:
+    return max(-most - 1, min(value, most))
 
 
 _FITS: dict[str, Any] = {
-    "int": _within(_MAX_INT),
-    "bigint": _within(MAX_INTEGER),
+    "int": lambda value: _within(value, _MAX_INT),
+    "bigint": lambda value: _within(value, MAX_INTEGER),
     "string": _fitted_text,
     "boolean": lambda value: value,
     "timestamp": lambda value: value,

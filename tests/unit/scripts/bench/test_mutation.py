@@ -93,9 +93,16 @@ def test_an_unfinished_run_gives_no_score(
 
 def test_every_module_of_the_domain_has_tests_of_its_own() -> None:
     for module in mutation.modules():
-        if module != "errors":  # each error is tested where it is raised
-            own = f"/test_{module.rpartition('.')[2]}"
-            assert any(own in file for file in mutation.tests_of([module])), module
+        own = f"/test_{module.rpartition('.')[2]}"
+        assert any(own in file for file in mutation.tests_of([module])), module
+
+
+@pytest.mark.parametrize("module", mutation.OTHER_TESTS)
+def test_tests_of_another_name_are_found(module: str) -> None:
+    names = [file.rpartition("/")[2] for file in mutation.tests_of([module])]
+
+    assert module in mutation.modules()
+    assert set(mutation.OTHER_TESTS[module]) <= set(names)
 
 
 def test_the_workspace_mutates_the_chosen_modules_with_their_tests() -> None:
