@@ -68,6 +68,8 @@ def test_a_text_has_at_most_its_bytes_of_tokens_in_every_normal_form(text: str) 
 def test_a_ligature_that_grows_is_counted_grown() -> None:
     assert text_tokens("\ufdfa") == len(unicodedata.normalize("NFKC", "\ufdfa").encode()) == 33
     assert text_tokens("\u1f82") == 4
+    # One that shrinks is counted as it was written.
+    assert text_tokens("e\u0301") == 3
     assert text_tokens("\ud800") == 3
     assert text_tokens("abc") == 3
     assert text_tokens("") == 0

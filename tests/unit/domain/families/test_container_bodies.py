@@ -39,8 +39,13 @@ def test_one_maximum_only(first: str, second: str) -> None:
     nested = {"inputs": "Hi", first: 5, "parameters": {second: 5}}
     given = [nested] if first == second else [nested, {"messages": [], first: 5, second: 5}]
     for body in given:
-        with pytest.raises(InvalidRequestError, match="a second time; send one of them"):
+        with pytest.raises(InvalidRequestError) as refused:
             bodies.asked(body)
+        known = ["max_tokens", "max_completion_tokens", "max_new_tokens"]
+        said, again = first, f"parameters.{second}"
+        if body is not nested:
+            said, again = sorted((first, second), key=known.index)
+        assert refused.value.message == f"{again} sets {said} a second time; send one of them"
 
 
 @pytest.mark.parametrize("value", [0, True, 1.0, "5", None, -1])
@@ -89,6 +94,10 @@ def test_every_answer_that_a_body_asks_for_counts(body: object, answers: int) ->
             {"inputs": "Hi", "parameters": {"top_k": 1, "max_tokens": 9}},
             {"inputs": "Hi", "parameters": {"top_k": 1, "max_new_tokens": 3}},
         ),
+        (
+            {"inputs": "Hi", "max_new_tokens": 9, "parameters": None},
+            {"inputs": "Hi", "parameters": {"max_new_tokens": 3}},
+        ),
         (["Hi"], ["Hi"]),
         ({"text": "Hi"}, {"text": "Hi"}),
     ],
@@ -111,8 +120,10 @@ def test_one_question_only(first: str, second: str) -> None:
         assert form is not None
         assert form.question == first
         return
-    with pytest.raises(InvalidRequestError, match="asks a second time"):
+    with pytest.raises(InvalidRequestError) as refused:
         bodies.form_of(body)
+    said, again = sorted((first, second), key=["messages", "prompt", "inputs", "text_inputs"].index)
+    assert refused.value.message == f"{again} asks a second time beside {said}; send one of them"
 
 
 KNOWN: list[dict[str, Any]] = [
@@ -169,27 +180,81 @@ def test_what_costs_more_than_is_held_is_not_known(question: str, name: str) -> 
     [["Hi"], {}, {"text": "Hi"}, {"input": "Hi"}, "Hi", None],
 )
 def test_a_body_without_a_known_question_is_not_bounded(body: object) -> None:
-    with pytest.raises(
-        InvalidRequestError, match="messages, prompt, inputs or text_inp"
-    ) as refused:
+    with pytest.raises(InvalidRequestError) as refused:
         bodies.check_members(body)
     assert refused.value.code == "unbounded_request"
+    assert refused.value.message == (
+        "this endpoint is priced by the token, and a body without messages, prompt, inputs or "
+        "text_inputs is not known to be bounded"
+    )
+
+
+MEDIA = (
+    "audio, audio_url, file, file_url, image, image_url, images, input_audio, input_image, video, "
+    "video_url"
+)
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         ({"messages": "Hi"}, "messages allows a list only"),
-        ({"messages": ["Hi"]}, r"messages\[0\] allows an object only"),
+        ({"messages": [{"role": "user"}, "Hi"]}, "messages[1] allows an object only"),
         ({"inputs": {"question": "Hi"}}, "inputs allows a text or a list of texts"),
-        ({"inputs": "Hi", "parameters": [5]}, "parameters allows an object only"),
-        (chat({"type": "film"}), r"content\[0\] has no type that is known; allowed are text,"),
-        (chat("Hi"), r"content\[0\] has no type that is known"),
+        ({"prompt": ["Hi", 5]}, "prompt allows a text or a list of texts"),
+        ({"text_inputs": None}, "text_inputs allows a text or a list of texts"),
+        *(
+            ({"inputs": "Hi", "parameters": value}, "parameters allows an object only")
+            for value in ([5], [], "", 0, False)
+        ),
+        *(
+            (
+                chat({"type": "text", "text": "a"}, part),
+                "messages[0].content[1] has no type that is known; allowed are text, " + MEDIA,
+            )
+            for part in ("Hi", {"type": "film"}, {"type": ["text"]}, {"text": "a"})
+        ),
     ],
 )
 def test_what_has_another_form_is_refused(body: object, message: str) -> None:
-    with pytest.raises(InvalidRequestError, match=message):
+    with pytest.raises(InvalidRequestError) as refused:
         bodies.check_members(body)
+    assert refused.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "allowed"),
+    [
+        (
+            {"messages": [{}, {"role": "user", "b": 1, "a": 1}]},
+            "messages[1]",
+            "content, name, reasoning_content, refusal, role, tool_call_id, tool_calls",
+        ),
+        (chat({"type": "text", "a": 1}), "messages[0].content[0]", "text, type"),
+        (
+            chat({"type": "image_url", "image_url": {"a": 1}}),
+            "messages[0].content[0].image_url",
+            "data, detail, format, url",
+        ),
+    ],
+)
+def test_a_key_that_nobody_knows_is_named_with_its_place(
+    body: object, place: str, allowed: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        bodies.check_members(body)
+    assert refused.value.code == "unknown_field"
+    assert refused.value.message == (
+        f"{place} has the unknown key 'a', by which an endpoint that is priced by the token may "
+        f"cost more; allowed are {allowed}"
+    )
+
+
+def test_no_more_of_a_key_is_told_than_tells_it() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        bodies.check_members({"inputs": "Hi", "x" * 65: 1})
+    assert refused.value.message.startswith(f"the body has the unknown key '{'x' * 64}', by")
+    assert "; allowed are inputs, max_completion_tokens, max_new_tokens, " in refused.value.message
 
 
 REMOTE = ["https://a/b.png", "HTTP://a", "s3://b/k", "file:///etc/passwd", " ftp://a"]
@@ -226,11 +291,38 @@ def test_nothing_is_fetched_for_a_caller(url: str) -> None:
         ({"inputs": "![a](data:image/png;base64,AAAA)"}, True),
         ({"inputs": "![a](local.png) !x](https://a)"}, False),
         ({"inputs": "Hi", "image": "AAAA"}, True),
-        ({"messages": [], "tools": [{"image_url": "https://a"}]}, False),
+        # What follows a link is no picture of it.
+        ({"inputs": "](https://a) ![b"}, False),
+        ({"inputs": "![a] b](https://a)"}, False),
+        # A type is a word, under a medium too.
+        ({"messages": [{"content": [{"type": "image"}]}]}, False),
+        ({"image": {"type": "a:b", "data": "AAAA"}}, True),
+        *(
+            ({"messages": [], name: [{"image_url": "https://a", "x": "![](https://a)"}]}, False)
+            for name in ("grammar", "response_format", "tools")
+        ),
     ],
 )
 def test_what_is_more_than_text_is_told(body: object, has_media: bool) -> None:
     assert bodies.has_media(body, reads_markdown=False) is has_media
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"inputs": {"image": [["data:,", "s3://b"]]}}, "inputs.image[0][1]"),
+        ({"image": {"source": {"at": "s3://b"}}}, "image.source.at"),
+        (chat({"type": "text", "text": "a"}, {"type": "video", "at": ["s3://b"]}), None),
+        ({"x" * 65: {"y" * 65: "![](s3://b)"}}, f"{'x' * 64}.{'y' * 64}"),
+    ],
+)
+def test_what_would_be_fetched_is_named_by_its_place(body: object, path: str | None) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        bodies.has_media(body, reads_markdown=False)
+    assert refused.value.message == (
+        f"{path or 'messages[0].content[1].at[0]'} has an image, a sound or a film by URL; allowed "
+        "is data:<media type>;base64,<data>, the gateway lets nothing be fetched"
+    )
 
 
 @pytest.mark.parametrize("text", ["![", "](", "![a](", "![[", "]"])

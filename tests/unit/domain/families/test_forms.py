@@ -96,6 +96,13 @@ def test_without_a_system_text_the_prompt_begins_with_what_is_to_be_said() -> No
     }
 
 
+@pytest.mark.parametrize("system", [5, {"text": "own"}])
+def test_a_system_of_another_form_has_no_place_for_it(system: object) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        said_in_blocks()({"system": system}, "first")
+    assert refused.value.message == "system allows a string or a list of blocks"
+
+
 @pytest.mark.parametrize(
     ("system", "own"),
     [

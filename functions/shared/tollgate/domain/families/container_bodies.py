@@ -79,10 +79,13 @@ _SHOWN = 64
 
 
 class Form(NamedTuple):
-    """A body by the member that holds its question: what else it has, and its maximum's place."""
+    """A body by the member that holds its question: what else it has, and its maximum's name.
+
+    The maximum stands among the parameters, where the form has any.
+    """
 
     question: str
-    maximum: tuple[str, ...]
+    maximum: str
     members: frozenset[str]
     parameters: frozenset[str] = frozenset()
 
@@ -90,19 +93,19 @@ class Form(NamedTuple):
 _FORMS = (
     Form(
         "messages",
-        ("max_tokens",),
+        "max_tokens",
         _OPENAI | {"messages", "parallel_tool_calls", "tool_choice", "tools", "top_logprobs"},
     ),
-    Form("prompt", ("max_tokens",), _OPENAI | {"prompt"}),
+    Form("prompt", "max_tokens", _OPENAI | {"prompt"}),
     Form(
         "inputs",
-        ("parameters", "max_new_tokens"),
+        "max_new_tokens",
         frozenset(("inputs", "parameters", *_MAX_TOKENS, *STREAMING)),
         _PARAMETERS,
     ),
     Form(
         "text_inputs",
-        ("max_new_tokens",),
+        "max_new_tokens",
         _SAMPLING | {"dimensions", "mode", "normalize", "text_inputs", "truncate", *STREAMING},
     ),
 )
@@ -152,18 +155,15 @@ def answers(body: object) -> int:
 
 
 def with_maximum(body: object, max_tokens: int) -> object:
-    """A body that asks for at most `max_tokens`, once and where the container reads it."""
+    """A body with known members that asks for at most `max_tokens`, once and where it is read."""
     form = form_of(body)
     if form is None or not isinstance(body, Mapping):
         return body
     changed = _without(body, _MAX_TOKENS)
-    if isinstance(changed.get("parameters"), Mapping):
-        changed["parameters"] = _without(changed["parameters"], _MAX_TOKENS)
-    *sections, name = form.maximum
-    if not sections:
-        return {**changed, name: max_tokens}
-    (section,) = sections
-    return {**changed, section: {**changed.get(section, {}), name: max_tokens}}
+    if not form.parameters:
+        return {**changed, form.maximum: max_tokens}
+    parameters = _without(body.get("parameters") or {}, _MAX_TOKENS)
+    return {**changed, "parameters": {**parameters, form.maximum: max_tokens}}
 
 
 def check_members(body: object) -> None:
@@ -178,10 +178,10 @@ def check_members(body: object) -> None:
         )
     _check(body, form.members, "the body")
     if form.parameters:
-        parameters = body.get("parameters") or {}
-        if not isinstance(parameters, Mapping):
+        parameters = body.get("parameters")
+        if parameters is not None and not isinstance(parameters, Mapping):
             raise InvalidRequestError("parameters allows an object only")
-        _check(parameters, form.parameters, "parameters")
+        _check(parameters or {}, form.parameters, "parameters")
     question = body[form.question]
     if form.question == "messages":
         _check_messages(question)

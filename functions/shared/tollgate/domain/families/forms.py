@@ -32,8 +32,8 @@ DATA_URL = ("data:*",)
 class MaxTokensField(NamedTuple):
     """Where a provider's native body says how many tokens to generate at most.
 
-    `path` leads to the field that is set when the body has none; `aliases` are other spellings
-    that the provider reads at the same place.
+    `path` leads to the field that is set when the body has none: its name, after that of the object
+    that it is in, if any. `aliases` are other spellings that the provider reads at the same place.
     """
 
     path: tuple[str, ...]
@@ -66,18 +66,17 @@ class MaxTokensField(NamedTuple):
         place = self._place(body)
         name = next((alias for alias in self.aliases if place.get(alias) is not None), None)
         changed: dict[str, Any] = {**place, name or self.path[-1]: max_tokens}
-        for key in reversed(self.path[:-1]):
-            changed = {**body, key: changed}
-        return changed
+        return {**body, self.path[0]: changed} if len(self.path) > 1 else changed
 
     def _place(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        place: object = body
-        for key in self.path[:-1]:
-            place = body.get(key)
-            if place is None:
-                place = {}
+        if len(self.path) == 1:
+            return body
+        section = self.path[0]
+        place = body.get(section)
+        if place is None:
+            return {}
         if not isinstance(place, Mapping):
-            raise InvalidRequestError(f"{'.'.join(self.path[:-1])} allows an object only")
+            raise InvalidRequestError(f"{section} allows an object only")
         return place
 
 
