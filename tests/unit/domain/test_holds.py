@@ -22,6 +22,7 @@ from tollgate.domain.holds import (
     Bound,
     applicable_rates,
     chat_bound,
+    chat_has_media,
     chat_input_tokens,
     embedding_bound,
     flat_bound,
@@ -98,14 +99,20 @@ def test_a_providers_own_tools_bring_their_definitions() -> None:
     )
 
 
-def test_a_tool_that_reads_on_its_own_is_refused() -> None:
-    request = {**chat("hi"), "toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}}
+@pytest.mark.parametrize("input_tokens", [chat_input_tokens, native_input_tokens])
+@pytest.mark.parametrize("listed", [list, tuple])
+def test_a_tool_that_reads_on_its_own_is_refused(input_tokens: Any, listed: Any) -> None:
+    tools = listed([{"toolSpec": {"name": "look"}}, {"systemTool": {"name": "nova_grounding"}}])
 
-    with pytest.raises(InvalidRequestError, match="system tool") as refused:
-        chat_input_tokens(request, CARD)
+    with pytest.raises(InvalidRequestError) as refused:
+        input_tokens({**chat("hi"), "toolConfig": {"tools": tools}}, CARD)
     assert refused.value.code == "unbounded_request"
-    with pytest.raises(InvalidRequestError):
-        native_input_tokens(request, CARD)
+    assert refused.value.message == (
+        "toolConfig has a system tool; what it reads is billed as input and cannot be bounded in "
+        "cost, so only tools with a toolSpec are allowed"
+    )
+    for config in ({"tools": tools[:1]}, {"tools": "systemTool"}, {}, "systemTool"):
+        assert input_tokens({**chat("hi"), "toolConfig": config}, CARD) > 0
 
 
 def test_media_are_bounded_by_the_context_size() -> None:
@@ -113,8 +120,12 @@ def test_media_are_bounded_by_the_context_size() -> None:
     request = {"messages": [{"role": "user", "content": [image]}]}
 
     assert chat_input_tokens(request, CARD) == 8000
-    with pytest.raises(InvalidRequestError, match="context size"):
+    with pytest.raises(InvalidRequestError) as refused:
         chat_input_tokens(request, BARE)
+    assert refused.value.message == (
+        "m.x does not publish its context size, so images and documents cannot be bounded in cost; "
+        "send text only"
+    )
 
 
 def test_media_anywhere_in_the_conversation_count() -> None:
@@ -157,6 +168,23 @@ def test_words_of_tools_are_text_whatever_they_are_called() -> None:
     assert not has_media([{"type": "tool_use", "input": {"video": "d"}}])
     assert not has_media({"toolUseId": "t", "json": {"image": "e"}})
     assert has_media([{"input": {"video": "d"}}])
+    assert has_media(({"content": ({"image": {}},)},))
+    # What a tool answered in JSON is text wherever it stands; what else it says need not be.
+    assert not has_media({"json": {"image": "e"}})
+    assert has_media({"toolUseId": "t", "content": [{"input": {}}, {"image": "e"}]})
+    for value in (None, 5, "image", [], ["image"], {"name": "image"}):
+        assert not has_media(value)
+    assert has_media(b"")
+
+
+@pytest.mark.parametrize("place", ["output_config", "output_format", "response_format", "tools"])
+def test_a_schema_among_additional_fields_holds_no_media(place: str) -> None:
+    schema = {"properties": {"image": {"type": "string"}}}
+
+    assert not chat_has_media({"additionalModelRequestFields": {place: schema}})
+    assert chat_has_media({"additionalModelRequestFields": {"said": schema}})
+    assert not chat_has_media({"additionalModelRequestFields": None})
+    assert not chat_has_media({})
 
 
 @pytest.mark.parametrize("kind", [["string", "null"], {"enum": ["a"]}, [], {}, None, 7])
@@ -413,8 +441,11 @@ def test_images_cost_their_size_and_quality_or_what_all_cost() -> None:
     assert units_usd(image_units(2, "1024x1024", "premium"), UNITS) == 180
     assert units_usd(image_units(2, "512x512", "standard"), UNITS) == 140
     sized = Rates(units={"image/1024x1024/premium": 90})
-    with pytest.raises(InvalidRequestError, match="image/512x512/standard has no price") as refused:
+    with pytest.raises(InvalidRequestError) as refused:
         units_usd(image_units(1, "512x512", "standard"), sized)
+    assert refused.value.message == (
+        "image/512x512/standard has no price, so the cost of this call cannot be bounded"
+    )
     assert refused.value.code == "unbounded_request"
     assert refused.value.details == {"priced": ["image/1024x1024/premium"]}
 
@@ -485,6 +516,28 @@ def test_a_guardrail_checks_what_goes_in_and_what_comes_out() -> None:
     # A token of an answer is at most 128 characters of a unit of a thousand.
     assert guarded.output_rate == 3 + 256
     assert (guarded.input_usd, guarded.max_tokens) == (100, 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "units"),
+    [
+        ({}, 0),
+        ({"a": 5, "b": None, "c": "", "d": b"x"}, 0),
+        ({"a": "x", "b": ["y", ("z", {"c": "w"})]}, 4),
+        # An image is a unit, and so is each text in it.
+        ({"a": [{"image": {"format": "png"}}, ({"document": {}}, {"b": {"video": ""}})]}, 3 + 1),
+        ({"image": {"image": {}}}, 1),
+    ],
+)
+def test_each_text_and_each_medium_is_a_guardrails_unit(body: dict[str, Any], units: int) -> None:
+    bound = Bound(input_tokens=5, max_tokens=10, input_usd=100, output_rate=3, other_usd=7)
+
+    guarded = guardrail_bound(bound, body, Rates(units={"guardrail_word": 1000, "image": 9}))
+
+    # The answer is one more, and what the call costs besides stays.
+    assert guarded.other_usd == 7 + (units + 1) * 1000
+    assert guarded.output_rate == 3 + 128
+    assert guardrail_bound(bound, body, Rates(units={"image": 9})) == bound
 
 
 @given(st.lists(st.text(max_size=3000), max_size=5))

@@ -16,6 +16,7 @@ from tests.unit.domain.families.documented_bodies import (
     LLAMA,
     NOVA,
     OSS,
+    PIXEL,
     QWEN_VL,
     TOOL,
 )
@@ -367,11 +368,114 @@ def test_one_call_has_one_prompt(model: str, prompts: object) -> None:
     assert error.code == "unbounded_request"
 
 
-@pytest.mark.parametrize("value", [["object", "null"], 5, True, {"a": 1}])
-def test_a_type_that_is_no_word_is_refused(value: object) -> None:
-    error = refused(CLAUDE, {"tools": [{"type": value}]})
+FETCHED = (
+    "messages[0].content[0].image_url.url is not a data: URL; allowed is "
+    "data:<media type>;base64,<data>, the gateway fetches nothing by itself"
+)
+RUN = "is not allowed: what the provider runs by itself is billed beyond what can be held"
+TOOL_TYPES = "allowed are bash_*, computer_*, custom, memory_*, text_editor_*"
 
-    assert error.message.startswith(("tools[0].type allows a string only", "tools[0].type has"))
+
+@pytest.mark.parametrize(
+    ("model", "body", "code", "message"),
+    [
+        (
+            LLAMA,
+            {"max_tokens": 5},
+            "unbounded_request",
+            "max_tokens would lift the bound on output; set max_gen_len instead",
+        ),
+        (
+            NOVA,
+            {"inferenceConfig": {"max_tokens": 5}},
+            "unbounded_request",
+            "inferenceConfig.max_tokens would lift the bound on output; set "
+            "inferenceConfig.maxTokens instead",
+        ),
+        (
+            NOVA,
+            said({"text": "a"}, {"guardContent": {}}),
+            "invalid_request",
+            "messages[0].content[1].guardContent is not allowed: guardrails are set by the "
+            "tenant's policy",
+        ),
+        (CLAUDE, {"container": "c"}, "unbounded_request", f"container {RUN}"),
+        (
+            CLAUDE,
+            {"tools": [TOOL, {"type": "web_search_20250305"}]},
+            "unbounded_request",
+            f"tools[1].type 'web_search_20250305' {RUN}",
+        ),
+        # Betas are written with hyphens.
+        (
+            CLAUDE,
+            {"anthropic_beta": ["mcp-client-2025-04-04"]},
+            "unbounded_request",
+            f"anthropic_beta 'mcp-client-2025-04-04' {RUN}",
+        ),
+        # A whole name is no beginning.
+        (
+            CLAUDE,
+            {"tools": [{"type": "speedy"}]},
+            "unknown_field",
+            f"tools[0].type has 'speedy'; {TOOL_TYPES}",
+        ),
+        # A star stands for an end, and without one the word is the whole.
+        (
+            CLAUDE,
+            {"tools": [{"type": "customary"}]},
+            "unknown_field",
+            f"tools[0].type has 'customary'; {TOOL_TYPES}",
+        ),
+        (
+            CLAUDE,
+            {"tools": [{"type": "bash"}]},
+            "unknown_field",
+            f"tools[0].type has 'bash'; {TOOL_TYPES}",
+        ),
+        (
+            OSS,
+            said({"type": "image_url", "image_url": {"url": "https://x"}}),
+            "invalid_request",
+            FETCHED,
+        ),
+        # Nothing is hidden behind what passes.
+        (
+            OSS,
+            said({"type": "image_url", "image_url": [{"url": PIXEL}, "https://x"]}),
+            "invalid_request",
+            FETCHED.replace(".url ", " "),
+        ),
+        *(
+            (
+                CLAUDE,
+                {"tools": [{"type": value}]},
+                "invalid_request",
+                "tools[0].type allows a string only",
+            )
+            for value in (["custom", 5], 5, True, {"a": 1}, [["custom"]])
+        ),
+    ],
+)
+def test_a_refusal_names_the_place_and_the_reason(
+    model: str, body: dict[str, Any], code: str, message: str
+) -> None:
+    error = refused(model, body)
+
+    assert (error.code, error.message) == (code, message)
+
+
+@pytest.mark.parametrize("model", ["cohere.embed-english-v3", "amazon.titan-image-generator-v2:0"])
+def test_what_generates_no_text_has_no_maximum_to_lift(model: str) -> None:
+    error = refused(model, {"max_gen_len": 1})
+
+    assert error.code == "unknown_field"
+    assert error.message.startswith("max_gen_len is not known for models of")
+
+
+def test_a_member_that_is_null_says_nothing() -> None:
+    check(CLAUDE, {"anthropic_beta": None, "thinking": None, "tools": [{"type": None}]})
+    check(OSS, said({"type": "image_url", "image_url": None}))
 
 
 def test_lists_within_lists_hide_nothing() -> None:
@@ -403,6 +507,28 @@ def test_a_policy_lets_a_beta_or_a_type_pass_with_its_own_members() -> None:
     check(CLAUDE, {"anthropic_beta": ["compact-2026-01-12"], "context_management": edits}, allowed)
     for other in ({"type": "web_search_20991231"}, {"max_uses": 5}):
         assert refused(CLAUDE, {"tools": [other]}, allowed).message.startswith("tools[0].")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("max_tokens", "unbounded_request", "would lift the bound on output; set max_tokens"),
+        ("n", "unknown_field", "is not known for models of Claude; allowed are anthropic_beta, "),
+        ("file_id", "invalid_request", "is not allowed: it would be read with the gateway's own"),
+    ],
+)
+def test_within_what_a_policy_lets_pass_its_bound_and_its_text_stay(
+    name: str, code: str, message: str
+) -> None:
+    strange = [{"kind": "x"}, {"deep": [[5, {name: 2}]]}]
+    body = {"mcp_servers": strange, "tools": [{"type": "made_up", "servers": strange}]}
+
+    one = refused(CLAUDE, {"mcp_servers": strange}, ["mcp_servers"])
+    assert one.code == code
+    assert one.message.startswith(f"mcp_servers[1].deep[0][1].{name} {message}")
+    other = refused(CLAUDE, {"tools": body["tools"]}, ["tools:made_up"])
+    assert other.code == code
+    assert other.message.startswith(f"tools[0].servers[1].deep[0][1].{name} {message}")
 
 
 @pytest.mark.parametrize("name", sorted({*registry.MAX_TOKENS, *registry.ANSWERS}))

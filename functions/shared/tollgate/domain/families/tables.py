@@ -128,7 +128,7 @@ class _Table(NamedTuple):
 
     def _object(self, given: Mapping[str, Any], section: str, place: str) -> None:
         kind = given.get("type")
-        named = f"{section}.type" if section else "type"
+        named = f"{section}.type"
         if named in self.values and kind is not None:
             self._value(named, kind, f"{place}.type")
             # Its members are those of a type that the table does not know.
