@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract import hcl
+from tests.fakes.world import FakeClock
 from tollgate.adapters import aws
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 CLIENTS: dict[str, Callable[[], Any]] = {
     "bedrock": aws.bedrock,
-    "bedrock-runtime": partial(aws.bedrock_runtime, silence_seconds=60),
+    "bedrock-runtime": partial(aws.bedrock_runtime, silence_seconds=60, clock=FakeClock()),
     "dynamodb": aws.dynamodb,
     "kms": aws.kms,
     "s3": aws.s3,
-    "sagemaker-runtime": partial(aws.sagemaker_runtime, silence_seconds=60),
+    "sagemaker-runtime": partial(aws.sagemaker_runtime, silence_seconds=60, clock=FakeClock()),
     "sqs": aws.sqs,
     "sts": aws.sts,
 }

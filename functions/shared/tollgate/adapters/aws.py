@@ -13,6 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tollgate.adapters.connections import keep_with_care
 from tollgate.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
+
+    from tollgate.ports import Clock
 
 # Data-plane calls answer in milliseconds. One that hangs is given up after at most 12 seconds
 # (three tries, pauses of up to one and two seconds between them), so that a failed admission and
@@ -43,6 +46,9 @@ _BRIEF_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=50,
 )
+
+# A model may think for minutes; a connection to it is there at once, TLS and all, or never.
+CONNECT_SECONDS = 5
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -104,27 +110,37 @@ def sts() -> STSClient:
 
 
 def bedrock_runtime(
-    credentials: Credentials | None = None, *, silence_seconds: int
+    credentials: Credentials | None = None, *, silence_seconds: int, clock: Clock
 ) -> BedrockRuntimeClient:
-    """Bedrock data-plane client; a model that sends nothing for so long is given up."""
+    """Bedrock data-plane client; a model that sends nothing for so long is given up.
+
+    `clock` is as `connections.keep_with_care` wants it.
+    """
     config = _model_config(silence_seconds)
     with _making:
-        return boto3.client("bedrock-runtime", config=config, **_keys(credentials))
+        client = boto3.client("bedrock-runtime", config=config, **_keys(credentials))
+    keep_with_care(client, clock)
+    return client
 
 
 def sagemaker_runtime(
-    credentials: Credentials | None = None, *, silence_seconds: int
+    credentials: Credentials | None = None, *, silence_seconds: int, clock: Clock
 ) -> SageMakerRuntimeClient:
-    """Client of SageMaker's endpoints; one that sends nothing for so long is given up."""
+    """Client of SageMaker's endpoints; one that sends nothing for so long is given up.
+
+    `clock` is as `connections.keep_with_care` wants it.
+    """
     config = _model_config(silence_seconds)
     with _making:
-        return boto3.client("sagemaker-runtime", config=config, **_keys(credentials))
+        client = boto3.client("sagemaker-runtime", config=config, **_keys(credentials))
+    keep_with_care(client, clock)
+    return client
 
 
 def _model_config(silence_seconds: int) -> Config:
     """A model may think for minutes, and a call that timed out may have been billed: no retries."""
     return Config(
-        connect_timeout=5,
+        connect_timeout=CONNECT_SECONDS,
         read_timeout=silence_seconds,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=50,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,6 +56,8 @@ def call_error(error: Exception, sending: Sending) -> TollgateError:
         return error
     if not (sending.is_sent or isinstance(error, ParamValidationError)):
         return not_called()
+    if not sending.is_connected:
+        return _unreached()
     if is_known(error):
         return upstream_error(error)
     return _service_error("", "") if sending.is_refused else UnreadableError()
@@ -93,12 +96,8 @@ def upstream_error(error: Exception) -> TollgateError:
         report = _QUOTED_VALUE.sub(r" is of type \1; allowed are ", str(error))
         return InvalidRequestError(f"the request does not fit the model API: {report}")
     if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
-        return UnavailableError(
-            "the model service cannot be reached; nothing was charged, try again",
-            code="upstream_unavailable",
-            retry_after=_RETRY_SECONDS,
-        )
-    if isinstance(error, ReadTimeoutError):
+        return _unreached()
+    if isinstance(error, ReadTimeoutError) and not _is_line_cut(error):
         return UpstreamTimeoutError(
             "the model did not answer in time; use streaming for long answers",
             may_be_billed=True,
@@ -106,6 +105,23 @@ def upstream_error(error: Exception) -> TollgateError:
     return UpstreamFailedError(
         "the connection to the model service broke; the call may be charged", may_be_billed=True
     )
+
+
+def _unreached() -> UnavailableError:
+    return UnavailableError(
+        "the model service cannot be reached; nothing was charged, try again",
+        code="upstream_unavailable",
+        retry_after=_RETRY_SECONDS,
+    )
+
+
+def _is_line_cut(error: BaseException | None) -> bool:
+    """Whether TCP gave the line up, which Python and urllib3 call a timeout like any other."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _service_error(code: str, message: str) -> TollgateError:

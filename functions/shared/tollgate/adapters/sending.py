@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _thread = threading.local()
 _FIRST_REFUSAL = 300
@@ -17,10 +18,12 @@ _FIRST_REFUSAL = 300
 class Sending:
     """How far a call came.
 
+    `is_connected` is false while a connection is made for it, and after one could not be made.
     `status` is HTTP's of an answer, 0 without one; `answer` is its body, if it is not streamed.
     """
 
     is_sent: bool = False
+    is_connected: bool = True
     status: int = 0
     answer: bytes = b""
 
@@ -42,6 +45,15 @@ def watched(client: Any) -> Sending:  # noqa: ANN401 - of any service
     events.register("before-parse", _note_answer, unique_id="tollgate-answered")
     sending = _thread.sending = Sending()
     return sending
+
+
+@contextmanager
+def note_connecting() -> Iterator[None]:
+    """Notes a connection that is made inside the block for this thread's call."""
+    sending = getattr(_thread, "sending", None) or Sending()
+    sending.is_connected = False
+    yield
+    sending.is_connected = True
 
 
 def _note_sent(**_: Any) -> None:  # noqa: ANN401 - botocore's events

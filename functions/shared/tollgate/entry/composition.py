@@ -74,7 +74,10 @@ def build_admission(
         region=region,
         clock=utc_now,
         counter=BedrockTokenCounter(
-            SessionClients(partial(aws.bedrock_runtime, silence_seconds=_COUNT_SECONDS), sessions),
+            SessionClients(
+                partial(aws.bedrock_runtime, silence_seconds=_COUNT_SECONDS, clock=utc_now),
+                sessions,
+            ),
             utc_now,
         ),
         pool_role_arn=pool_role_arn,
@@ -104,12 +107,14 @@ def build_calls(
         runtime=Runtimes(
             models=BedrockRuntime(
                 SessionClients(
-                    partial(aws.bedrock_runtime, silence_seconds=silence_seconds), sessions
+                    partial(aws.bedrock_runtime, silence_seconds=silence_seconds, clock=utc_now),
+                    sessions,
                 )
             ),
             endpoints=SageMakerRuntime(
                 SessionClients(
-                    partial(aws.sagemaker_runtime, silence_seconds=silence_seconds), sessions
+                    partial(aws.sagemaker_runtime, silence_seconds=silence_seconds, clock=utc_now),
+                    sessions,
                 )
             ),
         ),
@@ -145,7 +150,7 @@ def build_free_work(storage: TenantStorage, settings: _FreeSettings) -> FreeWork
 
 def build_input_counter(sessions: TenantSessions) -> BedrockInputCounter:
     """Counts for callers on AWS."""
-    build = partial(aws.bedrock_runtime, silence_seconds=_ASKED_COUNT_SECONDS)
+    build = partial(aws.bedrock_runtime, silence_seconds=_ASKED_COUNT_SECONDS, clock=utc_now)
     return BedrockInputCounter(SessionClients(build, sessions))
 
 
