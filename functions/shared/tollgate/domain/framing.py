@@ -102,18 +102,15 @@ def told_tokens(tool_config: object, fields: Mapping[str, Any]) -> int:
 
     Tools of a provider's own bring definitions of its own, one each.
     """
-    framing = 0
-    if tool_config is not None or "toolConfig" in fields:
-        framing += TOOL_FRAMING_TOKENS
+    things = int(tool_config is not None or "toolConfig" in fields)
     if "tools" in fields:
         native = fields["tools"]
-        count = len(native) if isinstance(native, list | tuple) else 1
-        framing += TOOL_FRAMING_TOKENS * (1 + count)
-    told = [name for name in _TOLD if fields.get(name)]
+        things += 1 + (len(native) if isinstance(native, list | tuple) else 1)
+    things += sum(1 for name in _TOLD if fields.get(name))
     output = fields.get("output_config")
     if isinstance(output, Mapping) and output.get("format"):
-        told.append("output_config")
-    return framing + TOOL_FRAMING_TOKENS * len(told)
+        things += 1
+    return TOOL_FRAMING_TOKENS * things
 
 
 def referenced_tokens(body: Mapping[str, Any]) -> int:
