@@ -232,6 +232,15 @@ def test_what_has_another_form_is_refused(body: object, message: str) -> None:
         ),
         (chat({"type": "text", "a": 1}), "messages[0].content[0]", "text, type"),
         (
+            {"inputs": "Hi", "parameters": {"a": 1}},
+            "parameters",
+            "best_of, decoder_input_details, details, do_sample, frequency_penalty, grammar, "
+            "max_completion_tokens, max_new_tokens, max_tokens, min_new_tokens, min_p, min_tokens, "
+            "n, num_return_sequences, presence_penalty, repetition_penalty, return_full_text, "
+            "seed, stop, stop_sequences, stop_token_ids, temperature, top_k, top_n_tokens, top_p, "
+            "truncate, typical_p, watermark",
+        ),
+        (
             chat({"type": "image_url", "image_url": {"a": 1}}),
             "messages[0].content[0].image_url",
             "data, detail, format, url",
@@ -272,7 +281,12 @@ def test_nothing_is_fetched_for_a_caller(url: str) -> None:
     ):
         with pytest.raises(InvalidRequestError, match="by URL; allowed is data:"):
             bodies.has_media(body, reads_markdown=True)
-    for text in (f"Look: ![a]({url}) well", f"![]({url}", f"](x) ![[a]({url})"):
+    for text in (
+        f"Look: ![a]({url}) well",
+        f"![]({url}",
+        f"](x) ![[a]({url})",
+        f"![ ] ![a]({url})",
+    ):
         for body in ({"inputs": text}, {"messages": [{"content": text}]}, {"prompt": [text]}):
             with pytest.raises(InvalidRequestError, match="by URL"):
                 bodies.has_media(body, reads_markdown=False)

@@ -148,10 +148,10 @@ def answers(body: object) -> int:
     for name, value in _given(body, _ANSWERS):
         number *= _count(name, value)
     form = form_of(body)
-    question = body.get(form.question) if form and isinstance(body, Mapping) else None
-    if form is not None and form.question != "messages" and isinstance(question, list):
-        number *= max(len(question), 1)
-    return number
+    if form is None or form.question == "messages" or not isinstance(body, Mapping):
+        return number
+    question = body[form.question]
+    return number * max(len(question), 1) if isinstance(question, list) else number
 
 
 def with_maximum(body: object, max_tokens: int) -> object:
