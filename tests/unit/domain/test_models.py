@@ -5,6 +5,8 @@ import pytest
 from tollgate.domain.models import (
     ModelRef,
     UnsupportedModelId,
+    base_ids,
+    geographies,
     is_tenant_arn,
     matches,
     resolve_model,
@@ -125,6 +127,13 @@ def test_nothing_above_bedrocks_length_is_an_id(start: str) -> None:
         assert len(str(refused.value)) < 512
 
 
+def test_an_id_may_be_as_long_as_bedrocks() -> None:
+    start = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/"
+    longest = start.ljust(2048, "a")
+
+    assert resolve_model(longest, {longest: "amazon.nova-lite-v1:0"}).upstream_id == longest
+
+
 ACCOUNT = "arn:aws:bedrock:us-east-1:123456789012"
 APPLICATION_PROFILE = f"{ACCOUNT}:application-inference-profile/a1b2c3d4"
 TENANT_ARNS = [
@@ -235,3 +244,43 @@ def test_only_the_star_is_special_in_patterns(
 def test_any_pattern_of_the_list_is_enough_and_none_matches_nothing() -> None:
     assert matches(["cohere.*", "amazon.*"], "amazon.nova-lite-v1:0")
     assert not matches([], "amazon.nova-lite-v1:0")
+
+
+@pytest.mark.parametrize(
+    ("profile_id", "expected"),
+    [
+        ("amazon.nova-lite-v1:0", []),
+        ("us.amazon.nova-lite-v1:0", ["amazon.nova-lite-v1:0"]),
+        # A geography that is not known yet, and more than one.
+        ("il.amazon.nova-lite-v1:0", ["amazon.nova-lite-v1:0"]),
+        ("us.il.amazon.nova-lite", ["il.amazon.nova-lite", "amazon.nova-lite"]),
+        # What begins with a routing prefix is no base id.
+        ("x.us.amazon.nova", ["amazon.nova"]),
+        # The end of a version has the form too, and no pattern names it.
+        ("us.deepseek.v3.2", ["deepseek.v3.2", "v3.2"]),
+        ("nova", []),
+        ("", []),
+    ],
+)
+def test_every_end_of_an_id_that_has_a_base_ids_form_may_be_meant(
+    profile_id: str, expected: list[str]
+) -> None:
+    assert list(base_ids(profile_id)) == expected
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        ("us-east-1", ("us",)),
+        ("us-gov-west-1", ("us-gov",)),
+        ("ca-central-1", ("ca", "us")),
+        ("eu-north-1", ("eu",)),
+        ("ap-southeast-2", ("au", "apac")),
+        ("ap-northeast-3", ("jp", "apac")),
+        ("ap-south-1", ("in", "apac")),
+        ("ap-southeast-1", ("apac",)),
+        ("sa-east-1", ()),
+    ],
+)
+def test_a_regions_own_geography_comes_first(region: str, expected: tuple[str, ...]) -> None:
+    assert geographies(region) == expected
