@@ -42,11 +42,10 @@ def test_a_message_that_is_cut_says_so(length: int, end: str) -> None:
     assert shown == ("m" * min(length, MOST_MESSAGE)).ljust(length, end)
 
 
-@pytest.mark.parametrize(
-    ("error", "what"),
-    [(UnreadableError(), "cannot be read"), (UnreadableError("is not JSON"), "is not JSON")],
-)
-def test_an_answer_that_cannot_be_handed_on_is_charged(error: UnreadableError, what: str) -> None:
+@pytest.mark.parametrize(("given", "what"), [((), "cannot be read"), (("is odd",), "is odd")])
+def test_an_answer_that_cannot_be_handed_on_is_charged(given: tuple[str, ...], what: str) -> None:
+    error = UnreadableError(*given)
+
     assert (error.http_status, error.code) == (502, "upstream_unreadable")
     assert error.may_be_billed is True
     assert error.message == (

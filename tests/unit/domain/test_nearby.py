@@ -100,6 +100,8 @@ def test_a_model_with_a_long_name_is_found_by_its_beginning() -> None:
     own = f"acme.{'own-model-' * 21}v1"
 
     assert list(nearest(own, (own, *IDS))) == [own]
+    # Also where it is misspelt.
+    assert list(nearest(own.replace("own", "0wn", 1), (own, *IDS))) == [own]
 
 
 @pytest.mark.parametrize("alike", [0, 0.7])

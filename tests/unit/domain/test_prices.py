@@ -18,9 +18,9 @@ from tollgate.domain.prices import (
     Rates,
     TokenUsage,
     cost,
-    dearest_input,
     dearest_unit,
     load_default,
+    unlisted_card,
     worst_case,
 )
 
@@ -177,10 +177,11 @@ def test_usage_beyond_the_input_the_prices_hold_for_is_unpriced() -> None:
 
 
 def test_the_dearest_input_class_bounds_a_hold() -> None:
-    assert dearest_input(Rates(input=10, cache_read=1, cache_write_5m=12, cache_write_1h=20)) == 20
-    assert dearest_input(Rates(input=10, output=90)) == 10
-    with pytest.raises(ValueError, match="no class of input"):
-        dearest_input(Rates(output=90))
+    classes = Rates(input=10, output=3, cache_read=1, cache_write_5m=12, cache_write_1h=20)
+    assert worst_case(classes, 0) == (20, 3)
+    assert worst_case(Rates(input=10, output=90), 0) == (10, 90)
+    with pytest.raises(ValueError, match=r"^no class of input tokens has a price$"):
+        worst_case(Rates(output=90), 0)
 
 
 @pytest.mark.parametrize("price", ["0.0000001", "abc", ""])
@@ -323,10 +324,6 @@ def test_the_bound_of_a_request_holds_on_either_side_of_the_threshold() -> None:
     cheaper = Rates(input=10, output=100, long_context=LongContext(1000, 5, 50))
     assert worst_case(cheaper, 5000) == (10, 100)
     assert worst_case(Rates(input=10), 5000) == (10, 0)
-    assert dearest_input(LONG) == 20
-    assert dearest_input(LONG, 1001) == 40
-    with pytest.raises(ValueError, match="no class of input"):
-        worst_case(Rates(output=1), 5)
 
 
 prices_of_a_side = st.lists(st.integers(0, 10**7), min_size=5, max_size=5)
@@ -396,7 +393,8 @@ def test_long_context_of_the_book_lifts_the_limit() -> None:
         ({"threshold": "1000"}, "long context from '1000'"),
         ({"threshold": 0}, "long context from 0"),
         ({"threshold": True}, "long context from True"),
-        ({"output": None}, "long context has no price for output"),
+        ({"output": None}, "long context has no price for output$"),
+        ({"input": None, "output": None}, "long context has no price for input, output$"),
         ({"output": "-3"}, "'-3' is below zero"),
         ({"imput": "3"}, "'imput' is no class of tokens: use input, output, cache_read"),
     ],
@@ -531,6 +529,21 @@ def test_a_contract_can_price_what_the_list_does_not() -> None:
     assert new_model.profile_ids() == ("a.m", "c.new", "us.a.m")
 
 
+@pytest.mark.parametrize(
+    ("model_id", "mode"),
+    [
+        ("acme.own-v1", "chat"),
+        ("acme.embed-v1", "embedding"),
+        ("acme.image-embed-v1", "embedding"),
+        ("acme.image-v1", "image_generation"),
+        ("stability.own-v1", "image_generation"),
+        ("acme.stability.own", "chat"),
+    ],
+)
+def test_the_id_of_a_model_that_the_list_lacks_says_what_it_does(model_id: str, mode: str) -> None:
+    assert unlisted_card(model_id) == ModelCard(model_id, mode, None, None, None)
+
+
 def test_a_contract_holds_beyond_the_days_of_the_list() -> None:
     agreed = contract({"input": "0.5"})
     later = datetime(2027, 6, 1, tzinfo=UTC)
@@ -586,7 +599,10 @@ def test_contract_books_are_kept_and_without_a_contract_it_is_the_list() -> None
         ({"c.m": {"global": {"default": {"input": "x"}}}}, r"price of c\.m: 'x'"),
         ({"a.m": {"geo": {}}}, "'geo' is no routing of the book"),
         ({"a.m": {"regional": {}}}, "'regional' is no routing"),
-        ({"a.m": {}, "b.m": {}}, "a model twice"),
+        (
+            {"a.m": {}, "b.m": {}},
+            "^contract prices name a model twice, by its id and by an alias$",
+        ),
     ],
 )
 def test_a_contract_that_cannot_be_read_is_an_error(prices: dict[str, Any], message: str) -> None:

@@ -312,32 +312,23 @@ def cost(rates: Rates, usage: TokenUsage, units: Mapping[str, int] = _NOTHING) -
     )
 
 
-def dearest_input(rates: Rates, input_tokens: int = 0) -> int:
-    """Return the highest picodollars an input token can cost, whatever its class.
-
-    `input_tokens` bounds the total input: where it exceeds the threshold of long context, the
-    real count may lie on either side. Raises ValueError when no class of input has a price.
-    """
-    priced = [
-        rate
-        for side in _possible(rates, input_tokens)
-        for rate in (side.input, side.cache_read, side.cache_write_5m, side.cache_write_1h)
-        if rate is not None
-    ]
-    if not priced:
-        raise ValueError("no class of input tokens has a price")
-    return max(priced)
-
-
 def worst_case(rates: Rates, input_tokens: int) -> tuple[int, int]:
-    """Return the highest picodollars per input and per output token of a bounded request.
+    """Return the highest picodollars per input token, of whatever class, and per output token.
 
     No request with a total input of at most `input_tokens` costs more per token, on whichever
     side of the long-context threshold it falls. Raises ValueError when no class of input has a
     price. Output without a price counts zero, as it does in `cost`.
     """
-    outputs = [side.output or 0 for side in _possible(rates, input_tokens)]
-    return dearest_input(rates, input_tokens), max(outputs)
+    sides = (rates, rates.for_input(input_tokens))
+    inputs = [
+        rate
+        for side in sides
+        for rate in (side.input, side.cache_read, side.cache_write_5m, side.cache_write_1h)
+        if rate is not None
+    ]
+    if not inputs:
+        raise ValueError("no class of input tokens has a price")
+    return max(inputs), max(side.output or 0 for side in sides)
 
 
 def dearest_unit(rates: Rates, kind: str) -> int:
@@ -349,11 +340,6 @@ def dearest_unit(rates: Rates, kind: str) -> int:
     if not priced:
         raise ValueError(f"{kind} has no price per unit")
     return max(priced)
-
-
-def _possible(rates: Rates, input_tokens: int) -> tuple[Rates | LongContext, ...]:
-    beyond = rates.for_input(input_tokens)
-    return (rates,) if beyond is rates else (rates, beyond)
 
 
 @cache

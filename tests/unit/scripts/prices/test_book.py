@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scripts.prices import book as prices
 from tollgate.domain.models import ModelRef, resolve_model
 from tollgate.domain.money import format_usd
-from tollgate.domain.prices import PriceBook, TokenUsage, cost, dearest_input
+from tollgate.domain.prices import PriceBook, TokenUsage, cost, worst_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -347,7 +347,7 @@ def test_what_nova_writes_to_its_cache_is_free_and_not_without_a_price() -> None
 
     assert (charged.priced, charged.total) == (True, 10 * 60_000)
     # The bound of a call stays that of tokens which are not cached.
-    assert dearest_input(rates, 1000) == rates.input
+    assert worst_case(rates, 1000) == (rates.input, rates.output)
 
 
 def test_models_priced_by_the_unit_come_from_the_supplement() -> None:
