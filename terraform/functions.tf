@@ -225,6 +225,7 @@ locals {
       schedule        = null
       environment = {
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
+        JOBS_QUEUE_URL  = module.streaming.jobs_queue_url
         PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
         STREAMS_TABLE   = module.streaming.streams_table_name
         TENANTS_TABLE   = module.metering.tenants_table_name
@@ -240,6 +241,11 @@ locals {
           sid       = "Settle"
           actions   = ["dynamodb:UpdateItem"]
           resources = [module.metering.accounts_table_arn]
+        },
+        {
+          sid       = "DelayFailedJobs"
+          actions   = ["sqs:ChangeMessageVisibility"]
+          resources = [module.streaming.jobs_queue_arn]
         },
         local._record_usage,
         local._assume_tenant_roles,

@@ -201,7 +201,9 @@ class Gateway:
 
     def _deliver(self, run: Run, job: str) -> Any:
         body = queue_message(run["tenant"], job)
-        return self._call("stream", {"Records": [{"messageId": "m-1", "body": body}]})
+        return self._call(
+            "stream", {"Records": [{"messageId": "m-1", "receiptHandle": "r-1", "body": body}]}
+        )
 
     def _poll(self, run: Run, job: str) -> Any:
         event = {

@@ -1,5 +1,5 @@
 output "jobs_dead_queue_arn" {
-  description = "ARN of the queue that keeps messages which failed three times."
+  description = "ARN of the queue that keeps messages which failed every time."
   value       = aws_sqs_queue.dead.arn
 }
 

@@ -1,10 +1,12 @@
 locals {
-  # Longer than the stream function may run (900 s): a message must not come back while its job is still worked on.
-  visibility_timeout_seconds = 960
+  # As long as the stream function may run: Lambda takes no queue whose messages come back sooner. What fails is made
+  # visible by the function itself, after seconds.
+  visibility_timeout_seconds = 900
   # A job's message that waited a day has outlived its hold; the dead letters stay for a look by a person.
   message_retention_seconds = 86400
   dead_retention_seconds    = 1209600
-  max_receive_count         = 3
+  # At ten seconds between two, as often as a job waits: its deadline ends it, not the number of tries.
+  max_receive_count = 180
   # How long SQS may reuse a data key before it asks KMS again; the default of 300 costs more calls.
   data_key_reuse_seconds = 3600
 

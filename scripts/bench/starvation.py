@@ -228,6 +228,9 @@ class _Model:
 
     usage: TokenUsage = field(default_factory=TokenUsage)
 
+    def prepare(self, request: ModelRequest) -> None:
+        """Nothing has to be there before a call."""
+
     def call(self, request: ModelRequest) -> ModelReply:
         """One answer, cut at what the request allows."""
         allowed = request.body["inferenceConfig"]["maxTokens"]

@@ -22,11 +22,16 @@ DRAIN_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
+class EventSourceError(Exception):
+    """Lambda would not take the queue; the message says why."""
+
+
 class EventSource(Startable):
     """Receives messages and invokes the function; use it as a context manager.
 
     A message is deleted when the function succeeds and does not report it as failed. Otherwise it
-    stays away until its visibility timeout ends, and the queue's redrive policy counts the try.
+    stays away until its visibility timeout ends, which the function may change, and the queue's
+    redrive policy counts the try.
 
     Args:
         queues: an SQS client; it is used by several threads.
@@ -34,6 +39,8 @@ class EventSource(Startable):
         queue_arn: its ARN, as events name it.
         invoke: calls the function with an event and returns its response.
         concurrency: most invocations at once.
+        timeout_seconds: what the function may take; Lambda takes no queue whose messages come back
+            sooner.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class EventSource(Startable):
         invoke: Callable[[dict[str, Any]], object],
         *,
         concurrency: int = 8,
+        timeout_seconds: int,
     ) -> None:
         self._queues = queues
         self._queue_url = queue_url
@@ -51,11 +59,25 @@ class EventSource(Startable):
         self._invoke = invoke
         self._slots = threading.BoundedSemaphore(concurrency)
         self._concurrency = concurrency
+        self._timeout_seconds = timeout_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._receive_until_stopped, daemon=True)
 
     def start(self) -> None:
-        """Begin to receive."""
+        """Begin to receive.
+
+        Raises:
+            EventSourceError: the queue's visibility timeout is shorter than the function's timeout.
+        """
+        attributes = self._queues.get_queue_attributes(
+            QueueUrl=self._queue_url, AttributeNames=["VisibilityTimeout"]
+        )["Attributes"]
+        visibility = int(attributes["VisibilityTimeout"])
+        if visibility < self._timeout_seconds:
+            raise EventSourceError(
+                f"Queue visibility timeout: {visibility} seconds is less than "
+                f"Function timeout: {self._timeout_seconds} seconds"
+            )
         self._thread.start()
 
     def stop(self) -> None:

@@ -24,6 +24,8 @@ REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 """The account that MiniStack's default credentials belong to."""
 
+QUEUE_CLOCK = "queue-clock"
+"""File in the child's folder: seconds that its queues' clock is ahead; see ministack_child."""
 HEALTH_PATH = "/_ministack/health"
 RESET_PATH = "/_ministack/reset"
 SERVING = "Running on http"
@@ -68,6 +70,7 @@ class MiniStack(Startable):
         self._start_timeout = start_timeout
         self._interpreter = interpreter
         self._log = log
+        self._queue_seconds_ahead = 0.0
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -127,6 +130,16 @@ class MiniStack(Startable):
         status = self._request("POST", RESET_PATH)
         if status != http.client.OK:
             raise MiniStackError(f"MiniStack answered {status} to a reset, expected 200")
+
+    def move_queue_clock(self, seconds: float) -> None:
+        """Let time pass for messages of queues, and for nothing else in the emulator."""
+        if self._folder is None:
+            raise MiniStackError("MiniStack does not run; its clock cannot be moved")
+        self._queue_seconds_ahead += seconds
+        # Whoever reads it meanwhile must find one time or the other.
+        written = self._folder / f"{QUEUE_CLOCK}.new"
+        written.write_text(str(self._queue_seconds_ahead), "utf-8")
+        written.replace(self._folder / QUEUE_CLOCK)
 
     def stop(self) -> None:
         """Stop the child, by force when it does not stop itself, and remove what it wrote."""

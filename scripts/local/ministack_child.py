@@ -1,5 +1,8 @@
 """Run MiniStack until it is told to stop or the process that started it is gone.
 
+Its queues differ from AWS's in two ways, which are mended here: they are not fair to message
+groups, and their clock cannot be moved.
+
 `scripts.local.ministack` starts this file with MiniStack's own interpreter, which has nothing of
 this repository on its path: only the standard library and `ministack` may be imported here.
 Standard input is a pipe whose other end the parent holds and never writes to. It reaches its end
@@ -13,8 +16,16 @@ import runpy
 import signal
 import threading
 import time
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ministack.services import sqs  # type: ignore[import-not-found]
 
 GRACE_SECONDS = 3
+# Seconds that the queues' clock is ahead, in digits; scripts.local.ministack writes it.
+QUEUE_CLOCK = Path("queue-clock")
 
 
 def exit_with_parent() -> None:
@@ -26,9 +37,58 @@ def exit_with_parent() -> None:
     os._exit(1)
 
 
+def queue_time() -> float:
+    """Return the time as queues see it."""
+    try:
+        ahead = float(QUEUE_CLOCK.read_text("utf-8"))
+    except FileNotFoundError:
+        ahead = 0.0
+    return time.time() + ahead
+
+
+def receive(queue: dict[str, Any], most: int, visibility_seconds: int) -> list[dict[str, Any]]:
+    """Take messages of a standard queue as a fair one hands them out.
+
+    Those of the groups with the fewest messages in flight come first, and of one group the oldest.
+    """
+    for message in queue["messages"]:
+        sqs._ensure_msg_fields(message)
+    now = queue_time()
+    in_flight = Counter(
+        message["group_id"]
+        for message in queue["messages"]
+        if message["visible_at"] > now and message["receive_count"]
+    )
+    visible = [message for message in queue["messages"] if message["visible_at"] <= now]
+    taken: list[dict[str, Any]] = []
+    while visible and len(taken) < most:
+        message = min(visible, key=lambda message: in_flight[message["group_id"]])
+        visible.remove(message)
+        in_flight[message["group_id"]] += 1
+        message["receipt_handle"] = sqs.new_uuid()
+        message["visible_at"] = now + visibility_seconds
+        message["receive_count"] += 1
+        message["first_receive_at"] = message.get("first_receive_at") or now
+        taken.append(message)
+    return taken
+
+
+def mend_queues() -> None:
+    """Make MiniStack's queues fair, and their clock one that can be moved."""
+    collect = sqs._collect_msgs
+
+    def fairly(queue: dict[str, Any], most: int, visibility_seconds: int) -> list[dict[str, Any]]:
+        take = collect if queue["is_fifo"] else receive
+        return take(queue, most, visibility_seconds)
+
+    sqs.time = SimpleNamespace(time=queue_time)
+    sqs._collect_msgs = fairly
+
+
 def main() -> None:
     """Serve; returns when MiniStack was stopped."""
     threading.Thread(target=exit_with_parent, daemon=True).start()
+    mend_queues()
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 
 

@@ -23,6 +23,7 @@ from scripts.tenants import files as tenant_files
 from tollgate.adapters import tables
 from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.invocation_logs import log_root
+from tollgate.domain.jobs import MAX_RECEIVES, VISIBILITY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 PREFIX = "tollgate-local"
-VISIBILITY_SECONDS = 960
-MAX_RECEIVES = 3
 BUCKETS = ("payloads", "lake", "athena")
 # Facts of a tenant that are in its policy as reports want them.
 _DIMENSION = (
@@ -103,7 +102,6 @@ def provision(
     emulator: Emulator,
     environment_folder: Path,
     *,
-    visibility_seconds: int = VISIBILITY_SECONDS,
     invocation_logs: bool = False,
 ) -> Deployment:
     """Make everything in an empty emulator.
@@ -111,7 +109,6 @@ def provision(
     Args:
         emulator: where.
         environment_folder: `envs/<env>`, whose tenants are loaded.
-        visibility_seconds: how long a job's message stays away after a failed try.
         invocation_logs: whether there is a bucket for Bedrock's invocation logs.
 
     Raises:
@@ -141,7 +138,7 @@ def provision(
         "jobs",
         {
             "KmsMasterKeyId": key_id,
-            "VisibilityTimeout": str(visibility_seconds),
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
             "RedrivePolicy": json.dumps(redrive),
         },
     )

@@ -25,13 +25,12 @@ from scripts.local.certificate import make_certificate
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
 from scripts.local.lake import LakeCopy
-from scripts.local.lambda_runtime import Functions, Handler
+from scripts.local.lambda_runtime import TIMEOUT_SECONDS, Functions, Handler
 from scripts.local.lifecycle import Startable
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
 from scripts.local.provision import (
     INVOCATION_LOGS_BUCKET,
     PREFIX,
-    VISIBILITY_SECONDS,
     Deployment,
     Emulator,
     provision,
@@ -70,7 +69,6 @@ class LocalStack(Startable):
         port: TCP port of the front door on the loopback interface, 0 for a free one.
         delta_seconds: pause between two pieces of a model's stream.
         authorizer_cache_seconds: how long the front door reuses an authorizer's answer.
-        visibility_seconds: how long a job's message stays away after a failed try.
         job_concurrency: most jobs that run at once.
         invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
         pool_sessions: whether functions act for tenants in sessions of a role.
@@ -86,7 +84,6 @@ class LocalStack(Startable):
         port: int = 0,
         delta_seconds: float = DEFAULT_DELTA_SECONDS,
         authorizer_cache_seconds: float = 0.0,
-        visibility_seconds: int = VISIBILITY_SECONDS,
         job_concurrency: int = 32,
         invocation_logs: bool = False,
         pool_sessions: bool = False,
@@ -97,7 +94,6 @@ class LocalStack(Startable):
         self._port = port
         self._delta_seconds = delta_seconds
         self._authorizer_cache_seconds = authorizer_cache_seconds
-        self._visibility_seconds = visibility_seconds
         self._job_concurrency = job_concurrency
         self._invocation_logs = invocation_logs
         self._pool_sessions = pool_sessions
@@ -110,6 +106,8 @@ class LocalStack(Startable):
         self.stub: BedrockStub
         self.sagemaker: SageMakerStub
         self.deployment: Deployment
+        self.move_queue_clock: Callable[[float], None]
+        """Lets time pass for the queues' messages, in seconds."""
         self._emulator: Emulator
         self._functions: Functions
         self._door: FrontDoor
@@ -185,10 +183,10 @@ class LocalStack(Startable):
         folder = self._prepared_folder(cleanup)
         emulator = cleanup.enter_context(MiniStack(log=self._folder and folder / EMULATOR_LOG))
         self._emulator = Emulator(emulator.endpoint_url)
+        self.move_queue_clock = emulator.move_queue_clock
         self.deployment = provision(
             self._emulator,
             self._environment,
-            visibility_seconds=self._visibility_seconds,
             invocation_logs=self._invocation_logs,
         )
         self.stub_log = folder / STUB_LOG
@@ -228,6 +226,7 @@ class LocalStack(Startable):
                 self.deployment.queue_arn,
                 lambda event: self._functions.invoke("stream", event),
                 concurrency=self._job_concurrency,
+                timeout_seconds=TIMEOUT_SECONDS["stream"],
             )
         )
         certificate = make_certificate(folder) if self._tls else None

@@ -11,7 +11,6 @@ import yaml
 
 from scripts.build.package import WRAPPER
 from scripts.local.lambda_runtime import TIMEOUT_SECONDS
-from scripts.local.provision import MAX_RECEIVES, VISIBILITY_SECONDS
 from scripts.local.stack import STREAMING_FUNCTIONS
 from tests.contract import hcl
 from tollgate.adapters import tables
@@ -120,14 +119,6 @@ def test_a_hold_whose_process_died_is_ended_within_three_minutes() -> None:
     assert FUNCTIONS["sweep"]["schedule"] == "rate(1 minute)"
     assert LEASE_SECONDS + 60 <= 180
     assert 3 * RENEW_SECONDS <= LEASE_SECONDS
-
-
-def test_a_jobs_message_stays_away_while_its_producer_may_run() -> None:
-    queue = hcl.locals_of("modules/streaming")
-
-    assert queue["visibility_timeout_seconds"] == VISIBILITY_SECONDS
-    assert FUNCTIONS["stream"]["timeout_seconds"] < VISIBILITY_SECONDS
-    assert queue["max_receive_count"] == MAX_RECEIVES
 
 
 def test_the_local_stack_gives_functions_their_time() -> None:

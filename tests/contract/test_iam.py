@@ -210,6 +210,7 @@ def exercise(stack: LocalStack) -> None:
     app.get(f"/v1/jobs/{job}?wait=0")
     repeat_requests(app)
     withdraw_a_job(app)
+    fail_a_message(stack)
     speak_dialects(stack, app)
     assert app.chat("hello", model="bge-large").status_code == 200
     app.wait_for(app.start("hello", model="bge-large"))
@@ -263,6 +264,22 @@ def withdraw_a_job(app: Caller) -> None:
     down = UnavailableError("queue down", details={"dependency": "job queue"})
     with patch.object(SqsJobQueue, "send", side_effect=down):
         assert app.chat("hello", streaming="true").status_code == 503
+
+
+def fail_a_message(stack: LocalStack) -> None:
+    """A message that is no job, which its producer delays."""
+    delayed = threading.Event()
+    retry = SqsJobQueue.retry
+
+    def note(queue: SqsJobQueue, receipt: str, seconds: int) -> None:
+        retry(queue, receipt, seconds)
+        delayed.set()
+
+    with patch.object(SqsJobQueue, "retry", note):
+        stack.client("sqs").send_message(
+            QueueUrl=stack.deployment.queue_url, MessageBody="odd", MessageGroupId="odd"
+        )
+        until(delayed.is_set, "a message that its producer has delayed")
 
 
 class Caller:

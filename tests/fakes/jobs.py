@@ -20,6 +20,7 @@ class FakeJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, str], Job] = {}
+        self._claims: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     def create(self, job: Job) -> None:
@@ -30,11 +31,18 @@ class FakeJobs:
         with self._lock:
             return self._jobs.get((tenant_id, job_id))
 
-    def claim(self, tenant_id: str, job_id: str, now: datetime, deadline: int) -> Job | None:
+    def claim(
+        self, tenant_id: str, job_id: str, now: datetime, deadline: int, claim_id: str
+    ) -> Job | None:
         with self._lock:
             job = self._jobs.get((tenant_id, job_id))
-            if job is None or job.status != "queued" or job.deadline < int(now.timestamp()):
+            if job is None:
                 return None
+            is_ours = job.status == "running" and self._claims[tenant_id, job_id] == claim_id
+            is_free = job.status == "queued" and job.deadline >= int(now.timestamp())
+            if not (is_free or is_ours):
+                return None
+            self._claims[tenant_id, job_id] = claim_id
             claimed = replace(job, status="running", claimed=True, deadline=deadline)
             self._jobs[tenant_id, job_id] = claimed
             return claimed
@@ -96,10 +104,14 @@ class FakePayloads:
 
 
 class FakeQueue:
-    """`tollgate.ports.JobQueue` in a list of (tenant id, job id)."""
+    """`tollgate.ports.JobQueue` in a list of (tenant id, job id), and pauses by receipt."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
+        self.pauses: dict[str, int] = {}
 
     def send(self, tenant_id: str, job_id: str) -> None:
         self.sent.append((tenant_id, job_id))
+
+    def retry(self, receipt: str, seconds: int) -> None:
+        self.pauses[receipt] = seconds

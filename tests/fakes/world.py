@@ -46,6 +46,9 @@ class FakeRuntime:
         self.during_call: Callable[[], None] = lambda: None
         self.reply: ModelReply | None = None
 
+    def prepare(self, request: ModelRequest) -> None:
+        """Nothing has to be there before a call."""
+
     def call(self, request: ModelRequest) -> ModelReply:
         self.requests.append(request)
         self.during_call()

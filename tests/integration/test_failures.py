@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,7 @@ from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate import observability
 from tollgate.adapters import aws
 from tollgate.domain.endpoints import endpoint_rates
+from tollgate.domain.jobs import RETRY_SECONDS, VISIBILITY_SECONDS
 from tollgate.domain.models import resolve_model
 from tollgate.domain.prices import TokenUsage, cost, load_default
 from tollgate.domain.usage import UsageRow, from_item
@@ -53,6 +55,8 @@ from tollgate.entry.clock import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 README = Path(__file__).parents[2] / "functions" / "shared" / "README.md"
 MODEL = "amazon.nova-lite-v1:0"
@@ -65,6 +69,8 @@ COMPOSERS = (
     tollgate_models.handler.build_routes,
     tollgate_stream.handler.build_service,
 )
+# How often the SDK tries before a dependency counts as out of reach, and in front of a call.
+SDK_TRIES, BRIEF_TRIES = 3, 2
 API_GATEWAY_SECONDS = 29
 MOMENT_SECONDS = 20
 
@@ -151,6 +157,25 @@ class Scene:
         """How a job ended, as the table writes it."""
         view = until_job_ends(lambda: self.poll(job_id))
         return "200" if view["status"] == "succeeded" else f"job failed `{view['error']['code']}`"
+
+    def job_again(self, passing: Fault) -> str:
+        """How a job ends whose first delivery meets a fault that is over at the second.
+
+        The message comes as soon as the producer lets it, which is long before the queue would.
+        """
+        delayed = threading.Event()
+
+        def note(_: AWSPreparedRequest, send: Callable[[], AWSResponse]) -> AWSResponse:
+            answer = send()
+            delayed.set()
+            return answer
+
+        with faults(passing, Fault("sqs", ("ChangeMessageVisibility",), note)):
+            job_id = self.start()
+            until(delayed.is_set, "a message that its producer has delayed")
+            assert RETRY_SECONDS[1] < VISIBILITY_SECONDS
+            self.stack.move_queue_clock(RETRY_SECONDS[1])
+            return self.job(job_id)
 
     def poll(self, job_id: str) -> requests.Response:
         return requests.get(
@@ -293,12 +318,8 @@ def _(scene: Scene) -> str:
 def _(scene: Scene) -> str:
     # From here on the policy is cached where jobs are started, and not yet where they run.
     assert scene.chat() == "200"
-    times = 3
-    fault = in_table("tenants", refused("InternalServerError", 500), "TENANT#", times=times)
-    with faults(fault):
-        job_id = scene.start()
-        until(lambda: fault.hits >= times, "the producer has given up once")
-    return scene.job(job_id)
+    fault = in_table("tenants", refused("InternalServerError", 500), "TENANT#", times=SDK_TRIES)
+    return scene.job_again(fault)
 
 
 @case("accounts table", "down")
@@ -346,6 +367,15 @@ def _(scene: Scene) -> str:
         scene.stack.sweep()
         gate.open()
         return waiting.result()
+
+
+@case("accounts table", "down at the producer, then back")
+def _(scene: Scene) -> str:
+    renewal = "#holds.#rid.#expires = :expires"
+    with faults(
+        in_table("accounts", refused("InternalServerError", 500), renewal, times=SDK_TRIES)
+    ):
+        return scene.job(scene.start())
 
 
 @case("usage table", "down")
@@ -605,6 +635,25 @@ def _(scene: Scene) -> str:
         return scene.job(scene.start())
 
 
+@case("streams table", "down at the claim, then back")
+def _(scene: Scene) -> str:
+    fault = in_table("streams", refused("InternalServerError", 500), "claim_id", times=SDK_TRIES)
+    return scene.job_again(fault)
+
+
+@case("streams table", "slow: one answer of the claim lost")
+def _(scene: Scene) -> str:
+    with faults(in_table("streams", answer_lost, "claim_id", times=1)):
+        return scene.job(scene.start())
+
+
+@case("streams table", "down at a job's end, then back")
+def _(scene: Scene) -> str:
+    end = "#available_until = :available_until"
+    with faults(in_table("streams", refused("InternalServerError", 500), end, times=SDK_TRIES)):
+        return scene.job(scene.start())
+
+
 @case("streams table", "down at a poll")
 def _(scene: Scene) -> str:
     job_id = scene.start()
@@ -627,8 +676,9 @@ def _(scene: Scene) -> str:
 
 @case("S3 payloads", "down at the producer, then back")
 def _(scene: Scene) -> str:
-    with faults(at_bucket("payloads", refused("InternalError", 500), "GET", times=3)):
-        return scene.job(scene.start())
+    return scene.job_again(
+        at_bucket("payloads", refused("InternalError", 500), "GET", times=SDK_TRIES)
+    )
 
 
 @case("S3 payloads", "down, request with an Idempotency-Key")
@@ -721,11 +771,10 @@ def _(scene: Scene) -> str:
         return scene.chat()
 
 
-@case("STS", "down at the producer, tenant with an account of its own")
+@case("STS", "down at the producer, then back, tenant with an account of its own")
 def _(scene: Scene) -> str:
     scene.tenant = "silo"
-    with faults(Fault("sts", ("AssumeRole",), unreachable)):
-        return scene.job(scene.start())
+    return scene.job_again(Fault("sts", ("AssumeRole",), unreachable, times=BRIEF_TRIES))
 
 
 @case("STS", "the tenant's account refuses its role")
@@ -804,7 +853,7 @@ class TestWithoutInvocationLogs:
     @classmethod
     def stack(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         environment = with_silo(tmp_path_factory.mktemp("environments"))
-        with LocalStack(environment, visibility_seconds=1, delta_seconds=0.001) as running:
+        with LocalStack(environment, delta_seconds=0.001) as running:
             yield running
 
     @lines()
@@ -820,7 +869,7 @@ class TestWithInvocationLogs:
     @pytest.fixture(scope="class")
     @classmethod
     def stack(cls) -> Iterator[LocalStack]:
-        with LocalStack(visibility_seconds=1, delta_seconds=0.001, invocation_logs=True) as running:
+        with LocalStack(delta_seconds=0.001, invocation_logs=True) as running:
             yield running
 
     @lines(logs=True)
@@ -836,7 +885,7 @@ class TestWithPoolSessions:
     @pytest.fixture(scope="class")
     @classmethod
     def stack(cls) -> Iterator[LocalStack]:
-        with LocalStack(visibility_seconds=1, delta_seconds=0.001, pool_sessions=True) as running:
+        with LocalStack(delta_seconds=0.001, pool_sessions=True) as running:
             yield running
 
     @lines(pool=True)

@@ -693,7 +693,7 @@ def test_a_job_is_not_found_under_another_tenant(jobs: Jobs) -> None:
     jobs.create(made)
 
     assert jobs.get("globex", made.job_id) is None
-    assert jobs.claim("globex", made.job_id, NOW, NOW_SECONDS + 50) is None
+    assert jobs.claim("globex", made.job_id, NOW, NOW_SECONDS + 50, "c1") is None
     assert not jobs.abandon("globex", made.job_id)
     assert jobs.get("acme", made.job_id) == made
 
@@ -703,19 +703,31 @@ def test_a_job_is_claimed_once_and_in_time(jobs: Jobs) -> None:
     jobs.create(made)
     jobs.create(late)
 
-    claimed = jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50)
+    claimed = jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50, "c1")
 
     assert claimed == replace(made, status="running", claimed=True, deadline=NOW_SECONDS + 50)
-    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50) is None
-    assert jobs.claim("acme", late.job_id, NOW + timedelta(seconds=11), NOW_SECONDS + 50) is None
-    assert jobs.claim("acme", new_request_id(NOW), NOW, NOW_SECONDS + 50) is None
+    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50, "c2") is None
+    later = NOW + timedelta(seconds=11)
+    assert jobs.claim("acme", late.job_id, later, NOW_SECONDS + 50, "c1") is None
+    assert jobs.claim("acme", new_request_id(NOW), NOW, NOW_SECONDS + 50, "c1") is None
+
+
+def test_a_claim_that_is_sent_again_finds_its_own(jobs: Jobs) -> None:
+    made = job()
+    jobs.create(made)
+    claimed = jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50, "c1")
+
+    assert claimed is not None
+    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50, "c1") == claimed
+    jobs.finish(claimed.ended("failed", JOB_EXPIRED, NOW))
+    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50, "c1") is None
 
 
 def test_only_a_queued_job_is_abandoned(jobs: Jobs) -> None:
     made, running = job(), job()
     jobs.create(made)
     jobs.create(running)
-    jobs.claim("acme", running.job_id, NOW, NOW_SECONDS + 50)
+    jobs.claim("acme", running.job_id, NOW, NOW_SECONDS + 50, "c1")
 
     assert jobs.abandon("acme", made.job_id)
     assert not jobs.abandon("acme", made.job_id)
@@ -723,7 +735,7 @@ def test_only_a_queued_job_is_abandoned(jobs: Jobs) -> None:
     abandoned = jobs.get("acme", made.job_id)
     assert abandoned is not None
     assert (abandoned.status, abandoned.claimed, abandoned.result) == ("failed", False, JOB_EXPIRED)
-    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50) is None
+    assert jobs.claim("acme", made.job_id, NOW, NOW_SECONDS + 50, "c1") is None
 
 
 def test_a_finished_job_stays_as_it_is(jobs: Jobs) -> None:
@@ -885,6 +897,21 @@ def test_a_queued_job_names_its_tenant_as_its_group(aws_client: Client) -> None:
     (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
     assert message["Attributes"]["MessageGroupId"] == "acme"
     assert parse_queue_message(message["Body"]) == fake.sent[0] == ("acme", "job-1")
+
+
+def test_a_message_is_away_for_as_long_as_it_is_told(aws_client: Client) -> None:
+    sqs = aws_client("sqs")
+    url = sqs.create_queue(QueueName="jobs-again")["QueueUrl"]
+    queue: JobQueue = SqsJobQueue(sqs, url)
+    queue.send("acme", "job-1")
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+
+    queue.retry(message["ReceiptHandle"], 600)
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    queue.retry(message["ReceiptHandle"], 0)
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["MessageId"] == message["MessageId"]
+    with pytest.raises(UnavailableError, match="job queue"):
+        queue.retry("none", 10)
 
 
 # --- Idempotency --------------------------------------------------------------------------------

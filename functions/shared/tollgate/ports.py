@@ -210,6 +210,12 @@ class ModelRuntime(Protocol):
         What the service refuses is raised before the first piece.
         """
 
+    def prepare(self, request: ModelRequest) -> None:
+        """Get what the call is signed with, and send nothing.
+
+        Raises ForbiddenError where a tenant's account refuses its role.
+        """
+
 
 class InvocationLogs(Protocol):
     """The model service's own log of the calls it served."""
@@ -265,8 +271,13 @@ class Jobs(Protocol):
     def get(self, tenant_id: str, job_id: str) -> Job | None:
         """One job, read consistently."""
 
-    def claim(self, tenant_id: str, job_id: str, now: datetime, deadline: int) -> Job | None:
-        """Take a queued job whose deadline has not passed; None when it is not to be had."""
+    def claim(
+        self, tenant_id: str, job_id: str, now: datetime, deadline: int, claim_id: str
+    ) -> Job | None:
+        """Take a queued job whose deadline has not passed; None when it is not to be had.
+
+        A claim under the same id takes it again: the answer of the first one may have been lost.
+        """
 
     def abandon(self, tenant_id: str, job_id: str) -> bool:
         """Fail a job that is still queued, so that no producer takes it; False if it was not."""
@@ -329,6 +340,9 @@ class JobQueue(Protocol):
 
     def send(self, tenant_id: str, job_id: str) -> None:
         """Queue a job; tenants are served fairly."""
+
+    def retry(self, receipt: str, seconds: int) -> None:
+        """Let the message that was received under a receipt come again after so many seconds."""
 
 
 class Clock(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tollgate.adapters import aws
+from tollgate.adapters.jobs import SqsJobQueue
 from tollgate.entry.clock import utc_now
 from tollgate.entry.composition import (
     TenantStorage,
@@ -64,7 +65,8 @@ def build_service() -> StreamService:
         clock=utc_now,
     )
     reader = JobReader(jobs, texts, build_free_work(storage, settings), utc_now)
-    return StreamService(runner, reader, policies)
+    queue = SqsJobQueue(aws.sqs(), settings.jobs_queue_url)
+    return StreamService(runner, reader, policies, queue)
 
 
 @logger.inject_lambda_context

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from tollgate.domain.errors import UnavailableError
-from tollgate.domain.jobs import MAX_CURSOR, parse_queue_message
+from tollgate.domain.jobs import MAX_CURSOR, RETRY_SECONDS, parse_queue_message
 from tollgate.entry.http import Request, Response, json_response
 from tollgate.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tollgate.ports import JobQueue
     from tollgate.services.jobs import JobReader, JobRunner
     from tollgate.services.policy import Policies
 
@@ -22,18 +24,33 @@ MAX_WAIT_SECONDS = 25
 class StreamService:
     """Both sides of a job."""
 
-    def __init__(self, runner: JobRunner, reader: JobReader, policies: Policies) -> None:
+    def __init__(
+        self, runner: JobRunner, reader: JobReader, policies: Policies, queue: JobQueue
+    ) -> None:
         self._runner = runner
         self._reader = reader
         self._policies = policies
+        self._queue = queue
 
     def run(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
         """Run the jobs of SQS records; returns the message ids to deliver again.
 
-        One that fails, whatever is wrong with it, stops no other. It comes again, and after some
-        times lies in the queue of dead messages; its hold is the sweep's.
+        One that fails, whatever is wrong with it, stops no other. It comes again within half a
+        minute, and after many times lies in the queue of dead messages; its hold is the sweep's.
         """
-        return [record["messageId"] for record in records if not self._is_run(record)]
+        failed = [record for record in records if not self._is_run(record)]
+        for record in failed:
+            self._retry(record)
+        return [record["messageId"] for record in failed]
+
+    def _retry(self, record: Mapping[str, Any]) -> None:
+        least, most = RETRY_SECONDS
+        try:
+            self._queue.retry(record["receiptHandle"], least + secrets.randbelow(most - least + 1))
+        except UnavailableError as error:
+            # It comes again all the same, once it has been away for as long as any message.
+            told = {"message_id": record["messageId"], "dependency": error.details}
+            logger.warning("message not delayed", extra=told)
 
     def _is_run(self, record: Mapping[str, Any]) -> bool:
         told: dict[str, Any] = {"message_id": record["messageId"]}

@@ -20,6 +20,7 @@ class Settings:
     usage_table: str
     streams_table: str
     payloads_bucket: str
+    jobs_queue_url: str
     waiting_requests: str
     polls_per_minute: str
     token_counts_per_minute: str

@@ -63,8 +63,8 @@ run "queues" {
   }
 
   assert {
-    condition     = aws_sqs_queue.jobs.visibility_timeout_seconds == 960 && jsondecode(aws_sqs_queue.jobs.redrive_policy).maxReceiveCount == 3
-    error_message = "A message stays hidden for longer than a job runs, and is set aside after three failures."
+    condition     = aws_sqs_queue.jobs.visibility_timeout_seconds == 900 && jsondecode(aws_sqs_queue.jobs.redrive_policy).maxReceiveCount == 180
+    error_message = "A message stays away for as long as Lambda asks for, and is set aside when no try can help its job any more."
   }
 
   assert {

@@ -214,7 +214,7 @@ class _World:
             policies=policies,
             clock=clock,
         )
-        self._stream = StreamService(runner, reader, policies)
+        self._stream = StreamService(runner, reader, policies, self.queue)
 
     def answer(self, route: str, event: dict[str, Any]) -> Response | StreamedResponse:
         """The answer to a proxy event, by the function that has its route."""
@@ -225,7 +225,7 @@ class _World:
     def run_job(self, tenant_id: str, job_id: str) -> tuple[int, str] | None:
         """Run a job; the status and text of its failure, if it failed."""
         message = json.dumps({"tenant_id": tenant_id, "job_id": job_id})
-        failed = self._stream.run([{"messageId": "m", "body": message}])
+        failed = self._stream.run([{"messageId": "m", "receiptHandle": "r", "body": message}])
         job = self.jobs.get(tenant_id, job_id)
         if failed or job is None or job.status in _STREAMED_JOBS:
             return 500, "the job was not run"

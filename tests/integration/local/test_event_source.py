@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.local.event_source import EventSource, succeeded
+from scripts.local.event_source import EventSource, EventSourceError, succeeded
 from scripts.local.lambda_runtime import FunctionError
 from scripts.local.ministack import MiniStack
 from scripts.local.provision import Emulator
@@ -56,10 +56,20 @@ def waiting(queues: SQSClient, queue_url: str) -> int:
 
 
 def source(
-    queues: SQSClient, queue_url: str, invoke: Callable[[dict[str, Any]], object], **options: int
+    queues: SQSClient,
+    queue_url: str,
+    invoke: Callable[[dict[str, Any]], object],
+    *,
+    concurrency: int = 8,
+    timeout_seconds: int = 1,
 ) -> EventSource:
     return EventSource(
-        queues, queue_url, "arn:aws:sqs:us-east-1:000000000000:jobs", invoke, **options
+        queues,
+        queue_url,
+        "arn:aws:sqs:us-east-1:000000000000:jobs",
+        invoke,
+        concurrency=concurrency,
+        timeout_seconds=timeout_seconds,
     )
 
 
@@ -97,6 +107,45 @@ def test_failed_message_comes_back_and_ends_in_the_dead_letters(
     with source(queues, queue_url, invoke):
         queues.send_message(QueueUrl=queue_url, MessageBody="job-1")
         until(lambda: waiting(queues, dead) == 1, "a dead letter")
+    assert counts == ["1", "2"]
+
+
+@pytest.mark.stack
+def test_a_queue_whose_messages_come_back_before_the_function_ends_is_refused(
+    queues: SQSClient, queue_url: str
+) -> None:
+    queues.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "899"})
+
+    with (
+        pytest.raises(EventSourceError, match="899 seconds is less than Function timeout: 900"),
+        source(queues, queue_url, lambda _: None, timeout_seconds=900),
+    ):
+        pass
+
+
+@pytest.mark.stack
+def test_a_message_that_the_function_delays_comes_when_its_time_has_passed(
+    queues: SQSClient, queue_url: str, emulator: MiniStack
+) -> None:
+    delayed = threading.Event()
+    counts: list[str] = []
+
+    def invoke(event: dict[str, Any]) -> object:
+        [record] = event["Records"]
+        counts.append(record["attributes"]["ApproximateReceiveCount"])
+        if len(counts) > 1:
+            return None
+        queues.change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=3_000
+        )
+        delayed.set()
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+
+    with source(queues, queue_url, invoke):
+        queues.send_message(QueueUrl=queue_url, MessageBody="job-1")
+        until(delayed.is_set, "a message that its function has delayed")
+        emulator.move_queue_clock(3_000)
+        until(lambda: not waiting(queues, queue_url), "the message's deletion")
     assert counts == ["1", "2"]
 
 

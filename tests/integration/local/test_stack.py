@@ -26,6 +26,7 @@ from scripts.tenants import files as tenant_files
 from tests.contract import hcl
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters import tables
+from tollgate.domain.jobs import MAX_RECEIVES, VISIBILITY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +86,9 @@ def test_queue_redrives_to_the_dead_letters(stack: LocalStack) -> None:
     attributes = stack.client("sqs").get_queue_attributes(
         QueueUrl=stack.deployment.queue_url, AttributeNames=["All"]
     )["Attributes"]
-    assert attributes["VisibilityTimeout"] == "960"
+    assert int(attributes["VisibilityTimeout"]) == VISIBILITY_SECONDS
     redrive = json.loads(attributes["RedrivePolicy"])
-    assert int(redrive["maxReceiveCount"]) == 3
+    assert int(redrive["maxReceiveCount"]) == MAX_RECEIVES
     assert redrive["deadLetterTargetArn"].endswith(f"{PREFIX}-jobs-dead")
 
 
@@ -279,13 +280,10 @@ def hcl_number(path: str, name: str) -> int:
 
 def test_constants_are_those_of_terraform() -> None:
     fence = "modules/usage_plan/usage_plan.tf"
-    queue = "modules/streaming/queue.tf"
     assert hcl_number(fence, "max_burst") == provision.MAX_BURST
     assert (
         hcl_number(fence, "http_requests_per_model_call") == provision.HTTP_REQUESTS_PER_MODEL_CALL
     )
-    assert hcl_number(queue, "visibility_timeout_seconds") == provision.VISIBILITY_SECONDS
-    assert hcl_number(queue, "max_receive_count") == provision.MAX_RECEIVES
 
 
 def test_function_timeouts_are_those_of_terraform() -> None:

@@ -493,7 +493,7 @@ def test_a_submission_that_may_have_arrived_keeps_the_key(
 
     def lose_the_answer(tenant_id: str, job_id: str) -> None:
         now = gateway.clock.now
-        gateway.jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + 60)
+        gateway.jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + 60, "c1")
         raise UnavailableError("answer lost")
 
     monkeypatch.setattr(gateway.queue, "send", lose_the_answer)

@@ -38,7 +38,7 @@ class Gateway(JobWorld):
         self.answers = FakePayloads()
         self.while_waiting: Callable[[], None] = lambda: None
         self.repeat()
-        self.stream = StreamService(self.runner, self.reader, self.policies)
+        self.stream = StreamService(self.runner, self.reader, self.policies, self.queue)
 
     def send(self, resource: str, body: object, **headers: str) -> Response:
         """A request of a route other than `/invoke_model`."""

@@ -178,7 +178,7 @@ class Paid(Invoke):
         self.calls = self.calls_over(self.usage)
         self.wire()
         self.repeat()
-        self.stream = StreamService(self.runner, self.reader, self.policies)
+        self.stream = StreamService(self.runner, self.reader, self.policies, self.queue)
         self.converse = ConverseService(
             Gateway(self.admission, self.calls, FakeCounter(), self.free_work, self.idempotency)
         )

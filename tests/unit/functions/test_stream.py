@@ -24,7 +24,7 @@ CONTEXT: Any = SimpleNamespace(
 
 
 def record(body: str, message_id: str) -> dict[str, str]:
-    return {"messageId": message_id, "body": body}
+    return {"messageId": message_id, "receiptHandle": f"r-{message_id}", "body": body}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.fakes.world import FakeRuntime, app, caller, tenant
 from tests.unit.services.test_calls import World
 from tollgate.domain.custody import Custody
 from tollgate.domain.errors import (
+    ForbiddenError,
     GoneError,
     NotFoundError,
     RateExceededError,
@@ -60,6 +61,7 @@ class JobWorld(World):
             payloads=self.payloads,
             policies=self.policies,
             clock=self.clock,
+            sleep=lambda seconds: self.clock.advance(seconds=seconds),
         )
         self.reader = JobReader(
             self.jobs,
@@ -229,6 +231,21 @@ def test_a_queued_job_that_the_policy_no_longer_allows_is_not_called(
     assert world.payloads.documents == {}
 
 
+def test_a_queued_job_whose_tenants_account_refuses_its_role_is_not_called() -> None:
+    world = JobWorld()
+    job_id = world.start()
+
+    def deny(_: object) -> None:
+        raise ForbiddenError("no role", code="tenant_role_denied")
+
+    world.runtime.prepare = deny  # type: ignore[method-assign]
+    world.runner.run("acme", job_id)
+
+    assert world.runtime.requests == []
+    assert world.stored_job(job_id).result["error"]["code"] == "tenant_role_denied"
+    assert (world.row.error_code, world.row.total_cost) == ("tenant_role_denied", 0)
+
+
 def test_a_job_whose_policy_cannot_be_read_stays_queued_for_the_next_delivery() -> None:
     world = JobWorld()
     job_id = world.start()
@@ -394,7 +411,7 @@ def test_a_job_whose_producer_died_becomes_failed() -> None:
     world = JobWorld()
     job_id = world.start()
     now = world.clock.now
-    world.jobs.claim("acme", job_id, now, int(now.timestamp()) + RUN_SECONDS)
+    world.jobs.claim("acme", job_id, now, int(now.timestamp()) + RUN_SECONDS, "c1")
     world.clock.advance(seconds=RUN_SECONDS + 2)
 
     view = world.reader.read(caller(), job_id, cursor=0, wait=20)
@@ -435,7 +452,7 @@ def test_a_lost_job_found_late_is_not_readable_for_longer() -> None:
     job_id = world.start()
     world.clock.advance(seconds=QUEUE_SECONDS)
     now = world.clock.now
-    world.jobs.claim("acme", job_id, now, int(now.timestamp()) + RUN_SECONDS)
+    world.jobs.claim("acme", job_id, now, int(now.timestamp()) + RUN_SECONDS, "c1")
     world.clock.advance(seconds=RUN_SECONDS + 299)
     last = world.stored_job(job_id).available_until
 
@@ -545,7 +562,8 @@ def test_a_job_claimed_although_its_submission_seemed_to_fail_settles_itself() -
 
         def send(self, tenant_id: str, job_id: str) -> None:
             super().send(tenant_id, job_id)
-            world.jobs.claim("acme", job_id, world.clock.now, int(world.clock.now.timestamp()) + 60)
+            deadline = int(world.clock.now.timestamp()) + 60
+            world.jobs.claim("acme", job_id, world.clock.now, deadline, "c1")
             raise UnavailableError("answer lost")
 
     world.queue = Late()
@@ -683,15 +701,29 @@ def test_a_fault_of_ours_while_a_job_is_submitted_costs_nothing(place: str) -> N
     assert world.runtime.requests == []
 
 
-@pytest.mark.parametrize("failure", [UnavailableError("ledger down"), LookupError("a bug")])
-def test_a_job_whose_hold_cannot_be_renewed_is_not_called_and_costs_nothing(
-    failure: Exception,
-) -> None:
+def test_a_job_is_run_though_the_ledger_is_out_of_reach_because_its_hold_outlasts_the_queue() -> (
+    None
+):
+    world = JobWorld()
+    job_id = world.start()
+    world.clock.advance(seconds=QUEUE_SECONDS)
+
+    def fail(*_: object) -> bool:
+        raise UnavailableError("ledger down")
+
+    world.accounts.extend = fail  # type: ignore[method-assign]
+    world.runner.run("acme", job_id)
+
+    assert world.stored_job(job_id).status == "succeeded"
+    assert (world.row.status, world.open_holds) == ("ok", 0)
+
+
+def test_a_fault_of_ours_before_the_call_costs_nothing() -> None:
     world = JobWorld()
     job_id = world.start()
 
     def fail(*_: object) -> bool:
-        raise failure
+        raise LookupError("a bug")
 
     world.accounts.extend = fail  # type: ignore[method-assign]
     world.runner.run("acme", job_id)

@@ -67,6 +67,10 @@ class BedrockRuntime:
             raise call_error(error, sending) from error
         return _native_reply(data, answer["ResponseMetadata"]["HTTPHeaders"])
 
+    def prepare(self, request: ModelRequest) -> None:
+        """Assumes the session's role, unless that was done before."""
+        self._clients(request.session)
+
     def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
         """ConverseStream or InvokeModelWithResponseStream.
 

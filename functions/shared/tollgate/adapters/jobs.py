@@ -71,15 +71,26 @@ class DynamoJobs:
         item = answer.get("Item")
         return None if item is None else _job(tenant_id, job_id, from_values(item))
 
-    def claim(self, tenant_id: str, job_id: str, now: datetime, deadline: int) -> Job | None:
-        """queued → running, once, and only before the deadline."""
+    def claim(
+        self, tenant_id: str, job_id: str, now: datetime, deadline: int, claim_id: str
+    ) -> Job | None:
+        """queued → running, once, and only before the deadline.
+
+        The SDK sends a write again whose answer was lost: that finds its own claim.
+        """
         try:
             with conditionally_reaching(_DEPENDENCY):
                 answer = self._client_of(tenant_id).update_item(
                     TableName=self._table,
                     Key=to_values(_key(tenant_id, job_id, _JOB)),
-                    UpdateExpression="SET #status = :running, claimed = :true, deadline = :new",
-                    ConditionExpression="#status = :queued AND deadline >= :now",
+                    UpdateExpression=(
+                        "SET #status = :running, claimed = :true, claim_id = :claim, "
+                        "deadline = :new"
+                    ),
+                    ConditionExpression=(
+                        "(#status = :queued AND deadline >= :now) OR "
+                        "(#status = :running AND claim_id = :claim)"
+                    ),
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues=to_values(
                         {
@@ -87,6 +98,7 @@ class DynamoJobs:
                             ":queued": "queued",
                             ":new": deadline,
                             ":true": True,
+                            ":claim": claim_id,
                             ":now": int(now.timestamp()),
                         }
                     ),
@@ -241,6 +253,13 @@ class SqsJobQueue:
                 QueueUrl=self._queue_url,
                 MessageBody=queue_message(tenant_id, job_id),
                 MessageGroupId=tenant_id,
+            )
+
+    def retry(self, receipt: str, seconds: int) -> None:
+        """Changes how long the message stays invisible, counted from now."""
+        with reaching("job queue"):
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
 
 

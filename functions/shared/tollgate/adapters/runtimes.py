@@ -25,5 +25,9 @@ class Runtimes:
         """One streamed call."""
         return self._of(request).stream(request)
 
+    def prepare(self, request: ModelRequest) -> None:
+        """What either of them needs before a call."""
+        self._of(request).prepare(request)
+
     def _of(self, request: ModelRequest) -> ModelRuntime:
         return self._endpoints if request.operation == "invoke_endpoint" else self._models

@@ -65,6 +65,10 @@ class SageMakerRuntime:
             raise _error(error, sending) from error
         return _reply(data)
 
+    def prepare(self, request: ModelRequest) -> None:
+        """Assumes the session's role, unless that was done before."""
+        self._clients(request.session)
+
     def stream(self, request: ModelRequest) -> Iterator[StreamPiece | ModelReply]:
         """InvokeEndpointWithResponseStream.
 

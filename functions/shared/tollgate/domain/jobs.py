@@ -17,8 +17,23 @@ JobStatus = Literal["queued", "running", "succeeded", "failed"]
 # used, all blocks of its answer as JSON at its end.
 JobPart = Literal["text", "content"]
 
-# A job that no producer claims within this time fails; it is also the lease of its hold.
-QUEUE_SECONDS = 900
+# The times of a job and of its message are one relation, which tests/contract/test_job_times.py
+# holds against what Terraform plans:
+#
+#   the producer's timeout <= VISIBILITY_SECONDS     Lambda takes no queue whose is shorter
+#   2 * VISIBILITY_SECONDS <= QUEUE_SECONDS          a process that dies costs a job one delivery
+#   QUEUE_SECONDS <= MAX_RECEIVES * RETRY_SECONDS[0] the deadline ends a job, no count of tries
+#   the producer's timeout < RUN_SECONDS             a claimed job is lost once nobody runs it
+#
+# A message that a producer took and did not say a word about comes back after so many seconds.
+VISIBILITY_SECONDS = 900
+# One whose job could not be run comes back within these bounds, at random, so that those of an
+# outage do not come back together.
+RETRY_SECONDS = (10, 30)
+# A job that no producer claims within this time fails. Its hold lasts a little longer.
+QUEUE_SECONDS = 1_800
+# A message that was received so often, and is still there, becomes a dead one.
+MAX_RECEIVES = 180
 # What a claimed job may take: the producer's Lambda timeout and a margin.
 RUN_SECONDS = 930
 # How long a job is still known when its text can be read no more: a poll can tell "expired" from

@@ -267,9 +267,13 @@ class Calls:
             outcome = _failed("orphaned", error)
             self._settle(call, replace(outcome, usage_source="hold", cost=held_cost(call.hold)))
 
-    def extend(self, call: AdmittedCall, lease_seconds: int) -> bool:
+    def prepare(self, call: AdmittedCall) -> None:
+        """Get what the call needs and sends nothing; see `ModelRuntime.prepare`."""
+        self._runtime.prepare(call.request)
+
+    def renew(self, call: AdmittedCall) -> bool:
         """Renew the hold from now; False when a sweep has ended it."""
-        return self._leases.extend(call.lease, lease_seconds)
+        return self._leases.renew(call.lease)
 
     def _is_logged(self, call: AdmittedCall) -> bool:
         """Whether the sweep can read how the call ended: Bedrock logs its account's own calls."""
@@ -301,7 +305,7 @@ class Calls:
             extra={"request_id": call.request_id, "error_code": error.code},
         )
         try:
-            self.extend(call, 0)
+            self._leases.extend(call.lease, 0)
         except Exception:  # noqa: BLE001 - the sweep comes to it later all the same
             logger.exception("hold not handed over", extra={"request_id": call.request_id})
 

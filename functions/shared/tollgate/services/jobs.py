@@ -33,7 +33,6 @@ from tollgate.domain.jobs import (
 from tollgate.domain.money import format_usd
 from tollgate.observability import logger
 from tollgate.services.calls import AdmittedCall, Answer, Calls, foreseen, paid
-from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.policy import allowed_endpoint, allowed_model
 from tollgate.services.queued_calls import decode_call, encode_call
 
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
 # While a job is queued nobody renews its hold, which outlives the job's time in the queue.
 SUBMIT_LEASE_SECONDS = QUEUE_SECONDS + 60
 _POLL_SECONDS = 0.2
+# A job that is paid for is not lost for a table that is out of reach for less than a minute.
+_FINISH_PAUSES = (1.0, 5.0, 20.0)
 
 
 class JobSubmitter:
@@ -122,6 +123,7 @@ class JobRunner:
         payloads: Payloads,
         policies: Policies,
         clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._calls = calls
         self._jobs = jobs
@@ -129,19 +131,21 @@ class JobRunner:
         self._payloads = payloads
         self._policies = policies
         self._clock = clock
+        self._sleep = sleep
 
     def run(self, tenant_id: str, job_id: str) -> None:
         """Run a job unless another delivery of its message already did.
 
         A job that the policy in force does not let be called any more fails, at no cost.
-        UnavailableError means that a dependency failed; delivering the message again is safe.
+        UnavailableError means that a dependency failed; delivering the message again is safe, and
+        until the job is claimed, which is the last step before its call, it runs then.
         """
         claimed = self._claim(tenant_id, job_id)
         if claimed is None:
             logger.info("job not claimed", extra={"request_id": job_id})
             return
         job, call, refused = claimed
-        self._jobs.finish(self._ended(job, call, refused))
+        self._finish(self._ended(job, call, refused))
         _delete_payload(self._payloads, job)
 
     def _ended(self, job: Job, call: AdmittedCall, refused: ForbiddenError | None) -> Job:
@@ -150,12 +154,25 @@ class JobRunner:
             with self._calls.unsent(call):
                 if refused is not None:
                     raise refused
-                is_held = self._calls.extend(call, LEASE_SECONDS)
+                is_held = self._calls.renew(call)
             if is_held:
                 return self._run(job, call)
         except TollgateError as error:
             return job.ended("failed", error_result(error), self._clock())
         return job.ended("failed", JOB_EXPIRED, self._clock())
+
+    def _finish(self, ended: Job) -> None:
+        """Write the end, with patience: the next delivery finds the job claimed and leaves it."""
+        for pause in _FINISH_PAUSES:
+            try:
+                self._jobs.finish(ended)
+            except UnavailableError as error:
+                told = {"request_id": ended.job_id, "dependency": error.details}
+                logger.warning("job not finished yet", extra=told)
+                self._sleep(pause)
+            else:
+                return
+        self._jobs.finish(ended)
 
     def _claim(
         self, tenant_id: str, job_id: str
@@ -168,16 +185,18 @@ class JobRunner:
         if document is None:
             logger.error("job without payload", extra={"request_id": job_id})
             return None
-        # Before the claim: what cannot be read is not run and costs nothing, and where the policy
-        # cannot be read, the message is delivered again.
+        # Before the claim: what cannot be read is not run and costs nothing. Where the policy
+        # cannot be read, or the tenant's role cannot be assumed, the message is delivered again.
         call = decode_call(document)
         refused = self._refused(call)
         now = self._clock()
-        ours = self._jobs.claim(tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS)
+        ours = self._jobs.claim(
+            tenant_id, job_id, now, int(now.timestamp()) + RUN_SECONDS, uuid.uuid4().hex
+        )
         return None if ours is None else (ours, call, refused)
 
     def _refused(self, call: AdmittedCall) -> ForbiddenError | None:
-        """What the policy in force says against a call that was admitted some time ago."""
+        """What stands against a call that was admitted some time ago: policy, or its own role."""
         model, request = call.hold.model, call.request
         try:
             party = self._policies.party(call.caller)
@@ -185,6 +204,7 @@ class JobRunner:
                 allowed_endpoint(party, Endpoint(model, request.model_id))
             else:
                 allowed_model(party, model)
+            self._calls.prepare(call)
         except ForbiddenError as error:
             return error
         return None

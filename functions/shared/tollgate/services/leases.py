@@ -47,7 +47,7 @@ class Leases:
     @contextmanager
     def kept(self, lease: Lease) -> Iterator[None]:
         """For the time of a call: its hold is renewed until the block ends."""
-        renewal = _Renewal(lambda: self._renew(lease), self._renew_seconds)
+        renewal = _Renewal(lambda: self.renew(lease), self._renew_seconds)
         try:
             renewal.start()
         except RuntimeError:
@@ -63,8 +63,11 @@ class Leases:
         with self.kept(lease):
             yield from pieces
 
-    def _renew(self, lease: Lease) -> bool:
-        """Renew a hold; False when there is none any more."""
+    def renew(self, lease: Lease) -> bool:
+        """Renew a hold; False when there is none any more.
+
+        A ledger that is out of reach ends no call: see above.
+        """
         try:
             return self.extend(lease, LEASE_SECONDS)
         except TollgateError as error:
