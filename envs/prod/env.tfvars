@@ -40,6 +40,7 @@ tiers = {
   enterprise = {
     budget     = { month_usd = "10000" }
     limits     = { requests_per_minute = 3000, tokens_per_minute = 2000000, concurrent_requests = 200 }
+    shards     = 4
     max_tokens = { default = 2048, maximum = 16384 }
   }
 }

@@ -39,7 +39,7 @@ locals {
         clamp = try(coalesce(try(file.max_tokens.clamp, null), var.tiers[file.tier].max_tokens.clamp), false)
         count = try(coalesce(try(file.max_tokens.count, null), var.tiers[file.tier].max_tokens.count), "auto")
       })
-      shards = try(coalesce(file.shards), 1)
+      shards = try(coalesce(try(file.shards, null), var.tiers[file.tier].shards), 1)
       markup = try(coalesce(try(file.markup, null), var.tiers[file.tier].markup), "1")
       alert_thresholds = tolist([
         for thresholds in [try(file.alert_thresholds, null), var.tiers[file.tier].alert_thresholds, [50, 80, 100]] :

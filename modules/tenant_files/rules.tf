@@ -384,5 +384,6 @@ locals {
     local.silo_errors,
     local.profile_model_errors,
     local.profile_tag_errors,
+    local.load_errors,
   ))
 }

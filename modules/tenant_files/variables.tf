@@ -35,6 +35,7 @@ variable "tiers" {
       clamp   = optional(bool)
       count   = optional(string)
     }), {})
+    shards           = optional(number)
     markup           = optional(string)
     alert_thresholds = optional(list(number))
   }))

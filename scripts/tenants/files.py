@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scripts import tfvars
+from scripts.tenants.loads import tenant_load_errors, tier_load_errors
 from scripts.tenants.policies import is_offboarded, merged_policy
 from scripts.tenants.rules import (
     section,
@@ -138,11 +139,13 @@ def load(directory: Path, tiers: Mapping[str, Any], prefix: str | None) -> dict[
     read = {path.name: _read(path, errors) for path in paths}
     files = {name: content for name, content in read.items() if content is not None}
     errors.extend(tier_errors(ENVIRONMENT_FILE, tiers))
+    errors.extend(tier_load_errors(ENVIRONMENT_FILE, tiers))
     tenant_ids = [name.removesuffix(SUFFIX) for name in read]
     for name, tenant_id in zip(read, tenant_ids, strict=True):
         errors.extend(value_errors(name, "file name", tenant_id, "tenant_id"))
     for name, content in files.items():
         errors.extend(tenant_errors(name, content, tiers, prefix, tenant_ids))
+        errors.extend(tenant_load_errors(name, content, tiers))
     if errors:
         raise TenantFilesError(sorted(errors))
     return {

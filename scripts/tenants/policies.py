@@ -43,7 +43,7 @@ def merged_policy(
             section(tier, "max_tokens"),
             {"clamp": False, "count": "auto"},
         ),
-        "shards": content.get("shards") or 1,
+        "shards": _first(content.get("shards"), tier.get("shards"), 1),
         "markup": _first(content.get("markup"), tier.get("markup"), "1"),
         "alert_thresholds": _first(
             content.get("alert_thresholds"),

@@ -37,7 +37,7 @@ def section(value: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401
 
 def value_errors(file: str, path: str, value: Any, rule_name: str) -> Iterator[str]:  # noqa: ANN401
     """Check one value against one rule."""
-    if not _fits(value, rule_name):
+    if not fits(value, rule_name):
         yield message(file, path, value, _RULES[rule_name]["allowed"])
 
 
@@ -87,7 +87,7 @@ def tenant_errors(
     """
     yield from object_errors(file, "", content, "tenant")
     yield from _tier_of_environment_errors(file, content, tiers)
-    yield from _order_errors(file, "", content, _tier_of(content, tiers))
+    yield from _order_errors(file, "", content, tier_of(content, tiers))
     yield from _thresholds_errors(file, "", content)
     yield from _silo_errors(file, content, prefix)
     yield from _teams_errors(file, content, tenant_ids)
@@ -97,7 +97,7 @@ def tenant_errors(
         yield from _profiles_errors(file, f"apps.{app_id}.inference_profiles", app, content)
 
 
-def _tier_of(content: Mapping[str, Any], tiers: Mapping[str, Any]) -> Mapping[str, Any]:
+def tier_of(content: Mapping[str, Any], tiers: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tier that a file names, or an empty one where there is none."""
     name = content.get("tier")
     return section(tiers, name) if isinstance(name, str) else {}
@@ -124,7 +124,8 @@ def _json_string(text: str) -> str:
     return encoded
 
 
-def _fits(value: Any, rule_name: str) -> bool:  # noqa: ANN401
+def fits(value: Any, rule_name: str) -> bool:  # noqa: ANN401
+    """Whether a value keeps a rule."""
     rule = _RULES[rule_name]
     if rule["text"]:
         subject = value if isinstance(value, str) else None
@@ -158,10 +159,11 @@ def _once_errors(file: str, path: str, items: Sequence[Any]) -> Iterator[str]:
     for index, item in enumerate(items):
         first = first_by_text.setdefault(terraform_json(item), index)
         if first != index:
-            yield _related(file, f"{path}[{index}]", item, "item_once", f"{path}[{first}]")
+            yield related(file, f"{path}[{index}]", item, "item_once", f"{path}[{first}]")
 
 
-def _related(file: str, path: str, value: Any, relation: str, *details: object) -> str:  # noqa: ANN401
+def related(file: str, path: str, value: Any, relation: str, *details: object) -> str:  # noqa: ANN401
+    """One error of a relation between values; `details` are what its words leave open."""
     return message(file, path, value, SCHEMA["relations"][relation] % details)
 
 
@@ -169,8 +171,8 @@ def _tier_of_environment_errors(
     file: str, content: Mapping[str, Any], tiers: Mapping[str, Any]
 ) -> Iterator[str]:
     tier = content.get("tier")
-    if isinstance(tier, str) and _fits(tier, "tier") and tier not in tiers:
-        yield _related(file, "tier", tier, "tier_exists", ", ".join(sorted(tiers)))
+    if isinstance(tier, str) and fits(tier, "tier") and tier not in tiers:
+        yield related(file, "tier", tier, "tier_exists", ", ".join(sorted(tiers)))
 
 
 def _order_errors(file: str, prefix: str, value: Any, tier: Any) -> Iterator[str]:  # noqa: ANN401
@@ -182,22 +184,22 @@ def _order_errors(file: str, prefix: str, value: Any, tier: Any) -> Iterator[str
         if lower is not None and upper is not None and Decimal(lower) > Decimal(upper):
             path = f"{prefix}{order['section']}.{order['lower']}"
             given = lower if _RULES[order["rule"]]["text"] else Decimal(lower)
-            yield _related(file, path, given, order["relation"], upper)
+            yield related(file, path, given, order["relation"], upper)
 
 
 def number(order: Mapping[str, Any], side: str, *sources: Mapping[str, Any]) -> str | None:
     """The digits of one side of an order, from the first source that has a valid number."""
     values = (source.get(order[side]) for source in sources)
-    valid = (value for value in values if _fits(value, order["rule"]))
+    valid = (value for value in values if fits(value, order["rule"]))
     return next((terraform_json(value).strip('"') for value in valid), None)
 
 
 def _thresholds_errors(file: str, prefix: str, value: Any) -> Iterator[str]:  # noqa: ANN401
     percents = value.get("alert_thresholds") if isinstance(value, dict) else None
-    if not isinstance(percents, list) or not all(_fits(item, "percent") for item in percents):
+    if not isinstance(percents, list) or not all(fits(item, "percent") for item in percents):
         return
     if any(later <= earlier for earlier, later in itertools.pairwise(percents)):
-        yield _related(file, f"{prefix}alert_thresholds", percents, "thresholds_order")
+        yield related(file, f"{prefix}alert_thresholds", percents, "thresholds_order")
 
 
 def _teams_errors(
@@ -206,7 +208,7 @@ def _teams_errors(
     teams = content.get("teams")
     for index, team in enumerate(teams if isinstance(teams, list) else ()):
         if isinstance(team, str) and team in tenant_ids:
-            yield _related(file, f"teams[{index}]", team, "team_not_tenant")
+            yield related(file, f"teams[{index}]", team, "team_not_tenant")
 
 
 def _models_errors(file: str, content: Mapping[str, Any]) -> Iterator[str]:
@@ -214,22 +216,22 @@ def _models_errors(file: str, content: Mapping[str, Any]) -> Iterator[str]:
     # A star of the denied pattern is a text like any other to the denying one, which has to have
     # a star of its own for it.
     if models and all(_is_denied(content, pattern) for pattern in models):
-        yield _related(file, "deny_models", content["deny_models"], "models_left")
+        yield related(file, "deny_models", content["deny_models"], "models_left")
     for model in section(content, "prices"):
         if without_routing(model) != model:
-            yield _related(file, f"prices.{model} (name)", model, "price_of_model")
+            yield related(file, f"prices.{model} (name)", model, "price_of_model")
 
 
 def _silo_errors(file: str, content: Mapping[str, Any], prefix: str | None) -> Iterator[str]:
     if content.get("isolation") == "silo" and content.get("silo") is None:
-        yield _related(file, "silo", None, "silo_of_isolation")
+        yield related(file, "silo", None, "silo_of_isolation")
     role_arn = section(content, "silo").get("role_arn")
     if isinstance(role_arn, str) and prefix is not None and _is_of_another_unit(role_arn, prefix):
-        yield _related(file, "silo.role_arn", role_arn, "silo_role_of_unit", prefix)
+        yield related(file, "silo.role_arn", role_arn, "silo_role_of_unit", prefix)
 
 
 def _is_of_another_unit(role_arn: str, prefix: str) -> bool:
-    return _fits(role_arn, "role_arn") and f":role/tollgate/{prefix}/" not in role_arn
+    return fits(role_arn, "role_arn") and f":role/tollgate/{prefix}/" not in role_arn
 
 
 def _profiles_errors(
@@ -240,16 +242,16 @@ def _profiles_errors(
 ) -> Iterator[str]:
     profiles = section(app, "inference_profiles")
     if profiles and content.get("isolation") == "silo":
-        yield _related(file, path, profiles, "profiles_of_pool")
+        yield related(file, path, profiles, "profiles_of_pool")
     first_by_model: dict[str, str] = {}
     for name in sorted(profiles):
         model = section(profiles, name).get("model")
-        if isinstance(model, str) and _fits(model, "model_id"):
+        if isinstance(model, str) and fits(model, "model_id"):
             first = first_by_model.setdefault(model, name)
             if first != name:
-                yield _related(file, f"{path}.{name}.model", model, "profile_model_once", first)
+                yield related(file, f"{path}.{name}.model", model, "profile_model_once", first)
             if not _may_call(content, model):
-                yield _related(file, f"{path}.{name}.model", model, "profile_model_allowed")
+                yield related(file, f"{path}.{name}.model", model, "profile_model_allowed")
         yield from _profile_tags_errors(file, f"{path}.{name}.tags", profiles[name])
 
 
@@ -271,7 +273,7 @@ def without_routing(model: str) -> str:
 def _patterns_of(content: Mapping[str, Any], name: str) -> list[str]:
     """The valid patterns of a file's list `models` or `deny_models`."""
     patterns = content.get(name)
-    return [item for item in patterns if _fits(item, "model")] if isinstance(patterns, list) else []
+    return [item for item in patterns if fits(item, "model")] if isinstance(patterns, list) else []
 
 
 def _matches(patterns: Iterable[str], model: str) -> bool:
@@ -286,7 +288,7 @@ def _profile_tags_errors(file: str, path: str, profile: Any) -> Iterator[str]:  
         folded = key.lower()
         name = f"{path}.{key} (name)"
         if folded in reserved or folded.startswith("aws:"):
-            yield _related(file, name, key, "profile_tag_reserved", ", ".join(reserved))
+            yield related(file, name, key, "profile_tag_reserved", ", ".join(reserved))
         first = first_by_folded.setdefault(folded, key)
         if first != key:
-            yield _related(file, name, key, "profile_tag_once", first)
+            yield related(file, name, key, "profile_tag_once", first)

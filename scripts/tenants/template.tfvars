@@ -78,8 +78,8 @@ models = []
 # counts them, where the model can, when their bytes do not fit, "exact" more often, "bytes" never.
 #max_tokens = { default = null, maximum = null, clamp = null, count = null }
 
-# Accounts that the limits are spread over; more than 1 for some hundred calls a second and more.
-#shards = 1
+# Accounts that the limits are spread over; without a tier's, 1. A plan says how many a rate needs.
+#shards = null
 
 # --- Where its calls run, and what protects its data -----------------------------------------------
 

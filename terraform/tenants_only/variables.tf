@@ -102,6 +102,7 @@ variable "tiers" {
       clamp   = optional(bool)
       count   = optional(string)
     }), {})
+    shards           = optional(number)
     markup           = optional(string)
     alert_thresholds = optional(list(number))
   }))

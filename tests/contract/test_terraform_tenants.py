@@ -14,6 +14,8 @@ from scripts.tenants import files as tenants
 from scripts.tenants.rules import SCHEMA
 from tests.unit.scripts.tenants.tenant_cases import (
     ENVIRONMENT_FIXTURES,
+    LOADED_MESSAGES,
+    LOADED_TIERS,
     PREFIX,
     REFUSED,
     TENANT_FIXTURES,
@@ -109,6 +111,18 @@ def test_both_refuse_tiers_whose_numbers_contradict_each_other(root: Path) -> No
 
     assert len(raised.value.errors) == len(SCHEMA["orders"])
     assert _refusals(root) == list(raised.value.errors)
+
+
+def test_both_refuse_tiers_whose_accounts_dynamodb_cannot_write(root: Path) -> None:
+    (root / "terraform.tfvars.json").write_text(
+        json.dumps({"prefix": PREFIX, "tiers": LOADED_TIERS})
+    )
+
+    with pytest.raises(tenants.TenantFilesError) as raised:
+        tenants.load(root / "tenants", LOADED_TIERS, PREFIX)
+
+    assert list(raised.value.errors) == LOADED_MESSAGES
+    assert _refusals(root) == LOADED_MESSAGES
 
 
 def test_both_refuse_the_file_that_breaks_a_rule_in_the_same_words(root: Path) -> None:

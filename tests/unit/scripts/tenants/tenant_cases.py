@@ -25,6 +25,21 @@ UNORDERED_TIERS: dict[str, Any] = {
     },
 }
 
+# What each of them allows its tenants, with the shards that it has; the last two are too much.
+LOADED_TIERS: dict[str, Any] = {
+    "idle": {"limits": {"concurrent_requests": 900}},
+    "fits": {"limits": {"requests_per_minute": 3000, "concurrent_requests": 200}, "shards": 3},
+    "short": {"limits": {"requests_per_minute": 3000, "concurrent_requests": 200}, "shards": 2},
+    "usual": {"limits": {"requests_per_minute": 3000}},
+}
+_LOAD = "one account takes half of the 1000 units that DynamoDB writes a second"
+LOADED_MESSAGES = [
+    "env.tfvars: tiers.short.shards: given 2; allowed: 3 or more, for 3000 requests a minute and "
+    f"200 at once: {_LOAD}",
+    "env.tfvars: tiers.usual.shards: given nothing; allowed: 5 or more, for 3000 requests a minute "
+    f"and 500 at once: {_LOAD}",
+]
+
 VALID_LINES = {
     "name": '"Acme Search"',
     "kind": '"team"',
@@ -475,6 +490,7 @@ REFUSED = [
         "orders-in-notation",
         text(
             limits="{ requests_per_minute = 1e3, requests_per_day = 9.99e2 }",
+            shards="8",
             budget='{ month_usd = "10", day_usd = "10.000000000001" }',
         ),
         [

@@ -133,7 +133,7 @@ def test_all_errors_of_all_files_come_at_once(tmp_path: Path) -> None:
         (
             {"pro": {"price": 5}},
             "tiers.pro.price: given an unknown key; allowed: "
-            "alert_thresholds, budget, limits, markup, max_tokens",
+            "alert_thresholds, budget, limits, markup, max_tokens, shards",
         ),
         (
             {"pro": {"budget": {"mode": "firm"}}},
