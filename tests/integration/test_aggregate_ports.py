@@ -66,11 +66,15 @@ def fake_world() -> World:
 
 
 def aws_world(**client: Any) -> World:  # noqa: ANN401 - arguments of boto3.client
-    tables = boto3.client("dynamodb", region_name=REGION, **client)
     objects = boto3.client("s3", region_name=REGION, **client)
+    objects.create_bucket(Bucket=BUCKET)
+    tables = boto3.client("dynamodb", region_name=REGION, **client)
+    return world_of(tables, S3Lake(objects, BUCKET))
+
+
+def world_of(tables: Any, lake: Lake) -> World:  # noqa: ANN401 - a boto3 client
     for spec in (USAGE, ACCOUNTS):
         create_table(tables, spec)
-    objects.create_bucket(Bucket=BUCKET)
     accounts = DynamoAccounts(tables, ACCOUNTS.name)
 
     def place_hold(account_id: str, request_id: str) -> None:
@@ -83,7 +87,7 @@ def aws_world(**client: Any) -> World:  # noqa: ANN401 - arguments of boto3.clie
         DynamoUsageReader(tables, USAGE.name),
         DynamoWatermark(tables, USAGE.name),
         DynamoOpenHolds(tables, ACCOUNTS.name),
-        S3Lake(objects, BUCKET),
+        lake,
         add_row=DynamoUsage(tables, USAGE.name).put,
         place_hold=place_hold,
     )
