@@ -495,6 +495,7 @@ def test_searches_cover_the_chunks_of_any_tokenizer(query: str, documents: list[
 )
 def test_guardrail_units_are_rounded_up_for_each_text(texts: list[str], units: int) -> None:
     assert guardrail_units(texts) == units
+    assert isinstance(guardrail_units(texts), int)
 
 
 def test_guardrail_characters_are_counted_the_long_way() -> None:

@@ -116,7 +116,7 @@ def chat_has_media(request: Mapping[str, Any]) -> bool:
     """Whether a Converse request holds anything but text, in its own words or the provider's."""
     fields = request.get("additionalModelRequestFields") or {}
     own = {name: value for name, value in fields.items() if name not in _SCHEMAS}
-    return has_media([request.get("messages", ()), request.get("system", ()), own])
+    return has_media([request.get("messages"), request.get("system"), own])
 
 
 def uncounted_tokens(request: Mapping[str, Any]) -> int:
@@ -179,7 +179,7 @@ def native_input_tokens(body: Mapping[str, Any], card: ModelCard) -> int:
     messages = body.get("messages", ())
     count = len(messages) if isinstance(messages, list | tuple) else 1
     text = json_tokens(body) + FRAMING_TOKENS + MESSAGE_FRAMING_TOKENS * count
-    text += told_tokens(body.get("toolConfig"), body) + referenced_tokens(body)
+    text += told_tokens(None, body) + referenced_tokens(body)
     if has_media({name: value for name, value in body.items() if name not in _SCHEMAS}):
         return max(_context_tokens(card, body), text)
     return text
@@ -217,14 +217,16 @@ def units_usd(units: Mapping[str, int], rates: Rates) -> int:
     """
     total = 0
     for unit, count in units.items():
+        if not count:
+            continue
         price = rates.unit_price(unit)
-        if count and price is None:
+        if price is None:
             raise InvalidRequestError(
                 f"{unit} has no price, so the cost of this call cannot be bounded",
                 code="unbounded_request",
                 details={"priced": sorted(rates.units)},
             )
-        total += count * (price or 0)
+        total += count * price
     return total
 
 

@@ -182,7 +182,11 @@ def test_what_is_said_does_not_stand_in_additional_fields(model: str) -> None:
 def test_a_model_without_fields_of_its_own_gets_none(model: str) -> None:
     error = refused_fields(model, {"top_k": 5})
 
-    assert error.message.endswith("nothing is allowed here")
+    name = registry.family_of(model).name
+    assert error.message == (
+        f"additionalModelRequestFields.top_k is not known for models of {name}; "
+        "nothing is allowed here"
+    )
     tables.check_fields(model, {}, ())
     tables.check_fields(model, {"top_k": 5}, ["top_k"])
 
@@ -492,6 +496,17 @@ def test_a_policy_lets_a_member_pass_with_all_that_is_in_it() -> None:
     check(NOVA, {"inferenceConfig": {"topQ": 1}}, ["inferenceConfig.topQ"])
     assert refused(NOVA, {"topQ": 1}, ["inferenceConfig.topQ"]).details["field"] == "topQ"
     tables.check_fields(CLAUDE, {"speed": "fast"}, ["speed"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [LLAMA, CLAUDE, "cohere.embed-english-v3", "amazon.titan-image-generator-v2:0"],
+)
+def test_beside_what_a_policy_lets_pass_all_else_is_known(model: str) -> None:
+    check(model, {"speed": {"a": 1}}, ["speed"])
+
+    error = refused(model, {"speed": {"a": 1}, STRANGE: 1}, ["speed"])
+    assert (error.code, error.details["field"]) == ("unknown_field", STRANGE)
 
 
 def test_a_policy_lets_a_beta_or_a_type_pass_with_its_own_members() -> None:
