@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.local import apigateway
-from scripts.local.apigateway import Authorization, Contract, HttpRequest
+from scripts.local.apigateway import Authorization, HttpRequest
 from scripts.local.lambda_runtime import LambdaContext
+from scripts.local.rest_api import Contract
 from scripts.local.stack import LocalStack
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Gateway:
 
     def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
-        self._contract = Contract.load()
+        self._contract = Contract(stack.deployment)
 
     def used(self, _: Mapping[str, Any]) -> dict[str, float]:
         """Processor seconds so far: of this process, and of the emulator."""

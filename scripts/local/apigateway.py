@@ -1,7 +1,7 @@
-"""What an API Gateway REST API decides by itself, from the same files that Terraform renders.
+"""What API Gateway does with every request: the events it sends, and what it makes of the answers.
 
-Routing, required parameters, the answers of the gateway, the events it sends, the policy an
-authorizer returns, and the check of a proxy response. No I/O but reading those files.
+The policy that an authorizer returns is decided here, and a proxy response checked; `rest_api` has
+what an API's definition says. No I/O but reading the contract's file.
 """
 
 from __future__ import annotations
@@ -24,16 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from scripts.local.rest_api import Operation
+
 CONTRACT = ROOT / "modules" / "gateway" / "openapi.yaml"
-RESPONSES = ROOT / "modules" / "gateway" / "gateway_responses.yaml"
 API_ID = "local"
 STAGE = "v1"
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_HEADER_BYTES = 10_240
 
-_METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
-_PARAMETER = re.compile(r"\{([^}]+)\}")
-_AUTHORIZER_PROPERTY = re.compile(r"\$context\.authorizer\.(\w+)")
 _RESPONSE_KEYS = frozenset(
     {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 )
@@ -88,149 +86,10 @@ class HttpResponse:
     body: bytes
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One method of one resource.
-
-    `identities` holds (security scheme, header) of the places that a key may come in.
-    `required` holds (place, name) of the parameters that the gateway itself insists on.
-    `is_streamed` says that the function's answer goes to the client while it is made.
-    """
-
-    resource: str
-    method: str
-    function: str
-    identities: Sequence[tuple[str, str]]
-    required: Sequence[tuple[str, str]]
-    pattern: re.Pattern[str]
-    is_streamed: bool = False
-
-    def is_missing(self, place: str, name: str, request: HttpRequest) -> bool:
-        """Return whether a parameter is absent or blank."""
-        if place == "header":
-            return not (request.header(name) or "").strip()
-        if place == "query":
-            return not dict(request.parameters).get(name, "").strip()
-        return False
-
-
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML
     """Read a file of plain values, ten times as fast as `yaml.safe_load` where libyaml is there."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - both are safe
-
-
-class Contract:
-    """The operations of the OpenAPI document."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        schemes = document["components"]["securitySchemes"]
-        self._operations = [
-            _operation(resource, method, path_item[method], schemes)
-            for resource, path_item in document["paths"].items()
-            for method in _METHODS
-            if method in path_item
-        ]
-        # API Gateway prefers a literal segment over a parameter.
-        self._operations.sort(key=lambda operation: operation.resource.count("{"))
-        self._unrouted = document["x-tollgate-unrouted-function"]
-        self._identities = [(name, scheme["name"].lower()) for name, scheme in schemes.items()]
-
-    @classmethod
-    def load(cls, path: Path = CONTRACT) -> Contract:
-        """Read the document."""
-        return cls(read_yaml(path))
-
-    @property
-    def functions(self) -> set[str]:
-        """Names of the functions behind the operations."""
-        return {self._unrouted, *(operation.function for operation in self._operations)}
-
-    @property
-    def streaming_functions(self) -> set[str]:
-        """Names of those whose answers are streamed."""
-        return {operation.function for operation in self._operations if operation.is_streamed}
-
-    def route(self, request: HttpRequest) -> tuple[Operation, dict[str, str]]:
-        """Return the operation and the path parameters, which stay percent-encoded.
-
-        As on AWS, a path and its method are looked for together, a slash at the end does not
-        matter, and what no operation takes is caught by the methods ANY of `/` and `/{proxy+}`.
-
-        Raises:
-            GatewayError: MISSING_AUTHENTICATION_TOKEN, API Gateway's way of saying "no route", for
-                a method that ANY does not stand for.
-        """
-        path = f"/{request.path.strip('/')}"
-        for operation in self._operations:
-            match = operation.pattern.fullmatch(path)
-            if match and operation.method == request.method:
-                return operation, match.groupdict()
-        if request.method.lower() not in _METHODS:
-            raise GatewayError("MISSING_AUTHENTICATION_TOKEN")
-        return self._catch(path)
-
-    def _catch(self, path: str) -> tuple[Operation, dict[str, str]]:
-        resource, parameters = "/", {}
-        if path != "/":
-            resource, parameters = "/{proxy+}", {"proxy": path.removeprefix("/")}
-        caught = Operation(
-            resource=resource,
-            method="ANY",
-            function=self._unrouted,
-            identities=self._identities,
-            required=(),
-            pattern=re.compile(".*"),
-        )
-        return caught, parameters
-
-
-class GatewayResponses:
-    """The bodies and statuses of the gateway's own answers."""
-
-    def __init__(self, document: Mapping[str, Mapping[str, Any]]) -> None:
-        self._document = document
-
-    @classmethod
-    def load(cls, path: Path = RESPONSES) -> GatewayResponses:
-        """Read them from the file that Terraform renders."""
-        return cls(read_yaml(path))
-
-    def render(self, error: GatewayError, request_id: str) -> HttpResponse:
-        """Return the response that a client gets for the error."""
-        entry = self._document[error.response_type]
-        headers = [("content-type", "application/json"), ("x-request-id", request_id)]
-        if "retry_after_seconds" in entry:
-            headers.append(("retry-after", str(entry["retry_after_seconds"])))
-        if entry.get("is_final"):
-            headers.append(("x-should-retry", "false"))
-        message, code = entry.get("message", error.message), entry["code"]
-        body = {
-            "message": message,
-            "code": code,
-            "request_id": request_id,
-            "type": "error",
-            "error": {"message": message, "type": entry["type"], "code": code},
-        }
-        if "advice" in entry:
-            body["details"] = {"advice": entry["advice"]}
-        # API Gateway puts values into its templates as they are, and nothing for what is not there.
-        text = _AUTHORIZER_PROPERTY.sub(
-            lambda found: str(error.authorizer.get(found[1], "")), json.dumps(body)
-        )
-        return HttpResponse(entry["status"], headers, text.encode())
-
-
-def check_parameters(operation: Operation, request: HttpRequest) -> None:
-    """Raise GatewayError when a parameter that the operation requires is not there."""
-    missing = [
-        name for place, name in operation.required if operation.is_missing(place, name, request)
-    ]
-    if missing:
-        raise GatewayError(
-            "BAD_REQUEST_PARAMETERS",
-            f"Missing required request parameters: [{', '.join(missing)}]",
-        )
 
 
 def method_arn(request: HttpRequest) -> str:
@@ -333,31 +192,6 @@ def proxy_response(document: object, request_id: str) -> HttpResponse:
     if "content-type" not in names:
         headers.append(("content-type", "application/json"))
     return HttpResponse(status, [*headers, ("x-amzn-requestid", request_id)], payload)
-
-
-def _operation(
-    resource: str, method: str, operation: Mapping[str, Any], schemes: Mapping[str, Any]
-) -> Operation:
-    allowed = [scheme for alternative in operation["security"] for scheme in alternative]
-    validated = "x-amazon-apigateway-request-validator" in operation
-    required = [
-        (parameter["in"], parameter["name"])
-        for parameter in operation.get("parameters", ())
-        if validated and parameter.get("required")
-    ]
-    literal = _PARAMETER.split(resource)
-    pattern = "".join(
-        f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(literal)
-    )
-    return Operation(
-        resource=resource,
-        method=method.upper(),
-        function=operation["x-tollgate-function"],
-        identities=[(scheme, schemes[scheme]["name"].lower()) for scheme in allowed],
-        required=required,
-        pattern=re.compile(pattern),
-        is_streamed=operation.get("x-tollgate-response-transfer-mode") == "STREAM",
-    )
 
 
 def _common_event(

@@ -41,6 +41,7 @@ class EventSource(Startable):
         concurrency: most invocations at once.
         timeout_seconds: what the function may take; Lambda takes no queue whose messages come back
             sooner.
+        reports_failures: whether the function names failed messages in its response.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class EventSource(Startable):
         *,
         concurrency: int = 8,
         timeout_seconds: int,
+        reports_failures: bool = True,
     ) -> None:
         self._queues = queues
         self._queue_url = queue_url
         self._queue_arn = queue_arn
         self._invoke = invoke
+        self._reports_failures = reports_failures
         self._slots = threading.BoundedSemaphore(concurrency)
         self._concurrency = concurrency
         self._timeout_seconds = timeout_seconds
@@ -119,7 +122,7 @@ class EventSource(Startable):
     def _process(self, message: Mapping[str, Any]) -> None:
         try:
             response = self._invoke({"Records": [self._record(message)]})
-            if succeeded(response, message["MessageId"]):
+            if not self._reports_failures or succeeded(response, message["MessageId"]):
                 self._queues.delete_message(
                     QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )

@@ -24,21 +24,20 @@ import uvicorn
 from scripts.local import apigateway
 from scripts.local.apigateway import (
     Authorization,
-    Contract,
     GatewayError,
-    GatewayResponses,
     HttpRequest,
     HttpResponse,
-    Operation,
 )
 from scripts.local.lambda_runtime import FunctionError, Functions, PayloadTooLargeError
 from scripts.local.lifecycle import Startable
+from scripts.local.rest_api import Contract, GatewayResponses, Operation, check_parameters
 from scripts.local.runtime_api import Invocation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
     from scripts.local.certificate import Certificate
+    from scripts.local.deployment import Deployment
     from scripts.local.runtime_api import RuntimeApi
     from scripts.local.usage_plans import UsagePlans
 
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-INTEGRATION_TIMEOUT_SECONDS = 29.0
-AUTHORIZER = "authorize"
 START_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
@@ -59,37 +56,41 @@ class FrontDoor(Startable):
     """The server; use it as a context manager.
 
     Args:
-        functions: the handlers by the names in the OpenAPI document, and `authorize`.
+        functions: the handlers by the functions' short names.
+        deployment: its `api` says what is routed where, who decides on it, and how it is refused.
         streams: the running Runtime APIs of the functions whose operations are streamed.
         usage_plans: fences of the tenants; None lets every key through.
         port: TCP port on the loopback interface, 0 for a free one.
-        authorizer_cache_seconds: how long an authorizer's answer is reused per header value.
-        integration_timeout: seconds that a client waits for a function.
+        authorizer_cache_seconds: how long an authorizer's answer is reused per header value; None
+            for as long as the definition says.
+        integration_timeout: seconds that a client waits for a function; None for as many as the
+            definition says.
         certificate: serve https with it; None serves http.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per setting
         self,
         functions: Functions,
+        deployment: Deployment,
         *,
         streams: Mapping[str, RuntimeApi] = MappingProxyType({}),
         usage_plans: UsagePlans | None = None,
         port: int = 0,
-        authorizer_cache_seconds: float = 0.0,
-        integration_timeout: float = INTEGRATION_TIMEOUT_SECONDS,
+        authorizer_cache_seconds: float | None = None,
+        integration_timeout: float | None = None,
         certificate: Certificate | None = None,
     ) -> None:
         self._functions = functions
         self._streams = streams
         self._usage_plans = usage_plans
-        self._contract = Contract.load()
-        self._responses = GatewayResponses.load()
+        self._contract = Contract(deployment)
+        self._responses = GatewayResponses(deployment.api)
         self._timeout = integration_timeout
         self._cache_seconds = authorizer_cache_seconds
-        self._cache: dict[tuple[str, str], tuple[float, Authorization]] = {}
+        self._cache: dict[tuple[str, tuple[str, ...]], tuple[float, Authorization]] = {}
         buffered = self._contract.functions - self._contract.streaming_functions
         missing = sorted(
-            {name for name in {*buffered, AUTHORIZER} if name not in functions}
+            {name for name in buffered if name not in functions}
             | (self._contract.streaming_functions - set(streams))
         )
         if missing:
@@ -178,9 +179,9 @@ class FrontDoor(Startable):
         authorization = await self._authorize(operation, request, path_parameters)
         if not authorization.allows(apigateway.method_arn(request)):
             raise GatewayError("ACCESS_DENIED", authorizer=authorization.context)
-        if self._usage_plans is not None:
+        if self._usage_plans is not None and operation.is_counted:
             self._usage_plans.admit(authorization.usage_key)
-        apigateway.check_parameters(operation, request)
+        check_parameters(operation, request)
         event = apigateway.proxy_event(operation, request, path_parameters, authorization.context)
         try:
             if operation.is_streamed:
@@ -188,7 +189,7 @@ class FrontDoor(Startable):
                 return await in_thread(lambda: self._streams[operation.function].invoke(event))
             document = await asyncio.wait_for(
                 in_thread(lambda: self._functions.invoke(operation.function, event)),
-                self._timeout,
+                operation.timeout_seconds if self._timeout is None else self._timeout,
             )
         except TimeoutError as error:
             raise GatewayError("INTEGRATION_TIMEOUT") from error
@@ -202,26 +203,26 @@ class FrontDoor(Startable):
     async def _authorize(
         self, operation: Operation, request: HttpRequest, path_parameters: dict[str, str]
     ) -> Authorization:
+        authorizer = operation.authorizer
+        identity = tuple(request.header(header) or "" for header in authorizer.headers)
+        if not all(identity):
+            raise GatewayError("UNAUTHORIZED")
         # An authorizer for one of several headers has no identity source: it is always asked.
-        cache_key = None
-        if len(operation.identities) == 1:
-            ((scheme, header),) = operation.identities
-            identity = request.header(header)
-            if not identity:
-                raise GatewayError("UNAUTHORIZED")
-            cache_key = (scheme, identity)
+        cache_key = (authorizer.name, identity) if identity else None
+        if cache_key is not None:
             expires, cached = self._cache.get(cache_key, (0.0, None))
             if cached is not None and time.monotonic() < expires:
                 return cached
         event = apigateway.authorizer_event(operation, request, path_parameters)
         try:
-            document = await in_thread(lambda: self._functions.invoke(AUTHORIZER, event))
+            document = await in_thread(lambda: self._functions.invoke(authorizer.function, event))
         except (FunctionError, PayloadTooLargeError) as error:
             log.error("%s", error, exc_info=error.__cause__)
             raise GatewayError("AUTHORIZER_FAILURE") from error
         authorization = Authorization.parse(document)
-        if cache_key is not None and self._cache_seconds > 0:
-            self._cache[cache_key] = (time.monotonic() + self._cache_seconds, authorization)
+        seconds = authorizer.cache_seconds if self._cache_seconds is None else self._cache_seconds
+        if cache_key is not None and seconds > 0:
+            self._cache[cache_key] = (time.monotonic() + seconds, authorization)
         return authorization
 
 

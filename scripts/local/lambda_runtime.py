@@ -7,22 +7,15 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.local.ministack import ACCOUNT_ID, REGION
 
+if TYPE_CHECKING:
+    from scripts.local.deployment import Function
+
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 """What a synchronous invocation takes and what it may return."""
-
-TIMEOUT_SECONDS: Mapping[str, int] = {
-    "authorize": 10,
-    "converse": 900,
-    "invoke": 300,
-    "stream": 900,
-    "models": 30,
-    "aggregate": 900,
-    "sweep": 300,
-}
 
 Handler = Callable[[dict[str, Any], Any], object]
 
@@ -68,11 +61,16 @@ class LambdaContext:
 
 
 class Functions:
-    """The handlers by function name (`invoke`, not `tollgate-local-invoke`)."""
+    """The handlers by short name (`invoke`, not `tollgate-local-invoke`).
 
-    def __init__(self, handlers: Mapping[str, Handler], prefix: str = "tollgate-local") -> None:
+    Args:
+        handlers: what is called.
+        deployed: what Lambda is told of each of them, and of others.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], deployed: Mapping[str, Function]) -> None:
         self._handlers = dict(handlers)
-        self._prefix = prefix
+        self._deployed = deployed
 
     def __contains__(self, name: str) -> bool:
         return name in self._handlers
@@ -91,7 +89,8 @@ class Functions:
         payload = json.dumps(event, ensure_ascii=False)
         if (size := _size(payload)) > MAX_PAYLOAD_BYTES:
             raise PayloadTooLargeError(f"{size} bytes; at most {MAX_PAYLOAD_BYTES}")
-        context = LambdaContext(f"{self._prefix}-{name}", TIMEOUT_SECONDS.get(name, 300))
+        told = self._deployed[name]
+        context = LambdaContext(told.name, told.timeout_seconds, told.memory_mb)
         try:
             returned = self._handlers[name](json.loads(payload), context)
             response = json.dumps(returned, ensure_ascii=False)

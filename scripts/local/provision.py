@@ -1,7 +1,7 @@
-"""Make in the emulator what Terraform makes in AWS: tables, buckets, the queue, the key, tenants.
+"""Make in the emulator what Terraform makes in AWS: tables, buckets, queues, the key, tenants.
 
-Names follow the deployment's prefix as in AWS. Table keys come from the adapters' own constants,
-tenants from the files of an environment; only the API keys are new on every start.
+What there is comes from the deployment that Terraform describes (`deployment`), tenants from the
+files of an environment; only the API keys are new on every start.
 """
 
 from __future__ import annotations
@@ -10,31 +10,28 @@ import hashlib
 import json
 import math
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
 from botocore.loaders import create_loader
 
+from scripts import tfvars
+from scripts.local import deployment
+from scripts.local.deployment import Deployment, Queue, Table
 from scripts.local.ministack import ACCOUNT_ID, REGION
 from scripts.local.usage_plans import UsagePlan
 from scripts.tenants import files as tenant_files
-from tollgate.adapters import tables
-from tollgate.domain.free_work import FreeLimits
-from tollgate.domain.invocation_logs import log_root
-from tollgate.domain.jobs import MAX_RECEIVES, VISIBILITY_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
     from mypy_boto3_sqs import SQSClient
 
 PREFIX = "tollgate-local"
-BUCKETS = ("payloads", "lake", "athena")
 # Facts of a tenant that are in its policy as reports want them.
 _DIMENSION = (
     "tenant_id",
@@ -49,28 +46,17 @@ _DIMENSION = (
 )
 INVOCATION_LOGS_BUCKET = f"{PREFIX}-invocation-logs-{ACCOUNT_ID}"
 
+# Variables that functions have where the deployment has what they are about.
+OF_INVOCATION_LOGS = ("INVOCATION_LOGS_BUCKET", "INVOCATION_LOGS_ROOT", "LOG_GRACE_MINUTES")
+OF_POOL_SESSIONS = ("POOL_SESSION_ROLE_ARN",)
+OF_ENDPOINTS = ("SAGEMAKER_ENDPOINTS",)
+
 # As in modules/usage_plan: the plan is a fence wider than the limits that the ledger keeps.
 HTTP_REQUESTS_PER_MODEL_CALL = 10
 MAX_BURST = 5_000
+MAX_QUOTA = 2**31 - 1
 _KEY_BYTES = 20
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What was made.
-
-    `environment` has the variables of all functions, `keys` the API keys by
-    `<tenant>/<app>/<key name>`, `usage_plans` the tenants' fences by API key,
-    `models_by_profile_arn` what is behind the apps' inference profiles.
-    """
-
-    environment: Mapping[str, str]
-    keys: Mapping[str, str]
-    usage_plans: Mapping[str, UsagePlan]
-    models_by_profile_arn: Mapping[str, str]
-    queue_url: str
-    queue_arn: str
-    dead_queue_url: str
+_REDRIVE = "RedrivePolicy"
 
 
 # Descriptions of the services, read once: sessions of their own would each read them again.
@@ -84,6 +70,17 @@ class Emulator:
     endpoint_url: str
     access_key_id: str = "test"
     secret_access_key: str = "test"  # noqa: S105 - the emulator takes any
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that point boto3 at it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+        }
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
         """Return a boto3 client of a session of its own, untouched by the process environment."""
@@ -103,6 +100,7 @@ def provision(
     environment_folder: Path,
     *,
     invocation_logs: bool = False,
+    pool_sessions: bool = False,
 ) -> Deployment:
     """Make everything in an empty emulator.
 
@@ -110,69 +108,83 @@ def provision(
         emulator: where.
         environment_folder: `envs/<env>`, whose tenants are loaded.
         invocation_logs: whether there is a bucket for Bedrock's invocation logs.
+        pool_sessions: whether functions act for tenants in sessions of a role.
 
     Raises:
         scripts.tenants.files.TenantFilesError: a tenant file breaks a rule.
     """
     tenants = tenant_files.load_environment(environment_folder)
-    key_id = _make_key(emulator)
+    described = deployment.described()
+    key_arn = _make_key(emulator)
     database: DynamoDBClient = emulator.client("dynamodb")
-    for spec in tables.TABLES:
-        _make_table(database, spec, key_id)
-    buckets = {name: f"{PREFIX}-{name}-{ACCOUNT_ID}" for name in BUCKETS}
+    for name, table in described.tables.items():
+        _make_table(database, f"{described.prefix}-{name}", table, key_arn)
     storage = emulator.client("s3")
-    for bucket in buckets.values():
+    for bucket in [*described.buckets, *([INVOCATION_LOGS_BUCKET] if invocation_logs else [])]:
         storage.create_bucket(Bucket=bucket)
-    logs: dict[str, str] = {}
-    if invocation_logs:
-        storage.create_bucket(Bucket=INVOCATION_LOGS_BUCKET)
-        logs = {
-            "INVOCATION_LOGS_BUCKET": INVOCATION_LOGS_BUCKET,
-            "INVOCATION_LOGS_ROOT": log_root("", ACCOUNT_ID),
-        }
-    queues: SQSClient = emulator.client("sqs")
-    dead_url, dead_arn = _make_queue(queues, "jobs-dead", {"KmsMasterKeyId": key_id})
-    redrive = {"deadLetterTargetArn": dead_arn, "maxReceiveCount": MAX_RECEIVES}
-    queue_url, queue_arn = _make_queue(
-        queues,
-        "jobs",
-        {
-            "KmsMasterKeyId": key_id,
-            "VisibilityTimeout": str(VISIBILITY_SECONDS),
-            "RedrivePolicy": json.dumps(redrive),
+    queues = _make_queues(emulator, described, key_arn)
+    urls = {described.queues[name].url: queue.url for name, queue in queues.items()}
+    endpoints = sagemaker_endpoints(environment_folder)
+    off = {
+        *(() if invocation_logs else OF_INVOCATION_LOGS),
+        *(() if pool_sessions else OF_POOL_SESSIONS),
+        *(() if endpoints else OF_ENDPOINTS),
+    }
+    # What differs from one emulator or environment to the next.
+    own = {**urls, **{described.environment[name]: endpoints for name in OF_ENDPOINTS}}
+    functions = {
+        name: replace(
+            function,
+            environment={
+                variable: own.get(value, value)
+                for variable, value in function.environment.items()
+                if variable not in off
+            },
+        )
+        for name, function in described.functions.items()
+    }
+    made = replace(
+        described,
+        functions=functions,
+        tables={
+            name: replace(table, kms_key_arn=key_arn) for name, table in described.tables.items()
         },
+        queues=queues,
+        kms_key_arn=key_arn,
     )
+    return _with_tenants(emulator, made, tenants.values())
+
+
+def sagemaker_endpoints(environment_folder: Path) -> str:
+    """Return the endpoints of an environment as functions read them; empty where it has none."""
+    settings = tfvars.loads((environment_folder / tenant_files.ENVIRONMENT_FILE).read_text("utf-8"))
+    given = settings.get("sagemaker_endpoints") or ""
+    return given if isinstance(given, str) else json.dumps(given)
+
+
+def _with_tenants(
+    emulator: Emulator, made: Deployment, tenants: Iterable[tenant_files.Tenant]
+) -> Deployment:
+    """Load tenants; returns the deployment with their keys, plans and models."""
+    database, storage = emulator.client("dynamodb"), emulator.client("s3")
     keys: dict[str, str] = {}
     plans: dict[str, UsagePlan] = {}
     profiles: dict[str, str] = {}
-    for tenant in tenants.values():
-        made = {name: secrets.token_hex(_KEY_BYTES) for name in tenant.keys}
+    for tenant in tenants:
+        new = {name: secrets.token_hex(_KEY_BYTES) for name in tenant.keys}
         computed = _made_for(emulator, tenant)
-        _load_tenant(database, tenant, made, computed)
+        hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in new.items()}
+        for item in tenant_files.tenant_items(tenant, hashes, computed):
+            database.put_item(TableName=made.environment["TENANTS_TABLE"], Item=item)
         storage.put_object(
-            Bucket=buckets["lake"],
+            Bucket=made.environment["LAKE_BUCKET"],
             Key=f"tenants/{tenant.tenant_id}.json",
             Body=json.dumps(dimension(tenant)).encode() + b"\n",
         )
         profiles |= _models(tenant, computed.profile_arns)
-        keys |= {f"{tenant.tenant_id}/{name}": key for name, key in made.items()}
-        plan = usage_plan(tenant.policy["limits"])
-        plans |= dict.fromkeys(made.values(), plan)
-    return Deployment(
-        environment={
-            **{f"{spec.name.upper()}_TABLE": _name(spec.name) for spec in tables.TABLES},
-            **{f"{name.upper()}_BUCKET": bucket for name, bucket in buckets.items()},
-            "JOBS_QUEUE_URL": queue_url,
-            **{name.upper(): str(limit) for name, limit in asdict(FreeLimits()).items()},
-            **logs,
-        },
-        keys=keys,
-        usage_plans=plans,
-        models_by_profile_arn=profiles,
-        queue_url=queue_url,
-        queue_arn=queue_arn,
-        dead_queue_url=dead_url,
-    )
+        keys |= {f"{tenant.tenant_id}/{name}": key for name, key in new.items()}
+        plans |= dict.fromkeys(new.values(), usage_plan(tenant.policy["limits"], made.ceiling))
+    return replace(made, keys=keys, usage_plans=plans, models_by_profile_arn=profiles)
 
 
 def dimension(tenant: tenant_files.Tenant) -> dict[str, Any]:
@@ -185,53 +197,73 @@ def dimension(tenant: tenant_files.Tenant) -> dict[str, Any]:
     }
 
 
-def usage_plan(limits: Mapping[str, int | None]) -> UsagePlan:
-    """Return the fence that modules/tenant makes of a tenant's limits."""
-    per_minute = limits["requests_per_minute"]
-    per_day = limits["requests_per_day"]
-    allowed = None if per_minute is None else per_minute * HTTP_REQUESTS_PER_MODEL_CALL
+def usage_plan(limits: Mapping[str, int | None], ceiling: UsagePlan) -> UsagePlan:
+    """Return the fence that modules/usage_plan makes of a tenant's limits.
+
+    `ceiling` is the most that a key may take of the stage's throttle.
+    """
+    per_minute, per_day = limits["requests_per_minute"], limits["requests_per_day"]
+    rates, bursts = [ceiling.rate_per_second], [ceiling.burst]
+    if per_minute is not None:
+        allowed = per_minute * HTTP_REQUESTS_PER_MODEL_CALL
+        rates.append(math.ceil(allowed / 60))
+        bursts.append(min(allowed, MAX_BURST))
+    quota = None if per_day is None else min(per_day * HTTP_REQUESTS_PER_MODEL_CALL, MAX_QUOTA)
     return UsagePlan(
-        rate_per_second=None if allowed is None else math.ceil(allowed / 60),
-        burst=None if allowed is None else min(allowed, MAX_BURST),
-        requests_per_day=None if per_day is None else per_day * HTTP_REQUESTS_PER_MODEL_CALL,
+        min((rate for rate in rates if rate is not None), default=None),
+        min((burst for burst in bursts if burst is not None), default=None),
+        quota,
     )
-
-
-def _name(short: str) -> str:
-    return f"{PREFIX}-{short}"
 
 
 def _make_key(emulator: Emulator) -> str:
     keys = emulator.client("kms")
-    key_id: str = keys.create_key(Description=PREFIX)["KeyMetadata"]["KeyId"]
-    keys.create_alias(AliasName=f"alias/{PREFIX}", TargetKeyId=key_id)
-    return key_id
+    key_arn: str = keys.create_key(Description=PREFIX)["KeyMetadata"]["Arn"]
+    keys.create_alias(AliasName=f"alias/{PREFIX}", TargetKeyId=key_arn)
+    return key_arn
 
 
-def _make_table(database: DynamoDBClient, spec: tables.TableSpec, kms_key_id: str) -> None:
-    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": spec.hash_key, "KeyType": "HASH"}]
-    if spec.range_key is not None:
-        schema.append({"AttributeName": spec.range_key, "KeyType": "RANGE"})
+def _make_table(database: DynamoDBClient, name: str, table: Table, key_arn: str) -> None:
+    if table.indexes or table.stream:
+        raise ValueError(f"{name}: got indexes or a stream; allowed: keys and a TTL, made here")
+    keys = {"HASH": table.hash_key, "RANGE": table.range_key}
     database.create_table(
-        TableName=_name(spec.name),
+        TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
-            {"AttributeName": element["AttributeName"], "AttributeType": "S"} for element in schema
+            {"AttributeName": attribute, "AttributeType": kind}  # type: ignore[typeddict-item]
+            for attribute, kind in table.attributes.items()
         ],
-        KeySchema=schema,
-        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": kms_key_id},
+        KeySchema=[
+            {"AttributeName": attribute, "KeyType": kind}  # type: ignore[typeddict-item]
+            for kind, attribute in keys.items()
+            if attribute is not None
+        ],
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key_arn},
     )
-    if spec.ttl is not None:
+    if table.ttl is not None:
         database.update_time_to_live(
-            TableName=_name(spec.name),
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": spec.ttl},
+            TableName=name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": table.ttl},
         )
 
 
-def _make_queue(queues: SQSClient, short: str, attributes: Mapping[str, str]) -> tuple[str, str]:
-    url = queues.create_queue(QueueName=_name(short), Attributes=dict(attributes))["QueueUrl"]  # type: ignore[arg-type]
-    answer = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    return url, answer["Attributes"]["QueueArn"]
+def _make_queues(emulator: Emulator, described: Deployment, key_arn: str) -> dict[str, Queue]:
+    queues: SQSClient = emulator.client("sqs")
+    # Those that others send their dead letters to come first.
+    ordered = sorted(
+        described.queues, key=lambda name: _REDRIVE in described.queues[name].attributes
+    )
+    made = {}
+    for name in ordered:
+        attributes = {**described.queues[name].attributes, "KmsMasterKeyId": key_arn}
+        url = queues.create_queue(
+            QueueName=f"{described.prefix}-{name}",
+            Attributes=attributes,  # type: ignore[arg-type]
+        )["QueueUrl"]
+        answer = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        made[name] = Queue(url, answer["Attributes"]["QueueArn"], attributes)
+    return made
 
 
 def _made_for(emulator: Emulator, tenant: tenant_files.Tenant) -> tenant_files.Computed:
@@ -266,14 +298,3 @@ def _profile_arn(*names: str) -> str:
     # Twelve characters that say nothing, as AWS gives them, but the same ones on every start.
     profile_id = hashlib.sha256("/".join(names).encode()).hexdigest()[:12]
     return f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:application-inference-profile/{profile_id}"
-
-
-def _load_tenant(
-    database: DynamoDBClient,
-    tenant: tenant_files.Tenant,
-    keys: Mapping[str, str],
-    computed: tenant_files.Computed,
-) -> None:
-    hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in keys.items()}
-    for item in tenant_files.tenant_items(tenant, hashes, computed):
-        database.put_item(TableName=_name(tables.TENANTS.name), Item=item)

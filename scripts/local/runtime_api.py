@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.local.lambda_runtime import (
     MAX_PAYLOAD_BYTES,
-    TIMEOUT_SECONDS,
     FunctionError,
     PayloadTooLargeError,
 )
@@ -109,6 +108,7 @@ class RuntimeApi(Startable):
         name: the function's short name, for example `converse`.
         handler: its handler; None where the environments are processes of somebody else.
         prefix: prefix of the function's name in AWS.
+        timeout_seconds: how long an invocation may take.
         keep_alive_seconds: pause after which an answer's keep-alive is sent.
     """
 
@@ -118,11 +118,13 @@ class RuntimeApi(Startable):
         handler: Handler | None,
         *,
         prefix: str = "tollgate-local",
+        timeout_seconds: float = 900,
         keep_alive_seconds: float = runtime.KEEP_ALIVE_SECONDS,
     ) -> None:
         self._name = name
         self._handler = handler
         self._function_name = f"{prefix}-{name}"
+        self._timeout_seconds = timeout_seconds
         self._keep_alive_seconds = keep_alive_seconds
         self._waiting: queue.Queue[Invocation | None] = queue.Queue()
         self._running: dict[str, Invocation] = {}
@@ -167,7 +169,7 @@ class RuntimeApi(Startable):
         payload = json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass")
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise PayloadTooLargeError(f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES}")
-        invocation = Invocation(payload, time.time() + TIMEOUT_SECONDS[self._name])
+        invocation = Invocation(payload, time.time() + self._timeout_seconds)
         with self._lock:
             self._running[invocation.request_id] = invocation
             all_are_busy = self._free <= 0

@@ -1,10 +1,12 @@
-"""The whole gateway in one process: emulator, Bedrock stub, handlers, queue and front door."""
+"""The whole gateway in one process: emulator, Bedrock stub, handlers, queues and front door.
+
+`Gateway` runs a deployment, wherever it was made; `LocalStack` makes one in an emulator first.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import os
 import shutil
 import tempfile
@@ -20,21 +22,15 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from scripts import tfvars
 from scripts.local.certificate import make_certificate
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
 from scripts.local.lake import LakeCopy
-from scripts.local.lambda_runtime import TIMEOUT_SECONDS, Functions, Handler
+from scripts.local.lambda_runtime import Functions, Handler
 from scripts.local.lifecycle import Startable
 from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT, MiniStack
-from scripts.local.provision import (
-    INVOCATION_LOGS_BUCKET,
-    PREFIX,
-    Deployment,
-    Emulator,
-    provision,
-)
+from scripts.local.provision import Emulator, provision
+from scripts.local.rest_api import Contract
 from scripts.local.runtime_api import RuntimeApi
 from scripts.local.stubs.bedrock.catalogue import Catalogue
 from scripts.local.stubs.bedrock.invocation_logs import InvocationLogs
@@ -42,61 +38,55 @@ from scripts.local.stubs.bedrock.server import BedrockStub
 from scripts.local.stubs.model_stub import DEFAULT_DELTA_SECONDS
 from scripts.local.stubs.sagemaker.server import SageMakerStub
 from scripts.local.usage_plans import UsagePlans
-from scripts.tenants.files import ENVIRONMENT_FILE
 from tollgate.domain.endpoints import parse_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
-FUNCTIONS = ("authorize", "invoke", "converse", "stream", "models", "aggregate", "sweep")
-# Those whose answers are streamed, through a Runtime API.
-STREAMING_FUNCTIONS = ("converse",)
+    from scripts.local.deployment import Deployment, Function, Trigger
+
 ENVIRONMENTS = ROOT / "envs"
 STUB_LOG = "bedrock-calls.jsonl"
 SAGEMAKER_LOG = "sagemaker-calls.jsonl"
 EMULATOR_LOG = "ministack.log"
-POOL_SESSION_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/tollgate/{PREFIX}/{PREFIX}-pool-session"
 
 
-class LocalStack(Startable):
-    """A running gateway; use it as a context manager, one at a time in a process.
+class Gateway(Startable):
+    """A running deployment; use it as a context manager, one at a time in a process.
 
-    While it runs, the process environment is that of the functions.
+    Each function has its own settings. What Lambda and Powertools read, a log level for example,
+    is the process's, whose environment is the functions' while the gateway runs.
 
     Args:
-        environment: folder of `envs/` (or any folder like them) whose tenants are loaded.
+        deploy: returns where AWS is and what was made there; given the folder below and what is to
+            be closed in the end.
         port: TCP port of the front door on the loopback interface, 0 for a free one.
         delta_seconds: pause between two pieces of a model's stream.
-        authorizer_cache_seconds: how long the front door reuses an authorizer's answer.
+        authorizer_cache_seconds: how long the front door reuses an authorizer's answer; None for as
+            long as the deployment says.
         job_concurrency: most jobs that run at once.
-        invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
-        pool_sessions: whether functions act for tenants in sessions of a role.
         tls: serve https, as the AWS SDKs want it for bearer tokens; see `ca_file`.
-        folder: where the stubs' and the emulator's logs lie, and stay, and the certificate, while
-            it is needed; None for a temporary one.
+        folder: where the stubs' logs lie, and stay, and the certificate, while it is needed; None
+            for a temporary one.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per setting
         self,
-        environment: Path = ENVIRONMENTS / "local",
+        deploy: Callable[[Path, ExitStack], tuple[Emulator, Deployment]],
         *,
         port: int = 0,
         delta_seconds: float = DEFAULT_DELTA_SECONDS,
-        authorizer_cache_seconds: float = 0.0,
+        authorizer_cache_seconds: float | None = None,
         job_concurrency: int = 32,
-        invocation_logs: bool = False,
-        pool_sessions: bool = False,
         tls: bool = False,
         folder: Path | None = None,
     ) -> None:
-        self._environment = environment
+        self._deploy = deploy
         self._port = port
         self._delta_seconds = delta_seconds
         self._authorizer_cache_seconds = authorizer_cache_seconds
         self._job_concurrency = job_concurrency
-        self._invocation_logs = invocation_logs
-        self._pool_sessions = pool_sessions
         self._tls = tls
         self._folder = folder
         self.ca_file: Path | None = None
@@ -106,8 +96,6 @@ class LocalStack(Startable):
         self.stub: BedrockStub
         self.sagemaker: SageMakerStub
         self.deployment: Deployment
-        self.move_queue_clock: Callable[[float], None]
-        """Lets time pass for the queues' messages, in seconds."""
         self._emulator: Emulator
         self._functions: Functions
         self._door: FrontDoor
@@ -134,24 +122,35 @@ class LocalStack(Startable):
         """Invoke a function with an event and return its response."""
         return self._functions.invoke(function, event)
 
+    def run_schedule(self, function: str) -> Any:  # noqa: ANN401
+        """Invoke a function as its schedule does.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if function not in self.deployment.schedules:
+            allowed = ", ".join(sorted(self.deployment.schedules))
+            raise ValueError(f"schedule: got {function}; allowed: {allowed}")
+        return self.invoke(function, _scheduled_event(self.deployment.functions[function]))
+
     def aggregate(self) -> Any:  # noqa: ANN401
         """Invoke `aggregate` as its schedule does."""
-        return self.invoke("aggregate", _scheduled_event("aggregate"))
+        return self.run_schedule("aggregate")
+
+    def sweep(self) -> Any:  # noqa: ANN401
+        """Invoke `sweep` as its schedule does."""
+        return self.run_schedule("sweep")
 
     def lake_copy(self, folder: Path) -> LakeCopy:
         """Return a copy of the lake in a folder; empty until it is brought up to date."""
         return LakeCopy(self.client("s3"), self.deployment.environment["LAKE_BUCKET"], folder)
 
-    def sweep(self) -> Any:  # noqa: ANN401
-        """Invoke `sweep` as its schedule does."""
-        return self.invoke("sweep", _scheduled_event("sweep"))
-
     def start(self) -> None:
         """Start everything; when a part does not start, stop the others.
 
         Raises:
-            MiniStackError: the emulator does not start.
-            scripts.tenants.files.TenantFilesError: a tenant file breaks a rule.
+            Exception: whatever `deploy` raises.
+            OSError: the port is in use.
         """
         with ExitStack() as cleanup:
             self._start(cleanup)
@@ -162,10 +161,10 @@ class LocalStack(Startable):
         self._cleanup.close()
 
     def _deliver_invocation_logs(self) -> Callable[[Mapping[str, Any]], None] | None:
-        if not self._invocation_logs:
+        bucket = self.deployment.environment.get("INVOCATION_LOGS_BUCKET")
+        if bucket is None:
             return None
-        client = self._emulator.client("s3")
-        logs = InvocationLogs(client, INVOCATION_LOGS_BUCKET, ACCOUNT_ID, REGION)
+        logs = InvocationLogs(self._emulator.client("s3"), bucket, ACCOUNT_ID, REGION)
         logs.start()
         return logs.write
 
@@ -181,14 +180,21 @@ class LocalStack(Startable):
 
     def _start(self, cleanup: ExitStack) -> None:
         folder = self._prepared_folder(cleanup)
-        emulator = cleanup.enter_context(MiniStack(log=self._folder and folder / EMULATOR_LOG))
-        self._emulator = Emulator(emulator.endpoint_url)
-        self.move_queue_clock = emulator.move_queue_clock
-        self.deployment = provision(
-            self._emulator,
-            self._environment,
-            invocation_logs=self._invocation_logs,
-        )
+        self._emulator, self.deployment = self._deploy(folder, cleanup)
+        self._start_stubs(cleanup, folder)
+        variables = {
+            **self._emulator.environment,
+            "AWS_ENDPOINT_URL_BEDROCK": self.stub.url,
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.stub.url,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.sagemaker.url,
+        }
+        _enter_process_environment(cleanup, variables, folder)
+        self._functions = _load_functions(cleanup, self.deployment.functions)
+        for trigger in self.deployment.triggers:
+            cleanup.enter_context(self._event_source(trigger))
+        self._start_front_door(cleanup, folder)
+
+    def _start_stubs(self, cleanup: ExitStack, folder: Path) -> None:
         self.stub_log = folder / STUB_LOG
         self.stub = cleanup.enter_context(
             BedrockStub(
@@ -200,7 +206,7 @@ class LocalStack(Startable):
                 publish=self._deliver_invocation_logs(),
             )
         )
-        endpoints = _sagemaker_endpoints(self._environment)
+        endpoints = self.deployment.environment.get("SAGEMAKER_ENDPOINTS", "{}")
         self.sagemaker = cleanup.enter_context(
             SageMakerStub(
                 {endpoint.endpoint_name: None for endpoint in parse_endpoints(endpoints).values()},
@@ -208,27 +214,22 @@ class LocalStack(Startable):
                 delta_seconds=self._delta_seconds,
             )
         )
-        variables = {
-            **emulator.aws_environment,
-            **self.deployment.environment,
-            **({"POOL_SESSION_ROLE_ARN": POOL_SESSION_ROLE_ARN} if self._pool_sessions else {}),
-            "AWS_ENDPOINT_URL_BEDROCK": self.stub.url,
-            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.stub.url,
-            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.sagemaker.url,
-            "SAGEMAKER_ENDPOINTS": endpoints,
-        }
-        _enter_process_environment(cleanup, variables, folder)
-        self._functions = _load_functions(cleanup)
-        cleanup.enter_context(
-            EventSource(
-                self._emulator.client("sqs"),
-                self.deployment.queue_url,
-                self.deployment.queue_arn,
-                lambda event: self._functions.invoke("stream", event),
-                concurrency=self._job_concurrency,
-                timeout_seconds=TIMEOUT_SECONDS["stream"],
-            )
+
+    def _event_source(self, trigger: Trigger) -> EventSource:
+        [queue] = [q for q in self.deployment.queues.values() if q.arn == trigger.queue_arn]
+        if trigger.batch_size != 1:
+            raise ValueError(f"{trigger.function}: got batches of {trigger.batch_size}; allowed: 1")
+        return EventSource(
+            self._emulator.client("sqs"),
+            queue.url,
+            queue.arn,
+            lambda event: self._functions.invoke(trigger.function, event),
+            concurrency=min(self._job_concurrency, trigger.concurrency or self._job_concurrency),
+            timeout_seconds=self.deployment.functions[trigger.function].timeout_seconds,
+            reports_failures=trigger.reports_failures,
         )
+
+    def _start_front_door(self, cleanup: ExitStack, folder: Path) -> None:
         certificate = make_certificate(folder) if self._tls else None
         if certificate is not None:
             # Nobody shall come to trust a key that lies about.
@@ -238,11 +239,10 @@ class LocalStack(Startable):
         self._door = cleanup.enter_context(
             FrontDoor(
                 self._functions,
+                self.deployment,
                 streams={
-                    name: cleanup.enter_context(
-                        RuntimeApi(name, self._functions.handler(name), prefix=PREFIX)
-                    )
-                    for name in STREAMING_FUNCTIONS
+                    name: cleanup.enter_context(self._runtime_api(name))
+                    for name in Contract(self.deployment).streaming_functions
                 },
                 usage_plans=UsagePlans(self.deployment.usage_plans),
                 port=self._port,
@@ -251,12 +251,62 @@ class LocalStack(Startable):
             )
         )
 
+    def _runtime_api(self, name: str) -> RuntimeApi:
+        return RuntimeApi(
+            name,
+            self._functions.handler(name),
+            prefix=self.deployment.prefix,
+            timeout_seconds=self.deployment.functions[name].timeout_seconds,
+        )
 
-def _sagemaker_endpoints(environment: Path) -> str:
-    """Return the endpoints of an environment as functions read them."""
-    settings = tfvars.loads((environment / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
-    given = settings.get("sagemaker_endpoints", {})
-    return given if isinstance(given, str) else json.dumps(given)
+
+class LocalStack(Gateway):
+    """A gateway with an emulator of its own, made of the tenants of an environment.
+
+    Args:
+        environment: folder of `envs/` (or any folder like them) whose tenants are loaded.
+        authorizer_cache_seconds: how long the front door reuses an authorizer's answer.
+        invocation_logs: whether the stub writes Bedrock's invocation logs and `sweep` reads them.
+        pool_sessions: whether functions act for tenants in sessions of a role.
+        folder: where all logs lie, the emulator's, too; see `Gateway` for this and the others.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument per setting
+        self,
+        environment: Path = ENVIRONMENTS / "local",
+        *,
+        port: int = 0,
+        delta_seconds: float = DEFAULT_DELTA_SECONDS,
+        authorizer_cache_seconds: float = 0.0,
+        job_concurrency: int = 32,
+        invocation_logs: bool = False,
+        pool_sessions: bool = False,
+        tls: bool = False,
+        folder: Path | None = None,
+    ) -> None:
+        def deploy(logs: Path, cleanup: ExitStack) -> tuple[Emulator, Deployment]:
+            running = cleanup.enter_context(MiniStack(log=folder and logs / EMULATOR_LOG))
+            self.move_queue_clock = running.move_queue_clock
+            emulator = Emulator(running.endpoint_url)
+            made = provision(
+                emulator,
+                environment,
+                invocation_logs=invocation_logs,
+                pool_sessions=pool_sessions,
+            )
+            return emulator, made
+
+        self.move_queue_clock: Callable[[float], None]
+        """Lets time pass for the queues' messages, in seconds."""
+        super().__init__(
+            deploy,
+            port=port,
+            delta_seconds=delta_seconds,
+            authorizer_cache_seconds=authorizer_cache_seconds,
+            job_concurrency=job_concurrency,
+            tls=tls,
+            folder=folder,
+        )
 
 
 def _enter_process_environment(
@@ -276,8 +326,8 @@ def _enter_process_environment(
     cleanup.enter_context(patch.dict(os.environ, {**foreign, **ours, **variables}, clear=True))
 
 
-def _load_functions(cleanup: ExitStack) -> Functions:
-    """Import the handlers and compose them for this environment.
+def _load_functions(cleanup: ExitStack, deployed: Mapping[str, Function]) -> Functions:
+    """Import the handlers and compose each with its own environment.
 
     A Lambda environment handles one request at a time; here many threads share the process. So
     what handlers compose on first use is composed before the threads come, and Powertools'
@@ -292,16 +342,19 @@ def _load_functions(cleanup: ExitStack) -> Functions:
             flush_metrics=_ignore,
         )
     )
-    modules = {name: importlib.import_module(f"tollgate_{name}.handler") for name in FUNCTIONS}
+    handlers: dict[str, Handler] = {}
     _reset_boto3()
     cleanup.callback(_reset_boto3)
-    for module in modules.values():
+    for name, function in deployed.items():
+        path, _, attribute = function.handler.rpartition(".")
+        module = importlib.import_module(path)
+        handlers[name] = getattr(module, attribute)
         for compose in _composers(module):
             compose.cache_clear()
-            compose()
+            with patch.dict(os.environ, function.settings):
+                compose()
             cleanup.callback(compose.cache_clear)
-    handlers: dict[str, Handler] = {name: module.lambda_handler for name, module in modules.items()}
-    return Functions(handlers, PREFIX)
+    return Functions(handlers, deployed)
 
 
 def _composers(module: ModuleType) -> Iterator[Any]:
@@ -322,16 +375,17 @@ def _ignore(*_: object, **__: object) -> None:
     """Do nothing."""
 
 
-def _scheduled_event(name: str) -> dict[str, object]:
+def _scheduled_event(function: Function) -> dict[str, object]:
     """Return the event of EventBridge Scheduler."""
+    *_, region, account_id, _, name = function.arn.split(":")
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": "Scheduled Event",
         "source": "aws.scheduler",
-        "account": ACCOUNT_ID,
+        "account": account_id,
         "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": REGION,
-        "resources": [f"arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule/default/{PREFIX}-{name}"],
+        "region": region,
+        "resources": [f"arn:aws:scheduler:{region}:{account_id}:schedule/default/{name}"],
         "detail": "{}",
     }

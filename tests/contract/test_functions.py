@@ -10,8 +10,6 @@ import pytest
 import yaml
 
 from scripts.build.package import WRAPPER
-from scripts.local.lambda_runtime import TIMEOUT_SECONDS
-from scripts.local.stack import STREAMING_FUNCTIONS
 from tests.contract import hcl
 from tollgate.adapters import tables
 from tollgate.domain.jobs import RUN_SECONDS
@@ -89,7 +87,6 @@ def test_functions_that_stream_have_a_runtime_of_their_own_for_all_they_serve() 
 
     streaming = {name for name, used in modes.items() if "STREAM" in used}
     assert all(modes[name] == {"STREAM"} for name in streaming)
-    assert streaming == set(STREAMING_FUNCTIONS)
     for name in FUNCTIONS:
         wrapper = hcl.ROOT / "functions" / name / WRAPPER
         is_streaming = name in streaming
@@ -119,10 +116,6 @@ def test_a_hold_whose_process_died_is_ended_within_three_minutes() -> None:
     assert FUNCTIONS["sweep"]["schedule"] == "rate(1 minute)"
     assert LEASE_SECONDS + 60 <= 180
     assert 3 * RENEW_SECONDS <= LEASE_SECONDS
-
-
-def test_the_local_stack_gives_functions_their_time() -> None:
-    assert {name: f["timeout_seconds"] for name, f in FUNCTIONS.items()} == TIMEOUT_SECONDS
 
 
 def terraform_tables() -> dict[str, tuple[str, str | None, str | None]]:

@@ -19,8 +19,9 @@ import pytest
 import requests
 from botocore.client import BaseClient
 
+from scripts.local import deployment
 from scripts.local.lambda_runtime import Functions
-from scripts.local.stack import POOL_SESSION_ROLE_ARN, LocalStack
+from scripts.local.stack import LocalStack
 from tests.contract import hcl
 from tests.fakes.environments import with_silo_and_guardrails
 from tests.fakes.stored import change_policy
@@ -139,6 +140,7 @@ def calls(
         thread, _, kind = threading.current_thread().name.rpartition(" ")
         return thread if kind == "environment" else current.get()
 
+    pool_session = deployment.described().environment["POOL_SESSION_ROLE_ARN"]
     make_call = BaseClient._make_api_call  # noqa: SLF001 - where every SDK call passes
     invoke = Functions.invoke
 
@@ -162,7 +164,7 @@ def calls(
                 made[caller].add(("sts:TagSession", "tenant roles"))
         answer = make_call(client, operation, parameters)
         if operation == "AssumeRole":
-            kind = SESSION if parameters["RoleArn"] == POOL_SESSION_ROLE_ARN else SILO
+            kind = SESSION if parameters["RoleArn"] == pool_session else SILO
             sessions[answer["Credentials"]["AccessKeyId"]] = kind
         return answer
 

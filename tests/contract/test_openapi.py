@@ -13,7 +13,9 @@ from openapi_schema_validator import OAS30Validator
 
 from scripts.build import routes
 from scripts.build.tables import operations
-from scripts.local.apigateway import Contract, GatewayError, HttpRequest, check_parameters
+from scripts.local import deployment
+from scripts.local.apigateway import GatewayError, HttpRequest
+from scripts.local.rest_api import Contract, check_parameters
 from tests.contract import hcl
 from tests.fakes.exchanges import request
 from tollgate.dialects.anthropic import errors as anthropic_errors
@@ -262,7 +264,7 @@ def test_handlers_check_what_the_gateway_checks_in_its_words() -> None:
         if parameter.get("required") and parameter["in"] != "path"
     }
     assert required == set(OWN_CHECKS)
-    gateway = Contract.load()
+    gateway = Contract(deployment.described())
     for (name, _), check in OWN_CHECKS.items():
         path, method, _ = OPERATIONS[name]
         given = HttpRequest(method.upper(), path)

@@ -14,7 +14,8 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
 from scripts.deploy import terraform
-from scripts.local.apigateway import GatewayError, GatewayResponses
+from scripts.local.apigateway import GatewayError
+from scripts.local.rest_api import GatewayResponses
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = ROOT / "modules" / "gateway"
@@ -114,7 +115,7 @@ def test_the_gateways_own_answers_are_read_by_every_sdk(contract: Any, rendered:
         OAS30Validator(schema).validate(body)
         assert (body["error"]["message"], body["error"]["code"]) == (body["message"], body["code"])
         error = GatewayError(kind, "text", authorizer={"advice": "Do this."})
-        local = GatewayResponses.load().render(error, "$context.requestId")
+        local = GatewayResponses(rendered).render(error, "$context.requestId")
         assert json.loads(local.body) == body, kind
         sent = {name.lower() for name, _ in local.headers} - {"content-type"}
         assert sent == {name.rpartition(".")[2].lower() for name in answer["responseParameters"]}, (

@@ -27,7 +27,8 @@ import tollgate_converse.handler
 import tollgate_invoke.handler
 import tollgate_models.handler
 import tollgate_stream.handler
-from scripts.local.lambda_runtime import TIMEOUT_SECONDS, FunctionError
+from scripts.local import deployment
+from scripts.local.lambda_runtime import FunctionError
 from scripts.local.stack import LocalStack
 from tests.fakes.environments import with_silo
 from tests.fakes.sdk_faults import (
@@ -932,5 +933,6 @@ def test_a_hung_dependency_is_given_up_before_api_gateway_gives_the_caller_up(
 
 
 def test_a_silent_model_is_given_up_before_the_function_ends() -> None:
-    assert TIMEOUT_SECONDS["invoke"] > tollgate_invoke.handler.MODEL_SECONDS
-    assert TIMEOUT_SECONDS["stream"] > tollgate_stream.handler.MODEL_SECONDS
+    functions = deployment.described().functions
+    assert functions["invoke"].timeout_seconds > tollgate_invoke.handler.MODEL_SECONDS
+    assert functions["stream"].timeout_seconds > tollgate_stream.handler.MODEL_SECONDS

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from scripts.local import deployment
 from scripts.local.front_door import FrontDoor
 from scripts.local.lambda_runtime import Functions
 from scripts.local.runtime_api import RuntimeApi
@@ -23,6 +24,7 @@ from tests.waiting import PATIENCE_SECONDS, until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+DEPLOYMENT = deployment.described()
 # Declared for the functions whose answers are streamed; they run where a test calls them.
 NO_STREAMS = {"converse": RuntimeApi("converse", None)}
 KEY = "k" * 40
@@ -72,16 +74,17 @@ class Calls:
     @property
     def functions(self) -> Functions:
         names = ("invoke", "stream", "models")
-        return Functions(
-            {"authorize": self.authorize, **{name: self.respond(name) for name in names}}
-        )
+        handlers = {"authorize": self.authorize, **{name: self.respond(name) for name in names}}
+        return Functions(handlers, DEPLOYMENT.functions)
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[FrontDoor, Calls]]:
     """One server for most tests: stopping one takes a fifth of a second."""
     calls = Calls()
-    with FrontDoor(calls.functions, streams=NO_STREAMS) as running:
+    with FrontDoor(
+        calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=0
+    ) as running:
         yield running, calls
 
 
@@ -191,7 +194,13 @@ def test_what_no_operation_takes_is_caught(
 
 def test_what_no_operation_takes_needs_a_key_and_counts(calls: Calls) -> None:
     plans = UsagePlans({KEY: UsagePlan(rate_per_second=1, burst=1)}, clock=lambda: 0.0)
-    with FrontDoor(calls.functions, streams=NO_STREAMS, usage_plans=plans) as door:
+    with FrontDoor(
+        calls.functions,
+        DEPLOYMENT,
+        streams=NO_STREAMS,
+        authorizer_cache_seconds=0,
+        usage_plans=plans,
+    ) as door:
         assert requests.get(f"{door.url}/nothing", headers=WITH_KEY, timeout=PATIENCE_SECONDS).ok
         throttled = requests.get(f"{door.url}/nothing", headers=WITH_KEY, timeout=PATIENCE_SECONDS)
         gateway_error(throttled, 429, "Too Many Requests", "rate_exceeded")
@@ -341,7 +350,9 @@ def test_timeout_leaves_the_function_running(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = slow
-    with FrontDoor(calls.functions, streams=NO_STREAMS, integration_timeout=0.5) as door:
+    with FrontDoor(
+        calls.functions, DEPLOYMENT, streams=NO_STREAMS, integration_timeout=0.5
+    ) as door:
         url = f"{door.url}/list_foundation_models"
         response = requests.get(url, headers=WITH_KEY, timeout=PATIENCE_SECONDS)
     body = gateway_error(response, 504, "Endpoint request timed out", "upstream_timeout")
@@ -372,7 +383,9 @@ def test_answer_with_headers_and_binary(door: FrontDoor, calls: Calls) -> None:
 
 
 def test_authorizer_answers_are_cached_per_header(calls: Calls) -> None:
-    with FrontDoor(calls.functions, streams=NO_STREAMS, authorizer_cache_seconds=60) as door:
+    with FrontDoor(
+        calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=60
+    ) as door:
         session = requests.Session()
         for key in (KEY, KEY, "other" * 8, KEY):
             session.get(
@@ -394,7 +407,13 @@ def test_usage_plan(calls: Calls) -> None:
     plans = UsagePlans(
         {KEY: UsagePlan(rate_per_second=1, burst=2, requests_per_day=4)}, clock=lambda: now[0]
     )
-    with FrontDoor(calls.functions, streams=NO_STREAMS, usage_plans=plans) as door:
+    with FrontDoor(
+        calls.functions,
+        DEPLOYMENT,
+        streams=NO_STREAMS,
+        authorizer_cache_seconds=0,
+        usage_plans=plans,
+    ) as door:
 
         def call(key: str = KEY) -> requests.Response:
             return requests.get(
@@ -424,7 +443,12 @@ def test_many_at_once(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = meet
-    with FrontDoor(calls.functions, streams=NO_STREAMS) as door, ThreadPoolExecutor(20) as pool:
+    with (
+        FrontDoor(
+            calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=0
+        ) as door,
+        ThreadPoolExecutor(20) as pool,
+    ):
 
         def call(_: int) -> int:
             return requests.get(
@@ -443,7 +467,7 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = hang
-    door = FrontDoor(calls.functions, streams=NO_STREAMS)
+    door = FrontDoor(calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=0)
     door.start()
     port = int(door.url.rpartition(":")[2])
     request = f"GET /list_foundation_models HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\n\r\n"
@@ -458,7 +482,7 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
 
 def test_every_function_needs_a_handler(calls: Calls) -> None:
     with pytest.raises(ValueError, match="no handler for authorize, converse, models, stream"):
-        FrontDoor(Functions({"invoke": calls.respond("invoke")}))
+        FrontDoor(Functions({"invoke": calls.respond("invoke")}, DEPLOYMENT.functions), DEPLOYMENT)
 
 
 def test_no_response_waits_for_an_acknowledgement(door: FrontDoor) -> None:

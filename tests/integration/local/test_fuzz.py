@@ -22,13 +22,13 @@ import requests
 from scripts.local.apigateway import (
     CONTRACT,
     Authorization,
-    Contract,
     HttpRequest,
     authorizer_event,
     proxy_event,
     read_yaml,
 )
 from scripts.local.lambda_runtime import LambdaContext
+from scripts.local.rest_api import Contract
 from scripts.local.stack import LocalStack
 from tests.integration.local.clients import (
     key_of,
@@ -262,7 +262,7 @@ class Caller:
 
     def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
-        self._contract = Contract.load()
+        self._contract = Contract(stack.deployment)
         self._context: dict[str, Any] = {}
 
     def call(self, request: HttpRequest) -> tuple[int, str]:

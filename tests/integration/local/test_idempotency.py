@@ -205,7 +205,7 @@ def test_neither_key_nor_text_stands_in_the_table(stack: LocalStack) -> None:
     assert app.key not in text
     assert "private" not in text
     assert answer.json()[0]["generated_text"][:20] not in text
-    bucket = os.environ["PAYLOADS_BUCKET"]
+    bucket = stack.deployment.environment["PAYLOADS_BUCKET"]
     stored = stack.client("s3").get_object(Bucket=bucket, Key=item["payload_key"]["S"])
     assert json.load(stored["Body"])["body"] == answer.text
 
@@ -259,11 +259,12 @@ def kill_during_the_call(app: App, gate: Gate) -> None:
         "body": app.body,
     }
     paths = [ROOT, ROOT / "functions/shared", ROOT / "functions/invoke"]
+    told = app.stack.deployment.functions["invoke"].environment
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        env={**os.environ, **told, "PYTHONPATH": os.pathsep.join(map(str, paths))},
         text=True,
     )
     try:

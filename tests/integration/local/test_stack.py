@@ -17,13 +17,12 @@ import requests
 
 from scripts.local import __main__ as program
 from scripts.local import provision
-from scripts.local.lambda_runtime import TIMEOUT_SECONDS
 from scripts.local.logs import REQUESTS_LOG
 from scripts.local.ministack import ROOT, MiniStack, MiniStackError
 from scripts.local.provision import PREFIX, usage_plan
-from scripts.local.stack import ENVIRONMENTS, FUNCTIONS, LocalStack
+from scripts.local.stack import ENVIRONMENTS, LocalStack
+from scripts.local.usage_plans import UsagePlan
 from scripts.tenants import files as tenant_files
-from tests.contract import hcl
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters import tables
 from tollgate.domain.jobs import MAX_RECEIVES, VISIBILITY_SECONDS
@@ -84,7 +83,7 @@ def test_tenants_are_loaded_with_hashes_only(stack: LocalStack) -> None:
 
 def test_queue_redrives_to_the_dead_letters(stack: LocalStack) -> None:
     attributes = stack.client("sqs").get_queue_attributes(
-        QueueUrl=stack.deployment.queue_url, AttributeNames=["All"]
+        QueueUrl=stack.deployment.queues["jobs"].url, AttributeNames=["All"]
     )["Attributes"]
     assert int(attributes["VisibilityTimeout"]) == VISIBILITY_SECONDS
     redrive = json.loads(attributes["RedrivePolicy"])
@@ -92,11 +91,13 @@ def test_queue_redrives_to_the_dead_letters(stack: LocalStack) -> None:
     assert redrive["deadLetterTargetArn"].endswith(f"{PREFIX}-jobs-dead")
 
 
-def test_usage_plan_is_wider_than_the_limits() -> None:
-    plan = usage_plan({"requests_per_minute": 60, "requests_per_day": 1_000})
-    assert (plan.rate_per_second, plan.burst, plan.requests_per_day) == (10, 600, 10_000)
-    free = usage_plan({"requests_per_minute": None, "requests_per_day": None})
-    assert (free.rate_per_second, free.burst, free.requests_per_day) == (None, None, None)
+def test_usage_plan_is_wider_than_the_limits_and_ends_below_the_stages() -> None:
+    ceiling = UsagePlan(rate_per_second=125, burst=250)
+    plan = usage_plan({"requests_per_minute": 12, "requests_per_day": 1_000}, ceiling)
+    assert plan == UsagePlan(rate_per_second=2, burst=120, requests_per_day=10_000)
+    wide = usage_plan({"requests_per_minute": 1_200, "requests_per_day": None}, ceiling)
+    free = usage_plan({"requests_per_minute": None, "requests_per_day": None}, ceiling)
+    assert wide == free == ceiling
 
 
 def test_a_call_is_answered_and_in_the_providers_log(
@@ -133,7 +134,7 @@ def test_a_stream_grows_while_it_is_polled(stack: LocalStack, headers: dict[str,
     assert sum(1 for view in seen if view.get("text")) >= 3
     assert seen[-1]["usage"]["outputTokens"] == 60
     queue = stack.client("sqs").get_queue_attributes(
-        QueueUrl=stack.deployment.queue_url,
+        QueueUrl=stack.deployment.queues["jobs"].url,
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
     )["Attributes"]
     assert set(queue.values()) == {"0"}
@@ -284,11 +285,3 @@ def test_constants_are_those_of_terraform() -> None:
     assert (
         hcl_number(fence, "http_requests_per_model_call") == provision.HTTP_REQUESTS_PER_MODEL_CALL
     )
-
-
-def test_function_timeouts_are_those_of_terraform() -> None:
-    functions = hcl.functions()
-    assert set(functions) == set(FUNCTIONS)
-    assert {
-        name: int(function["timeout_seconds"]) for name, function in functions.items()
-    } == TIMEOUT_SECONDS

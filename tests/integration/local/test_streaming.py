@@ -235,6 +235,7 @@ def test_the_zip_streams_as_lambda_starts_it(stack: LocalStack, unpacked: Path) 
     with RuntimeApi("converse", None) as runtime:
         environment = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            **stack.deployment.functions["converse"].environment,
             "AWS_LAMBDA_FUNCTION_NAME": "tollgate-local-converse",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_LAMBDA_RUNTIME_API": runtime.address,

@@ -16,7 +16,9 @@ from scripts.bench import clients as bench_clients
 from scripts.bench import gateway as bench_gateway
 from scripts.bench.api import Effort, Pair, Process, Side
 from scripts.bench.clients import DIALECTS, NoAnswerError
-from scripts.local.apigateway import Contract, HttpRequest
+from scripts.local import deployment
+from scripts.local.apigateway import HttpRequest
+from scripts.local.rest_api import Contract
 from scripts.tenants import files as tenants
 
 if TYPE_CHECKING:
@@ -157,5 +159,5 @@ def wires() -> list[tuple[str, Mapping[str, object]]]:
 @pytest.mark.parametrize(("name", "command"), wires())
 def test_every_request_has_a_route(name: str, command: Mapping[str, object]) -> None:
     request = HttpRequest(method=str(command["method"]), path=str(command["path"]))
-    operation, _ = Contract.load().route(request)
+    operation, _ = Contract(deployment.described()).route(request)
     assert operation.function == ("invoke" if name == "legacy" else "converse")

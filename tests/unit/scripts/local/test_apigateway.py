@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
-from scripts.local.apigateway import Authorization, Contract, GatewayError, HttpRequest
+from scripts.local import deployment
+from scripts.local.apigateway import Authorization, GatewayError, HttpRequest
+from scripts.local.rest_api import Contract
+
+if TYPE_CHECKING:
+    from scripts.local.deployment import Deployment
 
 ARN = "arn:aws:execute-api:us-east-1:000000000000:local/v1/GET/v1/jobs/a"
 
@@ -78,22 +86,50 @@ def test_what_is_not_an_authorizers_answer(document: object) -> None:
     assert raised.value.response_type == "AUTHORIZER_CONFIGURATION_ERROR"
 
 
-def test_a_literal_segment_goes_before_a_parameter() -> None:
-    operation = {
-        "security": [{"key": []}],
-        "x-tollgate-function": "any",
+def integration(function: str) -> dict[str, object]:
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
+    return {
+        "uri": f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations",
+        "timeoutInMillis": 29000,
+        "responseTransferMode": "BUFFERED",
     }
-    contract = Contract(
-        {
-            "x-tollgate-unrouted-function": "any",
-            "components": {"securitySchemes": {"key": {"name": "X-Key"}}},
-            "paths": {
-                "/jobs/{id}": {"get": operation},
-                "/jobs/latest": {"get": operation},
-                "/model/{modelId}/converse": {"get": operation},
-            },
-        }
+
+
+def deployed(*paths: str, function: str = "tollgate-local-invoke") -> Deployment:
+    operation = {
+        "parameters": [],
+        "security": [{"key": []}],
+        "x-amazon-apigateway-integration": integration(function),
+    }
+    described = deployment.described()
+    invoke = replace(
+        described.functions["invoke"],
+        arn="arn:aws:lambda:us-east-1:123456789012:function:tollgate-local-invoke",
     )
+    authorizer = {
+        "authorizerUri": integration("tollgate-local-invoke")["uri"],
+        "authorizerResultTtlInSeconds": 60,
+        "identitySource": "method.request.header.X-Key",
+    }
+    api = {
+        "components": {"securitySchemes": {"key": {"x-amazon-apigateway-authorizer": authorizer}}},
+        "x-amazon-apigateway-request-validators": {},
+        "paths": {
+            **{path: {"get": operation} for path in paths},
+            "/": {"x-amazon-apigateway-any-method": operation},
+            "/{proxy+}": {"x-amazon-apigateway-any-method": operation},
+        },
+    }
+    return replace(described, functions={"invoke": invoke}, api=api)
+
+
+def test_an_integration_with_another_deployments_function_is_refused() -> None:
+    with pytest.raises(ValueError, match="got .*function:tollgate-other/invocations; allowed: arn"):
+        Contract(deployed("/jobs", function="tollgate-other"))
+
+
+def test_a_literal_segment_goes_before_a_parameter() -> None:
+    contract = Contract(deployed("/jobs/{id}", "/jobs/latest", "/model/{modelId}/converse"))
 
     def route(path: str) -> tuple[str, dict[str, str]]:
         found, parameters = contract.route(HttpRequest("GET", path))
