@@ -96,6 +96,7 @@ class Gateway(Startable):
         self.stub: BedrockStub
         self.sagemaker: SageMakerStub
         self.deployment: Deployment
+        self.usage_plans: UsagePlans
         self._emulator: Emulator
         self._functions: Functions
         self._door: FrontDoor
@@ -230,6 +231,7 @@ class Gateway(Startable):
         )
 
     def _start_front_door(self, cleanup: ExitStack, folder: Path) -> None:
+        self.usage_plans = UsagePlans(self.deployment.usage_plans)
         certificate = make_certificate(folder) if self._tls else None
         if certificate is not None:
             # Nobody shall come to trust a key that lies about.
@@ -244,7 +246,7 @@ class Gateway(Startable):
                     name: cleanup.enter_context(self._runtime_api(name))
                     for name in Contract(self.deployment).streaming_functions
                 },
-                usage_plans=UsagePlans(self.deployment.usage_plans),
+                usage_plans=self.usage_plans,
                 port=self._port,
                 authorizer_cache_seconds=self._authorizer_cache_seconds,
                 certificate=certificate,

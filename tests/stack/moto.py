@@ -140,6 +140,11 @@ class Stack:
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
+    def state(self) -> dict[str, Any]:
+        """What the state says that there is, as Terraform's JSON; keys stand in it in plain."""
+        document: dict[str, Any] = json.loads(self._succeed(self.terraform("show", "-json")))
+        return document
+
     def outputs(self) -> dict[str, Any]:
         """The root's outputs by name."""
         found = json.loads(self._succeed(self.terraform("output", "-json")))
