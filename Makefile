@@ -146,6 +146,10 @@ docs: setup-dev ## Write the generated parts of the documents anew, and the func
 	@$(VENV_PYTHON) -m scripts.build.routes
 	@$(VENV_PYTHON) -m scripts.build.docs
 
+.PHONY: describe
+describe: setup-dev ## Write anew what the local stack is started from, out of the Terraform code
+	@$(VENV_PYTHON) -m scripts.local.describe
+
 .PHONY: docs-check
 docs-check: setup-dev
 	@$(VENV_PYTHON) -m scripts.build.docs --check

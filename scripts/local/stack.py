@@ -286,6 +286,9 @@ class LocalStack(Gateway):
         tls: bool = False,
         folder: Path | None = None,
     ) -> None:
+        self.move_queue_clock: Callable[[float], None]
+        """Lets time pass for the queues' messages, in seconds."""
+
         def deploy(logs: Path, cleanup: ExitStack) -> tuple[Emulator, Deployment]:
             running = cleanup.enter_context(MiniStack(log=folder and logs / EMULATOR_LOG))
             self.move_queue_clock = running.move_queue_clock
@@ -298,8 +301,6 @@ class LocalStack(Gateway):
             )
             return emulator, made
 
-        self.move_queue_clock: Callable[[float], None]
-        """Lets time pass for the queues' messages, in seconds."""
         super().__init__(
             deploy,
             port=port,

@@ -11,7 +11,6 @@ import yaml
 
 from scripts.build.package import WRAPPER
 from tests.contract import hcl
-from tollgate.adapters import tables
 from tollgate.domain.jobs import RUN_SECONDS
 from tollgate.services.leases import LEASE_SECONDS, RENEW_SECONDS
 from tollgate_converse.routes import KEY_SECONDS
@@ -116,22 +115,3 @@ def test_a_hold_whose_process_died_is_ended_within_three_minutes() -> None:
     assert FUNCTIONS["sweep"]["schedule"] == "rate(1 minute)"
     assert LEASE_SECONDS + 60 <= 180
     assert 3 * RENEW_SECONDS <= LEASE_SECONDS
-
-
-def terraform_tables() -> dict[str, tuple[str, str | None, str | None]]:
-    """Hash key, range key and TTL attribute of every table that the modules make."""
-    found = {
-        name: (table["hash_key"], table["range_key"], None)
-        for name, table in hcl.locals_of("modules/metering")["tables"].items()
-    }
-    for block in hcl.load("modules/streaming")["resource"]:
-        for name, table in block.get("aws_dynamodb_table", {}).items():
-            (ttl,) = (item["attribute_name"] for item in table["ttl"])
-            found[name] = (table["hash_key"], table["range_key"], ttl)
-    return found
-
-
-def test_tables_have_the_keys_that_the_adapters_use() -> None:
-    assert terraform_tables() == {
-        spec.name: (spec.hash_key, spec.range_key, spec.ttl) for spec in tables.TABLES
-    }
