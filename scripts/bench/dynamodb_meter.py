@@ -24,7 +24,7 @@ TRANSACTION_FACTOR = 2
 _CONTEXT = "tollgate-meter"
 _KEYS = ("account_id", "pk", "sk")
 _LENGTH_BYTES = 3
-_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
+WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 
 
@@ -54,6 +54,11 @@ class Meter:
         """Bytes of the largest item under a hash key, as last written; 0 when there is none."""
         return max((size for key, size in self._sizes.items() if key[1] == hash_key), default=0)
 
+    def least_units(self, parameters: Mapping[str, Any]) -> int:
+        """Units that a write takes at least: for the item as it is, and as it is put."""
+        before = self._sizes.get(item_identity(parameters), 0)
+        return _units(max(before, item_bytes(parameters.get("Item", {}))), WRITE_UNIT_BYTES)
+
     def reset(self) -> None:
         """Start from zero; sizes of items stay known."""
         self.calls.clear()
@@ -70,10 +75,14 @@ class Meter:
         context: Mapping[str, Any],
         **_: object,
     ) -> None:
-        operation: str = model.name
-        parameters = context[_CONTEXT]
+        self.count(model.name, context[_CONTEXT], parsed)
+
+    def count(
+        self, operation: str, parameters: Mapping[str, Any], parsed: Mapping[str, Any]
+    ) -> None:
+        """Count a call by its parameters and its answer, or the error in its place."""
         self.calls[operation] += 1
-        if operation in _WRITES:
+        if operation in WRITES:
             self._write(operation, parameters, parsed, factor=1)
         elif operation == "TransactWriteItems":
             for action in parameters["TransactItems"]:
@@ -94,7 +103,7 @@ class Meter:
         *,
         factor: int,
     ) -> None:
-        key = _identity(parameters)
+        key = item_identity(parameters)
         before = self._sizes.get(key, 0)
         if operation == "PutItem":
             after = item_bytes(parameters["Item"])
@@ -135,7 +144,8 @@ def _entry_bytes(entry: tuple[str, Mapping[str, Any]]) -> int:
     return len(entry[0].encode()) + _value_bytes(entry[1])
 
 
-def _identity(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+def item_identity(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Table and key of the item that a write is about."""
     item = parameters.get("Key") or parameters["Item"]
     return (parameters["TableName"], *(item[key]["S"] for key in _KEYS if key in item))
 

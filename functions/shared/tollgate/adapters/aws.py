@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import boto3
@@ -17,7 +18,7 @@ from tollgate.adapters.connections import keep_with_care
 from tollgate.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -30,25 +31,29 @@ if TYPE_CHECKING:
 
     from tollgate.ports import Clock
 
+_DATA_TRIES, _BRIEF_TRIES = 3, 2
 # Data-plane calls answer in milliseconds. One that hangs is given up after at most 12 seconds
 # (three tries, pauses of up to one and two seconds between them), so that a failed admission and
 # its withdrawal end before the 29 seconds that API Gateway waits.
 _DATA_CONFIG = Config(
     connect_timeout=1,
     read_timeout=3,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": _DATA_TRIES},
     max_pool_connections=50,
 )
 # What comes after a model call must leave time for its answer, which API Gateway cuts off.
 _BRIEF_CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 2},
+    retries={"mode": "standard", "total_max_attempts": _BRIEF_TRIES},
     max_pool_connections=50,
 )
 
 # A model may think for minutes; a connection to it is there at once, TLS and all, or never.
 CONNECT_SECONDS = 5
+
+# Longer than a transaction takes.
+_CONFLICT_PAUSE = 0.1
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -77,7 +82,28 @@ def dynamodb(credentials: Credentials | None = None, *, brief: bool = False) -> 
     """DynamoDB client; a brief one gives up within seconds."""
     config = _BRIEF_CONFIG if brief else _DATA_CONFIG
     with _making:
-        return boto3.client("dynamodb", config=config, **_keys(credentials))
+        client = boto3.client("dynamodb", config=config, **_keys(credentials))
+    tries = _BRIEF_TRIES if brief else _DATA_TRIES
+    pause: Callable[..., Any] = partial(_pause_after_conflict, tries)
+    client.meta.events.register("needs-retry.dynamodb", pause)
+    return client
+
+
+def _pause_after_conflict(
+    tries: int,
+    *,
+    attempts: int,
+    response: tuple[object, Mapping[str, Any]] | None,
+    **_: object,
+) -> float | None:
+    """Seconds until a write is sent again that met somebody's transaction; None for no other.
+
+    We make no transactions; a person or a restore may. The SDK's standard mode gives such a write
+    up, though DynamoDB has written nothing and the transaction is over in milliseconds.
+    """
+    error = {} if response is None else response[1].get("Error", {})
+    is_conflict = error.get("Code") == "TransactionConflictException"
+    return _CONFLICT_PAUSE if is_conflict and attempts < tries else None
 
 
 def s3(credentials: Credentials | None = None, *, brief: bool = False) -> S3Client:
