@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.fakes.world import tenant
 from tollgate.domain.models import (
     ModelRef,
     UnsupportedModelId,
     base_ids,
     geographies,
+    is_allowed,
     is_tenant_arn,
     matches,
     resolve_model,
+    shown_id,
 )
 
 FOUNDATION_ARN = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
@@ -284,3 +289,28 @@ def test_every_end_of_an_id_that_has_a_base_ids_form_may_be_meant(
 )
 def test_a_regions_own_geography_comes_first(region: str, expected: tuple[str, ...]) -> None:
     assert geographies(region) == expected
+
+
+def test_an_id_is_shown_at_a_length_that_fits_an_error() -> None:
+    assert shown_id("x" * 128) == "x" * 128
+    assert shown_id("x" * 129) == "x" * 128 + "…"
+
+
+@pytest.mark.parametrize(
+    ("requested", "policy", "allowed"),
+    [
+        ("amazon.nova-lite", {"models": ("amazon.*",)}, True),
+        # Allowed is the id as it is routed.
+        ("us.amazon.nova-lite", {"models": ("amazon.*",)}, False),
+        ("us.amazon.nova-lite", {"models": ("us.*",)}, True),
+        ("amazon.nova-lite", {"models": ()}, False),
+        # Denied is a model on every routing, or one routing alone.
+        ("us.amazon.nova-lite", {"models": ("*",), "denied_models": ("amazon.*",)}, False),
+        ("amazon.nova-lite", {"models": ("*",), "denied_models": ("us.*",)}, True),
+        ("amazon.nova-lite", {"models": (), "denied_models": ("amazon.*",)}, False),
+    ],
+)
+def test_a_model_is_allowed_where_it_is_named_and_not_denied(
+    requested: str, policy: dict[str, Any], *, allowed: bool
+) -> None:
+    assert is_allowed(resolve_model(requested), tenant(**policy)) is allowed

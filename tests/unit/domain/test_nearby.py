@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tollgate.domain.models import shown_id
 from tollgate.domain.nearby import nearest
 
 NOVA = ("amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0")
@@ -114,8 +113,3 @@ def test_what_is_beyond_every_ids_length_is_not_looked_at(part: str) -> None:
     long = "amazon.nova-lite".ljust(128, "-") + part * 10**6
 
     assert list(nearest(long, IDS)) == list(nearest(long.rpartition("/")[2][:128], IDS))
-
-
-def test_an_id_is_shown_at_a_length_that_fits_an_error() -> None:
-    assert shown_id("x" * 128) == "x" * 128
-    assert shown_id("x" * 129) == "x" * 128 + "…"
