@@ -200,6 +200,39 @@ def test_an_app_without_limits_has_no_account_of_its_own() -> None:
     assert account_tenant("app#acme/web") == account_tenant("tenant#acme") == "acme"
 
 
+MODEL_LIMITS = {
+    "us.amazon.*": Limits(tokens_per_minute=7),
+    "amazon.nova-*": Limits(tokens_per_minute=5, requests_per_day=6),
+    "anthropic.*": Limits(tokens_per_minute=9),
+}
+
+
+@pytest.mark.parametrize(
+    ("model_ids", "patterns"),
+    [
+        (("amazon.nova-lite", "amazon.nova-lite"), ["amazon.nova-*"]),
+        # Under either of its names, and each pattern has an account of its own.
+        (("amazon.nova-lite", "us.amazon.nova-lite"), ["amazon.nova-*", "us.amazon.*"]),
+        (("cohere.command", "us.cohere.command"), []),
+        ((), []),
+        (None, ["amazon.nova-*", "anthropic.*", "us.amazon.*"]),
+    ],
+)
+def test_limits_of_models_stand_between_the_apps_and_the_tenants(
+    model_ids: tuple[str, ...] | None, patterns: list[str]
+) -> None:
+    limited = app(budget=Budget(month=5))
+    whole = tenant(model_limits=MODEL_LIMITS, budget=Budget(day=9), apps={"web": limited})
+
+    first, *of_models, last = scopes_of(whole, limited, model_ids)
+
+    assert first == Scope("app#acme/web", Budget(month=5), Limits())
+    assert of_models == [
+        Scope(f"model#acme/{pattern}", Budget(), MODEL_LIMITS[pattern]) for pattern in patterns
+    ]
+    assert last == Scope("tenant#acme", Budget(day=9), Limits())
+
+
 def test_a_tenants_scope_knows_its_shards_and_the_age_of_its_policy() -> None:
     spread = tenant(shards=8, read_at=77, budget=Budget(day=5), apps={"web": app()})
 

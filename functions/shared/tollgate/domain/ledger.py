@@ -226,15 +226,17 @@ def scopes_of(tenant: Tenant, app: App, model_ids: Sequence[str] | None = ()) ->
     each pattern of the tenant's model limits that matches one of them is a scope. With None all
     are, as for every model.
     """
-    tenant_id = tenant_account_id(tenant.tenant_id)
-    scopes = [Scope(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at)]
-    for pattern, limits in sorted(tenant.model_limits.items(), reverse=True):
-        if model_ids is None or any(matches((pattern,), name) for name in model_ids):
-            models_id = models_account_id(tenant.tenant_id, pattern)
-            scopes.insert(0, Scope(models_id, Budget(), limits))
+    scopes = []
     if app.is_limited:
         app_id = app_account_id(tenant.tenant_id, app.app_id)
-        scopes.insert(0, Scope(app_id, app.budget, app.limits))
+        scopes.append(Scope(app_id, app.budget, app.limits))
+    scopes += [
+        Scope(models_account_id(tenant.tenant_id, pattern), Budget(), limits)
+        for pattern, limits in sorted(tenant.model_limits.items())
+        if model_ids is None or any(matches((pattern,), name) for name in model_ids)
+    ]
+    tenant_id = tenant_account_id(tenant.tenant_id)
+    scopes.append(Scope(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at))
     return tuple(scopes)
 
 
