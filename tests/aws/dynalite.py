@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import boto3
 
 from scripts.build import node_tools
 from scripts.local.lifecycle import Startable
 from scripts.local.ministack import REGION, ROOT, free_port
+from tests.fakes.stored import make_table
 from tollgate.adapters.tables import TABLES
 
 if TYPE_CHECKING:
@@ -81,15 +81,7 @@ class Dynalite(Startable):
 
     def make_table(self, spec: TableSpec) -> str:
         """A table of its own for a test; returns its name."""
-        name = f"{spec.name}-{uuid4().hex[:8]}"
-        keys = [(spec.hash_key, "HASH")] + ([(spec.range_key, "RANGE")] if spec.range_key else [])
-        self.client().create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-            KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in keys],
-        )
-        return name
+        return make_table(self.client(), spec)
 
 
 def _place(write: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
-from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
@@ -24,6 +23,7 @@ from scripts.tenants.rules import REPOSITORY
 from tests.aws.throttling import KEY_UNITS_A_SECOND, THROTTLED, Throttle
 from tests.fakes.jobs import FakePayloads, FakeQueue
 from tests.fakes.ledger import FakeTenants
+from tests.fakes.stored import make_table
 from tests.fakes.world import NOVA_LITE, FakeRuntime, caller
 from tollgate.adapters import aws, tables
 from tollgate.adapters.accounts import DynamoAccounts
@@ -101,18 +101,6 @@ class Gateway:
                 TableName=self.usage_table, Select="COUNT"
             )
         )
-
-
-def make_table(database: Any, spec: tables.TableSpec) -> str:
-    name = f"{spec.name}-{uuid4().hex[:8]}"
-    keys = [(spec.hash_key, "HASH")] + ([(spec.range_key, "RANGE")] if spec.range_key else [])
-    database.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-        KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in keys],
-    )
-    return name
 
 
 @pytest.fixture

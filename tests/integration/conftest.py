@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import boto3
 import pytest
 from botocore.config import Config
+
+from tests.fakes import stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,14 +39,6 @@ def make_table(aws_client: Callable[[str], Any]) -> Callable[[tables.TableSpec],
     """Creates a table of its own for a test; returns its name."""
 
     def make(spec: tables.TableSpec) -> str:
-        name = f"{spec.name}-{uuid4().hex[:8]}"
-        keys = [(spec.hash_key, "HASH")] + ([(spec.range_key, "RANGE")] if spec.range_key else [])
-        aws_client("dynamodb").create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-            KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in keys],
-        )
-        return name
+        return stored.make_table(aws_client("dynamodb"), spec)
 
     return make

@@ -20,6 +20,7 @@ from scripts.deploy.redaction import redact
 from scripts.tenants import files as tenants
 from scripts.tenants.files import Computed
 from tests.stack.moto import ENVIRONMENT, UNAVAILABLE
+from tollgate.domain.jobs import MAX_RECEIVES, VISIBILITY_SECONDS
 
 if TYPE_CHECKING:
     from tests.stack.moto import Stack
@@ -113,6 +114,22 @@ def _touched(plan: dict[str, Any]) -> dict[str, list[str]]:
         for change in plan["resource_changes"]
         if change["change"]["actions"] != ["no-op"]
     }
+
+
+def test_a_jobs_times_are_those_that_the_product_goes_by(stack: Stack) -> None:
+    prefix, queues, functions = _prefix(stack), stack.client("sqs"), stack.client("lambda")
+    url = queues.get_queue_url(QueueName=f"{prefix}-jobs")["QueueUrl"]
+    queue = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    producer = functions.get_function_configuration(FunctionName=f"{prefix}-stream")
+    (source,) = functions.list_event_source_mappings(FunctionName=f"{prefix}-stream")[
+        "EventSourceMappings"
+    ]
+
+    assert int(queue["VisibilityTimeout"]) == VISIBILITY_SECONDS >= producer["Timeout"]
+    assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] == MAX_RECEIVES
+    assert source["EventSourceArn"] == queue["QueueArn"]
+    assert source["BatchSize"] == 1
+    assert "FifoQueue" not in queue
 
 
 def test_a_second_plan_is_empty(stack: Stack) -> None:
