@@ -81,7 +81,7 @@ def served(
 def test_a_quiet_tenants_jobs_are_taken_before_a_noisy_tenants_backlog(
     sqs: Any, queue_url: str
 ) -> None:
-    send = SqsJobQueue(sqs, queue_url).send
+    send = SqsJobQueue(lambda: sqs, queue_url).send
 
     order = served(sqs, queue_url, send, {NOISY: 100}, {QUIET: 3})
 
@@ -105,7 +105,7 @@ def test_without_their_tenant_they_would_wait_behind_all_of_it(sqs: Any, queue_u
 def test_a_thousand_tenants_are_served_before_anybodys_second_share(
     sqs: Any, queue_url: str
 ) -> None:
-    send = SqsJobQueue(sqs, queue_url).send
+    send = SqsJobQueue(lambda: sqs, queue_url).send
     quiet = {f"tenant-{number}": 1 for number in range(999)}
 
     order = served(sqs, queue_url, send, {NOISY: 1_000}, quiet)

@@ -888,7 +888,7 @@ def test_a_payload_lies_under_the_tenants_own_key_and_context(aws_client: Client
 def test_a_queued_job_names_its_tenant_as_its_group(aws_client: Client) -> None:
     sqs = aws_client("sqs")
     url = sqs.create_queue(QueueName="jobs-contract")["QueueUrl"]
-    queue: JobQueue = SqsJobQueue(sqs, url)
+    queue: JobQueue = SqsJobQueue(lambda: sqs, url)
     fake = FakeQueue()
 
     for each in (queue, fake):
@@ -902,7 +902,7 @@ def test_a_queued_job_names_its_tenant_as_its_group(aws_client: Client) -> None:
 def test_a_message_is_away_for_as_long_as_it_is_told(aws_client: Client) -> None:
     sqs = aws_client("sqs")
     url = sqs.create_queue(QueueName="jobs-again")["QueueUrl"]
-    queue: JobQueue = SqsJobQueue(sqs, url)
+    queue: JobQueue = SqsJobQueue(lambda: sqs, url)
     queue.send("acme", "job-1")
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
 
@@ -1042,7 +1042,7 @@ def test_a_missing_table_is_a_dependency_that_cannot_be_reached(aws_client: Clie
         lambda: payloads.put("acme", "k", b"", None),
         lambda: payloads.get("acme", "k"),
         lambda: payloads.delete("acme", "k"),
-        lambda: SqsJobQueue(aws_client("sqs"), f"{gone}/queue").send("acme", "j"),
+        lambda: SqsJobQueue(lambda: aws_client("sqs"), f"{gone}/queue").send("acme", "j"),
     ):
         with pytest.raises(UnavailableError) as error:
             attempt()  # type: ignore[no-untyped-call]

@@ -65,7 +65,7 @@ def build_service() -> StreamService:
         clock=utc_now,
     )
     reader = JobReader(jobs, texts, build_free_work(storage, settings), utc_now)
-    queue = SqsJobQueue(aws.sqs(), settings.jobs_queue_url)
+    queue = SqsJobQueue(cache(aws.sqs), settings.jobs_queue_url)
     return StreamService(runner, reader, policies, queue)
 
 

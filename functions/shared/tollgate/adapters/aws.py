@@ -121,7 +121,8 @@ def kms(credentials: Credentials | None = None) -> KMSClient:
 
 def sqs() -> SQSClient:
     """SQS client."""
-    return boto3.client("sqs", config=_DATA_CONFIG)
+    with _making:
+        return boto3.client("sqs", config=_DATA_CONFIG)
 
 
 def bedrock() -> BedrockClient:

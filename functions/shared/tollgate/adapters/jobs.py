@@ -242,14 +242,15 @@ class S3Payloads:
 class SqsJobQueue:
     """`tollgate.ports.JobQueue` on a standard SQS queue; the message group makes it fair."""
 
-    def __init__(self, client: SQSClient, queue_url: str) -> None:
+    def __init__(self, client: Callable[[], SQSClient], queue_url: str) -> None:
+        """`client` is asked for at each message: who hardly sends one need not have it before."""
         self._client = client
         self._queue_url = queue_url
 
     def send(self, tenant_id: str, job_id: str) -> None:
         """Queues the ids only: the request itself stays in the encrypted bucket."""
         with reaching("job queue"):
-            self._client.send_message(
+            self._client().send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=queue_message(tenant_id, job_id),
                 MessageGroupId=tenant_id,
@@ -258,7 +259,7 @@ class SqsJobQueue:
     def retry(self, receipt: str, seconds: int) -> None:
         """Changes how long the message stays invisible, counted from now."""
         with reaching("job queue"):
-            self._client.change_message_visibility(
+            self._client().change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
 
