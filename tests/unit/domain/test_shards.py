@@ -27,6 +27,7 @@ from tollgate.domain.shards import (
     shard_account,
     shard_order,
     shard_scope,
+    together,
 )
 from tollgate.domain.tenants import Budget, Limits
 
@@ -52,8 +53,8 @@ def shard_scopes(scope: Scope, layout: Layout) -> list[Scope]:
 def test_a_tenant_starts_with_one_account() -> None:
     first = layout_of(account())
 
-    assert first == original_layout("tenant#acme")
-    assert (first.generation, first.shards, first.at) == (0, 1, -1)
+    nothing = Account("tenant#acme", "", "", "")
+    assert first == original_layout("tenant#acme") == Layout(0, 1, -1, Budget(), nothing)
     assert shard_scopes(WIDE, first) == [replace(WIDE, shards=1)]
     assert shard_account(WIDE, first, 0, WINDOWS) == account()
 
@@ -82,6 +83,7 @@ def test_shares_are_of_the_budget_that_the_layout_was_made_for() -> None:
     other = replace(WIDE, budget=Budget(month=5))
 
     assert shard_scopes(other, LAYOUT)[0].budget == Budget(month=34, day=11)
+    assert shard_scopes(other, replace(LAYOUT, shards=2))[0].budget == Budget(month=50, day=16)
     (single,) = shard_scopes(other, replace(LAYOUT, shards=1))
     assert single == Scope("tenant#acme#2.0", Budget(month=5), WIDE.limits)
 
@@ -145,6 +147,13 @@ def test_a_single_account_serves_every_budget() -> None:
     assert is_due(first, replace(scope(), shards=2))
 
 
+def test_two_accounts_serve_the_budget_that_they_were_made_for() -> None:
+    two, wide = replace(LAYOUT, shards=2), replace(WIDE, shards=2)
+
+    assert not is_due(two, wide)
+    assert is_due(two, replace(wide, budget=Budget(month=99)))
+
+
 def test_the_next_layout_carries_what_the_frozen_accounts_committed() -> None:
     later = Windows.at(NOW + timedelta(days=1))
     frozen = [
@@ -170,9 +179,10 @@ def test_the_next_layout_carries_what_the_frozen_accounts_committed() -> None:
         ),
     ]
 
-    made = next_layout(LAYOUT, replace(WIDE, shards=5), frozen, WINDOWS)
+    budget = Budget(month=99, is_hard=False)
+    made = next_layout(LAYOUT, replace(WIDE, shards=5, budget=budget), frozen, WINDOWS)
 
-    assert (made.generation, made.shards, made.at, made.budget) == (3, 5, 60, WIDE.budget)
+    assert (made.generation, made.shards, made.at, made.budget) == (3, 5, 60, budget)
     assert made.opening == replace(
         new_account("tenant#acme", later),
         month_committed=37,
@@ -204,6 +214,46 @@ def test_an_older_policy_repeats_the_layout_that_stands(policy_at: int) -> None:
     made = next_layout(LAYOUT, older, [account()], WINDOWS)
 
     assert made == replace(LAYOUT, generation=3, opening=account())
+
+
+def test_accounts_are_shown_as_one_in_the_latest_of_their_windows() -> None:
+    minute_ago = Windows.at(NOW - timedelta(minutes=1))
+    accounts = [
+        replace(
+            new_account("tenant#acme#2.0", minute_ago),
+            month_committed=30,
+            month_spent=20,
+            day_committed=25,
+            day_spent=15,
+            day_requests=9,
+            minute_requests=3,
+            minute_tokens=90,
+            holds={"a": hold(10)},
+        ),
+        account(
+            month_committed=7,
+            month_spent=2,
+            day_committed=6,
+            day_spent=1,
+            day_requests=2,
+            minute_requests=1,
+            minute_tokens=8,
+            holds={"b": hold(5)},
+        ),
+    ]
+
+    for windows in (WINDOWS, minute_ago):
+        assert together("tenant#acme", accounts, windows) == account(
+            month_committed=37,
+            month_spent=22,
+            day_committed=31,
+            day_spent=16,
+            day_requests=11,
+            # Those of the minute before are over.
+            minute_requests=1,
+            minute_tokens=8,
+            holds={"a": hold(10), "b": hold(5)},
+        )
 
 
 def shards_with(*counters: dict[str, Any], **limits: int) -> list[tuple[Scope, Account]]:
