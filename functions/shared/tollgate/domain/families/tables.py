@@ -78,21 +78,21 @@ def check_text(
         # Several prompts would be answered one by one, each up to the maximum.
         raise InvalidRequestError(f"{form.prompt} allows a string only", code="unbounded_request")
     maximum = ".".join(form.max_tokens.path)
-    _Table(_whose(model_id), form.members, form.values, maximum, allowed).check(body)
+    _Table(_whose(model_id), form.members, form.values, allowed, maximum).check(body)
 
 
 def check_embedding(
     model_id: str, form: EmbeddingBody, body: Mapping[str, Any], allowed: Collection[str]
 ) -> None:
     """The same of a body that asks for vectors."""
-    _Table(_whose(model_id), form.members, form.values, "", allowed).check(body)
+    _Table(_whose(model_id), form.members, form.values, allowed).check(body)
 
 
 def check_image(
     model_id: str, form: ImageBody, body: Mapping[str, Any], allowed: Collection[str]
 ) -> None:
     """The same of a body that asks for images."""
-    _Table(_whose(model_id), form.members, {}, "", allowed).check(body)
+    _Table(_whose(model_id), form.members, {}, allowed).check(body)
 
 
 def check_fields(model_id: str, fields: Mapping[str, Any], allowed: Collection[str]) -> None:
@@ -100,7 +100,7 @@ def check_fields(model_id: str, fields: Mapping[str, Any], allowed: Collection[s
     form = registry.text_body(model_id)
     members, values = (frozenset[str](), {}) if form is None else (form.fields, form.values)
     place = "additionalModelRequestFields"
-    _Table(_whose(model_id), members, values, "maxTokens", allowed, place).check(fields)
+    _Table(_whose(model_id), members, values, allowed, "maxTokens", place).check(fields)
 
 
 def _whose(model_id: str) -> str:
@@ -110,16 +110,16 @@ def _whose(model_id: str) -> str:
 class _Table(NamedTuple):
     """What one object of a request may hold.
 
-    `whose` says whose table it is, `place` where the object stands in the request (empty for the
-    body itself), `maximum` where the request says how many tokens to generate (empty where it asks
-    for none). `allowed` is what the tenant's policy lets pass beyond it.
+    `whose` says whose table it is, `allowed` what the tenant's policy lets pass beyond it,
+    `maximum` where the request says how many tokens to generate (empty where it asks for none), and
+    `place` where the object stands in the request (empty for the body itself).
     """
 
     whose: str
     members: frozenset[str]
     values: Mapping[str, Sequence[str]]
-    maximum: str
-    allowed: Collection[str] = ()
+    allowed: Collection[str]
+    maximum: str = ""
     place: str = ""
 
     def check(self, given: Mapping[str, Any]) -> None:
