@@ -13,11 +13,13 @@ locals {
     models = { environment = { SAGEMAKER_ENDPOINTS = module.endpoints.json } }
   }
 
-  # SageMaker writes an endpoint's name in small letters in its ARN, whatever its case.
-  _endpoint_arns = [
-    for name in sort(distinct(flatten([for name in module.endpoints.names : [name, lower(name)]]))) :
-    "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${name}"
-  ]
+  # What is called of SageMaker. It writes names in small letters in its ARNs, whatever their case.
+  _endpoint_arns = flatten([
+    for kind, names in { endpoint = module.endpoints.names, inference-component = module.endpoints.components } : [
+      for name in sort(distinct(flatten([for name in names : [name, lower(name)]]))) :
+      "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:${kind}/${name}"
+    ]
+  ])
 }
 
 module "endpoints" {

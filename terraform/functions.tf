@@ -36,8 +36,12 @@ locals {
     "arn:${local.partition}:bedrock:${var.region}:${local.account_id}:inference-profile/*",
   ]
 
-  # Tenant files name guardrails, which come and go without the deployment.
-  _guardrails = ["arn:${local.partition}:bedrock:${var.region}:${local.account_id}:guardrail/*"]
+  # Tenant files name guardrails, which come and go without the deployment. One with cross-region inference
+  # is applied in any region of its profile, and AWS asks for that profile there.
+  _guardrails = [
+    "arn:${local.partition}:bedrock:${var.region}:${local.account_id}:guardrail/*",
+    "arn:${local.partition}:bedrock:*:${local.account_id}:guardrail-profile/*",
+  ]
 
   # Inference profiles of the tenants' apps come and go with tenant files. Their tag tells those of
   # this deployment from others in the account, so that no function's role changes with a tenant.

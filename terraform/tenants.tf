@@ -38,6 +38,11 @@ locals {
   # The roles that call a tenant's own models for it, and how.
   _caller_roles = {
     for name, role in {
+      converse = {
+        role_name       = module.function["converse"].role_name
+        actions         = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+        is_session_role = false
+      }
       invoke = {
         role_name       = module.function["invoke"].role_name
         actions         = ["bedrock:InvokeModel"]

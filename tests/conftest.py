@@ -34,7 +34,7 @@ ORDER = (
     "tests/policy/",
     "tests/contract/test_terraform_static.py",
     "tests/sandbox/",
-    "tests/contract/test_iam.py",
+    "tests/aws/test_replay.py",
     "tests/stack/",
     "tests/packaging/",
     "tests/integration/test_kill_matrix.py",

@@ -61,11 +61,11 @@ resource "aws_iam_role_policy" "flow" {
         Resource = ["${aws_cloudwatch_log_group.flow[0].arn}:*"]
       },
       {
-        # The service looks for the group among those of the account.
+        # The service looks for the group among those of the account; the action knows no resources.
         Sid      = "FindLogGroup"
         Effect   = "Allow"
         Action   = ["logs:DescribeLogGroups"]
-        Resource = ["arn:${local._partition}:logs:${var.region}:${var.account_id}:log-group:*"]
+        Resource = ["*"]
       },
     ]
   })

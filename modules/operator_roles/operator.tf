@@ -54,8 +54,14 @@ locals {
     {
       Sid    = "SeeMetricsAndQueries"
       Effect = "Allow"
-      Action = ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "logs:GetQueryResults", "logs:StopQuery"]
-      # None of these actions knows resources.
+      Action = [
+        "cloudwatch:GetMetricData",
+        "cloudwatch:ListMetrics",
+        "logs:DescribeLogGroups",
+        "logs:GetQueryResults",
+        "logs:StopQuery",
+      ]
+      # Metrics and queries have no ARN that could be named, and lists of log groups are whole or not at all.
       Resource = ["*"]
     },
     {

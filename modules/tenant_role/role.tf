@@ -80,10 +80,14 @@ resource "aws_iam_role_policy" "this" {
         },
         {
           # The tenant's policy names the guardrail that its calls pass, one of its own account.
-          Sid      = "ApplyGuardrails"
-          Effect   = "Allow"
-          Action   = "bedrock:ApplyGuardrail"
-          Resource = ["arn:${var.partition}:bedrock:*:${var.account_id}:guardrail/*"]
+          Sid    = "ApplyGuardrails"
+          Effect = "Allow"
+          Action = "bedrock:ApplyGuardrail"
+          Resource = [
+            "arn:${var.partition}:bedrock:*:${var.account_id}:guardrail/*",
+            # Of one with cross-region inference AWS asks for its profile, too.
+            "arn:${var.partition}:bedrock:*:${var.account_id}:guardrail-profile/*",
+          ]
         },
         {
           # The unmetered endpoint; a policy for `bedrock:*` does not cover it.

@@ -26,7 +26,7 @@ run "a_map" {
   variables {
     sagemaker_endpoints = {
       "Llama by token" = { endpoint = "llama-3", price = { per_1m_input = 0.5, per_1m_output = "1.25" }, max_tokens = 512 }
-      embedder         = { endpoint = "Embedder", price = { per_request = "0.0001" } }
+      embedder         = { endpoint = "Embedder", price = { per_request = "0.0001" }, components = ["Adapter-1"] }
       big              = { endpoint = "big", price = { instance_hour_usd = "7.09", instances = 2 } }
       free             = "free-of-price"
     }
@@ -35,7 +35,7 @@ run "a_map" {
   assert {
     condition = jsondecode(local._environments.invoke.SAGEMAKER_ENDPOINTS) == {
       "Llama by token" = { endpoint = "llama-3", price = { per_1m_input = "0.5", per_1m_output = "1.25" }, max_tokens = 512 }
-      embedder         = { endpoint = "Embedder", price = { per_request = "0.0001" } }
+      embedder         = { endpoint = "Embedder", price = { per_request = "0.0001" }, components = ["Adapter-1"] }
       big              = { endpoint = "big", price = { instance_hour_usd = "7.09", instances = 2 } }
       free             = { endpoint = "free-of-price" }
     }
@@ -57,9 +57,11 @@ run "a_map" {
         "arn:aws:sagemaker:us-east-1:111122223333:endpoint/embedder",
         "arn:aws:sagemaker:us-east-1:111122223333:endpoint/free-of-price",
         "arn:aws:sagemaker:us-east-1:111122223333:endpoint/llama-3",
+        "arn:aws:sagemaker:us-east-1:111122223333:inference-component/Adapter-1",
+        "arn:aws:sagemaker:us-east-1:111122223333:inference-component/adapter-1",
       ]
     }
-    error_message = "Exactly these endpoints may be called."
+    error_message = "Exactly these endpoints and components may be called."
   }
 
   assert {

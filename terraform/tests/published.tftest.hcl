@@ -43,8 +43,9 @@ run "published" {
     condition = {
       for name, role in jsondecode(nonsensitive(aws_ssm_parameter.output["caller_roles"].value)) : name => role.actions
       } == {
-      invoke = ["bedrock:InvokeModel"]
-      stream = ["bedrock:InvokeModelWithResponseStream"]
+      converse = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+      invoke   = ["bedrock:InvokeModel"]
+      stream   = ["bedrock:InvokeModelWithResponseStream"]
     }
     error_message = "Tenants that come later may call their own models with the same roles."
   }

@@ -225,11 +225,12 @@ run "tenant_models" {
   }
 
   assert {
-    condition = { for name, characters in local._tenant_policy_characters : name => characters > 0 } == { invoke = true, stream = true } && {
+    condition = { for name, characters in local._tenant_policy_characters : name => characters > 0 } == { converse = true, invoke = true, stream = true } && {
       for name, role in local._caller_roles : name => [role.role_name, role.actions]
       } == {
-      invoke = ["tollgate-test-invoke", ["bedrock:InvokeModel"]]
-      stream = ["tollgate-test-stream", ["bedrock:InvokeModelWithResponseStream"]]
+      converse = ["tollgate-test-converse", ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]]
+      invoke   = ["tollgate-test-invoke", ["bedrock:InvokeModel"]]
+      stream   = ["tollgate-test-stream", ["bedrock:InvokeModelWithResponseStream"]]
     }
     error_message = "The functions that call models get a policy for a tenant's own."
   }

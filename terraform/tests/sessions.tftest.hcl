@@ -36,7 +36,7 @@ run "without_pool_sessions" {
   }
 
   assert {
-    condition     = toset(keys(local._caller_roles)) == toset(["invoke", "stream"])
+    condition     = toset(keys(local._caller_roles)) == toset(["converse", "invoke", "stream"])
     error_message = "Tenants' own models are called with the functions' roles."
   }
 }

@@ -79,6 +79,7 @@ _PUBLISHED = {
         {
             name: {"role_name": f"{_PARENT}-{name}", "actions": [action], "is_session_role": False}
             for name, action in (
+                ("converse", "bedrock:InvokeModel"),
                 ("invoke", "bedrock:InvokeModel"),
                 ("stream", "bedrock:InvokeModelWithResponseStream"),
             )

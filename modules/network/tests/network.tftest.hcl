@@ -90,7 +90,7 @@ run "own_vpc" {
   }
 
   assert {
-    condition     = toset(flatten([for statement in jsondecode(aws_iam_role_policy.flow[0].policy).Statement : statement.Resource])) == toset(["arn:aws:logs:us-east-1:111122223333:log-group:mock:*", "arn:aws:logs:us-east-1:111122223333:log-group:*"])
+    condition     = toset(flatten([for statement in jsondecode(aws_iam_role_policy.flow[0].policy).Statement : statement.Resource])) == toset(["arn:aws:logs:us-east-1:111122223333:log-group:mock:*", "*"])
     error_message = "The flow log's role writes to its own group only."
   }
 

@@ -18,7 +18,7 @@ _OUTPUT_MODALITIES = {"chat": "TEXT", "embedding": "EMBEDDING", "image_generatio
 SERVED_MODES = frozenset(_OUTPUT_MODALITIES)
 DEFAULT_TIERS = frozenset({"default"})
 # Some of the regions that a real profile routes to.
-_GEO_REGIONS = {
+GEO_REGIONS = {
     "us": ("us-east-1", "us-east-2", "us-west-2"),
     "us-gov": ("us-gov-west-1", "us-gov-east-1"),
     "eu": ("eu-central-1", "eu-west-1", "eu-west-3"),
@@ -187,7 +187,7 @@ class Catalogue:
     def _profile(self, identifier: str, target: Target) -> dict[str, object]:
         model_id = target.model.model_id
         geography = target.routing.removeprefix("geo/")
-        regions = _GEO_REGIONS.get(geography, (self._region,))
+        regions = GEO_REGIONS.get(geography, (self._region,))
         arns = [f"arn:aws:bedrock:{region}::foundation-model/{model_id}" for region in regions]
         if target.routing == "global":
             arns.append(f"arn:aws:bedrock:::foundation-model/{model_id}")
