@@ -1,7 +1,7 @@
 """Run MiniStack until it is told to stop or the process that started it is gone.
 
-Its queues differ from AWS's in two ways, which are mended here: they are not fair to message
-groups, and their clock cannot be moved.
+What differs from AWS in a way that hides faults is mended here: its queues are not fair to message
+groups and have a clock that cannot be moved, and its S3 tells everybody what there is not.
 
 `scripts.local.ministack` starts this file with MiniStack's own interpreter, which has nothing of
 this repository on its path: only the standard library and `ministack` may be imported here.
@@ -17,15 +17,23 @@ import signal
 import threading
 import time
 from collections import Counter
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ministack.services import sqs  # type: ignore[import-not-found]
+from ministack.services import s3, sqs  # type: ignore[import-not-found]
 
 GRACE_SECONDS = 3
 # Seconds that the queues' clock is ahead, in digits; scripts.local.ministack writes it.
 QUEUE_CLOCK = Path("queue-clock")
+# Who reads these buckets may not list them: their objects' names would tell of other tenants.
+UNLISTED = "payloads"
+NOT_LISTED = (
+    "User: arn:aws:sts::000000000000:assumed-role/local/local is not authorized to perform: "
+    's3:ListBucket on resource: "arn:aws:s3:::{}" because no identity-based policy allows the '
+    "s3:ListBucket action"
+)
 
 
 def exit_with_parent() -> None:
@@ -85,10 +93,25 @@ def mend_queues() -> None:
     sqs._collect_msgs = fairly
 
 
+def hide_what_is_absent() -> None:
+    """Answer for an object that there is not as S3 answers whoever may not list its bucket."""
+    read = s3._get_object
+
+    def get_object(bucket: str, *arguments: Any) -> Any:  # noqa: ANN401 - as MiniStack answers
+        answer = read(bucket, *arguments)
+        is_absent = answer[0] == HTTPStatus.NOT_FOUND and b"<Code>NoSuchKey<" in answer[2]
+        if is_absent and UNLISTED in bucket:
+            return s3._error("AccessDenied", NOT_LISTED.format(bucket), HTTPStatus.FORBIDDEN)
+        return answer
+
+    s3._get_object = get_object
+
+
 def main() -> None:
     """Serve; returns when MiniStack was stopped."""
     threading.Thread(target=exit_with_parent, daemon=True).start()
     mend_queues()
+    hide_what_is_absent()
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 
 

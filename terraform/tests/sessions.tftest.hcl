@@ -77,7 +77,7 @@ run "with_pool_sessions" {
   }
 
   assert {
-    condition     = local._statements["stream"][*].sid == ["ReadPolicies", "Settle", "RecordUsage", "AssumeTenantRoles", "DenyMantle"]
+    condition     = local._statements["stream"][*].sid == ["ReadPolicies", "Settle", "DelayFailedJobs", "RecordUsage", "AssumeTenantRoles", "DenyMantle"]
     error_message = "stream asks the policy and keeps the ledger; what it does on a tenant's behalf is the session's."
   }
 

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from botocore.stub import Stubber
 
 from tests.fakes.free_work import FakeFreeCounters
 from tests.fakes.idempotency import FakeIdempotencyRecords
@@ -52,6 +53,7 @@ from tollgate.ports import (
     Usage,
 )
 
+_DENIED = "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: {} on resource: x"
 WINDOWS = Windows.at(NOW)
 Client = Callable[[str], Any]
 MakeTable = Callable[[tables.TableSpec], str]
@@ -850,6 +852,32 @@ def test_a_payload_comes_back_and_an_unknown_one_does_not(payloads: Payloads) ->
 
     assert payloads.get("acme", "jobs/a.json") == b'{"a": 1}'
     assert payloads.get("acme", "jobs/b.json") is None
+
+
+@pytest.mark.parametrize(
+    ("message", "is_absent"),
+    [
+        ("Access Denied", True),
+        (_DENIED.format("s3:ListBucket"), True),
+        (_DENIED.format("s3:GetObject"), False),
+        (_DENIED.format("kms:Decrypt"), False),
+    ],
+)
+def test_a_denial_is_an_absence_unless_it_is_of_something_else(
+    aws_client: Client, message: str, is_absent: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who may not list a bucket is denied what it has not; the log says what was asked for."""
+    s3 = aws_client("s3")
+    payloads = S3Payloads(lambda _: s3, "payloads-denied")
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("get_object", "AccessDenied", message, http_status_code=403)
+        if is_absent:
+            assert payloads.get("acme", "jobs/acme/a.json") is None
+            (told,) = [record for record in caplog.records if record.message == "no document"]
+            assert (told.key, told.error_code) == ("jobs/acme/a.json", "AccessDenied")
+        else:
+            with pytest.raises(UnavailableError):
+                payloads.get("acme", "jobs/acme/a.json")
 
 
 def test_a_deleted_payload_is_gone(payloads: Payloads) -> None:

@@ -26,7 +26,14 @@ from tollgate.domain.errors import (
 )
 from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.ids import new_request_id
-from tollgate.domain.jobs import CONTENT_BYTES, QUEUE_SECONDS, RUN_SECONDS, Job, JobPart
+from tollgate.domain.jobs import (
+    CONTENT_BYTES,
+    JOB_EXPIRED,
+    QUEUE_SECONDS,
+    RUN_SECONDS,
+    Job,
+    JobPart,
+)
 from tollgate.domain.tenants import Limits
 from tollgate.services.free_work import FreeWork
 from tollgate.services.jobs import JobReader, JobRunner, JobSubmitter
@@ -488,14 +495,16 @@ def test_a_request_is_deleted_when_its_job_has_ended() -> None:
         assert world.payloads.documents == {}
 
 
-def test_a_job_whose_request_is_gone_is_not_claimed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_job_whose_request_is_gone_fails_at_once(caplog: pytest.LogCaptureFixture) -> None:
     world = JobWorld()
     job_id = world.start()
     world.payloads.documents.clear()
 
     world.runner.run("acme", job_id)
 
-    assert world.stored_job(job_id).status == "queued"
+    job = world.stored_job(job_id)
+    assert (job.status, job.claimed, job.result) == ("failed", False, JOB_EXPIRED)
+    assert world.runtime.requests == []
     assert "job without payload" in caplog.text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from tollgate.adapters.aws import conditionally_reaching, from_values, reaching, to_values
 from tollgate.domain.custody import Custody
 from tollgate.domain.jobs import JOB_EXPIRED, MEMORY_SECONDS, Job, queue_message
+from tollgate.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +29,7 @@ _DEPENDENCY = "streaming table"
 _BUCKET = "payload bucket"
 _JOB = "JOB"
 _SERIES: Mapping[JobPart, str] = {"text": "CHUNK", "content": "CONTENT"}
+_DENIED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 _UNFINISHED = {":queued": "queued", ":running": "running"}
 
 
@@ -230,7 +233,11 @@ class S3Payloads:
         with reaching(_BUCKET):
             try:
                 return client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            except client.exceptions.NoSuchKey:
+            except ClientError as error:
+                if not _is_absent(error):
+                    raise
+                code = error.response["Error"]["Code"]
+                logger.warning("no document", extra={"key": key, "error_code": code})
                 return None
 
     def delete(self, tenant_id: str, key: str) -> None:
@@ -262,6 +269,19 @@ class SqsJobQueue:
             self._client().change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
+
+
+def _is_absent(error: ClientError) -> bool:
+    """Whether S3 says, in as many words as it has for us, that there is no such object.
+
+    Whoever may not list a bucket is denied what it does not hold. No role of ours may: the names of
+    objects are other tenants' requests. A denial of something else names what it is of.
+    """
+    details = error.response["Error"]
+    if details["Code"] != "AccessDenied":
+        return details["Code"] == "NoSuchKey"
+    denied = _DENIED_ACTION.search(details.get("Message", ""))
+    return denied is None or denied[1] == "s3:ListBucket"
 
 
 class _Encryption(TypedDict, total=False):

@@ -183,7 +183,9 @@ class JobRunner:
             return None
         document = self._payloads.get(tenant_id, job.payload_key)
         if document is None:
+            # It can never run. Its hold, which the document has, is the sweep's to end.
             logger.error("job without payload", extra={"request_id": job_id})
+            self._jobs.abandon(tenant_id, job_id)
             return None
         # Before the claim: what cannot be read is not run and costs nothing. Where the policy
         # cannot be read, or the tenant's role cannot be assumed, the message is delivered again.
