@@ -177,7 +177,9 @@ def fail_a_message(stack: LocalStack) -> None:
 
     with patch.object(SqsJobQueue, "retry", note):
         stack.client("sqs").send_message(
-            QueueUrl=stack.deployment.queue_url, MessageBody="odd", MessageGroupId="odd"
+            QueueUrl=stack.deployment.environment["JOBS_QUEUE_URL"],
+            MessageBody="odd",
+            MessageGroupId="odd",
         )
         until(delayed.is_set, "a message that its producer has delayed")
 
