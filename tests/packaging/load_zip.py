@@ -76,14 +76,18 @@ def composers(handler: ModuleType) -> list[Callable[[], object]]:
 
 def make_later_clients() -> None:
     """Make the clients that a composed service makes when it first needs them."""
-    sessions = sys.modules.get("tollgate.adapters.sessions")
-    if sessions is None:
-        return
+    makers = {
+        "sessions.SessionClients": lambda clients: clients(None),
+        # Their only ways to a client need an answer of AWS.
+        "sessions.TenantSessions": lambda sessions: sessions._sts(),  # noqa: SLF001
+        "jobs.SqsJobQueue": lambda queue: queue._client(),  # noqa: SLF001
+    }
     for value in gc.get_objects():
-        if isinstance(value, sessions.SessionClients):
-            value(None)
-        elif isinstance(value, sessions.TenantSessions):
-            value._sts()  # noqa: SLF001 - its only way to a client needs an answer of STS
+        kind = type(value)
+        module = str(kind.__module__).removeprefix("tollgate.adapters.")
+        make = makers.get(f"{module}.{kind.__name__}")
+        if make is not None:
+            make(value)
 
 
 def strangers(folder: Path, standard_library: list[Path]) -> list[str]:

@@ -41,6 +41,7 @@ def test_a_message_that_is_none_of_ours_stops_no_other(
     assert gateway.stream.run([ours[0], record(body, "odd"), ours[1]]) == ["odd"]
 
     assert [gateway.stored_job(job).status for job in jobs] == ["succeeded"] * 2
+    assert gateway.queue.pauses.keys() == {"r-odd"}
     (told,) = [entry for entry in caplog.records if entry.levelname == "ERROR"]
     assert told.__dict__["message_id"] == "odd"
 
