@@ -1,12 +1,20 @@
+# What the body says of the API itself is said here once more, and neither without the other. An update
+# imports the body, which removes what it does not say, and then the provider patches each property
+# back to the attribute, or to the state of before where there is none: what only the body said would
+# never change, and no plan would show it.
 resource "aws_api_gateway_rest_api" "this" {
-  name           = var.prefix
-  api_key_source = "AUTHORIZER"
-  body           = local._rest_api_body
-  tags           = var.tags
+  name             = var.prefix
+  api_key_source   = local._api_key_source
+  body             = local._rest_api_body
+  description      = local._contract.info.description
+  fail_on_warnings = true
+  policy           = jsonencode(local._resource_policy)
+  tags             = var.tags
 
   endpoint_configuration {
+    ip_address_type  = local._is_private ? "dualstack" : "ipv4"
     types            = [var.endpoint.type]
-    vpc_endpoint_ids = var.endpoint.type == "PRIVATE" ? var.endpoint.vpc_endpoint_ids : null
+    vpc_endpoint_ids = local._is_private ? var.endpoint.vpc_endpoint_ids : null
   }
 
   lifecycle {

@@ -1,10 +1,12 @@
 locals {
   # Who called what, with which outcome and how long it took. Never the key, headers or a body:
-  # $context.identity.apiKey and apiKeyId stay out.
+  # $context.identity.apiKey and apiKeyId stay out. API Gateway fills the values in as text and has no
+  # function that escapes them, so only those are here that cannot hold a quote, a backslash or a line
+  # break: no user agent, no path and no message of an error. `authorize` logs the user agent.
   _access_log_fields = {
     app_id                 = "$context.authorizer.app_id"
-    authorizer_error       = "$context.authorizer.error"
     authorizer_latency_ms  = "$context.authorizer.latency"
+    authorizer_status      = "$context.authorizer.status"
     error_type             = "$context.error.responseType"
     integration_latency_ms = "$context.integration.latency"
     integration_request_id = "$context.integration.requestId"
@@ -21,7 +23,6 @@ locals {
     status                 = "$context.status"
     tenant_id              = "$context.authorizer.tenant_id"
     tier                   = "$context.authorizer.tier"
-    user_agent             = "$context.identity.userAgent"
   }
 }
 

@@ -3,7 +3,7 @@
 # What is left out of the import, and why:
 # - x-tollgate-function, x-tollgate-response-transfer-mode, x-tollgate-unrouted-function: ours; they
 #   become the integrations.
-# - servers, tags: the stage decides the base path.
+# - tags, and servers but for those that name a private API's endpoints: the stage decides the base path.
 # - requestBody and components.schemas: the functions check bodies, because a poll ignores its body
 #   and because an error has the shape of the dialect. API Gateway would make a model per schema.
 # - headers, content and examples of responses: a proxy integration passes the function's answer
@@ -163,15 +163,26 @@ locals {
     },
   )
 
-  _rest_api_body = jsonencode(merge(local._resource_policy, {
+  # The usage plan's key comes from the authorizer, so that both headers count.
+  _api_key_source = "AUTHORIZER"
+
+  # OpenAPI 3 has an API's endpoints at a server. The stage decides the base path.
+  _servers = !local._is_private ? {} : {
+    servers = [{
+      url                                        = "/"
+      x-amazon-apigateway-endpoint-configuration = { vpcEndpointIds = var.endpoint.vpc_endpoint_ids }
+    }]
+  }
+
+  _rest_api_body = jsonencode(merge(local._servers, {
     openapi = "3.0.1"
     info    = merge(local._contract.info, { title = var.prefix })
     paths   = merge(local._paths, local._catching_paths)
     components = {
       securitySchemes = local._security_schemes
     }
-    # The usage plan's key comes from the authorizer, so that both headers count.
-    x-amazon-apigateway-api-key-source = "AUTHORIZER"
+    x-amazon-apigateway-api-key-source = local._api_key_source
+    x-amazon-apigateway-policy         = local._resource_policy
     x-amazon-apigateway-request-validators = {
       parameters = { validateRequestBody = false, validateRequestParameters = true }
     }

@@ -34,6 +34,12 @@ variable "endpoint" {
     condition     = alltrue([for cidr in var.endpoint.allowed_cidrs : can(cidrhost(cidr, 0))])
     error_message = "endpoint.allowed_cidrs: got ${join(", ", var.endpoint.allowed_cidrs)}; allowed: CIDR blocks."
   }
+
+  validation {
+    # Of the policy's 8,192 characters, what is around the lists takes 512 at most, and an endpoint's id 25.
+    condition     = length(jsonencode(var.endpoint.allowed_cidrs)) + 25 * length(var.endpoint.vpc_endpoint_ids) <= 7680
+    error_message = "endpoint.allowed_cidrs: got ${length(var.endpoint.allowed_cidrs)} blocks, ${length(jsonencode(var.endpoint.allowed_cidrs))} characters as JSON; allowed: ${7680 - 25 * length(var.endpoint.vpc_endpoint_ids)} characters beside ${length(var.endpoint.vpc_endpoint_ids)} VPC endpoints, which is about ${floor((7680 - 25 * length(var.endpoint.vpc_endpoint_ids)) * length(var.endpoint.allowed_cidrs) / length(jsonencode(var.endpoint.allowed_cidrs)))} blocks like these, because API Gateway takes a resource policy of 8,192. Write neighbouring blocks as one."
+  }
 }
 
 variable "functions" {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from openapi_spec_validator import validate
 from scripts.deploy import terraform
 from scripts.local.apigateway import GatewayError
 from scripts.local.rest_api import GatewayResponses
+from tests.aws import gateway_body
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY = ROOT / "modules" / "gateway"
@@ -41,32 +41,15 @@ def contract() -> Any:
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The body, evaluated by Terraform itself; needs neither provider nor network."""
     reason = terraform.executable() is None and terraform.unavailable()
     if reason:
         pytest.skip(f"NOT CHECKED: {reason}")
-    folder = tmp_path_factory.mktemp("gateway")
-    names = ("openapi.tf", "openapi.yaml", "gateway_responses.yaml", "policy.tf", "variables.tf")
-    for name in names:
-        shutil.copy(GATEWAY / name, folder / name)
-    (folder / "output.tf").write_text(
-        'output "body" {\n  value = local._rest_api_body\n}\n', encoding="utf-8"
-    )
-    (folder / "terraform.tfvars.json").write_text(
-        json.dumps(
-            {
-                "prefix": "tollgate-test",
-                "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k",
-                "functions": {
-                    name: {"name": name, "invoke_arn": f"arn:uri:{name}"} for name in FUNCTIONS
-                },
-            }
-        ),
-        encoding="utf-8",
-    )
-    terraform.run(folder, "apply", "-auto-approve", capture=True)
-    text = terraform.run(folder, "output", "-raw", "body", capture=True).stdout
-    return json.loads(text)
+    given = {
+        "prefix": "tollgate-test",
+        "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k",
+        "functions": {name: {"name": name, "invoke_arn": f"arn:uri:{name}"} for name in FUNCTIONS},
+    }
+    return gateway_body.render(tmp_path_factory.mktemp("gateway"), given)
 
 
 def test_the_contract_is_valid_openapi(contract: Any) -> None:

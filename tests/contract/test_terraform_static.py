@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.deploy import terraform
-from tests.waiting import until
+from tests import provider as provider_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,30 +56,16 @@ def _terraform_runs_here() -> None:
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """How Terraform reaches one process of the AWS provider, which serves all of a worker's cases.
+    """One process of the AWS provider, which serves all of a worker's cases.
 
-    Terraform would start it twice or more for every case, which is a third of the work. The cases
-    ask it for its schema only, because their provider is a mock; nothing is ever configured in it.
+    The cases ask it for its schema only, because their provider is a mock; nothing is ever
+    configured in it.
     """
     root = ROOT / "terraform"
     _initialise(root)
-    data = terraform.data_directory(root, ENVIRONMENT)
-    (program,) = data.glob(f"providers/{terraform.PROVIDER}/*/*/terraform-provider-aws_v*")
     printed = tmp_path_factory.mktemp("provider") / "stdout"
-    with printed.open("w") as output:
-        process = subprocess.Popen([program, "-debug"], stdout=output, stderr=subprocess.DEVNULL)
-    try:
-
-        def offered() -> re.Match[str] | None:
-            assert process.poll() is None, "the provider has ended"
-            return re.search("TF_REATTACH_PROVIDERS='(.*)'", printed.read_text("utf-8"))
-
-        found = until(offered, "the provider's offer to attach to it")
-        assert found is not None
-        yield {"TF_REATTACH_PROVIDERS": found[1]}
-    finally:
-        process.terminate()
-        process.wait()
+    with provider_process.serve(root, ENVIRONMENT, printed) as variables:
+        yield variables
 
 
 @functools.cache

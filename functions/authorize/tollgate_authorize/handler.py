@@ -13,6 +13,7 @@ from tollgate.observability import logger
 from tollgate_authorize.advice import advice
 from tollgate_authorize.service import AuthorizeService, allow, deny
 from tollgate_authorize.settings import Settings
+from tollgate_authorize.user_agent import user_agent
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -31,11 +32,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     method_arn = event["methodArn"]
     resource = event["resource"]
     headers = event.get("headers") or {}
+    # Here and not in API Gateway's access log, which does not escape what callers write.
+    agent = {"user_agent": user_agent(headers)}
     found = build_service().authorize(headers, resource)
     if found is None:
-        logger.info("denied")
+        logger.info("denied", extra=agent)
         query = event.get("queryStringParameters") or {}
         return deny(method_arn, advice(headers, query, resource))
     key, record = found
-    logger.info("allowed", extra={"tenant_id": record.tenant_id, "key_id": record.key_id})
+    identity = {"tenant_id": record.tenant_id, "key_id": record.key_id}
+    logger.info("allowed", extra={**identity, **agent})
     return allow(method_arn, key, record)

@@ -289,12 +289,34 @@ run "permissions" {
   }
 }
 
-run "regional_without_policy" {
+run "regional_for_everyone" {
   command = plan
 
   assert {
-    condition     = aws_api_gateway_rest_api.this.endpoint_configuration[0].types == tolist(["REGIONAL"]) && !can(jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-policy"])
+    condition     = aws_api_gateway_rest_api.this.endpoint_configuration[0].types == tolist(["REGIONAL"]) && !can(jsondecode(aws_api_gateway_rest_api.this.body).servers)
     error_message = "By default the API is reached from everywhere."
+  }
+
+  assert {
+    condition = jsondecode(aws_api_gateway_rest_api.this.policy) == {
+      Statement = [{ Action = "execute-api:Invoke", Effect = "Allow", Principal = { AWS = "*" }, Resource = "*", Sid = "Everyone" }]
+      Version   = "2012-10-17"
+    }
+    error_message = "Where nothing is denied, a policy says so; an update removes none."
+  }
+
+  assert {
+    condition = (
+      aws_api_gateway_rest_api.this.description == jsondecode(aws_api_gateway_rest_api.this.body).info.description
+      && aws_api_gateway_rest_api.this.name == jsondecode(aws_api_gateway_rest_api.this.body).info.title
+      && jsondecode(aws_api_gateway_rest_api.this.policy) == jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-policy"]
+    )
+    error_message = "What the body says of the API, the attributes say too, or an update would bring back what was before."
+  }
+
+  assert {
+    condition     = aws_api_gateway_rest_api.this.fail_on_warnings
+    error_message = "What API Gateway would leave out of the body fails the apply."
   }
 
   assert {
@@ -338,6 +360,14 @@ run "private" {
   }
 
   assert {
+    condition = jsondecode(aws_api_gateway_rest_api.this.body).servers == [{
+      url                                        = "/"
+      x-amazon-apigateway-endpoint-configuration = { vpcEndpointIds = ["vpce-0a1", "vpce-0b2"] }
+    }]
+    error_message = "The body names the endpoints, so that an import does not remove them."
+  }
+
+  assert {
     condition = {
       for statement in jsondecode(aws_api_gateway_rest_api.this.body)["x-amazon-apigateway-policy"].Statement : statement.Sid => try(statement.Condition, {})
       } == {
@@ -352,6 +382,60 @@ run "private" {
     condition     = aws_api_gateway_deployment.this.triggers["redeploy"] == sha1(aws_api_gateway_rest_api.this.body)
     error_message = "A change of the policy is deployed; API Gateway applies it only then."
   }
+}
+
+run "takes_as_many_addresses_as_a_policy_holds" {
+  command = plan
+
+  variables {
+    endpoint = { allowed_cidrs = [for number in range(404) : "100.${100 + floor(number / 100)}.${100 + number % 100}.0/24"] }
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_rest_api.this.policy) <= 8192
+    error_message = "The longest list makes a policy that API Gateway takes."
+  }
+}
+
+run "takes_as_many_addresses_beside_endpoints" {
+  command = plan
+
+  variables {
+    endpoint = {
+      type             = "PRIVATE"
+      allowed_cidrs    = [for number in range(391) : "100.${100 + floor(number / 100)}.${100 + number % 100}.0/24"]
+      vpc_endpoint_ids = [for number in range(10) : "vpce-${10000000000000000 + number}"]
+    }
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_rest_api.this.policy) <= 8192
+    error_message = "The longest list beside ten endpoints makes a policy that API Gateway takes."
+  }
+}
+
+run "rejects_more_addresses_than_a_policy_holds" {
+  command = plan
+
+  variables {
+    endpoint = { allowed_cidrs = [for number in range(405) : "100.${100 + floor(number / 100)}.${100 + number % 100}.0/24"] }
+  }
+
+  expect_failures = [var.endpoint]
+}
+
+run "rejects_more_addresses_than_a_policy_holds_beside_endpoints" {
+  command = plan
+
+  variables {
+    endpoint = {
+      type             = "PRIVATE"
+      allowed_cidrs    = [for number in range(391) : "100.${100 + floor(number / 100)}.${100 + number % 100}.0/24"]
+      vpc_endpoint_ids = [for number in range(11) : "vpce-${10000000000000000 + number}"]
+    }
+  }
+
+  expect_failures = [var.endpoint]
 }
 
 run "web_acl" {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,11 +14,20 @@ from tests.fakes.ledger import FakeTenants
 from tests.fakes.world import FakeClock
 from tollgate.domain.tenants import KeyRecord
 from tollgate.entry.routes import key_headers
+from tollgate.observability import logger
+from tollgate_authorize import handler
 from tollgate_authorize.advice import advice
 from tollgate_authorize.service import AuthorizeService, allow, credential, deny
+from tollgate_authorize.user_agent import user_agent
 
 KEY = "k" * 40
 RECORD = KeyRecord("acme", "web", "web/primary", "pro", "active", None)
+CONTEXT: Any = SimpleNamespace(
+    function_name="authorize",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:authorize",
+    aws_request_id="r-1",
+)
 ARN = "arn:aws:execute-api:us-east-1:123456789012:abc123/v1/POST/invoke_model"
 
 
@@ -182,3 +193,45 @@ def test_advice_that_is_remembered_by_a_header_rests_on_that_header_alone(resour
     assert advice({**others, name: value}, {"key": KEY}, resource) == advice(
         {name: value}, {}, resource
     )
+
+
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [
+        ("Anthropic/Python 0.40.0", "Anthropic/Python 0.40.0"),
+        ('"},{"tenant_id": "other', '"},{"tenant_id": "other'),
+        (f"curl/8.5 {KEY}", "curl/8.5 ***"),
+        (f"{KEY[:20]}-b", "***-b"),
+        (f"{KEY[:19]}-b", f"{KEY[:19]}-b"),
+        ("a b" * 100, ("a b" * 100)[:256]),
+        ("", ""),
+    ],
+)
+def test_a_user_agent_is_logged_short_and_without_a_key(sent: str, logged: str) -> None:
+    assert user_agent({"User-Agent": sent}) == logged
+    assert user_agent({"user-agent": sent}) == logged
+
+
+def test_a_caller_may_send_no_user_agent() -> None:
+    assert user_agent({"x-api-key": KEY}) is None
+
+
+@pytest.mark.parametrize("key", [KEY, "another"])
+def test_a_verdict_is_logged_as_json_with_the_user_agent(
+    key: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = 'curl/8.5 "quoted" \\ and\nbroken'
+    monkeypatch.setattr(handler, "build_service", service)
+    event = {
+        "methodArn": ARN,
+        "resource": "/invoke_model",
+        "headers": {"x-api-key": key, "User-Agent": agent},
+    }
+
+    handler.lambda_handler(event, CONTEXT)
+
+    (record,) = caplog.records
+    line = logger.registered_formatter.format(record)
+    assert json.loads(line)["user_agent"] == agent
+    assert "\n" not in line
+    assert key not in line
