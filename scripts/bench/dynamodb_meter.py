@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WRITE_UNIT_BYTES = 1024
 READ_UNIT_BYTES = 4096
+ITEM_WRITE_UNITS_PER_SECOND = 1000
+"""What DynamoDB takes for one item, or rather for its partition."""
 TRANSACTION_FACTOR = 2
 
 _CONTEXT = "tollgate-meter"

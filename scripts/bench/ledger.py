@@ -37,6 +37,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (  
 
 from scripts.bench import starvation  # noqa: E402
 from scripts.bench.dynamodb_meter import (  # noqa: E402
+    ITEM_WRITE_UNITS_PER_SECOND,
     TRANSACTION_FACTOR,
     WRITE_UNIT_BYTES,
     Meter,
@@ -80,8 +81,6 @@ TRANSACTION_SECONDS = 0.01
 OPEN_HOLDS = (0, 10, 50, 200)
 CALL_SECONDS = (0.5, 2.0, 10.0)
 WRITE_UNIT_USD_PER_MILLION = 0.625  # on demand, us-east-1
-ITEM_WRITE_UNITS_PER_SECOND = 1000
-"""What DynamoDB takes for one item, or rather for its partition."""
 
 # Everything is limited, so that every check takes part, and nothing is ever refused.
 PLENTY = 10**9

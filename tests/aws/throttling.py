@@ -18,7 +18,12 @@ from unittest.mock import patch
 
 import botocore.endpoint
 
-from scripts.bench.dynamodb_meter import WRITES, Meter, item_identity
+from scripts.bench.dynamodb_meter import (
+    ITEM_WRITE_UNITS_PER_SECOND,
+    WRITES,
+    Meter,
+    item_identity,
+)
 from tests.fakes.sdk_faults import refused
 
 if TYPE_CHECKING:
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-KEY_UNITS_A_SECOND = 1_000
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
@@ -62,9 +66,12 @@ class Throttle:
                 return send(endpoint, request)
             return self._meet(request, lambda: send(endpoint, request))
 
+        def sleep(seconds: float) -> None:
+            self.pause(seconds)
+
         with (
             patch.object(botocore.endpoint.Endpoint, "_send", meet),
-            patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=self.pause)),
+            patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=sleep)),
         ):
             yield
 
@@ -74,7 +81,7 @@ class Throttle:
             return send()
         item = item_identity(parameters)[:2]
         second = int(self.now.timestamp()), item
-        if self.units[second] + self.meter.least_units(parameters) > KEY_UNITS_A_SECOND:
+        if self.units[second] + self.meter.least_units(parameters) > ITEM_WRITE_UNITS_PER_SECOND:
             self.refusals[item] += 1
             answer: AWSResponse = refused(THROTTLED)(request, send)
             return answer

@@ -81,6 +81,16 @@ def test_a_write_takes_a_unit_for_each_started_kilobyte_of_the_larger_side(
     assert meter.calls == {"PutItem": 1, "UpdateItem": 2, "DeleteItem": 1}
 
 
+def test_a_write_takes_at_least_what_its_item_is_and_will_be(meter: Meter, client: Client) -> None:
+    update = {"TableName": "t", "Key": KEY}
+    assert meter.least_units(update) == 1
+    assert meter.least_units({"TableName": "t", "Item": item(2049)}) == 3
+    client.call("PutItem", {"TableName": "t", "Item": item(3000)}, {})
+
+    assert meter.least_units(update) == 3
+    assert meter.least_units({"TableName": "t", "Item": item(100)}) == 3
+
+
 def test_a_failed_condition_takes_what_the_write_would(meter: Meter, client: Client) -> None:
     update = {"TableName": "t", "Key": KEY}
     client.call("UpdateItem", update, {"Error": {"Code": "C"}, "Item": item(1500)})
