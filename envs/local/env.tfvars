@@ -1,5 +1,5 @@
-# The local stack reads only `prefix`, `sagemaker_endpoints` and `tiers` from this file; ports and keys
-# are its own.
+# The local stack reads only `sagemaker_endpoints` and `tiers` from this file; `make describe` makes the
+# rest of what it is started from. Ports and keys are its own.
 prefix = "tollgate-local"
 
 tiers = {
