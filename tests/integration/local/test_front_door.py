@@ -78,13 +78,17 @@ class Calls:
         return Functions(handlers, DEPLOYMENT.functions)
 
 
+def fronted(calls: Calls, **settings: Any) -> FrontDoor:
+    """A front door of the deployed API before fake handlers, which asks who calls each time."""
+    given = {"streams": NO_STREAMS, "authorizer_cache_seconds": 0, **settings}
+    return FrontDoor(calls.functions, DEPLOYMENT, **given)
+
+
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[FrontDoor, Calls]]:
     """One server for most tests: stopping one takes a fifth of a second."""
     calls = Calls()
-    with FrontDoor(
-        calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=0
-    ) as running:
+    with fronted(calls) as running:
         yield running, calls
 
 
@@ -194,13 +198,7 @@ def test_what_no_operation_takes_is_caught(
 
 def test_what_no_operation_takes_needs_a_key_and_counts(calls: Calls) -> None:
     plans = UsagePlans({KEY: UsagePlan(rate_per_second=1, burst=1)}, clock=lambda: 0.0)
-    with FrontDoor(
-        calls.functions,
-        DEPLOYMENT,
-        streams=NO_STREAMS,
-        authorizer_cache_seconds=0,
-        usage_plans=plans,
-    ) as door:
+    with fronted(calls, usage_plans=plans) as door:
         assert requests.get(f"{door.url}/nothing", headers=WITH_KEY, timeout=PATIENCE_SECONDS).ok
         throttled = requests.get(f"{door.url}/nothing", headers=WITH_KEY, timeout=PATIENCE_SECONDS)
         gateway_error(throttled, 429, "Too Many Requests", "rate_exceeded")
@@ -350,9 +348,7 @@ def test_timeout_leaves_the_function_running(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = slow
-    with FrontDoor(
-        calls.functions, DEPLOYMENT, streams=NO_STREAMS, integration_timeout=0.5
-    ) as door:
+    with fronted(calls, integration_timeout=0.5) as door:
         url = f"{door.url}/list_foundation_models"
         response = requests.get(url, headers=WITH_KEY, timeout=PATIENCE_SECONDS)
     body = gateway_error(response, 504, "Endpoint request timed out", "upstream_timeout")
@@ -383,9 +379,7 @@ def test_answer_with_headers_and_binary(door: FrontDoor, calls: Calls) -> None:
 
 
 def test_authorizer_answers_are_cached_per_header(calls: Calls) -> None:
-    with FrontDoor(
-        calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=60
-    ) as door:
+    with fronted(calls, authorizer_cache_seconds=None) as door:
         session = requests.Session()
         for key in (KEY, KEY, "other" * 8, KEY):
             session.get(
@@ -407,13 +401,7 @@ def test_usage_plan(calls: Calls) -> None:
     plans = UsagePlans(
         {KEY: UsagePlan(rate_per_second=1, burst=2, requests_per_day=4)}, clock=lambda: now[0]
     )
-    with FrontDoor(
-        calls.functions,
-        DEPLOYMENT,
-        streams=NO_STREAMS,
-        authorizer_cache_seconds=0,
-        usage_plans=plans,
-    ) as door:
+    with fronted(calls, usage_plans=plans) as door:
 
         def call(key: str = KEY) -> requests.Response:
             return requests.get(
@@ -443,12 +431,7 @@ def test_many_at_once(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = meet
-    with (
-        FrontDoor(
-            calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=0
-        ) as door,
-        ThreadPoolExecutor(20) as pool,
-    ):
+    with fronted(calls) as door, ThreadPoolExecutor(20) as pool:
 
         def call(_: int) -> int:
             return requests.get(
@@ -467,7 +450,7 @@ def test_stop_does_not_wait_for_functions(calls: Calls) -> None:
         return {"statusCode": 200}
 
     calls.answer = hang
-    door = FrontDoor(calls.functions, DEPLOYMENT, streams=NO_STREAMS, authorizer_cache_seconds=0)
+    door = fronted(calls)
     door.start()
     port = int(door.url.rpartition(":")[2])
     request = f"GET /list_foundation_models HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\n\r\n"
