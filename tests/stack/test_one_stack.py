@@ -120,7 +120,8 @@ def test_the_local_stack_is_made_of_what_an_apply_makes(applied: Deployment) -> 
     expected = replace(described, functions=functions, ceiling=applied.ceiling)
 
     texts = as_described(applied).splitlines(), deployment.text(expected).splitlines()
-    assert "\n".join(difflib.unified_diff(*texts, "applied", "described", n=1)) == ""
+    if difference := "\n".join(difflib.unified_diff(*texts, "applied", "described", n=1)):
+        pytest.fail(difference, pytrace=False)
 
 
 def test_keys_and_usage_plans_are_those_of_the_tenants_files(
