@@ -68,6 +68,7 @@ CHANGES = (
     "a route",
     "a key of tenant files",
     "a Terraform option",
+    "a variable of a function",
     "an alarm",
     "a price",
     "a report",
