@@ -70,8 +70,10 @@ def test_a_new_day_carries_open_holds() -> None:
         day_requests=9,
     )
 
-    rolled = roll_over(standing, Windows.at(NOW + timedelta(days=1)))
+    tomorrow = Windows.at(NOW + timedelta(days=1))
+    rolled = roll_over(standing, tomorrow)
 
+    assert Windows.of(rolled) == tomorrow
     assert (rolled.day_committed, rolled.day_spent, rolled.day_requests) == (42, 0, 0)
     assert (rolled.month_committed, rolled.month_spent) == (142, 100)
 
@@ -79,8 +81,10 @@ def test_a_new_day_carries_open_holds() -> None:
 def test_a_new_month_carries_open_holds() -> None:
     standing = account(holds={"a": hold(30)}, month_committed=130, month_spent=100)
 
-    rolled = roll_over(standing, Windows.at(datetime(2027, 1, 1, tzinfo=UTC)))
+    january = Windows.at(datetime(2027, 1, 1, tzinfo=UTC))
+    rolled = roll_over(standing, january)
 
+    assert Windows.of(rolled) == january
     assert (rolled.month, rolled.month_committed, rolled.month_spent) == ("2027-01", 30, 0)
     assert rolled.day_committed == 30
 
@@ -120,7 +124,7 @@ def test_each_limit_refuses_with_its_name_and_reset(
     refused = refusal(standing, limits, hold())
 
     assert refused is not None
-    assert refused.limit_name == name
+    assert (refused.account_id, refused.limit_name) == (limits.account_id, name)
     assert refused.resets_at == datetime.fromisoformat(resets_at).replace(tzinfo=UTC)
 
 

@@ -313,6 +313,20 @@ def test_a_limit_that_all_shards_exceed_is_told_before_one_of_a_single_shard() -
     assert (refused.limit_name, refused.limit, refused.used) == ("requests_per_minute", 3, 3)
 
 
+def test_so_is_one_that_running_calls_alone_exceed() -> None:
+    shards = shards_with(
+        {"month_committed": 34, "holds": {"a": hold(5)}},
+        {"month_committed": 0, "holds": {"b": hold(0)}},
+        {"month_committed": 0, "holds": {"c": hold(0)}},
+        concurrent_requests=3,
+    )
+
+    refused = refusal_of_all(WIDE, shards, hold(1))
+
+    assert (refused.limit_name, refused.limit, refused.used) == ("concurrent_requests", 3, 3)
+    assert refused.is_held
+
+
 def test_a_shard_that_only_waits_makes_the_refusal_one_of_holds() -> None:
     """The first shard's month is spent, the second's day; the third waits for a running call."""
     shards = shards_with(
