@@ -682,6 +682,19 @@ def _(scene: Scene) -> str:
     )
 
 
+@case("S3 payloads", "the request of a queued job deleted")
+def _(scene: Scene) -> str:
+    def deleted(_: AWSPreparedRequest, send: Callable[[], AWSResponse]) -> AWSResponse:
+        storage = scene.stack.client("s3")
+        bucket = scene.stack.deployment.environment["PAYLOADS_BUCKET"]
+        for item in storage.list_objects_v2(Bucket=bucket, Prefix="jobs/")["Contents"]:
+            storage.delete_object(Bucket=bucket, Key=item["Key"])
+        return send()
+
+    with faults(at_bucket("payloads", deleted, "GET", times=1)):
+        return scene.job(scene.start())
+
+
 @case("S3 payloads", "down, request with an Idempotency-Key")
 def _(scene: Scene) -> str:
     key = {"Idempotency-Key": uuid4().hex}
