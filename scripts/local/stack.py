@@ -123,6 +123,13 @@ class Gateway(Startable):
         """Invoke a function with an event and return its response."""
         return self._functions.invoke(function, event)
 
+    def cold_start(self) -> None:
+        """Compose the functions anew: nothing is cached, and none of an SDK's retries is spent.
+
+        Call it while no function runs.
+        """
+        _compose(self.deployment.functions)
+
     def run_schedule(self, function: str) -> Any:  # noqa: ANN401
         """Invoke a function as its schedule does.
 
@@ -353,11 +360,19 @@ def _load_functions(cleanup: ExitStack, deployed: Mapping[str, Function]) -> Fun
         module = importlib.import_module(path)
         handlers[name] = getattr(module, attribute)
         for compose in _composers(module):
+            cleanup.callback(compose.cache_clear)
+    _compose(deployed)
+    return Functions(handlers, deployed)
+
+
+def _compose(deployed: Mapping[str, Function]) -> None:
+    """Compose each function anew, with its own environment."""
+    for function in deployed.values():
+        module = importlib.import_module(function.handler.rpartition(".")[0])
+        for compose in _composers(module):
             compose.cache_clear()
             with patch.dict(os.environ, function.settings):
                 compose()
-            cleanup.callback(compose.cache_clear)
-    return Functions(handlers, deployed)
 
 
 def _composers(module: ModuleType) -> Iterator[Any]:

@@ -22,10 +22,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-import tollgate_authorize.handler
-import tollgate_converse.handler
 import tollgate_invoke.handler
-import tollgate_models.handler
 import tollgate_stream.handler
 from scripts.local import deployment
 from scripts.local.lambda_runtime import FunctionError
@@ -63,13 +60,6 @@ README = Path(__file__).parents[2] / "functions" / "shared" / "README.md"
 MODEL = "amazon.nova-lite-v1:0"
 TENANT_WITH_KEY = "customer2"
 ENDPOINT, ENDPOINT_NAME = "mistral-7b-instruct", "mistral-7b"
-COMPOSERS = (
-    tollgate_authorize.handler.build_service,
-    tollgate_converse.handler.build_service,
-    tollgate_invoke.handler.build_service,
-    tollgate_models.handler.build_routes,
-    tollgate_stream.handler.build_service,
-)
 # How often the SDK tries before a dependency counts as out of reach, and in front of a call.
 SDK_TRIES, BRIEF_TRIES = 3, 2
 API_GATEWAY_SECONDS = 29
@@ -840,8 +830,7 @@ def database(stack: LocalStack) -> Any:
 @pytest.fixture
 def scene(stack: LocalStack, database: Any) -> Scene:
     """Functions composed anew: with cold caches, and none of the SDK's retries spent."""
-    for compose in COMPOSERS:
-        compose.cache_clear()
+    stack.cold_start()
     scene = Scene(stack, database)
     scene.begin()
     assert scene.holds() == {}
