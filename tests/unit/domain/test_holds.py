@@ -453,6 +453,7 @@ def test_images_cost_their_size_and_quality_or_what_all_cost() -> None:
 def test_nothing_of_a_unit_without_a_price_costs_nothing() -> None:
     assert units_usd({"search": 0}, Rates()) == 0
     assert units_usd({"search": 2, "image": 1}, UNITS) == 4070
+    assert units_usd({"machine": 0, "image": 1}, UNITS) == 70
 
 
 def test_a_flat_call_is_its_price() -> None:

@@ -544,6 +544,8 @@ def test_within_what_a_policy_lets_pass_its_bound_and_its_text_stay(
     other = refused(CLAUDE, {"tools": body["tools"]}, ["tools:made_up"])
     assert other.code == code
     assert other.message.startswith(f"tools[0].servers[1].deep[0][1].{name} {message}")
+    inner = refused(NOVA, {"inferenceConfig": {"topQ": {name: 2}}}, ["inferenceConfig.topQ"])
+    assert inner.message.startswith(f"inferenceConfig.topQ.{name} ")
 
 
 @pytest.mark.parametrize("name", sorted({*registry.MAX_TOKENS, *registry.ANSWERS}))
