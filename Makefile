@@ -172,6 +172,10 @@ check-aws: check-env setup-run
 bootstrap: check-env setup-run ## Make the bucket for the state of ENV; needed once
 	@$(RUN_PYTHON) -m scripts.deploy.bootstrap --env $(ENV) $(ARGS)
 
+.PHONY: model-access
+model-access: check-env setup-run ## Tell which of the tenants' models the account of ENV can call
+	@$(RUN_PYTHON) -m scripts.deploy.model_access --env $(ENV)
+
 .PHONY: plan
 plan: check-aws package ## Plan the changes of ENV and save the plan
 	@$(RUN_PYTHON) -m scripts.deploy.commands plan --env $(ENV) $(ARGS)
@@ -195,6 +199,14 @@ destroy: check-env setup-run ## Destroy ENV, except for billing data; CONFIRM=<E
 .PHONY: url
 url: check-env setup-run ## Print the URL of ENV's API
 	@$(RUN_PYTHON) -m scripts.deploy.outputs --env $(ENV) api_url
+
+.PHONY: profiles
+profiles: check-env setup-run ## Print API, URL and inference-profile ids of ENV's tenants, or of TENANT
+	@$(RUN_PYTHON) -m scripts.deploy.profiles --env $(ENV) --tenant '$(TENANT)'
+
+.PHONY: aws-check
+aws-check: check-env setup-run ## Try a deployed ENV with small calls (a few cents) and write a report; ARGS=--help
+	@$(RUN_PYTHON) -m scripts.awscheck --env $(ENV) $(ARGS)
 
 .PHONY: key
 key: check-env setup-run ## Say where an app's key lies, ARGS=--show prints it; ENV=dev TENANT=acme APP=websearch

@@ -85,6 +85,11 @@ output "table_names" {
   }
 }
 
+output "tenants" {
+  description = "What each tenant is told, by tenant: `api_url`, `rest_api_id`, and `id` and `model` of its inference profiles by `<app>/<profile name>`; `make profiles` prints it."
+  value       = { for tenant_id, tenant in module.tenant : tenant_id => tenant.published if tenant.published != null }
+}
+
 output "vpc_endpoint_ids" {
   description = "VPC endpoints of the functions by service; empty in public mode."
   value       = module.network.endpoint_ids

@@ -10,6 +10,7 @@ locals {
     rest_api_id        = module.gateway.rest_api_id
     stage_name         = module.gateway.stage_name
     tenants_table_name = module.metering.tenants_table_name
+    usage_plans_most   = tostring(var.usage_plans.most)
     usage_plan_ceiling = jsonencode(local._usage_plan_ceiling)
     usage_plan_methods = jsonencode(var.usage_plans.methods)
 

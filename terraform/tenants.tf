@@ -86,6 +86,7 @@ module "tenant" {
   region                   = var.region
   tenant_id                = each.key
   policy                   = each.value.policy
+  api_url                  = module.gateway.invoke_url
   keys                     = each.value.keys
   key_store                = var.key_store
   tenants_table_name       = module.metering.tenants_table_name
@@ -105,6 +106,9 @@ module "tenant" {
 locals {
   # AWS does not raise it.
   _role_policies_capacity = 10240
+  # AWS does not raise that either, and counts the change that takes a plan off its stage before it
+  # can be deleted.
+  _seconds_per_usage_plan_update = 20
   # Kept for a role's own policy, so that the tenants' share is known before anything exists.
   _own_role_policy_reserve = 6144
 
@@ -146,6 +150,11 @@ resource "terraform_data" "tenant_quotas" {
     precondition {
       condition     = local._usage_plan_count <= var.usage_plan_quota
       error_message = "tenants: got ${local._usage_plan_count} usage plans; allowed: ${var.usage_plan_quota} in an account and region. Set usage_plans = { per = \"tier\" }, or have AWS raise the quota and set usage_plan_quota to it."
+    }
+
+    precondition {
+      condition     = local._usage_plan_count <= var.usage_plans.most
+      error_message = "tenants: got ${local._usage_plan_count} usage plans; allowed: ${var.usage_plans.most} (usage_plans.most). AWS changes one in ${local._seconds_per_usage_plan_update} seconds in an account, so a change or a destroy of all takes ${ceil(local._usage_plan_count * local._seconds_per_usage_plan_update / 60)} minutes. ${var.usage_plans.per == "tenant" ? "Set usage_plans = { per = \"tier\" }." : "Raise the tiers' limits to those of the tenants that have a plan of their own."}"
     }
 
     precondition {

@@ -246,6 +246,11 @@ variable "lake_transition_days" {
     condition     = var.lake_transition_days >= 30 && var.lake_transition_days <= 3650 && floor(var.lake_transition_days) == var.lake_transition_days
     error_message = "lake_transition_days: got ${var.lake_transition_days}; allowed: a whole number from 30 to 3650."
   }
+
+  validation {
+    condition     = var.lake_expiration_days == null ? true : var.lake_transition_days < var.lake_expiration_days
+    error_message = "lake_transition_days: got ${var.lake_transition_days}; allowed: fewer than the ${coalesce(var.lake_expiration_days, 0)} of lake_expiration_days, because S3 moves nothing that it has deleted."
+  }
 }
 
 variable "log_retention_days" {
@@ -346,8 +351,8 @@ variable "prefix" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
-    error_message = "prefix: got \"${var.prefix}\"; allowed: 3 to 32 of a-z, 0-9 and -, a letter first."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix)) && !can(regex("^(.*--.*|(aws|ssm).*|(amzn-s3-demo|sg|sthree)(-.*)?|default|primary)$", var.prefix))
+    error_message = "prefix: got \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen, no two hyphens in a row, and nothing that AWS keeps for itself: aws..., ssm..., amzn-s3-demo-..., sg-..., sthree-..., default, primary."
   }
 }
 
@@ -382,6 +387,11 @@ variable "report_transition_days" {
   validation {
     condition     = var.report_transition_days >= 30 && var.report_transition_days <= 3650 && floor(var.report_transition_days) == var.report_transition_days
     error_message = "report_transition_days: got ${var.report_transition_days}; allowed: a whole number from 30 to 3650."
+  }
+
+  validation {
+    condition     = var.report_expiration_days == null ? true : var.report_transition_days < var.report_expiration_days
+    error_message = "report_transition_days: got ${var.report_transition_days}; allowed: fewer than the ${coalesce(var.report_expiration_days, 0)} of report_expiration_days, because S3 moves nothing that it has deleted."
   }
 }
 
@@ -515,9 +525,10 @@ variable "usage_plan_quota" {
 }
 
 variable "usage_plans" {
-  description = "The outer fences: one usage plan per `tenant` or per `tier`, the part of the stage's throttle that one key gets at most (stage_share), and narrower throttles of single methods by `<path>/<METHOD>`, such as `/invoke_model/POST`, for each key."
+  description = "The outer fences: one usage plan per `tenant` or per `tier`, how many of them a deployment has at most (AWS changes one in 20 seconds in an account), the part of the stage's throttle that one key gets at most (stage_share), and narrower throttles of single methods by `<path>/<METHOD>`, such as `/invoke_model/POST`, for each key."
   type = object({
     per         = optional(string, "tenant")
+    most        = optional(number, 100)
     stage_share = optional(number, 0.5)
     methods = optional(map(object({
       rate_limit  = number
@@ -530,6 +541,11 @@ variable "usage_plans" {
   validation {
     condition     = contains(["tenant", "tier"], var.usage_plans.per)
     error_message = "usage_plans.per: got \"${var.usage_plans.per}\"; allowed: \"tenant\" or \"tier\"."
+  }
+
+  validation {
+    condition     = try(var.usage_plans.most >= 1 && floor(var.usage_plans.most) == var.usage_plans.most, false)
+    error_message = "usage_plans.most: got ${coalesce(var.usage_plans.most, "null")}; allowed: a whole number from 1."
   }
 
   validation {

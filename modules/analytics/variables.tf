@@ -95,6 +95,11 @@ variable "lake_transition_days" {
     condition     = var.lake_transition_days >= 30 && var.lake_transition_days <= 3650 && floor(var.lake_transition_days) == var.lake_transition_days
     error_message = "lake_transition_days: given ${var.lake_transition_days}; allowed: a whole number from 30 to 3650."
   }
+
+  validation {
+    condition     = var.lake_expiration_days == null ? true : var.lake_transition_days < var.lake_expiration_days
+    error_message = "lake_transition_days: given ${var.lake_transition_days}; allowed: fewer than the ${coalesce(var.lake_expiration_days, 0)} of lake_expiration_days, because S3 moves nothing that it has deleted."
+  }
 }
 
 variable "prefix" {
@@ -103,8 +108,8 @@ variable "prefix" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
-    error_message = "prefix: given \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix)) && !can(regex("^(.*--.*|(aws|ssm).*|(amzn-s3-demo|sg|sthree)(-.*)?|default|primary)$", var.prefix))
+    error_message = "prefix: given \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen, no two hyphens in a row, and nothing that AWS keeps for itself: aws..., ssm..., amzn-s3-demo-..., sg-..., sthree-..., default, primary."
   }
 }
 
@@ -128,6 +133,11 @@ variable "report_transition_days" {
   validation {
     condition     = var.report_transition_days >= 30 && var.report_transition_days <= 3650 && floor(var.report_transition_days) == var.report_transition_days
     error_message = "report_transition_days: given ${var.report_transition_days}; allowed: a whole number from 30 to 3650."
+  }
+
+  validation {
+    condition     = var.report_expiration_days == null ? true : var.report_transition_days < var.report_expiration_days
+    error_message = "report_transition_days: given ${var.report_transition_days}; allowed: fewer than the ${coalesce(var.report_expiration_days, 0)} of report_expiration_days, because S3 moves nothing that it has deleted."
   }
 }
 

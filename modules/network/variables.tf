@@ -51,7 +51,7 @@ variable "api_endpoint" {
 }
 
 variable "availability_zones" {
-  description = "Availability zones of the module's own VPC, one subnet in each; every interface endpoint is paid per zone. Null means the region's zones a and b."
+  description = "Availability zones of the module's own VPC, one subnet in each; every interface endpoint is paid per zone. Null means the first two, by name, that have every endpoint service when the VPC is made; zones that come later move nothing."
   type        = list(string)
   default     = null
 
@@ -197,8 +197,8 @@ variable "prefix" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
-    error_message = "prefix: got \"${var.prefix}\"; allowed: 3 to 32 of a-z, 0-9 and -, a letter first."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix)) && !can(regex("^(.*--.*|(aws|ssm).*|(amzn-s3-demo|sg|sthree)(-.*)?|default|primary)$", var.prefix))
+    error_message = "prefix: got \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen, no two hyphens in a row, and nothing that AWS keeps for itself: aws..., ssm..., amzn-s3-demo-..., sg-..., sthree-..., default, primary."
   }
 }
 

@@ -4,14 +4,14 @@ locals {
   _private = var.mode == "private"
   _own     = local._private && var.existing == null
 
-  _zones = coalesce(var.availability_zones, ["${var.region}a", "${var.region}b"])
-  # An eighth each, so that zones can be added without moving what is there.
+  # By their place in the list, because the zones are only known once they are chosen. An eighth
+  # each, so that zones can be added at the end without moving what is there.
   _subnet_cidrs = {
-    for index, zone in local._zones : zone => cidrsubnet(var.vpc_cidr, 3, index) if local._own
+    for index in range(local._own ? local._zone_count : 0) : tostring(index) => cidrsubnet(var.vpc_cidr, 3, index)
   }
 
   _vpc_id          = one(concat(aws_vpc.this[*].id, local._private ? var.existing[*].vpc_id : []))
-  _subnet_ids      = local._own ? [for zone in local._zones : aws_subnet.this[zone].id] : local._private ? var.existing.subnet_ids : []
+  _subnet_ids      = local._own ? [for index in range(local._zone_count) : aws_subnet.this[tostring(index)].id] : local._private ? var.existing.subnet_ids : []
   _route_table_ids = local._own ? aws_route_table.this[*].id : local._private ? var.existing.route_table_ids : []
 }
 
@@ -37,10 +37,10 @@ resource "aws_subnet" "this" {
   for_each = local._subnet_cidrs
 
   vpc_id                  = aws_vpc.this[0].id
-  availability_zone       = each.key
+  availability_zone       = local._zones[tonumber(each.key)]
   cidr_block              = each.value
   map_public_ip_on_launch = false
-  tags                    = merge(var.tags, { Name = "${var.prefix}-${each.key}" })
+  tags                    = merge(var.tags, { Name = "${var.prefix}-${local._zones[tonumber(each.key)]}" })
 }
 
 resource "aws_route_table" "this" {

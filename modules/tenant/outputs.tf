@@ -28,6 +28,11 @@ output "parameter_names_by_key" {
   value       = { for id, parameter in aws_ssm_parameter.key : id => parameter.name }
 }
 
+output "published" {
+  description = "What the tenant is told, as in the SSM parameter `/<prefix>/outputs/tenants/<tenant_id>`: `api_url`, `rest_api_id`, and `id` and `model` of its inference profiles by `<app>/<profile name>`; null when it is offboarded."
+  value       = local.is_offboarded ? null : local._published
+}
+
 output "secret_names_by_key" {
   description = "Names of the Secrets Manager secrets that hold the keys' values, by `<app>/<key name>`; empty with another store."
   value       = { for id, secret in aws_secretsmanager_secret.key : id => secret.name }

@@ -9,6 +9,17 @@ variable "account_id" {
   }
 }
 
+variable "api_url" {
+  description = "Base URL of the API, which the tenant is told."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^https?://[^/ ]+(/[^ ]*)?$", var.api_url))
+    error_message = "api_url: given \"${var.api_url}\"; allowed: a URL, such as https://abcde12345.execute-api.us-east-1.amazonaws.com/v1."
+  }
+}
+
 variable "caller_roles" {
   description = "Roles that call models for the tenant, by any name: each may take these actions on the policy's `model_arns`. `is_session_role` says that the role serves all tenants, in sessions with the tag `tenant`."
   type = map(object({
@@ -224,8 +235,8 @@ variable "prefix" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
-    error_message = "prefix: given \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix)) && !can(regex("^(.*--.*|(aws|ssm).*|(amzn-s3-demo|sg|sthree)(-.*)?|default|primary)$", var.prefix))
+    error_message = "prefix: given \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen, no two hyphens in a row, and nothing that AWS keeps for itself: aws..., ssm..., amzn-s3-demo-..., sg-..., sthree-..., default, primary."
   }
 }
 

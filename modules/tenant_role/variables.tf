@@ -119,6 +119,11 @@ variable "name" {
     condition     = var.name == null || can(regex("^[A-Za-z0-9_+=,.@-]{1,64}$", var.name))
     error_message = "name: got \"${coalesce(var.name, "null")}\"; allowed: 1 to 64 letters, digits and _+=,.@-, or null."
   }
+
+  validation {
+    condition     = var.name != null || length("${var.prefix}-${var.tenant_id}") <= 64
+    error_message = "name: got null, for which ${var.prefix}-${var.tenant_id} has ${length("${var.prefix}-${var.tenant_id}")} characters; allowed: 64 in the name of a role. Give it a name."
+  }
 }
 
 variable "partition" {
@@ -150,8 +155,8 @@ variable "prefix" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix))
-    error_message = "prefix: got \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.prefix)) && !can(regex("^(.*--.*|(aws|ssm).*|(amzn-s3-demo|sg|sthree)(-.*)?|default|primary)$", var.prefix))
+    error_message = "prefix: got \"${var.prefix}\"; allowed: 3 to 32 lower-case letters, digits and hyphens that start with a letter and do not end with a hyphen, no two hyphens in a row, and nothing that AWS keeps for itself: aws..., ssm..., amzn-s3-demo-..., sg-..., sthree-..., default, primary."
   }
 }
 

@@ -4,6 +4,7 @@
 
 Reads name and region from the environment's backend file. Everything here is a setting that can be
 put again, so a second run brings a bucket that drifted back to what it should be and makes nothing.
+Last it tells which of the tenants' models the account can call, as `make model-access` does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.deploy import environments, next_steps, preflight
+from scripts.deploy import environments, model_access, next_steps, preflight
+from scripts.tenants import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,6 +144,15 @@ def _policy(bucket: str, partition: str) -> str:
     )
 
 
+def _models(environment: environments.Environment) -> list[str]:
+    """What the tenants can call; the bucket is made whether or not anybody knows."""
+    try:
+        lines, _ = model_access.check(environment)
+    except (model_access.ModelAccessError, files.TenantFilesError) as error:
+        return [f"{environment.name}: which models tenants can call is not known: {error}"]
+    return lines
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0, or 1 with a message on standard error."""
     parser = argparse.ArgumentParser(prog="python -m scripts.deploy.bootstrap", description=__doc__)
@@ -160,6 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     verb = "made" if made else "was there already; set up"
     print(f"{options.env}: state bucket {environment.backend.bucket} {verb}")
+    for line in _models(environment):
+        print(line)
     print(next_steps.after_bootstrap(options.env))
     return 0
 

@@ -133,6 +133,8 @@ def fits(value: Any, rule_name: str) -> bool:  # noqa: ANN401
         subject = None if value is None else terraform_json(value)
     if subject is None or re.fullmatch(rule["pattern"], subject) is None:
         return False
+    if "refused" in rule and re.fullmatch(rule["refused"], subject) is not None:
+        return False
     return rule_name != "date" or _is_calendar_date(subject)
 
 

@@ -12,3 +12,8 @@ output "parent_prefix" {
   description = "Prefix of the gateway that serves these tenants."
   value       = local.prefix
 }
+
+output "tenants" {
+  description = "What each tenant is told, by tenant: `api_url`, `rest_api_id`, and `id` and `model` of its inference profiles by `<app>/<profile name>`; `make profiles` prints it."
+  value       = { for tenant_id, tenant in module.tenant : tenant_id => tenant.published if tenant.published != null }
+}

@@ -54,6 +54,7 @@ locals {
   }
 
   _needed = toset([
+    "api_url",
     "caller_roles",
     "key_store",
     "kms_key_arn",
@@ -64,5 +65,6 @@ locals {
     "tier_usage_plans",
     "usage_plan_ceiling",
     "usage_plan_methods",
+    "usage_plans_most",
   ])
 }

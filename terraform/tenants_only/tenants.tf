@@ -37,6 +37,7 @@ module "tenant" {
   region                   = var.region
   tenant_id                = each.key
   policy                   = each.value.policy
+  api_url                  = local.published.api_url
   keys                     = each.value.keys
   key_store                = local.published.key_store
   tenants_table_name       = local.published.tenants_table_name
@@ -49,4 +50,21 @@ module "tenant" {
   usage_plan               = one(local._tier_plans[each.key])
   usage_plan_ceiling       = jsondecode(local.published.usage_plan_ceiling)
   usage_plan_methods       = length(local._tier_plans[each.key]) > 0 ? {} : jsondecode(local.published.usage_plan_methods)
+}
+
+# What AWS would take hours for is refused before anything changes, as the gateway does.
+locals {
+  _usage_plan_count = length([
+    for tenant_id, tenant in local._tenants : tenant_id
+    if tenant.policy.status != "offboarded" && length(local._tier_plans[tenant_id]) == 0
+  ])
+}
+
+resource "terraform_data" "tenant_quotas" {
+  lifecycle {
+    precondition {
+      condition     = local._usage_plan_count <= tonumber(local.published.usage_plans_most)
+      error_message = "tenants: got ${local._usage_plan_count} usage plans; allowed: ${local.published.usage_plans_most} (usage_plans.most of ${local.prefix}). AWS changes one in 20 seconds in an account. Set usage_plans = { per = \"tier\" } there and apply it, and keep the tenants' limits within their tiers'."
+    }
+  }
 }

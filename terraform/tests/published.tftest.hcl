@@ -29,6 +29,7 @@ run "published" {
         "tier_usage_plans",
         "usage_plan_ceiling",
         "usage_plan_methods",
+        "usage_plans_most",
       ] : "/tollgate-test/outputs/${name}" => "String"
     }
     error_message = "Every output that others need lies under the prefix."
@@ -53,6 +54,17 @@ run "published" {
   assert {
     condition     = jsondecode(nonsensitive(aws_ssm_parameter.output["tier_usage_plans"].value)) == {}
     error_message = "With a usage plan per tenant there is none to share."
+  }
+
+  assert {
+    condition = output.tenants == {
+      for tenant in ["acme", "globex"] : tenant => {
+        api_url            = output.api_url
+        rest_api_id        = "abcde12345"
+        inference_profiles = {}
+      }
+    }
+    error_message = "Each tenant's API and profiles are told."
   }
 }
 

@@ -347,6 +347,29 @@ run "rejects_more_usage_plans_than_aws_allows" {
   expect_failures = [terraform_data.tenant_quotas]
 }
 
+run "rejects_usage_plans_that_take_aws_too_long" {
+  command = plan
+
+  variables {
+    usage_plans = { most = 1 }
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
+}
+
+run "plans_per_tier_are_few_enough" {
+  command = plan
+
+  variables {
+    usage_plans = { most = 1, per = "tier" }
+  }
+
+  assert {
+    condition     = local._usage_plan_count == 1 && length(local._tenants) == 2
+    error_message = "The tenants of a tier share its one plan."
+  }
+}
+
 run "rejects_more_inference_profiles_than_aws_allows" {
   command = plan
 
@@ -424,6 +447,19 @@ run "rejects_missing_artifacts" {
   expect_failures = [terraform_data.artifacts]
 }
 
+run "rejects_transitions_after_the_end" {
+  command = plan
+
+  variables {
+    lake_expiration_days   = 365
+    lake_transition_days   = 365
+    report_expiration_days = 100
+    report_transition_days = 101
+  }
+
+  expect_failures = [var.lake_transition_days, var.report_transition_days]
+}
+
 run "rejects_values_out_of_range" {
   command = plan
 
@@ -443,7 +479,7 @@ run "rejects_values_out_of_range" {
     reserved_concurrency_by_function = { imaginary = 1 }
     tiers                            = {}
     usage_plan_quota                 = 0.5
-    usage_plans                      = { per = "app", stage_share = 1 }
+    usage_plans                      = { most = 0, per = "app", stage_share = 1 }
   }
 
   expect_failures = [

@@ -96,7 +96,30 @@ def test_no_checkout_leaves_a_token_and_no_job_runs_for_ever(name: str) -> None:
 
     assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
-    assert all(job["timeout-minutes"] <= 60 for job in workflow(name)["jobs"].values())
+    assert all(job["timeout-minutes"] <= 120 for job in workflow(name)["jobs"].values())
+
+
+@pytest.mark.parametrize("name", ["apply.yml", "plan.yml"])
+def test_a_role_lasts_as_long_as_its_job(name: str) -> None:
+    (job,) = workflow(name)["jobs"].values()
+    (login,) = [step for step in steps(name) if "configure-aws" in step.get("uses", "")]
+
+    assert login["with"]["role-duration-seconds"] >= 60 * job["timeout-minutes"]
+
+
+def test_an_apply_has_time_to_change_every_usage_plan_that_a_deployment_may_have() -> None:
+    code = {
+        file: (ROOT / "terraform" / file).read_text("utf-8")
+        for file in ("tenants.tf", "variables.tf")
+    }
+    seconds = re.search(r"_seconds_per_usage_plan_update = (\d+)", code["tenants.tf"])
+    most = re.search(r"most += optional\(number, (\d+)\)", code["variables.tf"])
+    assert seconds is not None
+    assert most is not None
+    (job,) = workflow("apply.yml")["jobs"].values()
+
+    # The other half is for the plan, and for what an apply does besides.
+    assert int(seconds[1]) * int(most[1]) <= 60 * job["timeout-minutes"] / 2
 
 
 @EVERY

@@ -75,6 +75,7 @@ SHAPES = {
 # What the parent of the tenants-only shape says about itself once it has been applied.
 _PARENT = "tollgate-dev"
 _PUBLISHED = {
+    "api_url": "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1",
     "caller_roles": json.dumps(
         {
             name: {"role_name": f"{_PARENT}-{name}", "actions": [action], "is_session_role": False}
@@ -94,6 +95,7 @@ _PUBLISHED = {
     "tier_usage_plans": "{}",
     "usage_plan_ceiling": json.dumps({"rate_limit": 125, "burst_limit": 250}),
     "usage_plan_methods": "{}",
+    "usage_plans_most": "100",
 }
 
 

@@ -1,4 +1,16 @@
-# Computed attributes of the VPC and its endpoints.
+# Computed attributes of the VPC and its endpoints, and the zones that they can be in.
+
+mock_data "aws_availability_zones" {
+  defaults = {
+    names = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1f"]
+  }
+}
+
+mock_data "aws_vpc_endpoint_service" {
+  defaults = {
+    availability_zones = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1f"]
+  }
+}
 
 mock_resource "aws_security_group" {
   defaults = {

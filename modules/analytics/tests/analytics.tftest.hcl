@@ -257,14 +257,28 @@ run "refuses_no_time_to_recover" {
   expect_failures = [var.lake_noncurrent_days]
 }
 
+run "refuses_transitions_after_the_end" {
+  command = plan
+
+  variables {
+    lake_expiration_days   = 120
+    lake_transition_days   = 120
+    report_expiration_days = 100
+    report_transition_days = 101
+  }
+
+  expect_failures = [var.lake_transition_days, var.report_transition_days]
+}
+
 run "refuses_a_transition_that_s3_refuses" {
   command = plan
 
   variables {
-    lake_transition_days = 29
+    lake_transition_days   = 29
+    report_transition_days = 29
   }
 
-  expect_failures = [var.lake_transition_days]
+  expect_failures = [var.lake_transition_days, var.report_transition_days]
 }
 
 run "refuses_results_without_end" {
@@ -284,8 +298,7 @@ run "refuses_reports_out_of_range" {
     access_log_bucket      = { name = "Logs" }
     error_expiration_days  = 0
     report_expiration_days = 90
-    report_transition_days = 29
   }
 
-  expect_failures = [var.access_log_bucket, var.error_expiration_days, var.report_expiration_days, var.report_transition_days]
+  expect_failures = [var.access_log_bucket, var.error_expiration_days, var.report_expiration_days]
 }

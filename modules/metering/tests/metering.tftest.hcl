@@ -98,3 +98,33 @@ run "refuses_a_key_alias" {
 
   expect_failures = [var.kms_key_arn]
 }
+
+run "refuses_a_prefix_of_aws" {
+  command = plan
+
+  variables {
+    prefix = "aws-gateway"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "refuses_a_prefix_that_buckets_cannot_have" {
+  command = plan
+
+  variables {
+    prefix = "sthree"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "refuses_two_hyphens_in_a_row" {
+  command = plan
+
+  variables {
+    prefix = "tollgate--dev"
+  }
+
+  expect_failures = [var.prefix]
+}

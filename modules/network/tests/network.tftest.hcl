@@ -67,7 +67,7 @@ run "own_vpc" {
   }
 
   assert {
-    condition     = { for zone, subnet in aws_subnet.this : zone => subnet.cidr_block } == { us-east-1a = "10.64.0.0/23", us-east-1b = "10.64.2.0/23" }
+    condition     = { for subnet in aws_subnet.this : subnet.availability_zone => subnet.cidr_block } == { us-east-1a = "10.64.0.0/23", us-east-1b = "10.64.2.0/23" }
     error_message = "There is one subnet in each of two zones."
   }
 

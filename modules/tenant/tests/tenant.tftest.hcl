@@ -10,6 +10,7 @@ variables {
   tenants_table_name = "tollgate-test-tenants"
   lake_bucket_name   = "tollgate-test-lake-111122223333"
   rest_api_id        = "abcde12345"
+  api_url            = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
   stage_name         = "v1"
   kms_key_arn        = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
 
@@ -254,6 +255,39 @@ run "inference_profiles" {
   }
 }
 
+run "what_the_tenant_is_told" {
+  assert {
+    condition     = aws_ssm_parameter.published[0].name == "/tollgate-test/outputs/tenants/acme" && aws_ssm_parameter.published[0].type == "String"
+    error_message = "It lies beside the outputs of the deployment, where no key lies."
+  }
+
+  assert {
+    condition = jsondecode(nonsensitive(aws_ssm_parameter.published[0].value)) == {
+      api_url            = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
+      rest_api_id        = "abcde12345"
+      inference_profiles = { "websearch/nova-lite" = { id = "abc123def456", model = "amazon.nova-lite-v1:0" } }
+    }
+    error_message = "A tenant is told the API and the ids of its profiles."
+  }
+
+  assert {
+    condition     = jsonencode(output.published) == nonsensitive(aws_ssm_parameter.published[0].value)
+    error_message = "The output is what the parameter holds."
+  }
+}
+
+run "refuses_more_profiles_than_a_parameter_holds" {
+  command = plan
+
+  variables {
+    policy = merge(var.policy, { apps = { websearch = merge(var.policy.apps.websearch, { inference_profiles = {
+      for n in range(130) : "nova-${n}" => { model = "amazon.nova-lite-v1:0", description = "", tags = {} }
+    } }) } })
+  }
+
+  expect_failures = [aws_ssm_parameter.published]
+}
+
 run "inference_profiles_of_many_kinds" {
   command = plan
 
@@ -474,7 +508,7 @@ run "offboarded" {
   }
 
   assert {
-    condition     = length(aws_api_gateway_api_key.this) + length(aws_ssm_parameter.key) + length(aws_dynamodb_table_item.key) + length(module.usage_plan) + length(aws_bedrock_inference_profile.this) + length(aws_iam_role_policy.caller) == 0
+    condition     = length(aws_api_gateway_api_key.this) + length(aws_ssm_parameter.key) + length(aws_ssm_parameter.published) + length(aws_dynamodb_table_item.key) + length(module.usage_plan) + length(aws_bedrock_inference_profile.this) + length(aws_iam_role_policy.caller) == 0
     error_message = "What calls and what could be called with is gone."
   }
 
@@ -484,8 +518,8 @@ run "offboarded" {
   }
 
   assert {
-    condition     = output.usage_plan_id == null
-    error_message = "It has no plan."
+    condition     = output.usage_plan_id == null && output.published == null
+    error_message = "It has no plan, and is told nothing."
   }
 }
 
@@ -550,6 +584,7 @@ run "refuses_bad_values" {
 
   variables {
     account_id               = "12345"
+    api_url                  = "abcde12345"
     caller_roles             = { invoke = { role_name = "tollgate-test-invoke", actions = ["bedrock:*"] } }
     key_store                = "vault"
     kms_deletion_window_days = 6
@@ -567,6 +602,7 @@ run "refuses_bad_values" {
 
   expect_failures = [
     var.account_id,
+    var.api_url,
     var.caller_roles,
     var.key_store,
     var.kms_deletion_window_days,

@@ -362,3 +362,14 @@ run "refuses_tags" {
 
   expect_failures = [var.tags]
 }
+
+run "refuses_a_role_name_that_iam_refuses" {
+  command = plan
+
+  variables {
+    prefix    = "tollgate-of-the-whole-company-eu"
+    tenant_id = "department-of-mobile-navigation1"
+  }
+
+  expect_failures = [var.name]
+}

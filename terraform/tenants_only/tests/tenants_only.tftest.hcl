@@ -31,6 +31,7 @@ override_data {
       "/tollgate-test/outputs/tier_usage_plans",
       "/tollgate-test/outputs/usage_plan_ceiling",
       "/tollgate-test/outputs/usage_plan_methods",
+      "/tollgate-test/outputs/usage_plans_most",
     ]
     values = [
       "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1",
@@ -44,6 +45,7 @@ override_data {
       "{}",
       "{\"rate_limit\":125,\"burst_limit\":250}",
       "{}",
+      "100",
     ]
   }
 }
@@ -67,9 +69,54 @@ run "onto_a_unit" {
   }
 
   assert {
+    condition     = keys(output.tenants) == ["acme"] && local.published.api_url == "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
+    error_message = "Tenants are told of the parent's API."
+  }
+
+  assert {
     condition     = local._tier_plans == { acme = [] }
     error_message = "A gateway with a plan per tenant has none to share."
   }
+}
+
+run "rejects_more_usage_plans_than_the_parent_has_time_for" {
+  command = plan
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.outputs
+    values = {
+      names = [
+        "/tollgate-test/outputs/api_url",
+        "/tollgate-test/outputs/caller_roles",
+        "/tollgate-test/outputs/key_store",
+        "/tollgate-test/outputs/kms_key_arn",
+        "/tollgate-test/outputs/lake_bucket_name",
+        "/tollgate-test/outputs/rest_api_id",
+        "/tollgate-test/outputs/stage_name",
+        "/tollgate-test/outputs/tenants_table_name",
+        "/tollgate-test/outputs/tier_usage_plans",
+        "/tollgate-test/outputs/usage_plan_ceiling",
+        "/tollgate-test/outputs/usage_plan_methods",
+        "/tollgate-test/outputs/usage_plans_most",
+      ]
+      values = [
+        "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1",
+        "{\"invoke\":{\"role_name\":\"tollgate-test-invoke\",\"actions\":[\"bedrock:InvokeModel\"]}}",
+        "ssm",
+        "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000",
+        "tollgate-test-lake-111122223333",
+        "abcde12345",
+        "v1",
+        "tollgate-test-tenants",
+        "{}",
+        "{\"rate_limit\":125,\"burst_limit\":250}",
+        "{}",
+        "0",
+      ]
+    }
+  }
+
+  expect_failures = [terraform_data.tenant_quotas]
 }
 
 run "onto_an_api" {
@@ -109,6 +156,7 @@ run "plans_of_the_parents_tiers" {
     target = data.aws_ssm_parameters_by_path.outputs
     values = {
       names = [
+        "/tollgate-test/outputs/api_url",
         "/tollgate-test/outputs/caller_roles",
         "/tollgate-test/outputs/key_store",
         "/tollgate-test/outputs/kms_key_arn",
@@ -119,8 +167,10 @@ run "plans_of_the_parents_tiers" {
         "/tollgate-test/outputs/tier_usage_plans",
         "/tollgate-test/outputs/usage_plan_ceiling",
         "/tollgate-test/outputs/usage_plan_methods",
+        "/tollgate-test/outputs/usage_plans_most",
       ]
       values = [
+        "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1",
         "{}",
         "ssm",
         "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000",
@@ -131,6 +181,7 @@ run "plans_of_the_parents_tiers" {
         "{\"free\":{\"id\":\"free01\",\"limits\":{\"requests_per_minute\":1,\"requests_per_day\":null}},\"pro\":{\"id\":\"pro001\",\"limits\":{\"requests_per_minute\":60,\"requests_per_day\":null}}}",
         "{\"rate_limit\":125,\"burst_limit\":250}",
         "{}",
+        "100",
       ]
     }
   }
@@ -148,6 +199,7 @@ run "a_tenant_that_a_tiers_plan_is_too_narrow_for" {
     target = data.aws_ssm_parameters_by_path.outputs
     values = {
       names = [
+        "/tollgate-test/outputs/api_url",
         "/tollgate-test/outputs/caller_roles",
         "/tollgate-test/outputs/key_store",
         "/tollgate-test/outputs/kms_key_arn",
@@ -158,8 +210,10 @@ run "a_tenant_that_a_tiers_plan_is_too_narrow_for" {
         "/tollgate-test/outputs/tier_usage_plans",
         "/tollgate-test/outputs/usage_plan_ceiling",
         "/tollgate-test/outputs/usage_plan_methods",
+        "/tollgate-test/outputs/usage_plans_most",
       ]
       values = [
+        "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1",
         "{}",
         "ssm",
         "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000",
@@ -170,6 +224,7 @@ run "a_tenant_that_a_tiers_plan_is_too_narrow_for" {
         "{\"pro\":{\"id\":\"pro001\",\"limits\":{\"requests_per_minute\":59,\"requests_per_day\":null}}}",
         "{\"rate_limit\":125,\"burst_limit\":250}",
         "{\"/invoke_model/POST\":{\"rate_limit\":5,\"burst_limit\":5}}",
+        "100",
       ]
     }
   }

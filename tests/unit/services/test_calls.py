@@ -540,6 +540,31 @@ def test_what_costs_more_than_was_held_is_booked_at_the_hold_and_told(
     assert "counted above the bound" in caplog.text
 
 
+def test_why_a_call_was_denied_is_in_the_log_with_the_call_and_without_the_prompt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.runtime.error = ForbiddenError("ask the platform team", code="upstream_denied")
+    world.runtime.error.upstream_code = "AccessDeniedException"
+    world.runtime.error.upstream_message = "arn:aws:iam::111122223333:role/x may not subscribe"
+    admitted = world.admit()
+
+    with pytest.raises(ForbiddenError):
+        world.calls.run(admitted)
+
+    (record,) = [record for record in caplog.records if record.message == "model call denied"]
+    told = {
+        "request_id": admitted.request_id,
+        "tenant_id": "acme",
+        "model_id": admitted.request.model_id,
+        "upstream_code": "AccessDeniedException",
+        "upstream_message": "arn:aws:iam::111122223333:role/x may not subscribe",
+    }
+    assert {name: getattr(record, name) for name in told} == told
+    (message,) = admitted.request.body["messages"]
+    assert message["content"][0]["text"] not in str(record.__dict__)
+
+
 def test_a_call_is_priced_on_the_terms_of_its_admission() -> None:
     arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc123"
     world = World(

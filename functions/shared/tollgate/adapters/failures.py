@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # How long a throttled or overloaded caller should wait: Bedrock itself names no time.
 _RETRY_SECONDS = 2
+# Characters of what a service says of a call that it denied; they are longer by a policy's ARN.
+_MOST_DENIAL = 1000
 _SDK_FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
 # What botocore says of a value of the wrong type; the value may be a prompt.
 _QUOTED_VALUE = re.compile(r", value: .*?, type: <class '(\w+)'>, valid types: ", re.DOTALL)
@@ -91,6 +93,7 @@ def upstream_error(error: Exception) -> TollgateError:
         message = whole_text(str(details.get("Message", "")))
         failure = _service_error(str(details.get("Code", "")), message)
         failure.upstream_code = word(details.get("Code"))
+        failure.upstream_message = denial(failure, message)
         return failure
     if isinstance(error, ParamValidationError):
         report = _QUOTED_VALUE.sub(r" is of type \1; allowed are ", str(error))
@@ -122,6 +125,16 @@ def _is_line_cut(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def denial(failure: TollgateError, message: str) -> str | None:
+    """What the service says of a call that it denied: a subscription that is missing, a right.
+
+    None for other failures, whose message is the caller's or may quote a request.
+    """
+    if failure.code not in ("model_not_found", "upstream_denied"):
+        return None
+    return message[:_MOST_DENIAL]
 
 
 def _service_error(code: str, message: str) -> TollgateError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tollgate.adapters.failures import broken_stream, call_error, stream_error
+from tollgate.adapters.failures import broken_stream, call_error, denial, stream_error
 from tollgate.adapters.sending import watched
 from tollgate.domain.answers import UnreadableAnswerError, read_json, whole_text, word
 from tollgate.domain.errors import (
@@ -140,9 +140,11 @@ def _error(error: Exception, sending: Sending) -> TollgateError:
     code = response.get("Error", {}).get("Code", "")
     if code == "ModelError":
         return _container_error(response)
-    if code in ("ValidationError", "ValidationException"):
-        return _refusal(response.get("Error", {}).get("Message", ""))
-    return _service_error(code)
+    message = response.get("Error", {}).get("Message", "")
+    is_refusal = code in ("ValidationError", "ValidationException")
+    failure = _refusal(message) if is_refusal else _service_error(code)
+    failure.upstream_message = denial(failure, whole_text(message))
+    return failure
 
 
 def _service_error(code: str) -> TollgateError:

@@ -45,6 +45,8 @@ class TollgateError(Exception):
         self.request_id: str | None = None
         # What the model service called its failure, for callers who speak its own API.
         self.upstream_code: str | None = None
+        # Why it denied the call, for the operator's log alone: it names accounts and roles.
+        self.upstream_message: str | None = None
         if code is not None:
             self.code = code
 

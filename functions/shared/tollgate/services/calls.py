@@ -259,6 +259,8 @@ class Calls:
         A call whose answer was lost may have used all that it was held for.
         """
         error.request_id = call.request_id
+        if error.upstream_message is not None:
+            _log_denial(call, error)
         if not error.may_be_billed:
             self._settle(call, _failed("error", error))
         elif self._is_logged(call):
@@ -419,6 +421,20 @@ def _nobody(_: StreamPiece) -> None:
 def _cause(error: Exception) -> BaseException | None:
     """What an error came of: itself, unless it is one that callers see as it is."""
     return error.__cause__ if isinstance(error, TollgateError) else error
+
+
+def _log_denial(call: AdmittedCall, error: TollgateError) -> None:
+    """What the service said; the caller is not told, because it names accounts and roles."""
+    logger.warning(
+        "model call denied",
+        extra={
+            "request_id": call.request_id,
+            "tenant_id": call.caller.tenant_id,
+            "model_id": call.request.model_id,
+            "upstream_code": error.upstream_code,
+            "upstream_message": error.upstream_message,
+        },
+    )
 
 
 def _failed(status: Status, error: TollgateError) -> Outcome:

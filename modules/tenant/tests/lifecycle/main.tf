@@ -41,6 +41,7 @@ module "tenant" {
   tenants_table_name = "tollgate-dev-tenants"
   lake_bucket_name   = "tollgate-dev-lake-111122223333"
   rest_api_id        = "abcde12345"
+  api_url            = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
   stage_name         = "v1"
   kms_key_arn        = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
 }

@@ -58,7 +58,9 @@ def test_the_command_prints_each_error_with_its_file(
     assert capsys.readouterr().err.splitlines() == [
         "envs/dev/env.tfvars: tiers: given nothing; allowed: an object such as { }",
         "envs/dev/env.tfvars: prefix: given nothing; allowed: 3 to 32 lower-case letters, digits "
-        "and hyphens that start with a letter and do not end with a hyphen",
+        "and hyphens that start with a letter and do not end with a hyphen, no two hyphens in a "
+        "row, and nothing that AWS keeps for itself: aws..., ssm..., amzn-s3-demo-..., sg-..., "
+        "sthree-..., default, primary",
         "envs/dev/tenants/acme.tfvars: tier: given nothing; "
         "allowed: the name of a tier of the environment",
         "envs/absent/env.tfvars: file: given nothing; allowed: HCL attributes with literal values",
