@@ -206,7 +206,7 @@ profiles: check-env setup-run ## Print API, URL and inference-profile ids of ENV
 
 .PHONY: aws-check
 aws-check: check-env setup-run ## Try a deployed ENV with small calls (a few cents) and write a report; ARGS=--help
-	@$(RUN_PYTHON) -m scripts.awscheck --env $(ENV) $(ARGS)
+	@$(RUN_PYTHON) -m scripts.awscheck --env $(ENV) --tenant '$(TENANT)' --app '$(APP)' $(ARGS)
 
 .PHONY: key
 key: check-env setup-run ## Say where an app's key lies, ARGS=--show prints it; ENV=dev TENANT=acme APP=websearch
