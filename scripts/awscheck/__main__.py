@@ -53,11 +53,8 @@ def gateway_of(
     """
     declared = files.load_environment(environment.folder)
     handed = handover.Handover(clients, environment, declared, datetime.now(UTC).date())
-    tenant_id, app_id = _caller(declared, options.tenant, options.app)
-    tenant = handed.tenant(tenant_id, app_id)
-    key = next((key for key in handed.keys(tenant_id, app_id) if key.is_usable), None)
-    if key is None:
-        raise CheckError(f"given {tenant_id}/{app_id}, which has no usable key; allowed: one with")
+    tenant_id, app_id, key = _caller(handed, declared, options.tenant, options.app)
+    tenant = declared[tenant_id]
     found = outputs.read(clients("ssm"), environment, ["api_url", "rest_api_id"])
     limits, app = tenant.policy["limits"], tenant.policy["apps"][app_id]
     api = environment.variables.get("api") or {}
@@ -79,17 +76,20 @@ def gateway_of(
     )
 
 
-def _caller(declared: Mapping[str, files.Tenant], tenant_id: str, app_id: str) -> tuple[str, str]:
-    """Whose calls they are: as named, else those of the first active key in the files."""
+def _caller(
+    handed: handover.Handover, declared: Mapping[str, files.Tenant], tenant_id: str, app_id: str
+) -> tuple[str, str, handover.Key]:
+    """Whose calls they are, and the key: the first that lets its caller in, of those named."""
     for tenant in declared.values():
         if tenant.policy["status"] != "active" or tenant_id not in ("", tenant.tenant_id):
             continue
-        for key in tenant.keys.values():
-            if key.status == "active" and app_id in ("", key.app_id):
-                return tenant.tenant_id, key.app_id
+        for app in sorted({key.app_id for key in tenant.keys.values()}):
+            usable = [key for key in handed.keys(tenant.tenant_id, app) if key.is_usable]
+            if usable and app_id in ("", app):
+                return tenant.tenant_id, app, usable[0]
     raise CheckError(
         f'TENANT, APP: given "{tenant_id}" and "{app_id}"; allowed: an active tenant and an app of '
-        "it with an active key, or neither"
+        "it with a key that was applied and can be used, or neither"
     )
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # Bedrock's names for a model that it has not, there or at all.
 _UNKNOWN = {"ResourceNotFoundException", "ValidationException"}
+_NOT_HERE = "Bedrock does not have it in this region"
 _FORM = "anthropic."
 _SUBSCRIBE = (
     "not subscribed: call it once as somebody with aws-marketplace:Subscribe and "
@@ -131,16 +132,23 @@ def _missing(bedrock: Any, model_id: str, *, has_form: bool) -> str | None:  # n
     except ClientError as error:
         if error.response["Error"].get("Code") not in _UNKNOWN:
             raise
-        return "Bedrock does not have it in this region"
+        return _NOT_HERE
     if said["regionAvailability"] != "AVAILABLE":
-        return "Bedrock does not have it in this region"
+        return _NOT_HERE
     if _needs_form(model_id) and not has_form:
         return "Anthropic's form is missing: submit the use case details in the Bedrock console"
-    agreement = said["agreementAvailability"]
-    if agreement["status"] != "AVAILABLE":
-        reason = agreement.get("errorMessage")
-        missing = _AGREEMENTS.get(agreement["status"], f"its subscription is {agreement['status']}")
-        return f"{missing} ({reason})" if reason else missing
+    return _not_agreed(said["agreementAvailability"]) or _not_granted(said)
+
+
+def _not_agreed(agreement: Mapping[str, str]) -> str | None:
+    status, reason = agreement["status"], agreement.get("errorMessage")
+    if status == "AVAILABLE":
+        return None
+    missing = _AGREEMENTS.get(status, f"its subscription is {status}")
+    return f"{missing} ({reason})" if reason else missing
+
+
+def _not_granted(said: Mapping[str, Any]) -> str | None:
     if said["authorizationStatus"] != "AUTHORIZED":
         return "the account is not authorized: ask AWS, or the owner of the organisation's policies"
     if said["entitlementAvailability"] != "AVAILABLE":
