@@ -32,6 +32,7 @@ resource "aws_ssm_parameter" "key" {
   name        = "/${var.prefix}/tenants/${var.tenant_id}/${each.key}"
   description = "API key ${each.value.key_name} of app ${each.value.app_id} of tenant ${var.tenant_id}."
   type        = "SecureString"
+  tier        = "Intelligent-Tiering"
   key_id      = var.kms_key_arn
   value       = aws_api_gateway_api_key.this[each.key].value
   tags        = local.tags

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.deploy import commands as deploy
+from scripts.deploy import environments, profiles
 from scripts.deploy.redaction import redact
 from scripts.tenants import files as tenants
 from scripts.tenants.files import Computed
@@ -125,6 +126,21 @@ def test_a_jobs_times_are_those_that_the_product_goes_by(stack: Stack) -> None:
     assert int(queue["VisibilityTimeout"]) == VISIBILITY_SECONDS >= producer["Timeout"]
     assert int(json.loads(queue["RedrivePolicy"])["maxReceiveCount"]) == MAX_RECEIVES
     assert "FifoQueue" not in queue
+
+
+def test_after_an_apply_each_tenant_is_told_its_api_and_its_profiles(stack: Stack) -> None:
+    outputs = stack.outputs()
+    told = profiles.read(stack.client("ssm"), environments.load(ENVIRONMENT), None)
+
+    assert told == outputs["tenants"]
+    assert set(told) == set(_declared(stack))
+    for tenant_id, tenant in _declared(stack).items():
+        assert told[tenant_id]["api_url"] == outputs["api_url"]
+        assert told[tenant_id]["rest_api_id"] == outputs["rest_api_id"]
+        arns = _computed(stack, tenant).profile_arns
+        assert {
+            name: profile["id"] for name, profile in told[tenant_id]["inference_profiles"].items()
+        } == {name: arn.rsplit("/", 1)[1] for name, arn in arns.items()}
 
 
 def test_a_second_plan_is_empty(stack: Stack) -> None:
