@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Bedrock's names for a model that it has not, there or at all.
 _UNKNOWN = {"ResourceNotFoundException", "ValidationException"}
+_DENIED = {"AccessDeniedException", "AccessDenied"}
+_RIGHTS = "bedrock:GetFoundationModelAvailability and bedrock:GetUseCaseForModelAccess"
 _NOT_HERE = "Bedrock does not have it in this region"
 _FORM = "anthropic."
 _SUBSCRIBE = (
@@ -104,10 +106,8 @@ def ask(bedrock: Any, model_ids: Iterable[str]) -> dict[str, Access]:  # noqa: A
         return {name: Access(name, _missing(bedrock, name, has_form=has_form)) for name in wanted}
     except ClientError as error:
         code = error.response["Error"].get("Code", "unknown error")
-        raise ModelAccessError(
-            f"Bedrock refuses to say ({code}); these credentials need "
-            "bedrock:GetFoundationModelAvailability and bedrock:GetUseCaseForModelAccess"
-        ) from error
+        advice = f"; these credentials need {_RIGHTS}" if code in _DENIED else ""
+        raise ModelAccessError(f"Bedrock refuses to say ({code}){advice}") from error
     except BotoCoreError as error:
         raise ModelAccessError(f"Bedrock does not answer: {error}") from error
 
