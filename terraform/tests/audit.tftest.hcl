@@ -107,18 +107,25 @@ run "rejects_values_out_of_range" {
   variables {
     audit                  = { trail = "none" }
     error_expiration_days  = 0
-    lake_transition_days   = 29
     report_expiration_days = 90
-    report_transition_days = 29
     waf                    = { requests_per_5_minutes = 1, web_acl_arn = "company" }
   }
 
   expect_failures = [
     var.audit,
     var.error_expiration_days,
-    var.lake_transition_days,
     var.report_expiration_days,
-    var.report_transition_days,
     var.waf,
   ]
+}
+
+run "rejects_transitions_that_s3_refuses" {
+  command = plan
+
+  variables {
+    lake_transition_days   = 29
+    report_transition_days = 29
+  }
+
+  expect_failures = [var.lake_transition_days, var.report_transition_days]
 }
