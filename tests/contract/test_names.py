@@ -91,12 +91,17 @@ KEYS = {
 
 def names() -> Iterator[tuple[str, str, str]]:
     """Folder, type and name of each resource that has `prefix` in its name."""
-    for folder in FOLDERS:
+    for folder in filter(_has_resources, FOLDERS):
         values = hcl.locals_of(folder) if "locals" in hcl.load(folder) else {}
         for block in hcl.load(folder).get("resource", []):
             for kind, resources in block.items():
                 for resource in resources.values():
                     yield from ((folder, kind, name) for name in _named(resource, values))
+
+
+def _has_resources(folder: str) -> bool:
+    files = (hcl.ROOT / folder).glob("*.tf")
+    return any(re.search(r'^resource "', file.read_text("utf-8"), re.M) for file in files)
 
 
 def _named(resource: dict[str, Any], values: dict[str, Any]) -> Iterator[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 
 from tollgate.adapters.bedrock import BedrockRuntime
 from tollgate.adapters.sagemaker import SageMakerRuntime
@@ -14,7 +17,7 @@ from tollgate.domain.errors import TollgateError
 from tollgate.ports import ModelRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ACCOUNT = "111122223333"
 MARKETPLACE = (
@@ -25,43 +28,49 @@ FORM = (
     f"Model use case details have not been submitted for account {ACCOUNT}. Fill out the "
     "Anthropic use case details form before using the model."
 )
+METADATA = {"tenant": "acme", "app": "web", "request_id": "r-1"}
 NO_ENDPOINT = f"Endpoint granite of account {ACCOUNT} not found."
 
 
-def _client(service: str) -> Any:  # noqa: ANN401
-    return boto3.client(
+class _Raw(io.BytesIO):
+    """A body as urllib3 gives it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _answering(service: str, code: str, message: str) -> Any:  # noqa: ANN401
+    """A client whose calls are sent, and refused."""
+    client = boto3.client(
         service,  # type: ignore[call-overload]
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
     )
+
+    def refuse(request: Any, **_: Any) -> AWSResponse:  # noqa: ANN401
+        body = _Raw(json.dumps({"message": message}).encode())
+        return AWSResponse(request.url, 403, {"x-amzn-ErrorType": code}, body)
+
+    client.meta.events.register_last("before-send", refuse)
+    return client
 
 
 def _converse(code: str, message: str) -> TollgateError:
-    client = _client("bedrock-runtime")
     body = {"messages": [{"role": "user", "content": [{"text": "a secret prompt"}]}]}
-    request = ModelRequest("converse", "m", body, {}, base_model_id="m")
-    return _denied(client, "converse", code, message, BedrockRuntime, request)
+    request = ModelRequest("converse", "m", body, METADATA, base_model_id="m")
+    client = _answering("bedrock-runtime", code, message)
+    with pytest.raises(TollgateError) as raised:
+        BedrockRuntime(lambda _: client).call(request)
+    return raised.value
 
 
 def _invoke_endpoint(code: str, message: str) -> TollgateError:
-    client = _client("sagemaker-runtime")
-    request = ModelRequest("invoke_endpoint", "granite", {"inputs": "a secret prompt"}, {})
-    return _denied(client, "invoke_endpoint", code, message, SageMakerRuntime, request)
-
-
-def _denied(  # noqa: PLR0913 - one call of one adapter
-    client: Any,  # noqa: ANN401
-    operation: str,
-    code: str,
-    message: str,
-    adapter: Callable[[Any], Any],
-    request: ModelRequest,
-) -> TollgateError:
-    with Stubber(client) as stubber:
-        stubber.add_client_error(operation, code, message, http_status_code=403)
-        with pytest.raises(TollgateError) as raised:
-            adapter(lambda _: client).call(request)
+    request = ModelRequest("invoke_endpoint", "granite", {"inputs": "a secret prompt"}, METADATA)
+    client = _answering("sagemaker-runtime", code, message)
+    with pytest.raises(TollgateError) as raised:
+        SageMakerRuntime(lambda _: client).call(request)
     return raised.value
 
 
