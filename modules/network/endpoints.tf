@@ -42,6 +42,12 @@ resource "aws_vpc_endpoint" "interface" {
       condition     = length(var.endpoint_client_arns) > 0
       error_message = "endpoint_client_arns: got none; allowed: at least one role, because nobody else gets through an endpoint."
     }
+
+    # A service that is called later than the zones were chosen may not be in them.
+    precondition {
+      condition     = local._own ? length(setsubtract(local._zones, local._zones_by_service[each.key])) == 0 : true
+      error_message = "availability_zones: got ${join(", ", coalesce(local._zones, []))}, where the VPC is; allowed: ${join(", ", local._own ? local._zones_by_service[each.key] : [])}, the zones of ${each.key}. Leave it out of interface_endpoints, or name other zones, which replaces subnets."
+    }
   }
 }
 

@@ -54,6 +54,17 @@ run "zones_that_come_later_move_nothing" {
   }
 }
 
+run "a_service_that_is_not_in_the_zones_of_the_first_apply_is_refused" {
+  command = plan
+
+  override_data {
+    target = data.aws_vpc_endpoint_service.this["sqs"]
+    values = { availability_zones = ["us-east-1a", "us-east-1b", "us-east-1c"] }
+  }
+
+  expect_failures = [aws_vpc_endpoint.interface]
+}
+
 run "named_zones_need_no_choice" {
   variables {
     availability_zones = ["us-east-1d"]
