@@ -54,6 +54,7 @@ module "tenant" {
   tenants_table_name = aws_dynamodb_table.tenants.name
   lake_bucket_name   = aws_s3_bucket.lake.bucket
   rest_api_id        = aws_api_gateway_rest_api.this.id
+  api_url            = aws_api_gateway_stage.this.invoke_url
   stage_name         = aws_api_gateway_stage.this.stage_name
   kms_key_arn        = aws_kms_key.this.arn
 }
@@ -191,6 +192,7 @@ def _everything(action: str) -> dict[str, str]:
         "aws_kms_alias.this[0]": action,
         "aws_kms_key.this[0]": action,
         "aws_s3_object.dimension": action,
+        "aws_ssm_parameter.published[0]": action,
         "module.usage_plan[0].aws_api_gateway_usage_plan.this": action,
     }
 
@@ -211,11 +213,16 @@ CHANGES = {
     },
     "rotated": _key("web/old", "delete"),
     "prepared": _POLICY,
-    "moved": {**_FACTS, 'aws_bedrock_inference_profile.this["web/lite"]': "delete"},
+    "moved": {
+        **_FACTS,
+        'aws_bedrock_inference_profile.this["web/lite"]': "delete",
+        "aws_ssm_parameter.published[0]": "update",
+    },
     "offboarded": {
         **_FACTS,
         **_key("web/primary", "delete"),
         'aws_bedrock_inference_profile.this["web/lite"]': "delete",
+        "aws_ssm_parameter.published[0]": "delete",
         "module.usage_plan[0].aws_api_gateway_usage_plan.this": "delete",
     },
     "key-of-its-own": {

@@ -164,8 +164,11 @@ def test_values_are_where_they_must_be_and_nowhere_else(root: Root) -> None:
     # Left for the store outside Terraform, the keys are gone from the state and none come.
     root.terraform("apply", "-no-color", "-auto-approve", "-var=key_store=external")
     text = root.terraform("state", "pull")
-    types = {resource["type"] for resource in json.loads(text)["resources"]}
+    resources = {(resource["type"], resource["name"]) for resource in json.loads(text)["resources"]}
+    types = {kind for kind, _ in resources}
     assert "aws_api_gateway_usage_plan" in types
-    assert not types & {*_HOLDERS, "aws_ssm_parameter"}
+    assert not types & {*_HOLDERS}
+    # What the tenant is told of its API is there; no parameter of a key is.
+    assert {name for kind, name in resources if kind == "aws_ssm_parameter"} == {"published"}
     assert not [value for value in values if value in text]
     assert "KEY#" not in text
