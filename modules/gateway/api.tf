@@ -1,3 +1,9 @@
+# Another type of endpoint needs another API: the provider would keep a private one's endpoints, which
+# AWS takes for no other type.
+resource "terraform_data" "endpoint_type" {
+  input = var.endpoint.type
+}
+
 # What the body says of the API itself is said here once more, and neither without the other. An update
 # imports the body, which removes what it does not say, and then the provider patches each property
 # back to the attribute, or to the state of before where there is none: what only the body said would
@@ -19,6 +25,7 @@ resource "aws_api_gateway_rest_api" "this" {
 
   lifecycle {
     create_before_destroy = true
+    replace_triggered_by  = [terraform_data.endpoint_type]
 
     precondition {
       condition     = length(local._missing_functions) == 0

@@ -7,30 +7,28 @@ reads everything from AWS again and is to find nothing to do.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from scripts.deploy import terraform
 from tests import provider
-from tests.aws import api_gateway
-from tests.aws.api_gateway import ACCOUNT_ID, REGION, ApiGateway
-from tests.aws.gateway_body import GATEWAY, arguments, functions
+from tests.aws import gateway_root
+from tests.aws.api_gateway import ACCOUNT_ID
+from tests.aws.gateway_body import GATEWAY, functions
+from tests.aws.gateway_root import BASE, relative
+from tests.contract.hcl import load
 from tests.stack import moto
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.aws.api_gateway import ApiGateway, RestApi
+    from tests.aws.gateway_root import Aws
+
 ENVIRONMENT = "second-apply"
-# Services whose resources belong to the module too.
-OTHER_SERVICES = ("iam", "lambda", "logs", "sts", "wafv2")
-KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-
-
-BASE = arguments(endpoint={"allowed_cidrs": ["192.0.2.0/24"]})
 PRIVATE = {"type": "PRIVATE", "allowed_cidrs": ["10.1.0.0/16"], "vpc_endpoint_ids": ["vpce-1"]}
 
 
@@ -43,7 +41,7 @@ class Step:
     """
 
     resources: dict[str, dict[str, Any]]
-    deployed: api_gateway.RestApi
+    deployed: RestApi
     left: list[str]
 
     @property
@@ -52,52 +50,20 @@ class Step:
         return json.loads(self.resources["aws_api_gateway_rest_api.this"]["body"])
 
 
-def apply_in_turn(folder: Path, steps: dict[str, dict[str, Any]]) -> dict[str, Step]:
+def apply_in_turn(aws: Aws, folder: Path, steps: dict[str, dict[str, Any]]) -> dict[str, Step]:
     """Apply the module with the base's arguments, changed as each step says; the steps by name."""
-    service = ApiGateway()
-    with moto.serve(folder / "moto.log") as others, api_gateway.serve(service) as own:
-        _make_functions(others)
-        root = folder / "root"
-        root.mkdir()
-        _write(root, {"apigateway": own, **dict.fromkeys(OTHER_SERVICES, others)}, steps)
-        said = _run(root, folder / "provider.log")
-    return {name: _step(service, said, name) for name in steps}
-
-
-def _make_functions(endpoint: str) -> None:
-    client = boto3.client("iam", endpoint_url=endpoint, **KEYS)
-    role = client.create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    client = boto3.client("lambda", endpoint_url=endpoint, **KEYS)
-    for deployment in ("one", "two"):
-        for function in functions(deployment).values():
-            client.create_function(
-                FunctionName=function["name"],
-                Role=role,
-                Runtime="python3.13",
-                Handler="handler.handle",
-                Code={"ZipFile": b""},
-            )
-
-
-def _write(root: Path, endpoints: dict[str, str], steps: dict[str, dict[str, Any]]) -> None:
-    aws = {
-        "region": REGION,
-        "access_key": "test",
-        "secret_key": "test",
-        "skip_credentials_validation": True,
-        "skip_metadata_api_check": True,
-        "endpoints": [endpoints],
-    }
-    # Relative, because Terraform would copy a module that it finds by an absolute path.
-    source = os.path.relpath(GATEWAY, root)
+    root = folder / "root"
+    root.mkdir()
     runs = []
     for name, changed in steps.items():
-        run = {"module": {"source": source}, "variables": {**BASE, **changed}}
+        run = {"module": {"source": relative(GATEWAY, root)}, "variables": {**BASE, **changed}}
         runs += [{name: run}, {_again(name): {**run, "command": "plan"}}]
-    tests = {"provider": {"aws": aws}, "run": runs}
+    tests = {"provider": {"aws": aws.provider}, "run": runs}
     (root / "main.tftest.json").write_text(json.dumps(tests), "utf-8")
     required = {"required_providers": {"aws": {"source": "hashicorp/aws"}}}
     (root / "main.tf.json").write_text(json.dumps({"terraform": required}), "utf-8")
+    said = _run(root, folder / "provider.log")
+    return {name: _step(aws.api_gateway, said, name) for name in steps}
 
 
 def _again(name: str) -> str:
@@ -156,8 +122,8 @@ def check(step: Step, given: dict[str, Any]) -> None:
     assert step.left == []
 
 
-def check_all(folder: Path, steps: dict[str, dict[str, Any]]) -> None:
-    for name, step in apply_in_turn(folder, steps).items():
+def check_all(aws: Aws, folder: Path, steps: dict[str, dict[str, Any]]) -> None:
+    for name, step in apply_in_turn(aws, folder, steps).items():
         try:
             check(step, {**BASE, **steps[name]})
         except AssertionError as error:
@@ -165,16 +131,19 @@ def check_all(folder: Path, steps: dict[str, dict[str, Any]]) -> None:
             raise
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _terraform_runs_here() -> None:
+@pytest.fixture
+def aws(tmp_path: Path) -> Iterator[Aws]:
     if moto.UNAVAILABLE:
         pytest.skip(f"NOT CHECKED: {moto.UNAVAILABLE}")
+    with gateway_root.serve(tmp_path) as served:
+        yield served
 
 
 @pytest.mark.slow
 @pytest.mark.stack
-def test_a_second_apply_leaves_what_was_rendered(tmp_path: Path) -> None:
+def test_a_second_apply_leaves_what_was_rendered(aws: Aws, tmp_path: Path) -> None:
     check_all(
+        aws,
         tmp_path,
         {
             "first": {},
@@ -189,7 +158,7 @@ def test_a_second_apply_leaves_what_was_rendered(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.stack
-def test_each_variable_in_turn_leaves_what_was_rendered(tmp_path: Path) -> None:
+def test_each_variable_in_turn_leaves_what_was_rendered(aws: Aws, tmp_path: Path) -> None:
     address = {"allowed_cidrs": ["198.51.100.0/24"]}
     changed: dict[str, dict[str, Any]] = {
         "authorizer_cache_seconds": {"authorizer_cache_seconds": 0},
@@ -205,6 +174,7 @@ def test_each_variable_in_turn_leaves_what_was_rendered(tmp_path: Path) -> None:
         "stage_name": {"stage_name": "v2"},
         "tags": {"tags": {"team": "platform"}},
         "throttle": {"throttle": {"rate_limit": 10, "burst_limit": 20}},
+        "web_acl": {"web_acl": {"arn": aws.web_acl_arn}},
         "endpoint": {"endpoint": address},
         "endpoint-none": {"endpoint": {}},
         "endpoint-private": {"endpoint": PRIVATE},
@@ -212,4 +182,6 @@ def test_each_variable_in_turn_leaves_what_was_rendered(tmp_path: Path) -> None:
         "endpoint-and-body": {"endpoint": PRIVATE, "authorizer_cache_seconds": 5},
         "endpoint-regional": {"endpoint": address},
     }
-    check_all(tmp_path, {"base": {}, **changed})
+    variables = {name for block in load("modules/gateway")["variable"] for name in block}
+    assert {name for arguments in changed.values() for name in arguments} == variables
+    check_all(aws, tmp_path, {"base": {}, **changed})
