@@ -72,6 +72,7 @@ CHANGES = (
     "an alarm",
     "a price",
     "a report",
+    "a probe of a deployed gateway",
     "a benchmark",
     "a behaviour of the stand-ins for model services",
     "a line of the failure policy",
