@@ -45,13 +45,6 @@ def test_tables_are_those_that_the_adapters_use() -> None:
     assert found == {s.name: (s.hash_key, s.range_key, s.ttl) for s in tables.TABLES}
 
 
-def test_a_state_without_an_api_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match="aws_api_gateway_rest_api: got 0 in the state; allowed: 1"
-    ):
-        deployment.read({"root_module": {"resources": []}})
-
-
 def test_what_is_written_is_what_is_read() -> None:
     assert deployment.text(deployment.described()) == deployment.DESCRIPTION.read_text("utf-8")
 

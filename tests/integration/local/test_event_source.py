@@ -62,6 +62,7 @@ def source(
     *,
     concurrency: int = 8,
     timeout_seconds: int = 1,
+    reports_failures: bool = True,
 ) -> EventSource:
     return EventSource(
         queues,
@@ -70,6 +71,7 @@ def source(
         invoke,
         concurrency=concurrency,
         timeout_seconds=timeout_seconds,
+        reports_failures=reports_failures,
     )
 
 
@@ -86,6 +88,23 @@ def test_event_and_deletion(queues: SQSClient, queue_url: str) -> None:
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
     assert record["attributes"]["MessageGroupId"] == "acme"
     assert len(events) == 1
+
+
+@pytest.mark.stack
+def test_a_function_that_is_not_to_report_failures_has_done_what_it_answers(
+    queues: SQSClient, queue_url: str
+) -> None:
+    calls: list[str] = []
+
+    def invoke(event: dict[str, Any]) -> object:
+        [record] = event["Records"]
+        calls.append(record["messageId"])
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+
+    with source(queues, queue_url, invoke, reports_failures=False):
+        queues.send_message(QueueUrl=queue_url, MessageBody="job-1")
+        until(lambda: bool(calls) and not waiting(queues, queue_url), "the message's deletion")
+    assert len(calls) == 1
 
 
 @pytest.mark.stack

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pytest
 import requests
 
 from scripts.local import __main__ as program
-from scripts.local import provision
+from scripts.local import deployment, provision
 from scripts.local.logs import REQUESTS_LOG
 from scripts.local.ministack import ROOT, MiniStack, MiniStackError
 from scripts.local.provision import PREFIX, usage_plan
@@ -28,7 +29,9 @@ from tollgate.adapters import tables
 from tollgate.domain.jobs import MAX_RECEIVES, VISIBILITY_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from scripts.local.deployment import Deployment
 
 pytestmark = pytest.mark.stack
 
@@ -199,6 +202,32 @@ def test_the_program_says_why_it_does_not_start(
         for number, handler in handlers.items():
             signal.signal(number, handler)
     assert "local: MiniStack is not installed" in capsys.readouterr().err
+
+
+def in_batches(made: Deployment) -> Deployment:
+    return replace(made, triggers=[replace(t, batch_size=10) for t in made.triggers])
+
+
+def with_a_stream(made: Deployment) -> Deployment:
+    usage = replace(made.tables["usage"], stream="NEW_IMAGE")
+    return replace(made, tables={**made.tables, "usage": usage})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (in_batches, "stream: got batches of 10; allowed: 1"),
+        (with_a_stream, "tollgate-local-usage: got indexes or a stream; allowed: keys and a TTL"),
+    ],
+)
+def test_what_the_stand_ins_cannot_do_is_refused(
+    change: Callable[[Deployment], Deployment], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = change(deployment.described())
+    monkeypatch.setattr(deployment, "described", lambda: changed)
+
+    with pytest.raises(ValueError, match=said):
+        LocalStack().start()
 
 
 def test_a_port_in_use_is_named(stack: LocalStack) -> None:
