@@ -51,6 +51,17 @@ def free_port() -> int:
         return port
 
 
+def aws_environment(endpoint_url: str) -> dict[str, str]:
+    """Return the environment variables that point boto3 at an emulator, which takes any keys."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
 class MiniStack(Startable):
     """A MiniStack process; use it as a context manager.
 
@@ -88,13 +99,7 @@ class MiniStack(Startable):
     @property
     def aws_environment(self) -> dict[str, str]:
         """Environment variables that point boto3 at this emulator."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        }
+        return aws_environment(self.endpoint_url)
 
     def start(self) -> None:
         """Start the emulator and wait until it answers.

@@ -20,7 +20,7 @@ from botocore.loaders import create_loader
 from scripts import tfvars
 from scripts.local import deployment
 from scripts.local.deployment import Deployment, Queue, Table
-from scripts.local.ministack import ACCOUNT_ID, REGION
+from scripts.local.ministack import ACCOUNT_ID, REGION, aws_environment
 from scripts.local.usage_plans import UsagePlan
 from scripts.tenants import files as tenant_files
 
@@ -65,22 +65,14 @@ _LOADER = create_loader()
 
 @dataclass(frozen=True)
 class Emulator:
-    """Where to make it: the emulator's URL and credentials."""
+    """Where to make it: an emulator's URL."""
 
     endpoint_url: str
-    access_key_id: str = "test"
-    secret_access_key: str = "test"  # noqa: S105 - the emulator takes any
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables that point boto3 at it."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-        }
+        return aws_environment(self.endpoint_url)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - the type depends on the service
         """Return a boto3 client of a session of its own, untouched by the process environment."""
@@ -90,8 +82,8 @@ class Emulator:
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
             region_name=REGION,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
         )
 
 

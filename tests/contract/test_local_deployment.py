@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.deploy import terraform
-from scripts.local import deployment, describe
+from scripts.local import deployment, describe, provision
+from scripts.local.stack import ENVIRONMENTS
 from tollgate.adapters import tables
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ def test_tables_are_those_that_the_adapters_use() -> None:
     }
 
     assert found == {s.name: (s.hash_key, s.range_key, s.ttl) for s in tables.TABLES}
+
+
+def test_endpoints_are_told_as_terraform_tells_them() -> None:
+    told = provision.sagemaker_endpoints(ENVIRONMENTS / "local")
+
+    assert json.loads(told) == json.loads(deployment.described().environment["SAGEMAKER_ENDPOINTS"])
 
 
 def test_what_is_written_is_what_is_read() -> None:
