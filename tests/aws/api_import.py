@@ -22,7 +22,7 @@ _AUTHORIZERS = 10
 _BUFFERED_MS = 29_000
 _STREAM_MS = 900_000
 _TTL_SECONDS = 3600
-_POLICY_CHARACTERS = 8192
+POLICY_CHARACTERS = 8192
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._,:-]+|\{[A-Za-z0-9._-]+\+?\}")
 _OPERATION_ID = re.compile(r"[A-Za-z0-9]+")
@@ -298,8 +298,8 @@ def _gateway_responses(document: Any) -> Iterator[str]:
 def _policy(document: Any) -> Iterator[str]:
     policy = document.get("x-amazon-apigateway-policy")
     length = len(json.dumps(policy, separators=(",", ":")))
-    if length > _POLICY_CHARACTERS:
-        yield f"policy: {length} characters; allowed: {_POLICY_CHARACTERS}"
+    if length > POLICY_CHARACTERS:
+        yield f"policy: {length} characters; allowed: {POLICY_CHARACTERS}"
     for statement in (policy or {}).get("Statement", []):
         if statement.get("Action") != "execute-api:Invoke" or "Principal" not in statement:
             yield f"policy: {statement.get('Sid')} has another action, or no principal"

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from scripts.deploy import terraform
-from tests.aws.api_gateway import ACCOUNT_ID, REGION
+from tests.aws.rest_api import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

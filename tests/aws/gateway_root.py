@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from tests.aws import api_gateway
-from tests.aws.api_gateway import REGION, ApiGateway
+from tests.aws.api_gateway import ApiGateway
 from tests.aws.gateway_body import arguments, functions
+from tests.aws.rest_api import REGION
 from tests.stack import moto
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 
 from scripts.deploy import terraform
 from tests.aws import api_import, gateway_body
-from tests.aws.api_gateway import REGION
+from tests.aws.rest_api import REGION
 from tests.waiting import until
 
 if TYPE_CHECKING:

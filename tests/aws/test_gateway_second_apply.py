@@ -15,9 +15,9 @@ import pytest
 from scripts.deploy import terraform
 from tests import provider
 from tests.aws import gateway_root
-from tests.aws.api_gateway import ACCOUNT_ID
 from tests.aws.gateway_body import GATEWAY, functions
 from tests.aws.gateway_root import BASE, relative
+from tests.aws.rest_api import ACCOUNT_ID
 from tests.contract.hcl import load
 from tests.stack import moto
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.aws.api_gateway import ApiGateway, RestApi
+    from tests.aws.api_gateway import ApiGateway
     from tests.aws.gateway_root import Aws
+    from tests.aws.rest_api import RestApi
 
 ENVIRONMENT = "second-apply"
 PRIVATE = {"type": "PRIVATE", "allowed_cidrs": ["10.1.0.0/16"], "vpc_endpoint_ids": ["vpce-1"]}
@@ -113,7 +114,7 @@ def check(step: Step, given: dict[str, Any]) -> None:
     body, api = step.rendered, step.deployed
     endpoint = {"type": "REGIONAL", "vpc_endpoint_ids": [], **given["endpoint"]}
     assert api.body == body
-    assert api.policy == body["x-amazon-apigateway-policy"]
+    assert api.policy == api.stored_policy(body["x-amazon-apigateway-policy"])
     assert api.description == body["info"]["description"]
     assert api.name == body["info"]["title"] == given["prefix"]
     assert api.api_key_source == body["x-amazon-apigateway-api-key-source"]
