@@ -102,20 +102,17 @@ def test_without_their_tenant_they_would_wait_behind_all_of_it(sqs: Any, queue_u
 
 @pytest.mark.stack
 @pytest.mark.soak
-def test_a_thousand_tenants_are_served_before_anybodys_second_share(
-    sqs: Any, queue_url: str
-) -> None:
+def test_a_noisy_tenant_has_one_place_of_ten_while_others_wait(sqs: Any, queue_url: str) -> None:
     send = SqsJobQueue(lambda: sqs, queue_url).send
-    quiet = {f"tenant-{number}": 1 for number in range(999)}
+    quiet = {f"tenant-{number}": 1 for number in range(200)}
 
-    order = served(sqs, queue_url, send, {NOISY: 1_000}, quiet)
+    order = served(sqs, queue_url, send, {NOISY: 300}, quiet)
 
-    assert Counter(order) == {NOISY: 1_000, **quiet}
+    assert Counter(order) == {NOISY: 300, **quiet}
     last = max(place for place, tenant_id in enumerate(order) if tenant_id != NOISY)
-    # While they were served, the noisy one got no more than a place among them now and then.
-    taken = Counter(order[AT_ONCE : last + 1])[NOISY]
-    print(f"999 quiet tenants were served within {last + 1} deliveries, {taken} of them noisy")
-    assert taken <= len(quiet) // AT_ONCE
+    among = order[AT_ONCE : last + 1]
+    print(f"200 quiet tenants within {len(among)} deliveries, {among.count(NOISY)} of them noisy")
+    assert among.count(NOISY) <= len(among) // AT_ONCE + 1
 
 
 def test_the_deployed_queue_is_one_that_sqs_keeps_fair() -> None:
