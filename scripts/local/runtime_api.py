@@ -1,8 +1,9 @@
 """Lambda's Runtime API and the part of API Gateway that streams, for functions that need both.
 
 `RuntimeApi` keeps environments of one function: threads that run the same loop as in AWS
-(`tollgate.entry.runtime`), each answering one invocation at a time. `invoke` hands an event to a
-free environment, or to a new one, and returns as soon as status and headers are there.
+(`tollgate.entry.runtime`), each answering one invocation at a time, or processes of somebody
+else's. `invoke` hands an event to a free environment, or to a new one, and returns as soon as
+status and headers are there; `call` waits for all of an answer that is not streamed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import secrets
 import threading
 import time
 import uuid
@@ -39,18 +41,27 @@ _GONE = 410
 _WAITING_PIECES = 16
 
 
+def _new_trace_id() -> str:
+    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=1"
+
+
 @dataclass
 class Invocation:
     """One event on its way through the function, and the answer as it comes.
 
-    `status` and `headers` are there once `invoke` has returned.
+    `status` and `headers` of a streamed answer, `document` of another, are there once `invoke` has
+    returned. `trace_id` is X-Ray's header.
     """
 
     event: bytes
     deadline: float
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    trace_id: str = field(default_factory=_new_trace_id)
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    document: bytes = b""
     _pieces: queue.Queue[bytes | FunctionError | None] = field(
         default_factory=lambda: queue.Queue(_WAITING_PIECES)
     )
@@ -86,6 +97,11 @@ class Invocation:
         self.headers = prelude.get("headers") or {}
         self._begun.put(None)
 
+    def complete(self, document: bytes) -> None:
+        """Take all of an answer that is not streamed from the function."""
+        self.document = document
+        self._begun.put(None)
+
     def take(self, piece: bytes | FunctionError | None) -> bool:
         """Take a piece, a failure or the end from the function; False when nobody reads on."""
         while not self._abandoned.is_set():
@@ -110,6 +126,7 @@ class RuntimeApi(Startable):
         prefix: prefix of the function's name in AWS.
         timeout_seconds: how long an invocation may take.
         keep_alive_seconds: pause after which an answer's keep-alive is sent.
+        is_streamed: whether the function answers in pieces; it must do as this says.
     """
 
     def __init__(
@@ -120,7 +137,11 @@ class RuntimeApi(Startable):
         prefix: str = "tollgate-local",
         timeout_seconds: float = 900,
         keep_alive_seconds: float = runtime.KEEP_ALIVE_SECONDS,
+        is_streamed: bool = True,
     ) -> None:
+        self.is_streamed = is_streamed
+        # One process has one environment for its variables, so that threads share X-Ray's.
+        self.is_traced = handler is None
         self._name = name
         self._handler = handler
         self._function_name = f"{prefix}-{name}"
@@ -180,6 +201,10 @@ class RuntimeApi(Startable):
         invocation.wait()
         return invocation
 
+    def call(self, event: Mapping[str, object]) -> Any:  # noqa: ANN401 - any JSON
+        """What a function that does not stream answers. Raises as `invoke` does."""
+        return json.loads(self.invoke(event).document)
+
     def next(self) -> Invocation | None:
         """The next invocation for an environment; None when it is to end."""
         with self._lock:
@@ -194,6 +219,13 @@ class RuntimeApi(Startable):
         """The invocation that an environment answers now; an id is good for one answer."""
         with self._lock:
             return self._running.pop(request_id, None)
+
+    def fail_all(self, failure: FunctionError) -> None:
+        """No environment will answer what is under way."""
+        with self._lock:
+            running, self._running = self._running, {}
+        for invocation in running.values():
+            invocation.fail(failure)
 
     def arn(self) -> str:
         """The function's ARN."""
@@ -245,33 +277,58 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(_GONE)
             return
         headers = {
+            # Lambda's Python runtime dies without it.
+            "Content-Type": "application/json",
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(round(invocation.deadline * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": self.server.api.arn(),
+            runtime.INVOCATION_ID: invocation.invocation_id,
+            **({runtime.TRACE_ID: invocation.trace_id} if self.server.api.is_traced else {}),
         }
         self._reply(200, invocation.event, headers)
 
     def do_POST(self) -> None:  # noqa: N802 - the base class names it
-        """`invocation/<id>/response` and `invocation/<id>/error`."""
+        """`invocation/<id>/response`, `invocation/<id>/error` and `init/error`."""
         *_, request_id, kind = self.path.removeprefix(_PREFIX).split("/")
+        if request_id == "init":
+            self.server.api.fail_all(FunctionError(self._error_type()))
+            self._reply(202)
+            return
         invocation = self.server.api.take(request_id)
         if invocation is None:
             self._reply(403)
             return
-        if kind == "error":
-            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            invocation.fail(FunctionError(document["errorType"]))
-            self._reply(202)
-            return
-        if self.headers["Lambda-Runtime-Function-Response-Mode"] != "streaming":
-            invocation.fail(FunctionError("the function does not stream"))
+        refusal = self._refusal(invocation)
+        if refusal is not None:
+            invocation.fail(FunctionError(refusal))
             self._reply(400)
             return
-        if self._read_response(invocation):
+        if kind == "error":
+            invocation.fail(FunctionError(self._error_type()))
+            self._reply(202)
+        elif not self.server.api.is_streamed:
+            invocation.complete(self._document())
+            self._reply(202)
+        elif self._read_response(invocation):
             self._reply(202)
         else:
             # As hard as a broken line: the function is to notice, and to go on all the same.
             self.close_connection = True
+
+    def _refusal(self, invocation: Invocation) -> str | None:
+        # Lambda takes an answer without it, and would take one that is a try late.
+        if self.headers.get(runtime.INVOCATION_ID) != invocation.invocation_id:
+            return f"the function does not send {runtime.INVOCATION_ID} back"
+        mode = self.headers.get("Lambda-Runtime-Function-Response-Mode")
+        if self.path.endswith("/response") and self.server.api.is_streamed != (mode == "streaming"):
+            return f"the function {'does not stream' if mode is None else 'streams'}"
+        return None
+
+    def _document(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def _error_type(self) -> str:
+        return str(json.loads(self._document())["errorType"])
 
     def _read_response(self, invocation: Invocation) -> bool:
         head = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -15,6 +16,10 @@ _Handler = TypeVar("_Handler", bound="Callable[..., Any]")
 # The service's name and the log level come from POWERTOOLS_* variables set by Terraform.
 logger = Logger()
 metrics = Metrics(namespace="Tollgate")
+
+# Lambda's runtime logs what any library says at INFO, such as where the SDK found credentials.
+for _library in ("boto3", "botocore", "s3transfer", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 def flush_metrics() -> None:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import queue
 import threading
 import time
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPException
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tollgate.entry.http import StreamedResponse
@@ -35,10 +37,15 @@ _PRELUDE_END = b"\x00" * 8
 CONTENT_TYPE = "application/vnd.awslambda.http-integration-response"
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
+INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
+TRACE_ID = "Lambda-Runtime-Trace-Id"
+# Where X-Ray's SDKs, boto3 and Powertools look for it.
+TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 # API Gateway gives up a connection that is silent for five minutes, proxies in between sooner.
 KEEP_ALIVE_SECONDS = 15.0
 # Pieces that wait for a slow client; after that its model's stream waits as well.
 _WAITING_PIECES = 64
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,16 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class _Invocation:
+    """What the Runtime API hands out.
+
+    `echo` is what it wants back with the answer, by which it tells this try of a request from an
+    earlier one that it gave up. `trace_id` is X-Ray's, None where it sent none.
+    """
+
     event: dict[str, Any]
     context: Context
+    echo: Mapping[str, str]
+    trace_id: str | None
 
 
 class Runtime:
@@ -95,6 +110,7 @@ class Runtime:
             invocation = self._next()
             if invocation is None:
                 return
+            _pass_trace_on(invocation.trace_id)
             self._answer(invocation)
 
     def _next(self) -> _Invocation | None:
@@ -115,7 +131,13 @@ class Runtime:
             function_name=self._function_name,
             memory_limit_in_mb=self._memory_mb,
         )
-        return _Invocation(json.loads(body), context)
+        invocation_id = response.headers.get(INVOCATION_ID)
+        return _Invocation(
+            json.loads(body),
+            context,
+            echo={} if invocation_id is None else {INVOCATION_ID: invocation_id},
+            trace_id=response.headers.get(TRACE_ID),
+        )
 
     def _answer(self, invocation: _Invocation) -> None:
         try:
@@ -124,7 +146,7 @@ class Runtime:
             logger.exception("unexpected failure")
             self._fail(invocation, error)
             return
-        sender = _Sender(self._address, invocation.context, response, self._keep_alive_seconds)
+        sender = _Sender(self._address, invocation, response, self._keep_alive_seconds)
         sender.start()
         try:
             response.produce(sender.write)
@@ -136,7 +158,14 @@ class Runtime:
 
     def _fail(self, invocation: _Invocation, error: Exception) -> None:
         request_id = invocation.context.aws_request_id
-        report_error(self._address, f"/invocation/{request_id}/error", error)
+        report_error(self._address, f"/invocation/{request_id}/error", error, invocation.echo)
+
+
+def _pass_trace_on(trace_id: str | None) -> None:
+    if trace_id is None:
+        os.environ.pop(TRACE_VARIABLE, None)
+    else:
+        os.environ[TRACE_VARIABLE] = trace_id
 
 
 class _Sender(threading.Thread):
@@ -145,13 +174,14 @@ class _Sender(threading.Thread):
     def __init__(
         self,
         address: str,
-        context: Context,
+        invocation: _Invocation,
         response: StreamedResponse,
         keep_alive_seconds: float,
     ) -> None:
         super().__init__(name="sender", daemon=True)
         self._connection = HTTPConnection(address)
-        self._path = f"{_PATH}/invocation/{context.aws_request_id}/response"
+        self._path = f"{_PATH}/invocation/{invocation.context.aws_request_id}/response"
+        self._echo = invocation.echo
         self._response = response
         self._keep_alive_seconds = keep_alive_seconds
         self._pieces: queue.Queue[bytes | None] = queue.Queue(_WAITING_PIECES)
@@ -205,12 +235,14 @@ class _Sender(threading.Thread):
             "Lambda-Runtime-Function-Response-Mode": "streaming",
             "Trailer": f"{ERROR_TYPE}, {ERROR_BODY}",
             "Transfer-Encoding": "chunked",
+            **self._echo,
         }
         for name, value in headers.items():
             self._connection.putheader(name, value)
         self._connection.endheaders()
         prelude = {"statusCode": self._response.status, "headers": dict(self._response.headers)}
-        self._chunk(json.dumps(prelude).encode() + _PRELUDE_END)
+        self._chunk(json.dumps(prelude, separators=(",", ":")).encode())
+        self._chunk(_PRELUDE_END)
 
     def _chunk(self, data: bytes) -> None:
         self._connection.send(b"%x\r\n%b\r\n" % (len(data), data))
@@ -232,15 +264,20 @@ def _error_body(error: Exception) -> dict[str, Any]:
     return {"errorType": type(error).__name__, "errorMessage": "", "stackTrace": []}
 
 
-def report_error(address: str, path: str, error: Exception) -> None:
-    """Tell the Runtime API that an invocation, or the start of the function, failed."""
+def report_error(
+    address: str, path: str, error: Exception, echo: Mapping[str, str] = _NOTHING
+) -> None:
+    """Tell the Runtime API that an invocation, or the start of the function, failed.
+
+    `echo` is what it wants back with it.
+    """
     connection = HTTPConnection(address)
     try:
         connection.request(
             "POST",
             f"{_PATH}{path}",
             json.dumps(_error_body(error)),
-            {ERROR_TYPE: type(error).__name__, "Content-Type": "application/json"},
+            {ERROR_TYPE: type(error).__name__, "Content-Type": "application/json", **echo},
         )
         connection.getresponse().read()
     finally:
