@@ -41,7 +41,7 @@ help: ## Show this help
 # --- Environments -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: ## Make all environments: run, ministack, dev, checkov, cdktf, node
+setup: ## Make all environments: run, ministack, dev, checkov, cdktf, lambda, node
 	@$(SETUP) all
 
 .PHONY: setup-run

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from scripts.build.package import WHEEL_ARCHITECTURES, Target
 from scripts.local.ministack import MiniStack
+from tests.packaging.builds import run_build, runtime_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.packaging.builds import Build
 
 # Terraform and its provider are started hundreds of times for a few seconds each: a quarter of
 # their time would be the collection of garbage that their end collects anyway.
@@ -59,3 +65,23 @@ def ministack() -> Iterator[MiniStack]:
     """One emulator for each test worker; tests use resources of their own inside it."""
     with MiniStack() as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> str:
+    """The interpreter that loads the zips."""
+    return runtime_interpreter()
+
+
+@pytest.fixture(scope="session")
+def native_build(tmp_path_factory: pytest.TempPathFactory, interpreter: str) -> Build:
+    """All zips from the same sources and locks, with wheels that load on this machine."""
+    version = subprocess.run(
+        [interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    machines = {wheel: name for name, wheel in WHEEL_ARCHITECTURES.items()}
+    target = Target(machines[platform.machine()], version)
+    return run_build(tmp_path_factory.mktemp("native"), target)

@@ -66,6 +66,7 @@ ENVIRONMENTS = {
         Environment("dev", ".venv", "scripts/build/requirements/dev.lock"),
         Environment("checkov", ".tools/checkov", "scripts/build/requirements/checkov.lock"),
         Environment("cdktf", ".tools/cdktf", "scripts/build/requirements/cdktf.lock"),
+        Environment("lambda", ".tools/lambda", "scripts/build/requirements/lambda.lock"),
     )
 }
 # The pip that comes with Python 3.11 takes seven times as long as this one, which fills the others.

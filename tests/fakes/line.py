@@ -82,6 +82,8 @@ class Line:
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", self._port)) as server,
         ):
+            for side in (client, server):
+                side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
             while data := client.recv(65536):
                 if client not in self._forgotten:
