@@ -8,70 +8,84 @@ import signal
 import subprocess
 import zipfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scripts.build.environments import ENVIRONMENTS, ROOT
-from scripts.build.package import WRAPPER
 from scripts.local.event_source import EventSource
 from scripts.local.front_door import FrontDoor
-from scripts.local.lambda_runtime import TIMEOUT_SECONDS, Functions
+from scripts.local.lambda_runtime import Functions
 from scripts.local.lifecycle import Startable
-from scripts.local.provision import PREFIX
 from scripts.local.runtime_api import RuntimeApi
 from tests.fakes.line import Line
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from scripts.local.deployment import Function
     from scripts.local.stack import LocalStack
     from tests.packaging.builds import Build
 
+_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+_NOT_LAMBDAS = ("POWERTOOLS_", "PYTHON")
 LAMBDA_PYTHON = ENVIRONMENTS["lambda"].python(ROOT)
 
 
 class FunctionProcess(Startable):
-    """One execution environment of a function, from its zip."""
+    """One execution environment of a function, from its zip, with its own settings."""
 
-    def __init__(self, name: str, build: Build, folder: Path, variables: Mapping[str, str]) -> None:
-        self.name = name
-        self._handler = build.manifest[name]["handler"]
-        self._task = unpack(build.zip(name), folder / "task")
+    def __init__(
+        self, function: Function, file: Path, folder: Path, surroundings: Mapping[str, str]
+    ) -> None:
+        """`surroundings` are variables that AWS, not the deployment, gives a function."""
+        self._function = function
+        self._task = unpack(file, folder / "task")
         self._output = folder / "stdout"
-        self._variables = variables
-        self.api = RuntimeApi(name, None, prefix=PREFIX, is_streamed=self.is_streamed)
+        self._surroundings = surroundings
+        prefix, _, name = function.name.rpartition("-")
+        self.api = RuntimeApi(
+            name,
+            None,
+            prefix=prefix,
+            timeout_seconds=function.timeout_seconds,
+            is_streamed=self.is_streamed,
+        )
 
     @property
     def is_streamed(self) -> bool:
-        """Whether its zip brings a runtime of its own, which answers in pieces."""
-        return (self._task / WRAPPER).is_file()
+        """Whether it has a runtime of its own, which answers in pieces."""
+        return _WRAPPER in self._function.environment
 
     def start(self) -> None:
         """Start the process; what it prints goes into a file, as buffered as into a pipe."""
         self.api.start()
-        runtime = [str(LAMBDA_PYTHON), "-m", "awslambdaric", self._handler]
+        runtime = [str(LAMBDA_PYTHON), "-m", "awslambdaric", self._function.handler]
         variables = {
-            **self._variables,
-            "AWS_LAMBDA_FUNCTION_NAME": f"{PREFIX}-{self.name}",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            **self._function.environment,
+            **self._surroundings,
+            "AWS_LAMBDA_FUNCTION_NAME": self._function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._function.memory_mb),
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
             "AWS_LAMBDA_LOG_LEVEL": "INFO",
             "AWS_LAMBDA_RUNTIME_API": self.api.address,
             "LAMBDA_TASK_ROOT": str(self._task),
-            "POWERTOOLS_LOG_LEVEL": "INFO",
-            "POWERTOOLS_SERVICE_NAME": f"{PREFIX}-{self.name}",
         }
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [str(self._task / WRAPPER), *runtime] if self.is_streamed else runtime,
+                [*self._wrapper(), *runtime],
                 cwd=self._task,
                 env=variables,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def _wrapper(self) -> list[str]:
+        """What Lambda starts in place of its runtime, and gives that one's command line."""
+        path = self._function.environment.get(_WRAPPER)
+        return [] if path is None else [str(self._task / Path(path).relative_to("/var/task"))]
 
     def stop(self) -> None:
         """End the process."""
@@ -93,10 +107,12 @@ class FunctionProcess(Startable):
 
         def asks() -> bool:
             status = self._process.poll()
-            assert status is None, f"{self.name} ended: {status}, {self._output.read_text('utf-8')}"
+            assert status is None, (
+                f"{self._function.name} ended: {status}, {self._output.read_text('utf-8')}"
+            )
             return self.api.idle == 1
 
-        until(asks, f"an end of what {self.name} does")
+        until(asks, f"an end of what {self._function.name} does")
 
     def lines(self) -> list[dict[str, Any]]:
         """What it has printed, each line a document, once it asks for its next invocation."""
@@ -117,13 +133,14 @@ class Deployed(Startable):
             for name, url in os.environ.items()
             if name.startswith("AWS_ENDPOINT_URL")
         }
-        variables = {
+        surroundings = {
             # Lambda sets none of Python's own, which could hide what is missing.
-            **{k: value for k, value in os.environ.items() if not k.startswith("PYTHON")},
+            **{k: value for k, value in os.environ.items() if not k.startswith(_NOT_LAMBDAS)},
             **{name: line.url for name, line in self.lines.items()},
         }
         self.functions = {
-            name: FunctionProcess(name, build, folder / name, variables) for name in build.manifest
+            name: FunctionProcess(function, build.zip(name), folder / name, surroundings)
+            for name, function in stack.deployment.functions.items()
         }
 
     @property
@@ -144,25 +161,29 @@ class Deployed(Startable):
         for function in self.functions.values():
             function.wait()
         streamed = {name: found.api for name, found in self.functions.items() if found.is_streamed}
+        deployment = self._stack.deployment
         buffered = Functions(
             {
                 name: lambda event, _, api=found.api: api.call(event)
                 for name, found in self.functions.items()
                 if not found.is_streamed
-            }
+            },
+            deployment.functions,
         )
-        deployment = self._stack.deployment
+        (trigger,) = deployment.triggers
+        (queue,) = (q for q in deployment.queues.values() if q.arn == trigger.queue_arn)
         cleanup.enter_context(
             EventSource(
                 self._stack.client("sqs"),
-                deployment.queue_url,
-                deployment.queue_arn,
-                lambda event: buffered.invoke("stream", event),
+                queue.url,
+                queue.arn,
+                lambda event: buffered.invoke(trigger.function, event),
                 concurrency=1,
-                timeout_seconds=TIMEOUT_SECONDS["stream"],
+                timeout_seconds=deployment.functions[trigger.function].timeout_seconds,
+                reports_failures=trigger.reports_failures,
             )
         )
-        self._door = cleanup.enter_context(FrontDoor(buffered, streams=streamed))
+        self._door = cleanup.enter_context(FrontDoor(buffered, deployment, streams=streamed))
 
     def stop(self) -> None:
         """End all of it."""
