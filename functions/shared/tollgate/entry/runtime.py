@@ -229,15 +229,16 @@ class _Sender(threading.Thread):
             self._is_connected = False
 
     def _begin(self) -> None:
-        self._connection.putrequest("POST", self._path)
-        headers = {
-            "Content-Type": CONTENT_TYPE,
-            "Lambda-Runtime-Function-Response-Mode": "streaming",
-            "Trailer": f"{ERROR_TYPE}, {ERROR_BODY}",
-            "Transfer-Encoding": "chunked",
-            **self._echo,
-        }
-        for name, value in headers.items():
+        # As Lambda's Node.js runtime does it, header by header (tests/aws/test_streaming_wire.py).
+        self._connection.putrequest("POST", self._path, skip_accept_encoding=True)
+        for name, value in (
+            ("Lambda-Runtime-Function-Response-Mode", "streaming"),
+            ("Trailer", ERROR_TYPE),
+            ("Trailer", ERROR_BODY),
+            ("Content-Type", CONTENT_TYPE),
+            ("Transfer-Encoding", "chunked"),
+            *self._echo.items(),
+        ):
             self._connection.putheader(name, value)
         self._connection.endheaders()
         prelude = {"statusCode": self._response.status, "headers": dict(self._response.headers)}
