@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import queue
 import threading
 import time
@@ -24,7 +23,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tollgate.entry.http import StreamedResponse
-from tollgate.entry.settings import load
+from tollgate.entry.settings import load, pass_trace_on
 from tollgate.observability import logger
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
 TRACE_ID = "Lambda-Runtime-Trace-Id"
-# Where X-Ray's SDKs, boto3 and Powertools look for it.
-TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 # API Gateway gives up a connection that is silent for five minutes, proxies in between sooner.
 KEEP_ALIVE_SECONDS = 15.0
 # Pieces that wait for a slow client; after that its model's stream waits as well.
@@ -110,7 +107,7 @@ class Runtime:
             invocation = self._next()
             if invocation is None:
                 return
-            _pass_trace_on(invocation.trace_id)
+            pass_trace_on(invocation.trace_id)
             self._answer(invocation)
 
     def _next(self) -> _Invocation | None:
@@ -159,13 +156,6 @@ class Runtime:
     def _fail(self, invocation: _Invocation, error: Exception) -> None:
         request_id = invocation.context.aws_request_id
         report_error(self._address, f"/invocation/{request_id}/error", error, invocation.echo)
-
-
-def _pass_trace_on(trace_id: str | None) -> None:
-    if trace_id is None:
-        os.environ.pop(TRACE_VARIABLE, None)
-    else:
-        os.environ[TRACE_VARIABLE] = trace_id
 
 
 class _Sender(threading.Thread):

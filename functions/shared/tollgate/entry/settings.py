@@ -1,4 +1,4 @@
-"""Function settings: one frozen dataclass per function, read once from the environment."""
+"""The environment's variables: function settings, one frozen dataclass per function, read once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from _typeshed import DataclassInstance
 
     Settings = TypeVar("Settings", bound=DataclassInstance)
 else:
     Settings = TypeVar("Settings")
+
+# Where X-Ray's SDKs, boto3 and Powertools look for the trace id of the invocation under way.
+TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 
 
 def load(settings: type[Settings], environ: Mapping[str, str] = os.environ) -> Settings:
@@ -31,3 +34,11 @@ def load(settings: type[Settings], environ: Mapping[str, str] = os.environ) -> S
     if missing:
         raise RuntimeError(f"{settings.__module__}: environment lacks {', '.join(missing)}")
     return settings(**{name: environ[variable] for name, variable in names.items()})
+
+
+def pass_trace_on(trace_id: str | None, environ: MutableMapping[str, str] = os.environ) -> None:
+    """Tell whoever looks for it the trace id of an invocation; None where it has none."""
+    if trace_id is None:
+        environ.pop(TRACE_VARIABLE, None)
+    else:
+        environ[TRACE_VARIABLE] = trace_id
