@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -14,7 +14,7 @@ from botocore.client import BaseClient
 from scripts.local.lambda_runtime import Functions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -36,30 +36,30 @@ class Call:
     parameters: Mapping[str, Any]
 
 
-@dataclass
-class Recording:
-    """The calls so far, each as often as it was made."""
+class _Recorder:
+    """Makes calls of what passes botocore, and knows whose credentials are whose."""
 
-    calls: list[Call] = field(default_factory=list)
-    _sessions: dict[str, Session] = field(default_factory=dict)
+    def __init__(self, take: Callable[[Call], None]) -> None:
+        self._take = take
+        self._sessions: dict[str, Session] = {}
 
-    def _add(self, function: str, client: BaseClient, operation: str, parameters: Any) -> None:
+    def add(self, function: str, client: BaseClient, operation: str, parameters: Any) -> None:
         # Who signs is known to the client alone.
         credentials = client._request_signer._credentials  # noqa: SLF001
         session = self._sessions.get(credentials.access_key)
         service = client.meta.service_model.service_name
-        self.calls.append(Call(function, session, service, operation, dict(parameters)))
+        self._take(Call(function, session, service, operation, dict(parameters)))
 
-    def _opened(self, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    def opened(self, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         tags = {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", ())}
         key = answer["Credentials"]["AccessKeyId"]
         self._sessions[key] = Session(parameters["RoleArn"], tags)
 
 
 @contextmanager
-def recording() -> Iterator[Recording]:
-    """Record the functions of every local stack that runs in this process meanwhile."""
-    made = Recording()
+def recording(take: Callable[[Call], None]) -> Iterator[None]:
+    """Give each call of the functions of any local stack in this process to `take`."""
+    made = _Recorder(take)
     running: ContextVar[str | None] = ContextVar("function", default=None)
 
     def function() -> str | None:
@@ -73,10 +73,10 @@ def recording() -> Iterator[Recording]:
     def record(client: BaseClient, operation: str, parameters: Any) -> Any:
         caller = function()
         if caller is not None:
-            made._add(caller, client, operation, parameters)  # noqa: SLF001
+            made.add(caller, client, operation, parameters)
         answer = make_call(client, operation, parameters)
         if operation == "AssumeRole":
-            made._opened(parameters, answer)  # noqa: SLF001
+            made.opened(parameters, answer)
         return answer
 
     def name_function(functions: Functions, name: str, event: Mapping[str, object]) -> Any:
@@ -90,4 +90,4 @@ def recording() -> Iterator[Recording]:
         patch.object(BaseClient, "_make_api_call", record),
         patch.object(Functions, "invoke", name_function),
     ):
-        yield made
+        yield

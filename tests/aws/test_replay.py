@@ -20,7 +20,7 @@ from scripts.local.provision import PREFIX
 from scripts.local.stack import LocalStack
 from scripts.local.stubs.service_model.requests import operation
 from scripts.local.stubs.service_model.shapes import violations
-from tests.aws import paths, roles, simulator
+from tests.aws import kinds, paths, roles, simulator
 from tests.aws.authorizations import UNIT_KEY_ARN, Asked, World
 from tests.aws.recorder import recording
 from tests.aws.service_calls import made_by_services
@@ -155,13 +155,14 @@ def made(environment: Path) -> dict[str, Roles]:
 def replay(request: pytest.FixtureRequest, environment: Path, made: dict[str, Roles]) -> Replay:
     """All calls, without and with invocation logs and pool sessions."""
     all_on = request.param == "everything"
+    calls: list[Call] = []
     with (
-        recording() as recorded,
+        recording(calls.append),
         LocalStack(environment, invocation_logs=all_on, pool_sessions=all_on) as stack,
     ):
         paths.exercise(stack)
         world = known(stack)
-    return Replay(recorded.calls, made[request.param], made["silo"], world, all_on)
+    return Replay(calls, made[request.param], made["silo"], world, all_on)
 
 
 def known(stack: LocalStack) -> World:
@@ -212,6 +213,14 @@ def as_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: as_json(item) for key, item in value.items()}
     return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def test_their_kinds_are_those_that_other_tests_are_held_to(replay: Replay, tmp_path: Path) -> None:
+    run = "everything" if replay.all_on else "plain"
+    found = {**kinds.known(), run: sorted({kinds.kind(call) for call in replay.calls})}
+    new = tmp_path / kinds.FILE.name
+    new.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    assert found == kinds.known(), f"if this is wanted: cp {new} {kinds.FILE}"
 
 
 def test_every_call_is_allowed(replay: Replay) -> None:

@@ -207,6 +207,11 @@ def test_neither_role_reaches_texts_keys_or_more_rights(
     assert not may(roles["tenant_admin"], action, resource, "globex")
 
 
+def test_an_operator_finds_the_log_groups(roles: dict[str, Any]) -> None:
+    """Their list is whole or not at all, so the action is allowed on everything."""
+    assert may(roles["operator"], "logs:DescribeLogGroups", "*")
+
+
 def test_an_operator_opens_data_but_no_keys(roles: dict[str, Any]) -> None:
     def opens(service: str) -> bool:
         via = f"{service}.us-east-1.amazonaws.com"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.local.stack import LocalStack
+from tests.aws import kinds
+from tests.aws.recorder import recording
 from tests.integration.local.clients import Books, write_environment
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _calls_are_of_known_kinds() -> Iterator[None]:
+    """Whatever these tests make functions call of AWS, tests/aws decides that roles allow it."""
+    made: set[str] = set()
+    with recording(lambda call: made.add(kinds.kind(call))):
+        yield
+    decided = {kind for run in kinds.known().values() for kind in run}
+    assert sorted(made - decided) == [], "take these in tests/aws/paths.py"
 
 
 @pytest.fixture(scope="module")
