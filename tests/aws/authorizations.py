@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 _PARTITION = re.compile(r"(\w+) = (:\w+)")
 _HASH_KEYS = {spec.hash_key for spec in tables.TABLES}
 
+# Operations of Bedrock Runtime whose actions have other names.
+MODEL_ACTIONS: Mapping[str, str] = {
+    "Converse": "bedrock:InvokeModel",
+    "ConverseStream": "bedrock:InvokeModelWithResponseStream",
+    "CountTokens": "bedrock:CountTokens",
+    "InvokeModel": "bedrock:InvokeModel",
+    "InvokeModelWithResponseStream": "bedrock:InvokeModelWithResponseStream",
+}
+
 UNIT_KEY_ALIAS = f"alias/{PREFIX}"
 UNIT_KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/00000000-0000-4000-8000-000000000000"
 """The deployment's key in terraform/tests/roles, which stands for the emulator's own."""
@@ -237,15 +246,9 @@ def _listed(_world: World, call: Call) -> Iterator[Asked]:
 
 
 _ASKED: Mapping[str, Callable[[World, Call], Iterator[Asked]]] = {
+    **{f"bedrock-runtime:{name}": _model(action) for name, action in MODEL_ACTIONS.items()},
     "bedrock:ListFoundationModels": _listed,
     "bedrock:ListInferenceProfiles": _listed,
-    "bedrock-runtime:Converse": _model("bedrock:InvokeModel"),
-    "bedrock-runtime:ConverseStream": _model("bedrock:InvokeModelWithResponseStream"),
-    "bedrock-runtime:CountTokens": _model("bedrock:CountTokens"),
-    "bedrock-runtime:InvokeModel": _model("bedrock:InvokeModel"),
-    "bedrock-runtime:InvokeModelWithResponseStream": _model(
-        "bedrock:InvokeModelWithResponseStream"
-    ),
     "dynamodb:BatchGetItem": _items,
     "dynamodb:BatchWriteItem": _items,
     "dynamodb:DeleteItem": _items,

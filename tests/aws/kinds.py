@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.local.stubs.bedrock.catalogue import GEO_REGIONS
+from tests.aws.authorizations import MODEL_ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,18 @@ def known() -> dict[str, list[str]]:
     return found
 
 
-def kind(call: Call) -> str:
-    """A call's kind, for people and for comparing."""
-    caller = call.function
+def kinds_of(call: Call) -> set[str]:
+    """What a call is, by each thing that AWS asks IAM about for it."""
+    caller, given = call.function, call.parameters
     if call.session is not None:
         caller = "session" if call.session.role_arn.endswith("-pool-session") else "silo"
-    return f"{caller}: {call.service}:{call.operation} {_what(call.parameters)}".rstrip()
+    action = MODEL_ACTIONS.get(call.operation, f"{call.service}:{call.operation}")
+    asked = [f"{action} {_what(given)}"]
+    if given.keys() & {"guardrailConfig", "guardrailIdentifier"}:
+        asked.append("bedrock:ApplyGuardrail")
+    if "SSEKMSKeyId" in given:
+        asked.append("kms:GenerateDataKey")
+    return {f"{caller}: {one}".rstrip() for one in asked}
 
 
 def _what(given: Mapping[str, Any]) -> str:
@@ -45,15 +52,13 @@ def _what(given: Mapping[str, Any]) -> str:
         return _items(given)
     if "Bucket" in given:
         bucket = next(name for name in _BUCKETS if f"-{name}-" in given["Bucket"])
-        key = " under a tenant's key" if "SSEKMSKeyId" in given else ""
-        return f"{_place(bucket, given.get('Key') or given.get('Prefix', ''))}{key}"
+        return _place(bucket, given.get("Key") or given.get("Prefix", ""))
     if "QueueUrl" in given:
         return str(given["QueueUrl"].rpartition("-")[2])
     if "RoleArn" in given:
         return "pool session" if given["RoleArn"].endswith("-pool-session") else "silo"
     if "modelId" in given:
-        guarded = given.keys() & {"guardrailConfig", "guardrailIdentifier"}
-        return f"{_model(given['modelId'])}{' with a guardrail' if guarded else ''}"
+        return _model(given["modelId"])
     return "component" if "InferenceComponentName" in given else ""
 
 
