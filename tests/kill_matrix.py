@@ -54,8 +54,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 MODEL = "amazon.nova-lite-v1:0"
-# After every lease and the time in which a log may come, before results of jobs expire.
-SECONDS_AHEAD = 5_000
+# After every lease, 31 minutes of a queued job, and the 65 in which a log may come after it; before
+# results of jobs expire.
+SECONDS_AHEAD = 6_000
 WORKERS = 2
 _READS = (
     "GetItem",

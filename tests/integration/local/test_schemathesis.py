@@ -68,7 +68,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     file = folder / "env.tfvars"
     text, limits = file.read_text("utf-8"), "limits     = { requests_per_minute = 600,"
     assert limits in text
-    file.write_text(text.replace(limits, limits.replace("600", "50000")), "utf-8")
+    # So many a minute take shards.
+    unlimited = f"shards     = 8\n    {limits.replace('600', '50000')}"
+    file.write_text(text.replace(limits, unlimited), "utf-8")
     with LocalStack(folder, delta_seconds=0.0, authorizer_cache_seconds=60) as running:
         yield running
 

@@ -12,7 +12,8 @@ from typing import Any
 from checkov.common.models.enums import CheckCategories, CheckResult
 from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
 
-# Actions without a resource to name, as the service authorization reference lists them.
+# Actions without a resource to name: those that the service authorization reference lists without
+# one, and logs:DescribeLogGroups, which is asked of all groups whatever prefix it is called with.
 WITHOUT_RESOURCE = {
     "bedrock:listfoundationmodels",
     "bedrock:listinferenceprofiles",
@@ -25,6 +26,7 @@ WITHOUT_RESOURCE = {
     "ec2:describenetworkinterfaces",
     "ec2:describesubnets",
     "ec2:unassignprivateipaddresses",
+    "logs:describeloggroups",
     "logs:getqueryresults",
     "logs:stopquery",
     "xray:puttelemetryrecords",

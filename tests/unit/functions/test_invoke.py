@@ -189,7 +189,8 @@ def test_a_job_is_started_polled_while_it_runs_and_read_at_its_end() -> None:
     assert body_of(pending) == [
         {"request_id": job_id, "status": "queued", "partial_text": "", "cursor": 0}
     ]
-    records = [{"messageId": "m1", "body": queue_message("acme", job_id)}]
+    body = queue_message("acme", job_id)
+    records = [{"messageId": "m1", "receiptHandle": "r1", "body": body}]
     assert gateway.stream.run(records) == []
     done = gateway.post("{}", query={"requestId": job_id})
     again = gateway.post("{}", query={"requestId": job_id})
@@ -342,7 +343,8 @@ def test_a_queued_job_whose_dependency_is_down_is_delivered_again() -> None:
 
     gateway.payloads.get = down  # type: ignore[method-assign, assignment]
 
-    records = [{"messageId": "m1", "body": queue_message("acme", job_id)}]
+    body = queue_message("acme", job_id)
+    records = [{"messageId": "m1", "receiptHandle": "r1", "body": body}]
     assert gateway.stream.run(records) == ["m1"]
 
 
