@@ -83,9 +83,11 @@ def _caller(
     for tenant in declared.values():
         if tenant.policy["status"] != "active" or tenant_id not in ("", tenant.tenant_id):
             continue
-        for app in sorted({key.app_id for key in tenant.keys.values()}):
+        for app in sorted(
+            {key.app_id for key in tenant.keys.values() if app_id in ("", key.app_id)}
+        ):
             usable = [key for key in handed.keys(tenant.tenant_id, app) if key.is_usable]
-            if usable and app_id in ("", app):
+            if usable:
                 return tenant.tenant_id, app, usable[0]
     raise CheckError(
         f'TENANT, APP: given "{tenant_id}" and "{app_id}"; allowed: an active tenant and an app of '
