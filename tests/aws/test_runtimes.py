@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -98,6 +97,10 @@ def test_every_zip_answers_and_its_books_balance(
 
     assert len(books.calls) == 4
     books.balance()
+    for name, function in gateway.functions.items():
+        # What libraries tell goes to Lambda's own handler, which names the logger.
+        told = [line for line in function.lines() if "logger" in line and line["level"] == "INFO"]
+        assert told == [], name
 
 
 def legacy(send: Callable[..., requests.Response], key: str) -> None:
@@ -129,12 +132,6 @@ def test_a_call_is_logged_and_measured_once_and_before_the_next(
     assert measured["Calls"] == [1.0]
     # X-Ray's id of the invocation, as the runtime passes it on.
     assert re.fullmatch(r"1-[0-9a-f]{8}-[0-9a-f]{24}", usage["xray_trace_id"])
-
-
-def test_what_the_sdk_tells_is_not_in_the_log(gateway: Deployed) -> None:
-    for name, function in gateway.functions.items():
-        told = [line for line in function.lines() if "credentials" in json.dumps(line).lower()]
-        assert told == [], name
 
 
 def test_a_frozen_function_whose_lines_were_cut_goes_on(

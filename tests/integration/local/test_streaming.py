@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import zipfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -18,6 +17,7 @@ import requests
 from scripts.build.package import WRAPPER, Target, build
 from scripts.local.runtime_api import RuntimeApi
 from scripts.local.stack import LocalStack
+from tests.aws.processes import unpack
 from tests.contract.hcl import ROOT
 from tests.fakes.stored import items
 from tests.waiting import PATIENCE_SECONDS, until
@@ -207,13 +207,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     machine = "arm64" if os.uname().machine == "aarch64" else "x86_64"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     built, _ = build("converse", ROOT, folder, Target(machine, version))
-    target = folder / "task"
-    with zipfile.ZipFile(folder / built.file) as archive:
-        archive.extractall(target)
-        for entry in archive.infolist():
-            # Python does not restore modes; Lambda does.
-            (target / entry.filename).chmod(entry.external_attr >> 16 & 0o777)
-    return target
+    return unpack(folder / built.file, folder / "task")
 
 
 def test_the_zip_streams_as_lambda_starts_it(stack: LocalStack, unpacked: Path) -> None:
