@@ -150,6 +150,7 @@ def test_a_frozen_function_whose_lines_were_cut_goes_on(
         function.freeze()
     for line in gateway.lines.values():
         line.forget()
+    # A freeze that is as long as it may be is none; one that takes longer than this is one as well.
     time.sleep(IDLE_TIME.total_seconds() + 0.1)
     for function in functions:
         function.thaw()

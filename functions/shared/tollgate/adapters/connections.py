@@ -34,8 +34,8 @@ else:
 
 # Within one burst of calls a connection is kept; what lies between two bursts may be a freeze.
 IDLE_TIME = timedelta(seconds=3)
-# A line that was cut without a word is given up after this, however long the model may think: one
-# side says nothing for so long while the other's kernel acknowledges nothing, not even a probe.
+# A line that was cut without a word is given up once the other side's kernel acknowledges nothing
+# for so long, not even a probe. However long a model thinks, its machine's kernel answers at once.
 CUT_SECONDS = 30
 _PROBE_AFTER_SECONDS = 15
 _PROBE_EVERY_SECONDS = 5
