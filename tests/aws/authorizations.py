@@ -186,6 +186,7 @@ def _model(action: str) -> Callable[[World, Call], Iterator[Asked]]:
 def _model_resources(
     world: World, model_id: str, call: Call
 ) -> Iterator[tuple[str, dict[str, str]]]:
+    model_id = by_id(model_id)
     if model_id.startswith("arn:"):
         tags = world.tags_of_profile.get(model_id)
         named = {f"aws:ResourceTag/{key}": value for key, value in (tags or {}).items()}
@@ -201,6 +202,11 @@ def _model_resources(
     profile = arn("bedrock", f"inference-profile/{model_id}", account=_account(call))
     yield profile, {}
     yield from _routed(model_id, {"bedrock:InferenceProfileArn": profile})
+
+
+def by_id(model_id: str) -> str:
+    """The id of a foundation model or a system's profile that is named by its ARN."""
+    return re.sub(r"^arn:[^/]*:(foundation-model|inference-profile)/", "", model_id)
 
 
 def _routed(model_id: str, context: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.local.stubs.bedrock.catalogue import GEO_REGIONS
-from tests.aws.authorizations import MODEL_ACTIONS
+from tests.aws.authorizations import MODEL_ACTIONS, by_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,8 @@ def _place(name: str, key: str) -> str:
     return f"{name} {begins[0]}" if begins else name
 
 
-def _model(model_id: str) -> str:
+def _model(named: str) -> str:
+    model_id = by_id(named)
     if model_id.startswith("arn:"):
         return str(model_id.split(":", 5)[5].partition("/")[0])
     area = model_id.partition(".")[0]
