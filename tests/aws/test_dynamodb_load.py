@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("dynamodb-load")]
 
+# What the tier is for; its limits are above it.
 A_SECOND = 50
 # As long as lets most of the tier's calls at once be taken.
 CALL_SECONDS = (2.5, 4.5)
