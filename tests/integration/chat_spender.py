@@ -46,6 +46,8 @@ _MOST_TOKENS = 60
 _HELD = "429 budget_held"
 _TRIES = 3
 _KEYS = 12
+# Whether a request that is certain is streamed, and after how many pieces its client leaves.
+_STREAMED_AND_LEFT = ((False, None), (True, None), (True, 1))
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,32 @@ def spend(spree: Spree) -> Counter[str]:
     from tollgate_converse.handler import build_service  # noqa: PLC0415 - once the environment is set
 
     service = build_service()
+    # Whatever chance makes of the others, some are answered whole, one is not and one is repeated.
+    ended = [_send(service, spree, request) for request in _certain(spree)]
     _together[0].wait(PATIENCE_SECONDS)
+    requests = [_request(spree, index) for index in range(spree.requests)]
     with ThreadPoolExecutor(spree.threads) as pool:
-        return Counter(pool.map(partial(_send, service, spree), range(spree.requests)))
+        ended += pool.map(partial(_send, service, spree), requests)
+    ended.append(_send(service, spree, _certain(spree)[0]))
+    return Counter(ended)
+
+
+def certain_requests(processes: int) -> int:
+    """How many requests so many processes make besides those of their sprees."""
+    return processes * (len(_STREAMED_AND_LEFT) + 1)
+
+
+def _certain(spree: Spree) -> list[_Request]:
+    return [
+        _Request(
+            dialect=_CHATS[spree.process % len(_CHATS)],
+            is_streamed=is_streamed,
+            prompt="[stub:tokens=2] hello",
+            key=f"{spree.seed}-certain-{spree.process}-{number}",
+            leaves_after=leaves_after,
+        )
+        for number, (is_streamed, leaves_after) in enumerate(_STREAMED_AND_LEFT)
+    ]
 
 
 def sweep_until_nothing_is_held(_: object) -> None:
@@ -126,13 +151,12 @@ def _request(spree: Spree, index: int) -> _Request:
     )
 
 
-def _send(service: ConverseService, spree: Spree, index: int) -> str:
-    request = _request(spree, index)
+def _send(service: ConverseService, spree: Spree, request: _Request) -> str:
     run = {"model": MODEL, "prompt": request.prompt}
     resource, body = asked(request.dialect, run, streamed=request.is_streamed)
     identity = {"tenant_id": spree.tenant, "app_id": spree.app, "key_id": "k", "tier": "pro"}
     event = {
-        "requestContext": {"requestId": f"gw-{spree.process}-{index}", "authorizer": identity},
+        "requestContext": {"requestId": f"gw-{spree.process}", "authorizer": identity},
         "httpMethod": "POST",
         "resource": resource,
         "pathParameters": {"modelId": MODEL},
