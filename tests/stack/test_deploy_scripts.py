@@ -242,6 +242,7 @@ def test_tenants_join_by_keys_and_plans_and_nothing_else(account: Account) -> No
     assert made == {
         f"{PREFIX}-umbrella",
         f"{PREFIX}-umbrella-notebooks-primary",
+        f"/{PREFIX}/outputs/tenants/umbrella",
         f"/{PREFIX}/tenants/umbrella/notebooks/primary",
     }
     gateway = account.client("apigateway")
