@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 import time
-from dataclasses import MISSING, fields
 from pathlib import Path
 
 BOTO3 = ("boto3", "boto3.dynamodb.types", "botocore.config", "botocore.exceptions")
@@ -52,10 +50,6 @@ def main() -> None:
     done("powertools")
     handler = importlib.import_module(f"tollgate_{name}.handler")
     done("function")
-    settings = importlib.import_module(f"tollgate_{name}.settings").Settings
-    for field in fields(settings):
-        if field.default is MISSING:
-            os.environ.setdefault(field.name.upper(), f"https://example.invalid/1/{field.name}")
     for value in list(vars(handler).values()):
         if hasattr(value, "cache_info") and value.__module__ == handler.__name__:
             value()

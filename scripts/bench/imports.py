@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from scripts.bench.ledger import machine
 from scripts.build.interpreters import interpreter_of
 from scripts.build.package import ROOT, WHEEL_ARCHITECTURES, Target, build, function_names
+from scripts.local.deployment import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,9 +70,10 @@ class ColdStart:
         )
 
 
-def cold_start(interpreter: str, folder: Path, name: str) -> ColdStart:
-    """One cold start of an unpacked function."""
+def cold_start(interpreter: str, folder: Path, name: str, settings: Mapping[str, str]) -> ColdStart:
+    """One cold start of an unpacked function with these settings."""
     environment = {
+        **settings,
         "PATH": os.environ.get("PATH", ""),
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -125,9 +127,10 @@ def report(runs: int, names: Sequence[str], scratch: Path) -> Iterator[str]:
         folder = scratch / name
         with zipfile.ZipFile(scratch / built.file) as archive:
             archive.extractall(folder)
-        starts = [cold_start(interpreter, folder, name) for _ in range(runs)]
+        settings = described().functions[name].settings
+        starts = [cold_start(interpreter, folder, name, settings) for _ in range(runs)]
         compile_all(interpreter, folder)
-        compiled = [cold_start(interpreter, folder, name) for _ in range(runs)]
+        compiled = [cold_start(interpreter, folder, name, settings) for _ in range(runs)]
         yield row(name, built.bytes, ColdStart.median(starts), ColdStart.median(compiled))
 
 

@@ -72,7 +72,7 @@ def test_medians_are_taken_step_by_step() -> None:
 
 
 def test_a_function_is_imported_and_composed(function: Path) -> None:
-    measured = bench_imports.cold_start(sys.executable, function, "probe")
+    measured = bench_imports.cold_start(sys.executable, function, "probe", {"SOME_TABLE": "t"})
     assert set(measured.cpu_ms) == set(STEPS)
     assert all(value >= 0 for value in measured.cpu_ms.values())
     assert not list(function.rglob("*.pyc")), "the next start would find compiled code"
@@ -81,7 +81,7 @@ def test_a_function_is_imported_and_composed(function: Path) -> None:
 def test_a_function_that_fails_to_compose_fails_the_bench(function: Path) -> None:
     _write(function / "tollgate_probe/handler.py", HANDLER.replace("SOME_TABLE", "MAYBE"))
     with pytest.raises(subprocess.CalledProcessError):
-        bench_imports.cold_start(sys.executable, function, "probe")
+        bench_imports.cold_start(sys.executable, function, "probe", {"SOME_TABLE": "t"})
 
 
 def test_compiled_code_is_put_beside_the_sources(function: Path) -> None:
