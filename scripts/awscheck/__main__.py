@@ -10,7 +10,6 @@ not as expected. The report has no keys, texts or account ids.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from datetime import UTC, datetime
@@ -27,9 +26,10 @@ from scripts.deploy import environments, outputs, preflight, terraform
 from scripts.tenants import desk, files, handover
 
 # Only now: scripts.tenants has made the functions' package known.
-from tollgate.domain.models import matches
+from tollgate.domain.models import denies, matches
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Mapping, Sequence
 
     from scripts.deploy.environments import Environment
@@ -98,7 +98,7 @@ def _caller(
 def _model(tenant: files.Tenant) -> str:
     policy = tenant.policy
     for model in MODELS:
-        if matches(policy["models"], model) and not matches(policy["deny_models"], model):
+        if matches(policy["models"], model) and not denies(policy["deny_models"], model):
             return model
     raise CheckError(
         f"--model: given nothing, and {tenant.tenant_id} may call neither {' nor '.join(MODELS)}; "
@@ -123,14 +123,7 @@ def chosen(only: Sequence[str], skip: Sequence[str]) -> list[Probe]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.awscheck",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.awscheck", __doc__)
     parser.add_argument("--tenant", default="", help="whose calls they are; default: the first")
     parser.add_argument("--app", default="", help="the tenant's app; default: the first")
     parser.add_argument("--model", help=f"default: {MODELS[0]}, or {MODELS[1]}")

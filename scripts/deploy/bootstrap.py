@@ -9,7 +9,6 @@ Last it tells which of the tenants' models the account can call, as `make model-
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -158,10 +157,7 @@ def _models(environment: environments.Environment) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0, or 1 with a message on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.deploy.bootstrap", description=__doc__)
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.deploy.bootstrap", __doc__)
     options = parser.parse_args(arguments)
     try:
         environment = environments.load(options.env)

@@ -16,7 +16,6 @@ sandbox, and shows what would go until it has it. ``FORCE=1`` takes these, too.
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
@@ -318,15 +317,8 @@ ACTIONS: dict[str, Callable[[Environment], int]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the action's status, or 1 with a message on standard error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy.commands",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = environments.parser("scripts.deploy.commands", __doc__)
     parser.add_argument("action", choices=sorted(ACTIONS))
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
     options = parser.parse_args(arguments)
     try:
         environment = environments.load(options.env)

@@ -6,6 +6,7 @@ module is ``terraform/tenants_only``; every other one is a gateway of its own.
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,17 @@ def deployable() -> list[str]:
         for folder in FOLDER.iterdir()
         if (folder / BACKEND_FILE).is_file() and (folder / VARIABLES_FILE).is_file()
     )
+
+
+def parser(prog: str, description: str | None) -> argparse.ArgumentParser:
+    """The command line of what acts on one deployable environment, which is its `--env`."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m {prog}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--env", required=True, choices=deployable(), help="folder in envs/")
+    return made
 
 
 def load(name: str) -> Environment:

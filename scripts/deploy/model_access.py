@@ -10,7 +10,6 @@ nothing is changed. Ends with 1 where a tenant's pattern reaches no model that c
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from scripts.deploy import environments, preflight
 from scripts.tenants import files
 from scripts.tenants.mistakes import load_book
 from scripts.tenants.rules import without_routing
-from tollgate.domain.models import base_ids, matches
+from tollgate.domain.models import denies, matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -86,13 +85,9 @@ def reaches(tenants: Mapping[str, Tenant], book: Book) -> Iterator[Reach]:
             continue
         for pattern in policy["models"]:
             named = [name for name in ids if matches([pattern], name)]
-            left = [name for name in named if not _is_denied(name, policy["deny_models"])]
+            left = [name for name in named if not denies(policy["deny_models"], name)]
             bases = frozenset(book.prices.base_id(without_routing(name)) for name in left)
             yield Reach(tenant_id, pattern, bases)
-
-
-def _is_denied(name: str, patterns: Sequence[str]) -> bool:
-    return any(matches(patterns, candidate) for candidate in (name, *base_ids(name)))
 
 
 def ask(bedrock: Any, model_ids: Iterable[str]) -> dict[str, Access]:  # noqa: ANN401
@@ -193,14 +188,7 @@ def check(environment: Environment) -> tuple[list[str], bool]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0, or 1 where a tenant cannot call what its file promises."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy.model_access",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.deploy.model_access", __doc__)
     options = parser.parse_args(arguments)
     try:
         environment = environments.load(options.env)

@@ -8,7 +8,6 @@ secret.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,14 +70,7 @@ def _prefix(ssm: Any, environment: Environment) -> str:  # noqa: ANN401
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0, or 1 with a message on standard error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy.outputs",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.deploy.outputs", __doc__)
     parser.add_argument("name", help="such as api_url, key_store or rest_api_id")
     options = parser.parse_args(arguments)
     try:

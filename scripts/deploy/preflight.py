@@ -10,7 +10,6 @@ concurrent executions of Lambda that the environment plans with.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import os
 import sys
@@ -261,14 +260,7 @@ def _region_hint(environment: Environment) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0, or 1 with a message on standard error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy.preflight",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.deploy.preflight", __doc__)
     options = parser.parse_args(arguments)
     try:
         environment = environments.load(options.env)

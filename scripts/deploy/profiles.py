@@ -8,7 +8,6 @@ choose a profile by its id, in the header `inference-profile-id`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -57,14 +56,7 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0, or 1 with a message on standard error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy.profiles",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.deploy.profiles", __doc__)
     parser.add_argument("--tenant", default="", help="one tenant's; empty for all")
     options = parser.parse_args(arguments)
     try:

@@ -8,7 +8,6 @@ environment's saved plan.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -134,14 +133,7 @@ def _declared(environment: Environment) -> dict[str, tenants.Tenant]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns 0, or 1 with a message on standard error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.deploy.summary",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.deploy.summary", __doc__)
     parser.add_argument("--plan-json", type=Path, help="a plan as JSON, instead of the saved one")
     options = parser.parse_args(arguments)
     try:

@@ -11,7 +11,6 @@ is all that goes to standard output, so that a shell can take it:
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from scripts.tenants import desk
 from scripts.tenants import files as tenants
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
@@ -212,14 +212,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.tenants.handover",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--env", required=True, choices=environments.deployable(), help="folder in envs/"
-    )
+    parser = environments.parser("scripts.tenants.handover", __doc__)
     parser.add_argument("--tenant", required=True, help="the tenant's id")
     parser.add_argument("--app", required=True, help="the app's id")
     parser.add_argument("--key", help="the key's name, where the app has several")

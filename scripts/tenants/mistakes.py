@@ -30,7 +30,7 @@ _SHARED = REPOSITORY / "functions" / "shared"
 if str(_SHARED) not in sys.path:
     sys.path.insert(0, str(_SHARED))
 
-from tollgate.domain.models import GEO_PREFIXES, base_ids, matches  # noqa: E402
+from tollgate.domain.models import GEO_PREFIXES, denies, matches  # noqa: E402
 from tollgate.domain.prices import PriceBook, PriceBookError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -184,11 +184,8 @@ class _Mistakes:
         return _warning(self._policy["tenant_id"], path, given, rule, *details)
 
     def _may_call(self, model: str) -> bool:
-        denied = self._policy["deny_models"]
-        names = (model, *base_ids(model))
-        return matches(self._policy["models"], model) and not any(
-            matches(denied, name) for name in names
-        )
+        policy = self._policy
+        return matches(policy["models"], model) and not denies(policy["deny_models"], model)
 
     def _template_words(self) -> Iterator[str]:
         for path in _FREE_TEXTS:

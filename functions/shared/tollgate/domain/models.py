@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tollgate.domain.tenants import App, InferenceProfile, Tenant
 
@@ -168,13 +168,17 @@ def is_allowed(ref: ModelRef, tenant: Tenant) -> bool:
 
 
 def is_denied(ref: ModelRef, tenant: Tenant) -> bool:
+    """Whether one of the tenant's deny patterns denies a model."""
+    return denies(tenant.denied_models, ref.profile_id)
+
+
+def denies(patterns: Sequence[str], profile_id: str) -> bool:
     """Whether a deny pattern matches a model: under its base id, it is denied on every routing.
 
     Also on one that is not known yet, such as a new geography's: every end of the id that has the
     form of a base id counts as one.
     """
-    names = base_ids(ref.profile_id)
-    return any(matches(tenant.denied_models, name) for name in (ref.profile_id, *names))
+    return any(matches(patterns, name) for name in (profile_id, *base_ids(profile_id)))
 
 
 def base_ids(profile_id: str) -> Iterator[str]:
