@@ -6,8 +6,8 @@ import json
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from scripts.awscheck.gateway import chat
 from scripts.awscheck.probes import NotChecked, Probe, Seen, probe
 
 if TYPE_CHECKING:
@@ -56,12 +56,7 @@ def _addresses(statements: list[dict[str, Any]]) -> Iterator[str]:
 )
 def log_line(gateway: Gateway) -> Seen:
     """JSON logs arrive, and hold no prompt."""
-    body = {
-        "messages": [{"role": "user", "content": [{"text": _TEXT}]}],
-        "inferenceConfig": {"maxTokens": 16},
-    }
-    path = f"/model/{quote(gateway.model, safe='')}/converse"
-    answer = gateway.request("POST", path, body)
+    answer = gateway.converse(chat(_TEXT))
     request_id = answer.headers.get("x-request-id", "")
     if answer.status != HTTPStatus.OK or not request_id:
         return Seen(False, f"the call: {answer.status} {answer.code}")

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from scripts.awscheck.gateway import chat
 from scripts.awscheck.probes import NotChecked, Probe, Seen, probe
 
 if TYPE_CHECKING:
@@ -29,16 +29,6 @@ _MOST_BURST = 2_000
 _AT_ONCE = 50
 _UNLIKELY_LIMIT = 987_654_321
 _POLLS = 12
-
-
-def _chat(text: str = "Say yes.", tokens: int = 16) -> dict[str, Any]:
-    messages = [{"role": "user", "content": [{"text": text}]}]
-    return {"messages": messages, "inferenceConfig": {"maxTokens": tokens}}
-
-
-def _converse(gateway: Gateway, model: str | None = None, **headers: str) -> Answer:
-    path = f"/model/{quote(model or gateway.model, safe='')}/converse"
-    return gateway.request("POST", path, _chat(), headers)
 
 
 def _told(answer: Answer, *names: str) -> str:
@@ -64,7 +54,7 @@ def models(gateway: Gateway) -> Seen:
 def model_arn(gateway: Gateway) -> Seen:
     """API Gateway hands an encoded slash in a path parameter on as one parameter."""
     arn = f"arn:{gateway.partition}:bedrock:{gateway.region}::foundation-model/{gateway.model}"
-    return _status(_converse(gateway, arn), HTTPStatus.OK)
+    return _status(gateway.converse(model=arn), HTTPStatus.OK)
 
 
 @_probe("first streamed byte", "200, in pieces, the first of them well before the last")
@@ -88,7 +78,7 @@ def first_byte(gateway: Gateway) -> Seen:
 @_probe("headers under STREAM", "200 with x-request-id, x-tenant-id and the call's cost")
 def headers(gateway: Gateway) -> Seen:
     """A function's own headers pass through an integration that streams."""
-    answer = _converse(gateway)
+    answer = gateway.converse()
     names = ("x-request-id", "x-tenant-id", "x-tollgate-cost-usd")
     is_there = all(answer.headers.get(name) for name in names)
     is_ours = answer.headers.get("x-tenant-id") == gateway.tenant_id
@@ -98,7 +88,7 @@ def headers(gateway: Gateway) -> Seen:
 @_probe("x-amzn-errortype under STREAM", "4xx with the header, by which boto3 knows the error")
 def error_type(gateway: Gateway) -> Seen:
     """API Gateway renames some x-amzn headers of an answer."""
-    answer = _converse(gateway, "nobody.no-such-model-v1:0")
+    answer = gateway.converse(model="nobody.no-such-model-v1:0")
     renamed = [name for name in answer.headers if name.startswith("x-amzn-remapped-")]
     is_error = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     is_there = bool(answer.headers.get("x-amzn-errortype"))
@@ -109,8 +99,7 @@ def error_type(gateway: Gateway) -> Seen:
 @_probe("body over 6 MB", "413, before any model is called")
 def large_body(gateway: Gateway) -> Seen:
     """Lambda takes 6 MB, API Gateway 10: who refuses, and with what?"""
-    path = f"/model/{quote(gateway.model, safe='')}/converse"
-    answer = gateway.request("POST", path, _chat("x" * _OVER_BYTES))
+    answer = gateway.converse(chat("x" * _OVER_BYTES))
     return _status(answer, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "x-amzn-errortype")
 
 
@@ -142,7 +131,7 @@ def missing_object(gateway: Gateway) -> Seen:
 @_probe("queued job", "202, then the job succeeds")
 def job(gateway: Gateway) -> Seen:
     """Queue, producer, streaming table and polls."""
-    started = gateway.request("POST", "/v1/jobs", {"model": gateway.model, **_chat()})
+    started = gateway.request("POST", "/v1/jobs", {"model": gateway.model, **chat()})
     polled: dict[str, Any] = {"status": "queued", "cursor": 0}
     job_id = started.document.get("id", "")
     for _ in range(_POLLS):
@@ -162,7 +151,7 @@ def profile(gateway: Gateway) -> Seen:
     answer = gateway.request(
         "POST",
         "/invoke",
-        _chat(),
+        chat(),
         {"x-api-key": gateway.key, "inference-profile-id": gateway.profile},
     )
     return _status(answer, HTTPStatus.OK)
@@ -173,7 +162,7 @@ def guardrail(gateway: Gateway) -> Seen:
     """A guardrail with a profile is called in other regions, which the policy has to name."""
     if not gateway.guardrail:
         raise NotChecked("the tenant has no guardrail")
-    return _status(_converse(gateway), HTTPStatus.OK)
+    return _status(gateway.converse(), HTTPStatus.OK)
 
 
 @_probe(
@@ -216,7 +205,7 @@ def idle(gateway: Gateway) -> Seen:
     if not gateway.idle_seconds:
         raise NotChecked("it was asked for without it (--idle-minutes 0)")
     gateway.sleep(gateway.idle_seconds)
-    answer = _converse(gateway)
+    answer = gateway.converse()
     minutes = gateway.idle_seconds / 60
     text = f"{_told(answer)} after {minutes:.0f} minutes, in {answer.seconds:.1f} s"
     return Seen(answer.status == HTTPStatus.OK, text)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +18,12 @@ _SECONDS = 60
 _PIECE_BYTES = 65_536
 _ACCOUNT = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 COST_HEADER = "x-tollgate-cost-usd"
+
+
+def chat(text: str = "Say yes.", tokens: int = 16) -> dict[str, Any]:
+    """The body of a chat as Converse has it."""
+    messages = [{"role": "user", "content": [{"text": text}]}]
+    return {"messages": messages, "inferenceConfig": {"maxTokens": tokens}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,11 @@ class Gateway:
         )
         self._count(answer.headers.get(COST_HEADER))
         return answer
+
+    def converse(self, body: object = None, model: str | None = None) -> Answer:
+        """Send a chat to the model, or to another one, by Bedrock's own route."""
+        path = f"/model/{quote(model or self.model, safe='')}/converse"
+        return self.request("POST", path, body or chat())
 
     def _count(self, cost: str | None) -> None:
         try:
