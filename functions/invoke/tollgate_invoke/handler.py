@@ -63,12 +63,11 @@ def build_service() -> InvokeService:
     )
     storage = TenantStorage(dynamodb, sessions, settings.pool_session_role_arn)
     jobs = storage.jobs(settings.streams_table)
-    sqs = aws.sqs()
     submitter = JobSubmitter(
         calls,
         jobs,
         storage.payloads(settings.payloads_bucket),
-        SqsJobQueue(lambda: sqs, settings.jobs_queue_url),
+        SqsJobQueue(cache(aws.sqs), settings.jobs_queue_url),
     )
     free_work = build_free_work(storage, settings)
     idempotency = Idempotency(

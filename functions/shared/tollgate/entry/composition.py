@@ -74,11 +74,7 @@ def build_admission(
         region=region,
         clock=utc_now,
         counter=BedrockTokenCounter(
-            SessionClients(
-                partial(aws.bedrock_runtime, silence_seconds=_COUNT_SECONDS, clock=utc_now),
-                sessions,
-            ),
-            utc_now,
+            _clients(aws.bedrock_runtime, _COUNT_SECONDS, sessions), utc_now
         ),
         pool_role_arn=pool_role_arn,
         endpoints=endpoints,
@@ -105,18 +101,8 @@ def build_calls(
     return Calls(
         ledger=ledger,
         runtime=Runtimes(
-            models=BedrockRuntime(
-                SessionClients(
-                    partial(aws.bedrock_runtime, silence_seconds=silence_seconds, clock=utc_now),
-                    sessions,
-                )
-            ),
-            endpoints=SageMakerRuntime(
-                SessionClients(
-                    partial(aws.sagemaker_runtime, silence_seconds=silence_seconds, clock=utc_now),
-                    sessions,
-                )
-            ),
+            models=BedrockRuntime(_clients(aws.bedrock_runtime, silence_seconds, sessions)),
+            endpoints=SageMakerRuntime(_clients(aws.sagemaker_runtime, silence_seconds, sessions)),
         ),
         prices=load_default(),
         region=region,
@@ -150,8 +136,14 @@ def build_free_work(storage: TenantStorage, settings: _FreeSettings) -> FreeWork
 
 def build_input_counter(sessions: TenantSessions) -> BedrockInputCounter:
     """Counts for callers on AWS."""
-    build = partial(aws.bedrock_runtime, silence_seconds=_ASKED_COUNT_SECONDS, clock=utc_now)
-    return BedrockInputCounter(SessionClients(build, sessions))
+    return BedrockInputCounter(_clients(aws.bedrock_runtime, _ASKED_COUNT_SECONDS, sessions))
+
+
+def _clients(
+    make: Callable[..., Client], silence_seconds: int, sessions: TenantSessions
+) -> SessionClients[Client]:
+    """The clients of a model service, which is given up once it is silent for so long."""
+    return SessionClients(partial(make, silence_seconds=silence_seconds, clock=utc_now), sessions)
 
 
 def build_sessions() -> TenantSessions:
