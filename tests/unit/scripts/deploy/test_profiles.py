@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from scripts.deploy import environments, outputs, profiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 URL = "https://abcde12345.execute-api.eu-west-1.amazonaws.com/v1"
@@ -20,17 +18,7 @@ ACME = {"websearch/nova-lite": {"id": "abc123def456", "model": "amazon.nova-lite
 
 
 @pytest.fixture(autouse=True)
-def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _applied(_aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _applied(_empty_account: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environments, "FOLDER", tmp_path)
     folder = tmp_path / "test"
     folder.mkdir()
