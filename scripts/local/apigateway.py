@@ -1,7 +1,7 @@
 """What API Gateway does with every request: the events it sends, and what it makes of the answers.
 
 The policy that an authorizer returns is decided here, and a proxy response checked; `rest_api` has
-what an API's definition says. No I/O but reading the contract's file.
+what an API's definition says. No I/O.
 """
 
 from __future__ import annotations
@@ -16,17 +16,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import yaml
-
-from scripts.local.ministack import ACCOUNT_ID, REGION, ROOT
+from scripts.local.ministack import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from scripts.local.rest_api import Operation
 
-CONTRACT = ROOT / "modules" / "gateway" / "openapi.yaml"
 API_ID = "local"
 STAGE = "v1"
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -84,12 +80,6 @@ class HttpResponse:
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
-
-
-def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML
-    """Read a file of plain values, ten times as fast as `yaml.safe_load` where libyaml is there."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - both are safe
 
 
 def method_arn(request: HttpRequest) -> str:

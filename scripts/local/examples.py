@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scripts.local.apigateway import CONTRACT, read_yaml
+from scripts.local import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,10 +86,11 @@ def lines(
         document: the contract; that of modules/gateway unless given.
         parameters: values in place of the contract's examples, by parameter.
     """
-    contract = read_yaml(CONTRACT) if document is None else document
-    schemes = contract["components"]["securitySchemes"]
+    if document is None:
+        document = contract.read()
+    schemes = document["components"]["securitySchemes"]
     values = {**_VARIABLES, **(parameters or {})}
-    for path, item in contract["paths"].items():
+    for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
                 yield from _operation_lines(path, method, item[method], schemes, values)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.local import __main__ as program
-from scripts.local.apigateway import CONTRACT, read_yaml
+from scripts.local import contract
 from scripts.local.examples import lines
 from scripts.local.ministack import CLOCK_VARIABLES
 from scripts.local.stack import ENVIRONMENTS, LocalStack
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DOCUMENT = read_yaml(CONTRACT)
+DOCUMENT = contract.read()
 OPERATIONS = {
     operation["operationId"]: operation
     for item in DOCUMENT["paths"].values()

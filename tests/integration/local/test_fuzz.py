@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from scripts.local import contract
 from scripts.local.apigateway import (
-    CONTRACT,
     Authorization,
     HttpRequest,
     authorizer_event,
     proxy_event,
-    read_yaml,
 )
 from scripts.local.lambda_runtime import LambdaContext
 from scripts.local.rest_api import Contract
@@ -54,7 +53,7 @@ apps = {
   }
 }
 """
-DOCUMENT = read_yaml(CONTRACT)
+DOCUMENT = contract.read()
 # What makes an example of the document a right call, beside its body: the model, and headers.
 PROFILE = {"inference-profile-id": "search"}
 CALLS = {

@@ -22,7 +22,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from scripts.local.apigateway import CONTRACT, read_yaml
+from scripts.local import contract
 from scripts.local.ministack import ACCOUNT_ID, REGION
 from scripts.local.stack import ENVIRONMENTS, LocalStack
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
@@ -100,7 +100,7 @@ MATRIX: Mapping[str, set[str]] = {
     "countTokens": {*EVERYWHERE, *MODELS},
 }
 
-DOCUMENT = read_yaml(CONTRACT)
+DOCUMENT = contract.read()
 OPERATIONS: dict[str, tuple[str, str, Any]] = {
     operation["operationId"]: (path, method, operation)
     for path, methods in DOCUMENT["paths"].items()

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from scripts.local.apigateway import CONTRACT, read_yaml
+from scripts.local import contract
 from scripts.local.stack import ENVIRONMENTS, LocalStack
 from tests.waiting import PATIENCE_SECONDS
 
@@ -40,7 +40,7 @@ TENANT, APP = "customer1", "websearch"
 MODEL = "amazon.nova-lite-v1:0"
 EMBEDDING_MODEL = "amazon.titan-embed-text-v2:0"
 
-DOCUMENT = read_yaml(CONTRACT)
+DOCUMENT = contract.read()
 OPERATIONS: dict[str, Any] = {
     operation["operationId"]: operation
     for methods in DOCUMENT["paths"].values()

@@ -17,7 +17,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from scripts.local.apigateway import CONTRACT, read_yaml
+from scripts.local import contract
 from scripts.local.ministack import REGION
 from scripts.local.stack import LocalStack
 from tests.integration.local.clients import CLAUDE, NOVA, bedrock_client, key_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.stack
 
-PATHS: dict[str, dict[str, Any]] = read_yaml(CONTRACT)["paths"]
+PATHS: dict[str, dict[str, Any]] = contract.read()["paths"]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MESSAGES: list[Any] = [{"role": "user", "content": "Hi"}]
 CONVERSATION: Any = [{"role": "user", "content": [{"text": "Hi"}]}]
