@@ -23,6 +23,7 @@ from scripts.awscheck import account, calls, report
 from scripts.awscheck.gateway import Gateway
 from scripts.awscheck.probes import WRONG, Probe, run_all
 from scripts.deploy import environments, outputs, preflight, terraform
+from scripts.local.usage_plans import UsagePlan, usage_plan
 from scripts.tenants import desk, files, handover
 
 # Only now: scripts.tenants has made the functions' package known.
@@ -56,7 +57,8 @@ def gateway_of(
     tenant_id, app_id, key = _caller(handed, declared, options.tenant, options.app)
     tenant = declared[tenant_id]
     found = outputs.read(clients("ssm"), environment, ["api_url", "rest_api_id"])
-    limits, app = tenant.policy["limits"], tenant.policy["apps"][app_id]
+    app = tenant.policy["apps"][app_id]
+    ceiling = UsagePlan.of(json.loads(found.values.get("usage_plan_ceiling", "{}")))
     api = environment.variables.get("api") or {}
     return Gateway(
         url=found.values["api_url"],
@@ -68,7 +70,7 @@ def gateway_of(
         model=options.model or _model(tenant),
         clients=clients,
         partition=boto3.session.Session().get_partition_for_region(environment.region),
-        burst=_burst(limits["requests_per_minute"], found.values.get("usage_plan_ceiling")),
+        burst=usage_plan(tenant.policy["limits"], ceiling).burst,
         guardrail=tenant.policy["guardrail"] is not None,
         profile=next(iter(sorted(app["inference_profiles"])), None),
         allowed_cidrs=tuple(api.get("allowed_cidrs") or ()),
@@ -104,14 +106,6 @@ def _model(tenant: files.Tenant) -> str:
         f"--model: given nothing, and {tenant.tenant_id} may call neither {' nor '.join(MODELS)}; "
         "allowed: a foundation model that the tenant may call, a cheap one"
     )
-
-
-def _burst(requests_per_minute: int | None, ceiling: str | None) -> int | None:
-    """What the usage plan lets through at once, as modules/usage_plan works it out."""
-    bounds = [] if requests_per_minute is None else [min(10 * requests_per_minute, 5000)]
-    if ceiling is not None:
-        bounds.append(json.loads(ceiling)["burst_limit"])
-    return min(bounds, default=None)
 
 
 def chosen(only: Sequence[str], skip: Sequence[str]) -> list[Probe]:

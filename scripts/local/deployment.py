@@ -162,7 +162,7 @@ def read(values: Mapping[str, Any]) -> Deployment:
             for schedule in resources.of("aws_scheduler_schedule")
         },
         api=json.loads(api["body"]),
-        ceiling=_usage_plan(json.loads(ceiling["value"]), None),
+        ceiling=UsagePlan.of(json.loads(ceiling["value"])),
         kms_key_arn=resources.one("aws_kms_key", address="aws_kms_key.this")["arn"],
         keys=dict(_keys(resources)),
         usage_plans=plans,
@@ -296,11 +296,7 @@ def _usage_plans(resources: _Resources) -> Iterator[tuple[str, UsagePlan]]:
         if key["enabled"]:
             [throttle] = plan["throttle_settings"] or [{}]
             [quota] = plan["quota_settings"] or [{}]
-            yield key["value"], _usage_plan(throttle, quota.get("limit"))
-
-
-def _usage_plan(throttle: Mapping[str, Any], requests_per_day: int | None) -> UsagePlan:
-    return UsagePlan(throttle.get("rate_limit"), throttle.get("burst_limit"), requests_per_day)
+            yield key["value"], UsagePlan.of(throttle, quota.get("limit"))
 
 
 def _models(resources: _Resources) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from scripts import tfvars
 from scripts.local import deployment
 from scripts.local.deployment import Deployment, Queue, Table
 from scripts.local.ministack import ACCOUNT_ID, REGION, aws_environment
-from scripts.local.usage_plans import UsagePlan
+from scripts.local.usage_plans import UsagePlan, usage_plan
 from scripts.tenants import files as tenant_files
 
 if TYPE_CHECKING:
@@ -51,10 +50,6 @@ OF_INVOCATION_LOGS = ("INVOCATION_LOGS_BUCKET", "INVOCATION_LOGS_ROOT", "LOG_GRA
 OF_POOL_SESSIONS = ("POOL_SESSION_ROLE_ARN",)
 OF_ENDPOINTS = ("SAGEMAKER_ENDPOINTS",)
 
-# As in modules/usage_plan: the plan is a fence wider than the limits that the ledger keeps.
-HTTP_REQUESTS_PER_MODEL_CALL = 10
-MAX_BURST = 5_000
-MAX_QUOTA = 2**31 - 1
 _KEY_BYTES = 20
 _REDRIVE = "RedrivePolicy"
 
@@ -187,25 +182,6 @@ def dimension(tenant: tenant_files.Tenant) -> dict[str, Any]:
         **{name: policy[name] for name in _DIMENSION},
         "account_id": silo_role.split(":")[4] if silo_role else ACCOUNT_ID,
     }
-
-
-def usage_plan(limits: Mapping[str, int | None], ceiling: UsagePlan) -> UsagePlan:
-    """Return the fence that modules/usage_plan makes of a tenant's limits.
-
-    `ceiling` is the most that a key may take of the stage's throttle.
-    """
-    per_minute, per_day = limits["requests_per_minute"], limits["requests_per_day"]
-    rates, bursts = [ceiling.rate_per_second], [ceiling.burst]
-    if per_minute is not None:
-        allowed = per_minute * HTTP_REQUESTS_PER_MODEL_CALL
-        rates.append(math.ceil(allowed / 60))
-        bursts.append(min(allowed, MAX_BURST))
-    quota = None if per_day is None else min(per_day * HTTP_REQUESTS_PER_MODEL_CALL, MAX_QUOTA)
-    return UsagePlan(
-        min((rate for rate in rates if rate is not None), default=None),
-        min((burst for burst in bursts if burst is not None), default=None),
-        quota,
-    )
 
 
 def _make_key(emulator: Emulator) -> str:

@@ -1,17 +1,24 @@
-"""Usage plans, as API Gateway counts requests against them."""
+"""Usage plans: what modules/usage_plan makes of limits, and how API Gateway counts against it."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from scripts.local.apigateway import GatewayError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+# As in modules/usage_plan: the plan is a fence wider than the limits that the ledger keeps.
+HTTP_REQUESTS_PER_MODEL_CALL = 10
+MAX_BURST = 5_000
+MAX_QUOTA = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,30 @@ class UsagePlan:
     rate_per_second: float | None = None
     burst: int | None = None
     requests_per_day: int | None = None
+
+    @classmethod
+    def of(cls, throttle: Mapping[str, Any], requests_per_day: int | None = None) -> Self:
+        """The plan with a throttle as API Gateway and Terraform write it."""
+        return cls(throttle.get("rate_limit"), throttle.get("burst_limit"), requests_per_day)
+
+
+def usage_plan(limits: Mapping[str, int | None], ceiling: UsagePlan) -> UsagePlan:
+    """Return the fence that modules/usage_plan makes of a tenant's limits.
+
+    `ceiling` is the most that a key may take of the stage's throttle.
+    """
+    per_minute, per_day = limits["requests_per_minute"], limits["requests_per_day"]
+    rates, bursts = [ceiling.rate_per_second], [ceiling.burst]
+    if per_minute is not None:
+        allowed = per_minute * HTTP_REQUESTS_PER_MODEL_CALL
+        rates.append(math.ceil(allowed / 60))
+        bursts.append(min(allowed, MAX_BURST))
+    quota = None if per_day is None else min(per_day * HTTP_REQUESTS_PER_MODEL_CALL, MAX_QUOTA)
+    return UsagePlan(
+        min((rate for rate in rates if rate is not None), default=None),
+        min((burst for burst in bursts if burst is not None), default=None),
+        quota,
+    )
 
 
 @dataclass

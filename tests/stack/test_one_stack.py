@@ -18,8 +18,9 @@ import requests
 
 from scripts.local import deployment
 from scripts.local.demo.bill import check, over_months
-from scripts.local.provision import OF_ENDPOINTS, OF_INVOCATION_LOGS, Emulator, usage_plan
+from scripts.local.provision import OF_ENDPOINTS, OF_INVOCATION_LOGS, Emulator
 from scripts.local.stack import Gateway
+from scripts.local.usage_plans import usage_plan
 from scripts.reports import report
 from scripts.tenants import files as tenants
 from tests.stack.moto import UNAVAILABLE

@@ -17,12 +17,17 @@ import pytest
 import requests
 
 from scripts.local import __main__ as program
-from scripts.local import deployment, provision
+from scripts.local import deployment
 from scripts.local.logs import REQUESTS_LOG
 from scripts.local.ministack import ROOT, MiniStack, MiniStackError
-from scripts.local.provision import PREFIX, usage_plan
+from scripts.local.provision import PREFIX
 from scripts.local.stack import ENVIRONMENTS, LocalStack
-from scripts.local.usage_plans import UsagePlan
+from scripts.local.usage_plans import (
+    HTTP_REQUESTS_PER_MODEL_CALL,
+    MAX_BURST,
+    UsagePlan,
+    usage_plan,
+)
 from scripts.tenants import files as tenant_files
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 from tollgate.adapters import tables
@@ -310,7 +315,5 @@ def hcl_number(path: str, name: str) -> int:
 
 def test_constants_are_those_of_terraform() -> None:
     fence = "modules/usage_plan/usage_plan.tf"
-    assert hcl_number(fence, "max_burst") == provision.MAX_BURST
-    assert (
-        hcl_number(fence, "http_requests_per_model_call") == provision.HTTP_REQUESTS_PER_MODEL_CALL
-    )
+    assert hcl_number(fence, "max_burst") == MAX_BURST
+    assert hcl_number(fence, "http_requests_per_model_call") == HTTP_REQUESTS_PER_MODEL_CALL
