@@ -124,9 +124,8 @@ class Leftovers:
         if self._prefix in _work_groups(athena):
             found["module.analytics.aws_athena_workgroup.this"] = self._prefix
             for query in self._queries(athena):
-                found[f"module.analytics.aws_athena_named_query.{query['Name']}"] = query[
-                    "NamedQueryId"
-                ]
+                address = f'module.analytics.aws_athena_named_query.this["{query["Name"]}"]'
+                found[address] = query["NamedQueryId"]
         if not _exists(lambda name: glue.get_database(Name=name), database):
             return found
         found["module.analytics.aws_glue_catalog_database.this"] = f"{self._account}:{database}"
@@ -136,8 +135,12 @@ class Leftovers:
         return found
 
     def _queries(self, athena: Any) -> list[dict[str, str]]:  # noqa: ANN401 - see _client
-        ids = athena.list_named_queries(WorkGroup=self._prefix)["NamedQueryIds"]
-        return [athena.get_named_query(NamedQueryId=query)["NamedQuery"] for query in ids]
+        pages = athena.get_paginator("list_named_queries").paginate(WorkGroup=self._prefix)
+        return [
+            athena.get_named_query(NamedQueryId=query)["NamedQuery"]
+            for page in pages
+            for query in page["NamedQueryIds"]
+        ]
 
 
 def _work_groups(athena: Any) -> set[str]:  # noqa: ANN401 - see Leftovers._client

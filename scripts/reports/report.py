@@ -1,54 +1,37 @@
-"""Print reports from the usage lake's Parquet files with the SQL that Athena runs.
+"""Answer a question of finance with a named query, on a copy of the lake or in Athena.
 
+    python -m scripts.reports.report                                    lists the queries
+    python -m scripts.reports.report chargeback --help                  says what one takes
     python -m scripts.reports.report chargeback --lake .local/lake --month 2026-11
-    python -m scripts.reports.report usage-by-kind --lake .local/lake
+    python -m scripts.reports.report chargeback --env prod --from 2026-11-01 --to 2026-11-15
 
 `--lake` is a folder with the bucket's layout (`usage/dt=…/hour=…/*.parquet`, `tenants/*.json`): the
-local stack's, or a copy made with `aws s3 sync s3://<lake bucket> <folder>`.
+local stack's, or a copy made with `aws s3 sync s3://<lake bucket> <folder>`. `--env` runs the same
+SQL in the environment's Athena workgroup.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import re
 import sys
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-import sqlglot
-from sqlglot import exp
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "functions" / "shared"))
-
-from scripts.reports.footing import apportion  # noqa: E402
-from tollgate.domain.money import format_usd, round_usd, usd  # noqa: E402
+from scripts.reports import layout, periods, queries
+from scripts.reports.engines import AthenaEngine, DuckDbEngine, EngineError
+from scripts.reports.tables import TABLES
+from tollgate.domain.money import round_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from decimal import Decimal
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
-QUERIES = ROOT / "modules" / "analytics" / "queries"
-USAGE_FILES = "usage/dt=*/hour=*/*.parquet"
-TENANT_FILES = "tenants/*.json"
-TENANT_COLUMNS = {
-    **dict.fromkeys(
-        ("tenant_id", "name", "kind", "cost_center", "tier", "status", "isolation"), "VARCHAR"
-    ),
-    "account_id": "VARCHAR",
-    "markup": "VARCHAR",
-    "tags": "MAP(VARCHAR, VARCHAR)",
-}
+    from scripts.reports.engines import Result
+    from scripts.reports.periods import Period
+    from scripts.reports.queries import Query
 
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-_COSTS = ("input_cost", "output_cost", "total")
-_SHOWN_NAMES = 5
+_MONTH_OF_PATH = slice(3, 10)  # of "dt=2026-11-30"
 
 
 class ReportError(Exception):
@@ -69,23 +52,7 @@ class ChargebackRow:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class KindRow:
-    """What the tenants of one kind used in a month; the total is picodollars."""
-
-    kind: str
-    tenant_count: int
-    input_tokens: int
-    output_tokens: int
-    invocations: int
-    total: int
-
-
 COLUMNS = tuple(column.name for column in fields(ChargebackRow))
-REPORTS: dict[str, tuple[type[ChargebackRow | KindRow], str]] = {
-    "chargeback": (ChargebackRow, "what each team spent on each model"),
-    "usage-by-kind": (KindRow, "what each kind of tenant used"),
-}
 
 
 def chargeback(
@@ -96,208 +63,177 @@ def chargeback(
     `settled_before` leaves out what was settled from that day (UTC) on: later corrections of prices
     too, so that a statement of that day can be made again.
     Returns no rows when the lake has no usage of that month. Raises ValueError for a month of
-    another form and FileNotFoundError when `lake_dir` is not a folder.
+    another form and EngineError when `lake_dir` is not a folder.
     """
-    found = _query(lake_dir, month, "chargeback.sql", settled_before)
-    return [
-        ChargebackRow(
-            team_id=row[0],
-            model_id=row[1],
-            input_tokens=int(row[2]),
-            output_tokens=int(row[3]),
-            invocations=int(row[4]),
-            input_cost=_pico(row[5]),
-            output_cost=_pico(row[6]),
-            total=_pico(row[7]),
-        )
-        for row in found
-    ]
-
-
-def usage_by_kind(lake_dir: Path, month: str, settled_before: date | None = None) -> list[KindRow]:
-    """Run the query by kind of tenant, as `chargeback` does; tenants are those of the lake's list.
-
-    Raises also ReportError when the lake has no list of tenants.
-    """
-    found = _query(lake_dir, month, "usage_by_kind.sql", settled_before)
-    return [
-        KindRow(
-            kind=row[0],
-            tenant_count=int(row[1]),
-            input_tokens=int(row[2]),
-            output_tokens=int(row[3]),
-            invocations=int(row[4]),
-            total=_pico(row[5]),
-        )
-        for row in found
-    ]
+    query = queries.load()["chargeback"]
+    sql = query.fill(periods.month(month), settled_before=settled_before)
+    with DuckDbEngine(lake_dir) as engine:
+        if not engine.has("usage"):
+            return []
+        return [ChargebackRow(**record) for record in engine.run(sql).records()]
 
 
 def months(lake_dir: Path) -> list[str]:
     """Return the months that a lake has usage files of, in order."""
-    return sorted({path.parts[-3][3:10] for path in lake_dir.glob(USAGE_FILES)})
+    found = lake_dir.glob(TABLES["usage"].files)
+    return sorted({path.parts[-3][_MONTH_OF_PATH] for path in found})
 
 
-def why_empty(lake_dir: Path, month: str, settled_before: date | None) -> str:
-    """Say why a report has no rows: what was asked for, and what the lake has."""
-    found = months(lake_dir)
-    if not found:
-        names = sorted(path.name for path in lake_dir.iterdir())
-        more = ", …" if len(names) > _SHOWN_NAMES else ""
-        held = ", ".join(names[:_SHOWN_NAMES]) + more if names else "nothing"
-        return f"{lake_dir} is no lake with usage: it has no {USAGE_FILES}; it holds {held}"
-    if month not in found:
-        return f"no usage in {month}; {lake_dir} has usage of {', '.join(found)}"
+def why_empty(lake_dir: Path | None, period: Period, settled_before: date | None) -> str:
+    """Say why a report has no rows: what was asked for, and what a lake's copy has."""
+    if lake_dir is not None:
+        found = months(lake_dir)
+        wanted = {f"{day:%Y-%m}" for day in period.days()}
+        if wanted.isdisjoint(found):
+            return f"no usage in {period}; {lake_dir} has usage of {', '.join(found)}"
     if settled_before is not None:
-        return f"no usage of {month} was settled before {settled_before}"
-    return f"{month} has only calls that failed and cost nothing"
-
-
-def render(
-    rows: Sequence[ChargebackRow | KindRow],
-    decimals: int | None = None,
-    kind: type[ChargebackRow | KindRow] = ChargebackRow,
-) -> str:
-    """Lay out rows as an aligned table with a total; costs in USD, exact unless rounded.
-
-    The total is the sum of the exact amounts, rounded half up, and the rounded amounts above it add
-    up to it (see `footing.apportion`); across a row, a unit of the last place may be over.
-    """
-    columns = [column.name for column in fields(kind)]
-    texts = sum(1 for column in fields(kind) if column.type == "str")
-    body = [list(map(str, astuple(row))) for row in rows]
-    sums = ["total", *[""] * (texts - 1)]
-    for n, name in enumerate(columns[texts:], texts):
-        amounts = [getattr(row, name) for row in rows]
-        sums.append(_shown(name, sum(amounts), decimals))
-        if name in _COSTS and decimals is not None:
-            amounts = apportion(amounts, decimals)
-        for cells, amount in zip(body, amounts, strict=True):
-            cells[n] = _shown(name, amount, decimals)
-    lines = [columns, *body, sums]
-    widths = [max(len(line[n]) for line in lines) for n in range(len(columns))]
-    rule = ["-" * width for width in widths]
-    return "".join(_align(line, widths, texts) for line in [columns, rule, *body, rule, sums])
-
-
-def render_csv(
-    rows: Sequence[ChargebackRow | KindRow],
-    decimals: int | None = None,
-    kind: type[ChargebackRow | KindRow] = ChargebackRow,
-) -> str:
-    """Write rows as CSV with a header and no total; costs in USD, exact unless rounded half up."""
-    columns = [column.name for column in fields(kind)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        pairs = zip(columns, astuple(row), strict=True)
-        writer.writerow([_shown(name, value, decimals) for name, value in pairs])
-    return text.getvalue()
+        return f"no usage of {period} was settled before {settled_before}"
+    return f"{period} has nothing to show, or only calls that failed and cost nothing"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = _parser().parse_args(argv)
-    kind, _ = REPORTS[options.report]
-    read = chargeback if kind is ChargebackRow else usage_by_kind
+    found = queries.load()
+    options = _parser(found).parse_args(argv)
+    if options.query is None:
+        print(_listed(found), end="")
+        return 0
     try:
-        rows = read(options.lake, options.month, options.settled_before)
-        layout = render_csv if options.csv else render
-        text = layout(rows, options.decimals, kind)
-        if not rows:
-            raise ReportError(why_empty(options.lake, options.month, options.settled_before))
-    except (ReportError, ValueError, FileNotFoundError) as error:
+        print(_report(found[options.query.replace("-", "_")], options), end="")
+    except (ReportError, EngineError, ValueError) as error:
         print(f"report: {error}", file=sys.stderr)
         return 1
-    print(text, end="")
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _report(query: Query, options: argparse.Namespace) -> str:
+    if options.decimals is not None:
+        round_usd(0, options.decimals)  # refuses what cannot be rounded to
+    period = _period(query, options, datetime.now(UTC).date())
+    sql = query.fill(period, _values(options.param), options.settled_before)
+    with _engine(options) as engine:
+        result = engine.run(sql)
+    if not result.rows:
+        raise ReportError(why_empty(options.lake, period, options.settled_before))
+    return _laid_out(result, query, options)
+
+
+def _laid_out(result: Result, query: Query, options: argparse.Namespace) -> str:
+    if options.csv:
+        return layout.csv_text(result, options.decimals)
+    if options.json:
+        return layout.json_text(result, options.decimals)
+    return layout.table(result, query.totals, options.decimals)
+
+
+def _period(query: Query, options: argparse.Namespace, today: date) -> Period:
+    if (options.start is None) != (options.end is None):
+        raise ValueError("--from and --to: given one; allowed: both, or --month, or none")
+    if options.start is not None:
+        if options.month is not None:
+            raise ValueError("--month and --from: given both; allowed: one of them")
+        period = periods.Period(options.start, options.end)
+    elif options.month is not None:
+        period = periods.month(options.month)
+    else:
+        this = periods.Period(periods.month_of(today), periods.month_after(today))
+        period = this.before() if query.over else this
+    if query.over and not period.over(today):
+        raise ReportError(
+            f"{query.name} is of days that are over, and {period} ends on {period.end}, UTC"
+        )
+    return period
+
+
+def _values(given: Sequence[str]) -> Mapping[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ValueError(f"--param: given {name!r}; allowed: <name>=<value>")
+    return {name: value for name, _, value in pairs}
+
+
+def _engine(options: argparse.Namespace) -> DuckDbEngine | AthenaEngine:
+    if options.lake is not None:
+        return DuckDbEngine(options.lake)
+    return athena_of(options.env)
+
+
+def athena_of(environment: str) -> AthenaEngine:
+    """The Athena workgroup of a deployed environment, by its name in `envs/`."""
+    # What deployments import is not needed to read a folder.
+    import boto3  # noqa: PLC0415
+
+    from scripts.deploy import environments  # noqa: PLC0415
+
+    try:
+        settings = environments.load(environment)
+    except environments.SettingsError as error:
+        raise ReportError(str(error)) from error
+    client = boto3.client("athena", region_name=settings.region)
+    return AthenaEngine(client, settings.prefix, settings.prefix.replace("-", "_"))
+
+
+def _listed(found: Mapping[str, Query]) -> str:
+    width = max(map(len, found))
+    return "".join(f"{_command(name):{width}}  {query.question}\n" for name, query in found.items())
+
+
+def _command(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _parser(found: Mapping[str, Query]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.reports.report",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="report", dest="report")
-    for name, (_, about) in REPORTS.items():
-        command = commands.add_parser(name, help=about)
-        command.add_argument(
-            "--lake", type=Path, required=True, help="folder with the lake's files"
+    commands = parser.add_subparsers(metavar="query", dest="query")
+    for name, query in found.items():
+        command = commands.add_parser(
+            _command(name),
+            help=query.question.replace("%", "%%"),
+            description=_about(query),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.add_argument(
-            "--month",
-            default=f"{datetime.now(UTC):%Y-%m}",
-            help="YYYY-MM (UTC); this month unless given",
-        )
-        command.add_argument(
-            "--settled-before",
-            type=date.fromisoformat,
-            help="leave out what was settled from this day (UTC) on, such as later corrections",
-        )
-        command.add_argument("--decimals", type=int, help="round costs; exact unless given")
-        command.add_argument("--csv", action="store_true", help="CSV instead of a table")
+        _add_options(command, query)
     return parser
 
 
-def _query(
-    lake_dir: Path, month: str, query_file: str, settled_before: date | None
-) -> list[tuple[Any, ...]]:
-    if _MONTH.fullmatch(month) is None:
-        raise ValueError(f"{month!r} is not a month: use YYYY-MM")
-    if not lake_dir.is_dir():
-        raise FileNotFoundError(f"{lake_dir} is not a folder")
-    files = sorted(map(str, lake_dir.glob(USAGE_FILES)))
-    if not files:
-        return []
-    query = _for_month((QUERIES / query_file).read_text("utf-8"), month)
-    with duckdb.connect(":memory:") as db:
-        usage = db.read_parquet(files, hive_partitioning=True)
-        if settled_before is not None:
-            usage = usage.filter(f"settled_at < DATE '{settled_before.isoformat()}'")
-        usage.create_view("usage")
-        if query_file != "chargeback.sql":
-            _tenants(db, lake_dir)
-        return db.execute(query).fetchall()
-
-
-def _tenants(db: duckdb.DuckDBPyConnection, lake_dir: Path) -> None:
-    files = sorted(map(str, lake_dir.glob(TENANT_FILES)))
-    if not files:
-        raise ReportError(f"{lake_dir} has no {TENANT_FILES}, the list of tenants")
-    tenants = db.read_json(
-        files,  # type: ignore[arg-type]  # it takes several as well
-        format="newline_delimited",
-        columns=TENANT_COLUMNS,
-    )
-    tenants.create_view("tenants")
-
-
-def _for_month(query: str, month: str) -> str:
-    today = exp.cast(exp.Literal.string(date.fromisoformat(f"{month}-01").isoformat()), "date")
-    tree = sqlglot.parse_one(query, read="athena")
-    return tree.transform(
-        lambda node: today.copy() if isinstance(node, exp.CurrentDate) else node
-    ).sql("duckdb")
-
-
-def _pico(amount: Decimal) -> int:
-    return usd(f"{amount:f}")
-
-
-def _shown(name: str, value: Any, decimals: int | None) -> str:  # noqa: ANN401 - any cell
-    if name not in _COSTS:
-        return str(value)
-    return format_usd(value) if decimals is None else round_usd(value, decimals)
-
-
-def _align(line: Sequence[str], widths: Sequence[int], texts: int) -> str:
-    cells = [
-        cell.ljust(width) if n < texts else cell.rjust(width)
-        for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+def _about(query: Query) -> str:
+    lines = [
+        f"  --param {each.name}=…: {each.help}"
+        + (f" (one of {', '.join(each.choices)})" if each.choices else "")
+        + f"; {each.default} unless given"
+        for each in query.parameters
     ]
-    return "  ".join(cells).rstrip() + "\n"
+    return "\n\n".join(filter(None, [query.question, query.about, "\n".join(lines)]))
+
+
+def _add_options(command: argparse.ArgumentParser, query: Query) -> None:
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("--lake", type=Path, help="folder with the lake's files")
+    source.add_argument("--env", help="deployed environment whose Athena answers")
+    command.add_argument(
+        "--month",
+        help=f"YYYY-MM (UTC); {'the one before this' if query.over else 'this'} unless given",
+    )
+    day = date.fromisoformat
+    command.add_argument("--from", dest="start", type=day, help="first day, YYYY-MM-DD (UTC)")
+    command.add_argument("--to", dest="end", type=day, help="day after the last")
+    command.add_argument(
+        "--settled-before",
+        type=day,
+        help="leave out what was settled from this day (UTC) on, such as later corrections",
+    )
+    command.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter's value"
+    )
+    command.add_argument("--decimals", type=int, help="round costs; exact unless given")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="CSV instead of a table")
+    form.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 
 if __name__ == "__main__":

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlglot
-from sqlglot import exp
+from sqlglot.optimizer.qualify import qualify
 
-from scripts.reports.report import REPORTS
+from scripts.reports import periods, queries
+from scripts.reports.tables import TABLES, duckdb_type
 from tests.contract import hcl
 from tollgate.domain.usage import GLUE_COLUMNS
 from tollgate_aggregate.files import DAILY_COLUMNS
 
-ROOT = Path(__file__).resolve().parents[2]
-ANALYTICS = ROOT / "modules" / "analytics"
-QUERIES = sorted(path.stem for path in (ANALYTICS / "queries").iterdir())
+if TYPE_CHECKING:
+    from scripts.reports.queries import Query
+
+# The list of columns of a table that is not called after it.
+COLUMNS_OF = {"tenants": "tenant"}
 
 
 def usage_table() -> dict[str, Any]:
@@ -51,27 +53,34 @@ def test_partitions_are_the_day_and_hour_of_the_file_names() -> None:
     assert parameters["storage.location.template"].endswith("/dt=$${dt}/hour=$${hour}")
 
 
-@pytest.mark.parametrize("name", QUERIES)
-def test_queries_use_columns_of_the_tables_only(name: str) -> None:
-    text = (ANALYTICS / "queries" / f"{name}.sql").read_text("utf-8")
-    query = sqlglot.parse_one(text, read="athena")
-    tables = {table.name for table in query.find_all(exp.Table)}
-    columns = {name for name, _ in GLUE_COLUMNS} | {"dt", "hour"}
-    if "tenants" in tables:
-        columns |= {
-            column["name"] for column in hcl.locals_of("modules/analytics")["tenant_columns"]
-        }
-    used = {column.name for column in query.find_all(exp.Column)}
-    outputs = {alias.alias for alias in query.find_all(exp.Alias)}
-    assert used <= columns | outputs
-    assert {usage_table()["name"]} <= tables <= {usage_table()["name"], "tenants"}
+def glue_tables() -> dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]]:
+    """Each Glue table's columns and partition keys, by name and type."""
+    columns = {
+        name.removesuffix("_columns"): [(column["name"], column["type"]) for column in found]
+        for name, found in hcl.locals_of("modules/analytics").items()
+        if name.endswith("_columns")
+    }
+    found = {}
+    for body in hcl.load("modules/analytics")["resource"]:
+        for name, table in body.get("aws_glue_catalog_table", {}).items():
+            keys = [(key["name"], key["type"]) for key in table.get("partition_keys", [])]
+            found[table["name"]] = (columns[COLUMNS_OF.get(name, name)], keys)
+    return found
 
 
-def test_every_query_is_one_of_athenas_and_a_report_here() -> None:
-    named = [
-        (name, body["name"])
-        for resource in hcl.load("modules/analytics")["resource"]
-        for name, body in resource.get("aws_athena_named_query", {}).items()
-    ]
-    assert sorted(named) == [(name, name) for name in QUERIES]
-    assert sorted(REPORTS) == [name.replace("_", "-") for name in QUERIES]
+def test_reports_read_the_tables_that_glue_has() -> None:
+    ours = {name: (list(table.columns), list(table.partitions)) for name, table in TABLES.items()}
+    assert ours == glue_tables()
+
+
+@pytest.mark.parametrize("query", queries.load().values(), ids=lambda query: query.name)
+def test_queries_read_tables_and_columns_that_there_are(query: Query) -> None:
+    text = query.fill(periods.month("2026-11"))
+    tables = query.tables()
+    assert tables <= set(TABLES)
+    schema = {
+        name: {column: duckdb_type(kind) for column, kind in (*table.columns, *table.partitions)}
+        for name, table in TABLES.items()
+    }
+    # It fails for a column that no table has, and for a bare one that two have.
+    qualify(sqlglot.parse_one(text, read="athena"), schema=schema, dialect="athena")

@@ -6,7 +6,7 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -16,7 +16,9 @@ from sqlglot import exp
 from scripts.local.ministack import ACCOUNT_ID
 from scripts.local.provision import dimension
 from scripts.local.stack import ENVIRONMENTS
-from scripts.reports.report import TENANT_COLUMNS
+from scripts.reports import periods, queries
+from scripts.reports.engines import DuckDbEngine
+from scripts.reports.tables import TENANT_COLUMNS
 from scripts.tenants.files import Tenant, load_environment
 from tests.contract import hcl
 from tollgate.domain.usage import GLUE_COLUMNS
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-QUERY = (ROOT / "modules" / "analytics" / "queries" / "usage_by_kind.sql").read_text("utf-8")
+QUERY = queries.load()["usage_by_kind"].fill(periods.month("2026-11"))
 PICO = 10**12
 # tenant, day, status, operation, tokens in and out, picodollars
 USAGE = (
@@ -58,7 +60,7 @@ def test_the_table_has_what_terraform_writes() -> None:
 
 
 def test_reports_and_the_local_stack_have_the_same_columns() -> None:
-    assert list(TENANT_COLUMNS) == tenant_columns()
+    assert [name for name, _ in TENANT_COLUMNS] == tenant_columns()
     for tenant in load_environment(ENVIRONMENTS / "local").values():
         facts = dimension(tenant)
         assert set(facts) == set(tenant_columns())
@@ -86,8 +88,8 @@ def test_the_query_uses_columns_of_the_two_tables_only() -> None:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Both tables: usage as rows, tenants as the files that Terraform writes."""
+def lake(tmp_path: Path) -> Iterator[DuckDbEngine]:
+    """Both tables: usage as files of days, tenants as the files that Terraform writes."""
     folder = tmp_path / "tenants"
     folder.mkdir()
     for tenant_id, facts in TENANTS.items():
@@ -96,7 +98,8 @@ def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:") as database:
         database.execute(
             "CREATE TABLE usage (tenant_id VARCHAR, dt DATE, status VARCHAR, operation VARCHAR, "
-            "input_tokens BIGINT, output_tokens BIGINT, total_cost BIGINT, "
+            "input_tokens BIGINT, output_tokens BIGINT, total_cost BIGINT, hour INTEGER DEFAULT 0, "
+            "settled_at TIMESTAMP DEFAULT TIMESTAMP '2026-11-30 12:00:00', "
             "cache_read_tokens BIGINT DEFAULT 0, cache_write_5m_tokens BIGINT DEFAULT 0, "
             "cache_write_1h_tokens BIGINT DEFAULT 0, priced BOOLEAN DEFAULT true)"
         )
@@ -105,26 +108,14 @@ def lake(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             "total_cost) VALUES (?, ?, ?, ?, ?, ?, ?)",
             USAGE,
         )
-        columns = {
-            name: "MAP(VARCHAR, VARCHAR)" if name == "tags" else "VARCHAR"
-            for name in tenant_columns()
-        }
-        database.read_json(
-            f"{folder}/*.json", format="newline_delimited", columns=columns
-        ).create_view("tenants")
-        yield database
+        files = str(tmp_path / "usage")
+        database.execute("COPY usage TO $1 (FORMAT parquet, PARTITION_BY (dt, hour))", [files])
+    with DuckDbEngine(tmp_path) as engine:
+        yield engine
 
 
-def run(database: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    """Run a query of Athena's for November 2026."""
-    [translated] = sqlglot.transpile(
-        query.replace("current_date", "DATE '2026-11-10'"), read="athena", write="duckdb"
-    )
-    return database.execute(translated).fetchall()
-
-
-def test_usage_is_told_by_kind(lake: duckdb.DuckDBPyConnection) -> None:
-    rows = run(lake, QUERY)
+def test_usage_is_told_by_kind(lake: DuckDbEngine) -> None:
+    rows = lake.run(QUERY).rows
 
     assert [row[:5] for row in rows] == [
         ("customer", 1, 100, 50, 1),
@@ -138,10 +129,9 @@ def test_usage_is_told_by_kind(lake: duckdb.DuckDBPyConnection) -> None:
     ]
 
 
-def test_usage_is_told_by_any_other_fact_that_the_query_names(
-    lake: duckdb.DuckDBPyConnection,
-) -> None:
-    # DuckDB's element_at gives a list where Athena's gives the value.
-    by_tag = QUERY.replace("tenants.kind", "tenants.tags['Division']")
+def test_usage_is_told_by_any_other_fact_that_the_query_names(lake: DuckDbEngine) -> None:
+    by_tag = QUERY.replace("tenants.kind", "element_at(tenants.tags, 'Division')")
 
-    assert [row[:2] for row in run(lake, by_tag)] == [("retail", 1), ("unknown", 2), ("web", 1)]
+    rows = lake.run(by_tag).rows
+
+    assert [row[:2] for row in rows] == [("retail", 1), ("unknown", 2), ("web", 1)]

@@ -1,15 +1,12 @@
--- What each tenant spent on each model in the current month (UTC), in exact US dollars.
---
--- Another month: put DATE '2026-10-01' (any day of it) in place of both current_date. Named queries
--- take no parameters, and the conditions on dt stay plain comparisons with constants, so Athena
--- reads that month's partitions only.
+-- What each tenant spent on each model, in exact US dollars.
 --
 -- Costs are whole picodollars. They are summed as decimal(26, 0), which holds 100 million million
 -- dollars and, times a decimal(12, 12), fits the 38 digits a decimal has: nothing is rounded and
 -- no bigint overflows. Cache tokens count as input and everything else that costs as output, so
 -- input_cost + output_cost = total. Failed calls that cost nothing are no invocations, nor are
--- corrections of prices (operation 'reprice'), which only add a difference. To see a statement as it
--- was on a day, before later corrections, add: AND settled_at <= TIMESTAMP '2026-12-01 00:00:00'
+-- corrections of prices (operation 'reprice'), which only add a difference.
+--
+-- totals: input_tokens, output_tokens, invocations, input_cost, output_cost, total
 SELECT
     tenant_id AS team_id,
     model_id,
@@ -23,8 +20,9 @@ SELECT
     CAST(sum(CAST(total_cost AS decimal(26, 0))) AS decimal(26, 0))
         * CAST('0.000000000001' AS decimal(12, 12)) AS total
 FROM usage
-WHERE dt >= date_trunc('month', current_date)
-    AND dt < date_trunc('month', current_date) + INTERVAL '1' MONTH
+WHERE dt >= ${from}
+    AND dt < ${to}
+    AND settled_at < ${settled_before}
     AND (status <> 'error' OR total_cost <> 0 OR NOT priced)
 GROUP BY tenant_id, model_id
 ORDER BY team_id, model_id

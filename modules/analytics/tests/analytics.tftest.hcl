@@ -169,7 +169,7 @@ run "tenants" {
   }
 
   assert {
-    condition     = aws_athena_named_query.usage_by_kind.name == "usage_by_kind" && strcontains(aws_athena_named_query.usage_by_kind.query, "LEFT JOIN tenants")
+    condition     = strcontains(aws_athena_named_query.this["usage_by_kind"].query, "LEFT JOIN tenants")
     error_message = "Usage can be grouped by what is known about tenants."
   }
 }
@@ -192,8 +192,18 @@ run "workgroup" {
   }
 
   assert {
-    condition     = aws_athena_named_query.chargeback.name == "chargeback" && aws_athena_named_query.chargeback.database == "tollgate_test" && length(aws_athena_named_query.chargeback.query) > 0
-    error_message = "The chargeback query is there, in the stack's database."
+    condition     = aws_athena_named_query.this["chargeback"].name == "chargeback" && aws_athena_named_query.this["chargeback"].database == "tollgate_test" && aws_athena_named_query.this["chargeback"].description == "What each tenant spent on each model, in exact US dollars."
+    error_message = "The chargeback query is there, in the stack's database, and says what it answers."
+  }
+
+  assert {
+    condition     = strcontains(aws_athena_named_query.this["chargeback"].query, "WHERE dt >= date_trunc('month', current_date)\n    AND dt < date_trunc('month', current_date) + INTERVAL '1' MONTH\n    AND settled_at < DATE '9999-12-31'")
+    error_message = "In Athena a query is of this month, unless it is changed there."
+  }
+
+  assert {
+    condition     = sort(keys(aws_athena_named_query.this)) == sort([for file in fileset("${path.module}/queries", "*.sql") : trimsuffix(file, ".sql")]) && !anytrue([for query in aws_athena_named_query.this : strcontains(query.query, "$${")])
+    error_message = "Every file is a named query, with all its parameters filled."
   }
 }
 

@@ -67,7 +67,7 @@ def test_everything_that_a_destroy_keeps_is_found() -> None:
     assert found() == {
         "aws_kms_alias.this": f"alias/{PREFIX}",
         "aws_kms_key.this": key,
-        "module.analytics.aws_athena_named_query.chargeback": query,
+        'module.analytics.aws_athena_named_query.this["chargeback"]': query,
         "module.analytics.aws_athena_workgroup.this": PREFIX,
         "module.analytics.aws_glue_catalog_database.this": f"{ACCOUNT}:tollgate_dev",
         "module.analytics.aws_glue_catalog_table.usage": f"{ACCOUNT}:tollgate_dev:usage",

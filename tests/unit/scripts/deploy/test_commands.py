@@ -258,7 +258,8 @@ def test_a_plan_that_loses_billing_data_is_refused_and_forgotten(
 
 
 @pytest.mark.parametrize(
-    "address", ["module.analytics.aws_athena_named_query.chargeback", 'aws_kms_key.this_too["x"]']
+    "address",
+    ['module.analytics.aws_athena_named_query.this["chargeback"]', 'aws_kms_key.this_too["x"]'],
 )
 def test_what_is_no_record_may_be_replaced(calls: Recorder, address: str) -> None:
     calls.deleted = [address]

@@ -1,0 +1,90 @@
+"""The lake's tables: where their files lie and which columns they have.
+
+Names and types are those of the Glue tables in `modules/analytics`; a contract test compares the
+two. A column that older files lack is null there, in Athena as in DuckDB.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "functions" / "shared"), str(ROOT / "functions" / "aggregate")]
+
+from tollgate.domain.usage import GLUE_COLUMNS  # noqa: E402
+from tollgate_aggregate.files import DAILY_COLUMNS  # noqa: E402
+
+Columns = tuple[tuple[str, str], ...]
+
+_TYPES = {
+    "string": "VARCHAR",
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
+_DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
+_OF = re.compile(r"(map|array)<(.+)>")
+_DAY: Columns = (("dt", "date"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Files below the lake (a glob), their form, and their columns by name and Glue type.
+
+    `partitions` are columns whose values are in the files' paths (`dt=2026-11-30`).
+    """
+
+    files: str
+    form: Literal["parquet", "json"]
+    columns: Columns
+    partitions: Columns = ()
+
+
+TENANT_COLUMNS: Columns = (
+    *(
+        (name, "string")
+        for name in (
+            *("tenant_id", "name", "kind", "cost_center", "tier", "status", "isolation"),
+            *("account_id", "markup"),
+        )
+    ),
+    ("tags", "map<string,string>"),
+)
+
+TABLES = {
+    "usage": Table(
+        files="usage/dt=*/hour=*/*.parquet",
+        form="parquet",
+        columns=tuple(GLUE_COLUMNS),
+        partitions=(*_DAY, ("hour", "int")),
+    ),
+    "daily": Table(
+        files="daily/dt=*/*.parquet",
+        form="parquet",
+        columns=tuple(DAILY_COLUMNS),
+        partitions=_DAY,
+    ),
+    "tenants": Table(files="tenants/*.json", form="json", columns=TENANT_COLUMNS),
+}
+
+
+def duckdb_type(glue_type: str) -> str:
+    """DuckDB's name of a Glue type. Raises ValueError for one that no table has yet."""
+    if glue_type in _TYPES:
+        return _TYPES[glue_type]
+    if _DECIMAL.fullmatch(glue_type):
+        return glue_type.upper()
+    found = _OF.fullmatch(glue_type)
+    if found is None:
+        raise ValueError(f"{glue_type} is no type of a table here")
+    if found[1] == "array":
+        return f"{duckdb_type(found[2])}[]"
+    key, _, value = found[2].partition(",")
+    return f"MAP({duckdb_type(key)}, {duckdb_type(value)})"
