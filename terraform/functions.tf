@@ -143,6 +143,7 @@ locals {
       # Lambda starts this script of the zip in place of its own runtime, which cannot stream.
       exec_wrapper = "/var/task/bootstrap"
       environment = {
+        ACCOUNT_ID      = local.account_id
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
         PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
         STREAMS_TABLE   = module.streaming.streams_table_name
@@ -169,6 +170,7 @@ locals {
       event_queue     = null
       schedule        = null
       environment = {
+        ACCOUNT_ID      = local.account_id
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
         JOBS_QUEUE_URL  = module.streaming.jobs_queue_url
         PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
@@ -228,6 +230,7 @@ locals {
       event_queue     = { arn = module.streaming.jobs_queue_arn, maximum_concurrency = local._job_concurrency }
       schedule        = null
       environment = {
+        ACCOUNT_ID      = local.account_id
         ACCOUNTS_TABLE  = module.metering.accounts_table_name
         JOBS_QUEUE_URL  = module.streaming.jobs_queue_url
         PAYLOADS_BUCKET = module.streaming.payloads_bucket_name
@@ -264,6 +267,7 @@ locals {
       event_queue     = null
       schedule        = "rate(1 minute)"
       environment = {
+        ACCOUNT_ID     = local.account_id
         ACCOUNTS_TABLE = module.metering.accounts_table_name
         STREAMS_TABLE  = module.streaming.streams_table_name
         TENANTS_TABLE  = module.metering.tenants_table_name

@@ -42,6 +42,9 @@ locals {
     { name = "total_cost", type = "bigint" },
     { name = "held", type = "bigint" },
     { name = "tags", type = "map<string,string>" },
+    { name = "business_unit", type = "string" },
+    { name = "account_id", type = "string" },
+    { name = "end_user", type = "string" },
   ]
 
   # The aggregate function's summary of each day; a contract test compares the two. Sums of 64-bit integers have more bits.

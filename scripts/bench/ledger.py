@@ -75,6 +75,7 @@ if TYPE_CHECKING:
 ONE_WRITE = "one conditional write"
 TWO_TRANSACTIONS = "two transactions"
 REGION = "us-east-1"
+ACCOUNT_ID = "123456789012"
 SHARDS = (1, 8, 32)
 TRANSACTION_SECONDS = 0.01
 """A usual latency of a transaction on AWS."""
@@ -135,7 +136,12 @@ class Gateway:
             clock=utc_now,
         )
         self.calls = Calls(
-            ledger=ledger, runtime=FakeRuntime(), prices=prices, region=REGION, clock=utc_now
+            ledger=ledger,
+            runtime=FakeRuntime(),
+            prices=prices,
+            region=REGION,
+            account_id=ACCOUNT_ID,
+            clock=utc_now,
         )
 
     def admit(self) -> Any:  # noqa: ANN401 - an AdmittedCall
@@ -158,7 +164,9 @@ class Transactions:
         self._hold = Hold(
             "", PICO_PER_USD, 2000, 0, CALL.model, who.app_id, who.key_id, CALL.dialect, False
         )
-        self._attribution = Attribution(who.tenant_id, who.tier, "CC-1", {}, REGION, "v")
+        self._attribution = Attribution(
+            who.tenant_id, who.tier, "CC-1", {}, REGION, ACCOUNT_ID, "v"
+        )
 
     def admit(self) -> tuple[Hold, datetime]:
         """A hold that is placed and not settled."""

@@ -285,6 +285,7 @@ class _Replay:
             runtime=self._model,
             prices=BOOK,
             region=region,
+            account_id="123456789012",
             clock=self._clock,
         )
 

@@ -93,7 +93,7 @@ class Gateway:
         }
         self.policies = Policies(FakeTenants(*policies), throttle.clock)
         self.admission = Admission(policies=self.policies, **shared)
-        self.calls = Calls(runtime=FakeRuntime(), **shared)  # type: ignore[arg-type]
+        self.calls = Calls(runtime=FakeRuntime(), account_id="123456789012", **shared)  # type: ignore[arg-type]
 
     def rows(self) -> int:
         """How many calls were booked."""

@@ -124,7 +124,7 @@ class LedgerMachine(RuleBasedStateMachine):
             accounts=accounts,
             usage=usage,
             jobs=FakeJobs(),
-            rows=Rows(self.tenants, Pricing(BOOK, "us-east-1"), "us-east-1"),
+            rows=Rows(self.tenants, Pricing(BOOK, "us-east-1"), "us-east-1", "123456789012"),
             logs=None,
             log_grace=timedelta(minutes=65),
             clock=self.clock,

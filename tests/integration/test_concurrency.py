@@ -55,7 +55,12 @@ class Shop:
             clock=clock,
         )
         self.calls = Calls(
-            ledger=ledger, runtime=FakeRuntime(), prices=BOOK, region="us-east-1", clock=clock
+            ledger=ledger,
+            runtime=FakeRuntime(),
+            prices=BOOK,
+            region="us-east-1",
+            account_id="123456789012",
+            clock=clock,
         )
 
     def admit(self) -> AdmittedCall:

@@ -447,6 +447,16 @@ def test_withdrawing_takes_nothing_from_the_requests_of_a_later_window(accounts:
     assert (account.minute_requests, account.minute_tokens) == (1, 3)
 
 
+def test_a_hold_keeps_whom_its_call_is_for(accounts: Accounts) -> None:
+    held = replace(hold(), end_user="u-é")
+    opened(accounts).admit(scope(), held, WINDOWS)
+
+    account = accounts.get("tenant#acme")
+
+    assert account is not None
+    assert account.holds[held.request_id].end_user == "u-é"
+
+
 @pytest.mark.parametrize("output_tokens", [0, 2])
 def test_extending_moves_the_expiry_of_an_open_hold(accounts: Accounts, output_tokens: int) -> None:
     held = replace(hold(), output_tokens=output_tokens)

@@ -213,7 +213,8 @@ def day_files(day: date, hours: Sequence[bytes]) -> dict[str, bytes]:
         paths = [folder / f"{n:02d}.parquet" for n in range(len(hours))]
         for path, data in zip(paths, hours, strict=True):
             path.write_bytes(data)
-        db.read_parquet([str(path) for path in paths]).create_view("rows")
+        # Hours from before the newest columns have none of them.
+        db.read_parquet([str(path) for path in paths], union_by_name=True).create_view("rows")
         db.sql(_USAGE).create_view("usage")
         files = {
             summary_key: _parquet(db.sql(_SUMMARY), folder / "summary.parquet"),

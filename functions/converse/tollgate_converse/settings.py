@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names of what Terraform made, and the region the function runs in.
+    """Names of what Terraform made, and the region and account the function runs in.
 
     The bucket of Bedrock's invocation logs is there where they are on: `sweep` reads it.
     The numbers are those of `tollgate.domain.free_work.FreeLimits`.
@@ -15,6 +15,7 @@ class Settings:
     """
 
     aws_region: str
+    account_id: str
     tenants_table: str
     accounts_table: str
     usage_table: str

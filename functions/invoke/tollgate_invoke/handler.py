@@ -58,6 +58,7 @@ def build_service() -> InvokeService:
         ledger,
         sessions,
         region=settings.aws_region,
+        account_id=settings.account_id,
         silence_seconds=MODEL_SECONDS,
         logged=settings.invocation_logs_bucket is not None,
     )

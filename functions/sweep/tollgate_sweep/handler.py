@@ -38,6 +38,7 @@ def build_service() -> SweepService:
         DynamoTenants(dynamodb, settings.tenants_table),
         Pricing(load_default(), settings.aws_region),
         settings.aws_region,
+        settings.account_id,
     )
     return SweepService(
         accounts=DynamoAccounts(dynamodb, settings.accounts_table),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tollgate.domain.ids import request_time
 from tollgate.domain.models import UnsupportedModelId, app_model
 from tollgate.domain.prices import Rates
+from tollgate.domain.sessions import role_account
 from tollgate.domain.usage import is_endpoint_call
 from tollgate.services.metering import Attribution, Outcome, held_cost, usage_row
 from tollgate.services.policy import call_tags
@@ -57,10 +58,11 @@ class Orphan:
 class Rows:
     """Makes rows under the tenant's policy as it is now."""
 
-    def __init__(self, tenants: Tenants, pricing: Pricing, region: str) -> None:
+    def __init__(self, tenants: Tenants, pricing: Pricing, region: str, account_id: str) -> None:
         self._tenants = tenants
         self._pricing = pricing
         self._region = region
+        self._account_id = account_id
 
     def is_logged(self, orphan: Orphan) -> bool:
         """Whether its model call, if made, is in this account's invocation logs.
@@ -129,9 +131,11 @@ class Rows:
             cost_center="" if tenant is None else tenant.cost_center,
             tags=_tags(tenant, app, ref),
             region=self._region,
+            account_id=_model_account(tenant, self._account_id),
             price_version=self._pricing.version(terms),
             model_arns=terms.model_arns,
             inference_profile_arn=ref.inference_profile_arn,
+            business_unit=None if tenant is None else tenant.business_unit,
         )
         return usage_row(hold, attribution, outcome, now)
 
@@ -150,6 +154,13 @@ def _called(hold: Hold, tenant: Tenant | None, app: App | None) -> ModelRef:
         with suppress(UnsupportedModelId):
             return app_model(hold.model, tenant, app)
     return model_ref(hold.model, _terms(tenant, app).model_arns)
+
+
+def _model_account(tenant: Tenant | None, own_account: str) -> str:
+    """The AWS account in which the tenant's calls run, as far as the policy still tells."""
+    if tenant is None or tenant.silo is None or tenant.isolation != "silo":
+        return own_account
+    return role_account(tenant.silo.role_arn)
 
 
 def _tags(tenant: Tenant | None, app: App | None, ref: ModelRef) -> Mapping[str, str]:

@@ -189,6 +189,7 @@ class _World:
             ),
             prices=gateway.prices,
             region=REGION,
+            account_id="123456789012",
             clock=clock,
         )
         idempotency = Idempotency(

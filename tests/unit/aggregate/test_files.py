@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tollgate_aggregate.files import HourFile
 
 DAY = date(2026, 11, 15)
+NEWEST = ("business_unit", "account_id", "end_user")
 DUCKDB_NAMES = {
     "int": "INTEGER",
     "bigint": "BIGINT",
@@ -192,6 +193,25 @@ def test_what_needs_a_look_is_listed_and_still_counted() -> None:
 def test_a_day_without_problems_has_no_error_list() -> None:
     files = day_files(DAY, [written([usage_row()], None).data])
     assert sorted(files) == ["daily/dt=2026-11-15/summary.parquet", "succeed/2026-11-15.csv"]
+
+
+def test_a_day_takes_hours_from_before_the_newest_columns(tmp_path: Path) -> None:
+    data = written([usage_row()], None).data
+    older, newer = tmp_path / "older.parquet", written([usage_row()], None).data
+    (tmp_path / "hour.parquet").write_bytes(data)
+    with duckdb.connect(":memory:") as db:
+        hour = db.read_parquet(str(tmp_path / "hour.parquet"))
+        kept = [name for name in hour.columns if name not in NEWEST]
+        hour.select(*kept).write_parquet(str(older))
+
+    for hours in ([older.read_bytes(), newer], [newer, older.read_bytes()]):
+        files = day_files(DAY, hours)
+        (total,) = read(files["daily/dt=2026-11-15/summary.parquet"], tmp_path)
+        assert total["invocations"] == 2
+    # And such an hour still takes rows.
+    merged = read(written([usage_row()], older.read_bytes()).data, tmp_path)
+    assert [row["end_user"] for row in merged] == [None, None]
+    assert list(merged[0]) == [name for name, _ in GLUE_COLUMNS]
 
 
 def test_sums_beyond_64_bits_are_exact(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ APIS = {
         _read_openai,
         ("parameters", "schema"),
         {
-            "": ("metadata", "prompt_cache_key", "seed", "store", "user", "verbosity"),
+            "": ("metadata", "prompt_cache_key", "seed", "store", "verbosity"),
             "messages": ("name",),
             "messages assistant": ("annotations", "reasoning_content", "thinking_blocks"),
             "messages.content": ("cache_control",),
@@ -248,7 +248,7 @@ APIS = {
         _read_anthropic,
         ("input_schema", "schema", "input"),
         {
-            "": ("diagnostics", "metadata", "service_tier"),
+            "": ("diagnostics", "service_tier"),
             "system.cache_control": ("scope",),
             "messages.content text": ("citations",),
             "messages.content document": ("title",),

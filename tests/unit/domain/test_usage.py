@@ -30,14 +30,17 @@ FULL = usage_row(
     stop_reason="end_turn",
     first_token_ms=120,
     tags={"project": "search", "": "é"},
+    business_unit="retail",
+    account_id="123456789012",
+    end_user="u-é",
 )
 
 
 def test_the_columns_are_the_lake_schema() -> None:
     names = [name for name, _ in GLUE_COLUMNS]
     assert names[:3] == ["schema_version", "request_id", "tenant_id"]
-    assert names[-3:] == ["total_cost", "held", "tags"]
-    assert len(names) == len(set(names)) == 40
+    assert names[-4:] == ["tags", "business_unit", "account_id", "end_user"]
+    assert len(names) == len(set(names)) == 43
     assert dict(GLUE_COLUMNS)["total_cost"] == "bigint"
     assert dict(GLUE_COLUMNS)["started_at"] == "timestamp"
     assert dict(GLUE_COLUMNS)["tags"] == "map<string,string>"
@@ -53,6 +56,13 @@ def test_absent_values_are_left_out_of_items_and_kept_in_json() -> None:
     assert "error_code" not in to_item(row)
     assert to_json_row(row)["error_code"] is None
     assert list(to_json_row(row)) == [name for name, _ in GLUE_COLUMNS]
+
+
+def test_a_row_from_before_the_newest_columns_is_read() -> None:
+    columns = ("business_unit", "account_id", "end_user")
+    older = {name: value for name, value in to_item(FULL).items() if name not in columns}
+
+    assert from_item(older) == replace(FULL, **dict.fromkeys(columns))
 
 
 def test_times_are_written_in_utc_with_microseconds() -> None:

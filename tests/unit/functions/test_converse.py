@@ -227,9 +227,9 @@ def test_an_arn_in_the_path_is_one_segment() -> None:
 def test_what_is_ignored_is_noted() -> None:
     world = Converse()
 
-    response = world.answer(CHAT, {**OPENAI_BODY, "seed": 1, "user": "u"})
+    response = world.answer(CHAT, {**OPENAI_BODY, "seed": 1, "store": True})
 
-    assert response["headers"]["x-tollgate-notes"] == "seed is ignored; user is ignored"
+    assert response["headers"]["x-tollgate-notes"] == "seed is ignored; store is ignored"
     assert "x-tollgate-notes" not in world.answer(CHAT)["headers"]
 
 

@@ -17,6 +17,7 @@ from tollgate.domain.invocation_logs import LoggedCall
 from tollgate.domain.prices import TokenUsage
 from tollgate.domain.tenants import Budget, Guardrail, InferenceProfile, Limits, Silo
 from tollgate.services.leases import LEASE_SECONDS
+from tollgate.services.policy import CACHE_SECONDS
 from tollgate.services.pricing import Pricing
 from tollgate_sweep.rows import Rows
 from tollgate_sweep.service import SweepService
@@ -34,7 +35,7 @@ class SweepWorld(JobWorld):
             accounts=self.accounts,
             usage=self.usage,
             jobs=self.jobs,
-            rows=Rows(self.tenants, Pricing(BOOK, "us-east-1"), "us-east-1"),
+            rows=Rows(self.tenants, Pricing(BOOK, "us-east-1"), "us-east-1", "123456789012"),
             logs=self.logs if logged else None,
             log_grace=timedelta(minutes=65),
             clock=self.clock,
@@ -78,6 +79,24 @@ def test_a_call_whose_caller_died_is_booked_at_its_hold() -> None:
     assert (row.tenant_id, row.app_id, row.cost_center) == ("acme", "web", "CC-1")
     assert world.open_holds == 0
     world.check_books()
+
+
+def test_a_lost_call_is_booked_to_its_end_user_unit_and_account() -> None:
+    world = SweepWorld()
+    silo = Silo("arn:aws:iam::999999999999:role/tollgate/tenant", "external")
+    for isolation, account_id in (("pool", "123456789012"), ("silo", "999999999999")):
+        world.usage.rows.clear()
+        world.tenants.tenants["acme"] = tenant(
+            business_unit="retail", isolation=isolation, silo=silo
+        )
+        world.clock.advance(seconds=CACHE_SECONDS)
+        world.admit(end_user="u-1")
+        world.clock.advance(seconds=LEASE_SECONDS + 1)
+
+        assert world.sweep.sweep() == counts(orphaned=1)
+
+        row = world.row
+        assert (row.end_user, row.business_unit, row.account_id) == ("u-1", "retail", account_id)
 
 
 def test_sweeping_again_changes_nothing() -> None:
@@ -472,7 +491,7 @@ def test_jobs_and_settlements_end_although_the_logs_are_down() -> None:
         accounts=world.accounts,
         usage=world.usage,
         jobs=world.jobs,
-        rows=Rows(world.tenants, Pricing(BOOK, "us-east-1"), "us-east-1"),
+        rows=Rows(world.tenants, Pricing(BOOK, "us-east-1"), "us-east-1", "123456789012"),
         logs=Down(),
         log_grace=timedelta(minutes=65),
         clock=world.clock,

@@ -102,7 +102,7 @@ class World:
             counter=self.counter,
             **shared,
         )
-        self.calls = Calls(ledger=ledger, runtime=self.runtime, **shared)
+        self.calls = Calls(ledger=ledger, runtime=self.runtime, account_id="123456789012", **shared)
 
     def admit(self, size: int = 4, **changes: Any) -> AdmittedCall:  # noqa: ANN401
         return self.admission.admit(caller(), chat_call(size, **changes), streamed=False)

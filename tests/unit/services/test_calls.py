@@ -25,7 +25,7 @@ from tollgate.domain.errors import (
 from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.money import usd
 from tollgate.domain.prices import PriceBook, TokenUsage
-from tollgate.domain.tenants import Budget, Limits, Tenant
+from tollgate.domain.tenants import Budget, Limits, Silo, Tenant
 from tollgate.services.admission import Admission
 from tollgate.services.calls import AdmittedCall, Calls
 from tollgate.services.free_work import FreeWork
@@ -123,6 +123,7 @@ class World:
             runtime=self.runtime,
             prices=BOOK,
             region="us-east-1",
+            account_id="123456789012",
             clock=self.clock,
             **settings,
         )
@@ -199,6 +200,24 @@ def test_the_row_says_who_what_and_when() -> None:
     assert (row.priced, row.price_version, row.usage_source) == (True, "2026-11-01", "provider")
     assert row.held == admitted.lease.hold.usd > row.total_cost
     assert row.tags == {"owner": "search", "env": "t"}
+
+
+def test_the_row_says_of_which_unit_in_which_account_and_for_whom() -> None:
+    world = World(tenant(business_unit="retail"))
+
+    world.calls.run(world.admit(end_user="u-1"))
+
+    row = world.row
+    assert (row.business_unit, row.account_id, row.end_user) == ("retail", "123456789012", "u-1")
+
+
+def test_a_silo_tenants_models_run_in_its_own_account() -> None:
+    silo = Silo("arn:aws:iam::999999999999:role/tollgate/tenant", "external")
+    world = World(tenant(isolation="silo", silo=silo))
+
+    world.calls.run(world.admit())
+
+    assert (world.row.account_id, world.row.business_unit) == ("999999999999", None)
 
 
 def test_the_worst_case_is_held_while_the_call_runs() -> None:

@@ -76,7 +76,7 @@ class World:
         tenants = FakeTenants(tenant(**{"models": ("*",), **policy}))
         policies = Policies(tenants, self.clock)
         self.admission = Admission(policies=policies, endpoints=ENDPOINTS, **common)
-        self.calls = Calls(runtime=self.runtime, **common)
+        self.calls = Calls(runtime=self.runtime, account_id="123456789012", **common)
 
     def admit(self, call: Call) -> AdmittedCall:
         return self.admission.admit(caller(), call, most_seconds=300, streamed=False)

@@ -48,6 +48,8 @@ _HOLD_NAMES = {
 _HOLD_MINUTE = "w"
 # Only a hold has it whose call generates tokens.
 _HOLD_OUTPUT = "o"
+# Only a hold has it whose client named an end user.
+_HOLD_USER = "n"
 # What reading an item of another shape ends in.
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # The last second of the year 9999.
@@ -325,6 +327,8 @@ def _readable(
 def _check(hold: Hold) -> None:
     """Raise for what no process of ours has written, which the types of a hold do not allow."""
     texts: tuple[Any, ...] = (hold.model, hold.app_id, hold.key_id, hold.dialect)
+    if hold.end_user is not None:
+        texts = (*texts, hold.end_user)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text of the hold is none")
     numbers: tuple[Any, ...] = (hold.usd, hold.tokens, hold.output_tokens, hold.expires_at)
@@ -348,6 +352,8 @@ def _hold_item(hold: Hold) -> dict[str, Any]:
         item[_HOLD_MINUTE] = hold.minute
     if hold.output_tokens:
         item[_HOLD_OUTPUT] = hold.output_tokens
+    if hold.end_user is not None:
+        item[_HOLD_USER] = hold.end_user
     return item
 
 
@@ -359,6 +365,7 @@ def _hold(request_id: str, item: Mapping[str, Any]) -> Hold:
         **{name: item[short] for name, short in _HOLD_NAMES.items()},
         minute=item.get(_HOLD_MINUTE) or minute,
         output_tokens=item.get(_HOLD_OUTPUT, 0),
+        end_user=item.get(_HOLD_USER),
     )
 
 

@@ -47,8 +47,8 @@ class Hold:
 
     `usd` is picodollars, `tokens` the most tokens it can use, `output_tokens` those of them that
     may be output, `expires_at` epoch seconds. The rest is what a sweep needs to account for a
-    request whose caller died. `minute` is that of the account in which the request was counted,
-    empty until the hold is placed.
+    request whose caller died; `end_user` is whom the client says that it calls for. `minute` is
+    that of the account in which the request was counted, empty until the hold is placed.
     """
 
     request_id: str
@@ -62,6 +62,7 @@ class Hold:
     streamed: bool
     minute: str = ""
     output_tokens: int = 0
+    end_user: str | None = None
 
     @property
     def input_tokens(self) -> int:

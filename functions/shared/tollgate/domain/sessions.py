@@ -25,6 +25,11 @@ class Session:
     external_id: str | None = None
 
     @property
+    def account_id(self) -> str:
+        """The AWS account that the role belongs to."""
+        return role_account(self.role_arn)
+
+    @property
     def is_silo(self) -> bool:
         """Whether the role lies in the tenant's account, not the gateway's."""
         return self.external_id is not None
@@ -52,6 +57,16 @@ def data_session(tenant_id: str, pool_role_arn: str | None) -> Session | None:
     They lie in the gateway's account whatever the tenant's isolation, and are no app's own.
     """
     return None if pool_role_arn is None else Session(pool_role_arn, tenant_id)
+
+
+def role_account(role_arn: str) -> str:
+    """The AWS account of a role."""
+    return role_arn.split(":")[4]
+
+
+def model_account(session: Session | None, own_account: str) -> str:
+    """The AWS account in which a call that is made with a session runs its model."""
+    return own_account if session is None else session.account_id
 
 
 def role_denied(tenant_id: str) -> ForbiddenError:

@@ -117,6 +117,7 @@ class Tenant:
     members that native bodies and additional model fields may hold beyond the families' tables, at
     the operator's risk: `a.b`, or `anthropic_beta:<beta>` or `tools:<type>`. `model_limits` are
     limits of the calls of those models that a pattern matches, together.
+    `business_unit` is the unit of the company that the tenant belongs to, if any.
     `read_at` is when this process read the policy, in epoch milliseconds.
     """
 
@@ -149,6 +150,7 @@ class Tenant:
     teams: tuple[str, ...] = ()
     allow_fields: tuple[str, ...] = ()
     model_limits: Mapping[str, Limits] = field(default_factory=dict)
+    business_unit: str | None = None
     read_at: int = 0
 
 
@@ -227,6 +229,7 @@ def parse_tenant(document: str) -> Tenant:
         model_limits={
             pattern: Limits(**limits) for pattern, limits in data.get("model_limits", {}).items()
         },
+        business_unit=data.get("business_unit"),
     )
 
 

@@ -44,6 +44,8 @@ class UsageRow:
     """One request as it was metered.
 
     Times are UTC-aware, `*_ms` milliseconds, `*_tokens` counts, `*_cost` and `held` picodollars.
+    `business_unit` is the one that the tenant belonged to, `account_id` the AWS account in which
+    the model ran, `end_user` what the client says of whom it calls for.
     Raises ValueError for a naive time, and for what a column does not hold; `fitted` makes one that
     holds it.
     """
@@ -88,6 +90,10 @@ class UsageRow:
     total_cost: int = field(metadata=_BIGINT)
     held: int = field(metadata=_BIGINT)
     tags: Mapping[str, str] = field(metadata=_STRING_MAP)
+    # Rows from before these columns have none of them.
+    business_unit: str | None = field(default=None, metadata=_STRING)
+    account_id: str | None = field(default=None, metadata=_STRING)
+    end_user: str | None = field(default=None, metadata=_STRING)
 
     def __post_init__(self) -> None:
         """Refuse what could not be written, and times without a zone, which are of no hour."""

@@ -91,6 +91,7 @@ def build_calls(
     sessions: TenantSessions,
     *,
     region: str,
+    account_id: str,
     silence_seconds: int,
     logged: bool = False,
 ) -> Calls:
@@ -106,6 +107,7 @@ def build_calls(
         ),
         prices=load_default(),
         region=region,
+        account_id=account_id,
         clock=utc_now,
         logged=logged,
     )

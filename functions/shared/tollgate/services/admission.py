@@ -132,6 +132,7 @@ class Admission:
                 key_id=caller.key_id,
                 dialect=call.dialect,
                 streamed=streamed,
+                end_user=call.end_user,
             ),
             scopes=scopes_of(party.tenant, party.app, (ref.model_id, ref.profile_id)),
             session=model_session(party.tenant, caller, self._pool_role_arn),
@@ -152,6 +153,7 @@ class Admission:
                 units=dict(shape.units),
                 lowered_max_tokens=bound.max_tokens if is_lowered else None,
                 custody=Custody.of(party.tenant),
+                business_unit=party.tenant.business_unit,
             )
         except Exception:
             self._ledger.withdraw(lease)

@@ -15,6 +15,7 @@ from tollgate.domain.errors import (
     not_called,
 )
 from tollgate.domain.models import profile_arn
+from tollgate.domain.sessions import model_account
 from tollgate.observability import logger
 from tollgate.ports import Clock, ModelReply, ModelRequest, ModelRuntime, StreamPiece
 from tollgate.services.charging import Charging
@@ -59,6 +60,7 @@ class AdmittedCall:
     units: Mapping[str, int] = field(default_factory=dict)
     lowered_max_tokens: int | None = None
     custody: Custody = field(default_factory=Custody)
+    business_unit: str | None = None
 
     @property
     def hold(self) -> Hold:
@@ -156,24 +158,29 @@ class OpenCall:
 class Calls:
     """Makes model calls and settles them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a call and its row rest on
         self,
         *,
         ledger: Ledger,
         runtime: ModelRuntime,
         prices: PriceBook,
         region: str,
+        account_id: str,
         clock: Clock,
         logged: bool = False,
         renew_seconds: float = RENEW_SECONDS,
     ) -> None:
-        """`logged`: the model service keeps invocation logs that the sweep can read."""
+        """`account_id` is the gateway's own, where models run that no other account's role calls.
+
+        `logged`: the model service keeps invocation logs that the sweep can read.
+        """
         self._ledger = ledger
         self._leases = Leases(ledger, clock, renew_seconds)
         self._runtime = runtime
         self._pricing = Pricing(prices, region)
         self._charging = Charging(self._pricing)
         self._region = region
+        self._account_id = account_id
         self._clock = clock
         self._logged = logged
 
@@ -366,9 +373,11 @@ class Calls:
             cost_center=call.cost_center,
             tags=call.tags,
             region=self._region,
+            account_id=model_account(call.request.session, self._account_id),
             price_version=self._pricing.version(call.terms),
             model_arns=call.terms.model_arns,
             inference_profile_arn=profile_arn(call.request.model_id),
+            business_unit=call.business_unit,
         )
         row = usage_row(call.hold, attribution, outcome, self._clock())
         try:

@@ -37,6 +37,7 @@ class EndpointCall:
     dialect: str
     component: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    end_user: str | None = None
 
     def shaped(self, tenant: Tenant, endpoint: Endpoint, seconds: int) -> Shape:
         """The call. `seconds` is after what time it is cut.

@@ -27,6 +27,7 @@ NO_COST = Cost(input=0, output=0, cache=0, other=0, priced=True)
 class Attribution:
     """To whom and at which prices a call is booked.
 
+    `account_id` is the AWS account in which the model runs; `business_unit` the tenant's, if any.
     `model_arns` are those of the price terms; `inference_profile_arn` is what it is called by.
     """
 
@@ -35,9 +36,11 @@ class Attribution:
     cost_center: str
     tags: Mapping[str, str]
     region: str
+    account_id: str
     price_version: str
     model_arns: Mapping[str, str] = field(default_factory=dict)
     inference_profile_arn: str | None = None
+    business_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,9 @@ def usage_row(
         total_cost=outcome.cost.total,
         held=hold.usd,
         tags=dict(attribution.tags),
+        business_unit=attribution.business_unit,
+        account_id=attribution.account_id,
+        end_user=hold.end_user,
     )
 
 

@@ -70,4 +70,6 @@ def decode_call(document: bytes) -> AdmittedCall:
         units=data["units"],
         lowered_max_tokens=data["lowered_max_tokens"],
         custody=Custody(**data["custody"]),
+        # A call that was queued before this field existed has none.
+        business_unit=data.get("business_unit"),
     )

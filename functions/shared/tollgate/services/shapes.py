@@ -49,7 +49,7 @@ _TIERS = ("default", "flex", "priority")
 class ChatCall:
     """A chat request: `body` is a Converse request without modelId, media as bytes.
 
-    `max_tokens` is what the caller asked for; `tags` go into the usage row.
+    `max_tokens` is what the caller asked for; `tags` and `end_user` go into the usage row.
     """
 
     model: str
@@ -57,6 +57,7 @@ class ChatCall:
     max_tokens: int | None
     dialect: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    end_user: str | None = None
 
     def shaped(self, card: ModelCard, tenant: Tenant) -> Shape:
         """The call for a model. Raises InvalidRequestError for what cannot be bounded."""
@@ -136,6 +137,7 @@ class NativeCall:
     kind: str | None = None
     service_tier: str = "default"
     tags: Mapping[str, str] = field(default_factory=dict)
+    end_user: str | None = None
 
     def shaped(self, card: ModelCard, tenant: Tenant) -> Shape:
         """The call for a model. Raises InvalidRequestError for what cannot be bounded."""

@@ -264,9 +264,9 @@ def test_blank_words_around_tools_are_left_out() -> None:
 
 
 def test_what_changes_nothing_is_noted() -> None:
-    parsed = parse(seed=7, user="u1", n=1, logprobs=False, frequency_penalty=0, temperature=None)
+    parsed = parse(seed=7, store=True, n=1, logprobs=False, frequency_penalty=0, temperature=None)
 
-    assert parsed.notes == ("seed is ignored", "user is ignored")
+    assert parsed.notes == ("seed is ignored", "store is ignored")
     assert parsed.call.body == parse().call.body
 
 

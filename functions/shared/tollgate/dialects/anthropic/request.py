@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tollgate.dialects.anthropic.messages import cache_point, conversation_of
 from tollgate.dialects.anthropic.tools import tool_config
 from tollgate.dialects.chat import base_model_of, sampling
+from tollgate.dialects.end_user import end_user
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
@@ -42,6 +43,7 @@ _READ = (
     "context_management",
     "max_tokens",
     "messages",
+    "metadata",
     "model",
     "output_config",
     "output_format",
@@ -56,7 +58,7 @@ _READ = (
     "top_k",
     "top_p",
 )
-_IGNORED = ("diagnostics", "metadata", "service_tier")
+_IGNORED = ("diagnostics", "service_tier")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _STOP_SEQUENCE_PATH = "/stop_sequence"
 # The form of a beta's name.
@@ -73,6 +75,7 @@ def parse_chat(request: Request) -> ParsedCall:
             body=_converse(given, _betas(request), notes),
             max_tokens=as_count(given.get("max_tokens"), "max_tokens"),
             dialect=CHAT,
+            end_user=_end_user(request, given.get("metadata", {}), notes),
         ),
         is_streamed=as_flag(given.get("stream", False), "stream"),
         notes=tuple(notes),
@@ -85,6 +88,13 @@ def parse_count(request: Request) -> ChatCall:
     given = notes.body(request, _READ, _IGNORED)
     model = as_text(given.get("model"), "model")
     return ChatCall(model, _converse(given, _betas(request), notes), None, CHAT)
+
+
+def _end_user(request: Request, metadata: object, notes: Notes) -> str | None:
+    named = as_object(metadata, "metadata")
+    if named.keys() - {"user_id"}:
+        notes.ignored("metadata", "only its user_id is read")
+    return end_user(request, named.get("user_id"), "metadata.user_id")
 
 
 def _betas(request: Request) -> list[str]:

@@ -6,11 +6,13 @@ They are Bedrock's own JSON; only what the SDK writes as base64 becomes bytes.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tollgate.dialects.bedrock.blobs import decoded_member
 from tollgate.dialects.bedrock.members import CONVERSE, check_members
+from tollgate.dialects.end_user import end_user
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
@@ -41,6 +43,8 @@ _JSON = "application/json"
 _LISTS = ("additionalModelResponseFieldPaths", "messages", "system")
 # Bedrock takes 16 pairs, of which three tell the call's tenant, app and request.
 MOST_METADATA = 13
+# The pair that says whom the call is for; Bedrock itself has no name for that.
+END_USER = "end_user"
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}", re.ASCII)
 _METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}", re.ASCII)
 _METADATA_CHARACTERS = "ASCII letters, digits, spaces and :_@$#=/+,.-"
@@ -49,6 +53,8 @@ _METADATA_CHARACTERS = "ASCII letters, digits, spaces and :_@$#=/+,.-"
 def parse_chat(request: Request) -> ParsedCall:
     """A Converse or ConverseStream request. Raises InvalidRequestError naming what is wrong."""
     call = chat_call(_model(request), request.json_object(), CHAT)
+    named = call.body.get("requestMetadata", {}).get(END_USER)
+    call = replace(call, end_user=end_user(request, named, f"requestMetadata.{END_USER}"))
     return ParsedCall(call, is_streamed=_is_streamed(request))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tollgate.dialects.chat import base_model_of, sampling
+from tollgate.dialects.end_user import end_user
 from tollgate.dialects.exchange import ParsedCall
 from tollgate.dialects.fields import (
     as_count,
@@ -50,10 +51,8 @@ _IGNORED = (
     "prompt_cache_key",
     "prompt_cache_options",
     "prompt_cache_retention",
-    "safety_identifier",
     "seed",
     "store",
-    "user",
     "verbosity",
 )
 _READ = (
@@ -70,6 +69,7 @@ _READ = (
     "presence_penalty",
     "reasoning_effort",
     "response_format",
+    "safety_identifier",
     "service_tier",
     "stop",
     "stream",
@@ -79,6 +79,7 @@ _READ = (
     "tools",
     "top_logprobs",
     "top_p",
+    "user",
 )
 # Fields with one value that means what Bedrock does anyway.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
@@ -125,7 +126,13 @@ def parse_chat(request: Request) -> ParsedCall:
         ("include_obfuscation",),
     )
     return ParsedCall(
-        call=ChatCall(model=model, body=converse, max_tokens=max_tokens, dialect=CHAT),
+        call=ChatCall(
+            model=model,
+            body=converse,
+            max_tokens=max_tokens,
+            dialect=CHAT,
+            end_user=_end_user(request, given),
+        ),
         is_streamed=as_flag(given.get("stream", False), "stream"),
         includes_usage=as_flag(options.get("include_usage", False), "stream_options.include_usage"),
         notes=tuple(notes),
@@ -154,6 +161,12 @@ def _reasoning(
     if "thinking" in fields:
         fit_sampling_to_thinking(converse, notes)
     return max_tokens
+
+
+def _end_user(request: Request, given: Mapping[str, Any]) -> str | None:
+    """Whom the call is for; the newer of OpenAI's two names for it counts more."""
+    named = [end_user(request, given.get(name), name) for name in ("safety_identifier", "user")]
+    return named[0] or named[1]
 
 
 def _check_neutral(given: Mapping[str, Any]) -> None:
@@ -222,8 +235,7 @@ def _text_format(response_format: object, notes: Notes) -> dict[str, Any] | None
 
 _MAX_TEXTS = 2048
 _ENCODINGS = ("float", "base64")
-_EMBEDDINGS_READ = ("dimensions", "encoding_format", "input", "input_type", "model")
-_EMBEDDINGS_IGNORED = ("user",)
+_EMBEDDINGS_READ = ("dimensions", "encoding_format", "input", "input_type", "model", "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +254,19 @@ def parse_embeddings(request: Request) -> EmbeddingsRequest:
     `input_type`, which OpenAI does not have, says to a Cohere model what the vectors are for.
     """
     notes = Notes()
-    given = notes.body(request, _EMBEDDINGS_READ, _EMBEDDINGS_IGNORED)
+    given = notes.body(request, _EMBEDDINGS_READ)
     model = as_text(given.get("model"), "model")
     texts = _embedded_texts(given.get("input"))
     encoding = given.get("encoding_format", "float")
     if encoding not in _ENCODINGS:
         raise wrong_choice("encoding_format", encoding, _ENCODINGS)
+    user = end_user(request, given.get("user"), "user")
     return EmbeddingsRequest(
         model=model,
         calls=tuple(
-            NativeCall(model=model, body=native, dialect=EMBEDDINGS, kind="embeddings")
+            NativeCall(
+                model=model, body=native, dialect=EMBEDDINGS, kind="embeddings", end_user=user
+            )
             for native in _embedding_bodies(model, texts, given)
         ),
         is_base64=encoding == "base64",
