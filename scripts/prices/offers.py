@@ -14,11 +14,12 @@ than a missing one.
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scripts.reconcile import usage_types
+from scripts.reconcile.usage_types import ModelNames
 from tollgate.domain.models import geographies
 from tollgate.domain.money import format_usd, usd
 
@@ -33,52 +34,6 @@ _TOKENS_PER_UNIT = {
     ("AmazonBedrockFoundationModels", "units"): 10**6,
     ("AmazonBedrockFoundationModels", "1m tokens"): 10**6,
 }
-_REGIONS = {
-    "USE1": "us-east-1",
-    "USE2": "us-east-2",
-    "USW1": "us-west-1",
-    "USW2": "us-west-2",
-    "UGE1": "us-gov-east-1",
-    "UGW1": "us-gov-west-1",
-    "CAN1": "ca-central-1",
-    "SAE1": "sa-east-1",
-    "EU": "eu-west-1",
-    "EUW2": "eu-west-2",
-    "EUW3": "eu-west-3",
-    "EUC1": "eu-central-1",
-    "EUC2": "eu-central-2",
-    "EUN1": "eu-north-1",
-    "EUS1": "eu-south-1",
-    "EUS2": "eu-south-2",
-    "APN1": "ap-northeast-1",
-    "APN2": "ap-northeast-2",
-    "APN3": "ap-northeast-3",
-    "APS1": "ap-southeast-1",
-    "APS2": "ap-southeast-2",
-    "APS3": "ap-south-1",
-    "APS4": "ap-southeast-3",
-    "APS5": "ap-south-2",
-    "APS6": "ap-southeast-4",
-}
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-# Words of a usage type that say what is counted. Anything else makes it somebody else's price.
-_NOISE = frozenset(
-    {
-        "token",
-        "tokens",
-        "count",
-        "units",
-        "text",
-        "standard",
-        "million",
-        "cross",
-        "region",
-        "on",
-        "demand",
-    }
-)
-_TIER_WORDS = {"batch": "batch", "flex": "flex", "priority": "priority"}
-_NO_MODEL_WORDS = frozenset({"v", "amazon", "bedrock", "edition", "instruct"})
 
 
 class _PassedOver(Exception):  # noqa: N818 - an outcome of reading a SKU, not a failure
@@ -167,14 +122,11 @@ def read_offer(document: Mapping[str, Any]) -> Offer:
 
 def read_usagetype(usagetype: str) -> tuple[str, str, Meter] | None:
     """Split a usage type into region code, model (or "") and meter; None when not understood."""
-    region, _, rest = usagetype.partition("-")
-    if rest.startswith("MP:"):
-        code, _, rest = rest.removeprefix("MP:").partition("_")
-        meter = _meter(rest.removesuffix("-Units"))
-        return None if meter is None or code != region else (region, "", meter)
-    match = re.match(r"(?P<model>.+?)-(?P<meter>(cache-|input-|output-|text-|million-).*)", rest)
-    meter = None if match is None else _meter(match["meter"])
-    return None if match is None or meter is None else (region, match["model"], meter)
+    found = usage_types.read(usagetype)
+    if found is None or found.kind not in usage_types.TOKEN_KINDS:
+        return None
+    meter = Meter(found.kind, found.tier, found.routing, found.is_long)
+    return found.prefix, found.model, meter
 
 
 def compare(models: Mapping[str, Any], quotes: Iterable[Quote], day: str) -> Comparison:
@@ -185,11 +137,11 @@ def compare(models: Mapping[str, Any], quotes: Iterable[Quote], day: str) -> Com
     general one, and the profiles of its geography. Where those of one geography disagree between
     regions, the book must not be cheaper than any, so the dearest counts.
     """
-    ids = _ids_by_name(models)
+    names = ModelNames(models)
     best: dict[tuple[str, str, Meter], Quote] = {}
     unknown = set()
     for quote in quotes:
-        model_id = ids.get(_name(quote.model))
+        model_id = names.find(quote.model)
         if model_id is None:
             unknown.add(quote.model)
             continue
@@ -219,7 +171,7 @@ def _quote(code: str, sku: str, attributes: Mapping[str, str], terms: Mapping[st
     if parts is None:
         raise _PassedOver("no rate for tokens, or a usage type of unknown form")
     prefix, named, meter = parts
-    region = attributes.get("regionCode") or _REGIONS.get(prefix)
+    region = attributes.get("regionCode") or usage_types.table()["regions"].get(prefix)
     model = attributes.get("model") or named or attributes.get("servicename", "")
     if region is None or not model:
         raise _PassedOver("no region or no model")
@@ -251,62 +203,6 @@ def _usd(text: str) -> int:
     # The files pad with zeros beyond what money holds.
     whole, _, fraction = text.partition(".")
     return usd(f"{whole}.{fraction.rstrip('0') or '0'}")
-
-
-def _words(text: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(text)]
-
-
-def _meter(text: str) -> Meter | None:
-    words = Counter(_words(text.replace("1h", "1-h").replace("30m", "30-m")))
-    for pair in (("1", "h"), ("long", "ctx"), ("l", "ctx")):
-        if all(words[word] for word in pair):
-            words.subtract(pair)
-            words["".join(pair)] += 1
-    words = Counter({word: n for word, n in words.items() if n and word not in _NOISE})
-
-    def take(word: str) -> bool:
-        return bool(words.pop(word, 0))
-
-    tiers = [tier for word, tier in _TIER_WORDS.items() if take(word)]
-    is_global, is_geo = take("global"), take("geo")
-    is_long = any([take("longctx"), take("lctx")])
-    token_class = _token_class(words)
-    if token_class is None or len(tiers) > 1 or (is_global and is_geo):
-        return None
-    routing = "global" if is_global else "geo" if is_geo else "regional"
-    return Meter(token_class, tiers[0] if tiers else "default", routing, is_long)
-
-
-def _token_class(words: Mapping[str, int]) -> str | None:
-    return {
-        frozenset({"input"}): "input",
-        frozenset({"output"}): "output",
-        frozenset({"cache", "read"}): "cache_read",
-        frozenset({"cache", "read", "input"}): "cache_read",
-        frozenset({"cache", "write"}): "cache_write_5m",
-        frozenset({"cache", "write", "input"}): "cache_write_5m",
-        frozenset({"cache", "write", "1h"}): "cache_write_1h",
-        frozenset({"cache", "write", "input", "1h"}): "cache_write_1h",
-    }.get(frozenset(words))
-
-
-def _name(text: str) -> tuple[str, ...]:
-    # "Claude Sonnet 4.6 (Amazon Bedrock Edition)", "Claude 4.6 Sonnet" and the id
-    # "anthropic.claude-sonnet-4-6" have the same words, whatever their order.
-    words = _words(re.sub(r"(?<=[0-9])\.0(?![0-9])", "", text))
-    return tuple(sorted(word for word in words if word not in _NO_MODEL_WORDS))
-
-
-def _ids_by_name(models: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
-    owners: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-    for model_id in models:
-        provider, _, rest = model_id.partition(".")
-        bare = re.sub(r"(-v[0-9]+|-v?[0-9]+:[0-9]+)$", "", rest)
-        undated = re.sub(r"-20[0-9]{6}", "", bare)
-        for spelled in {model_id, rest, bare, undated, f"{provider}.{bare}"}:
-            owners[_name(spelled)].add(model_id)
-    return {name: ids.pop() for name, ids in owners.items() if len(ids) == 1}
 
 
 def _rank(quote: Quote) -> tuple[str, int]:
