@@ -6,3 +6,12 @@ resource "aws_ce_cost_allocation_tag" "this" {
   tag_key = each.key
   status  = "Active"
 }
+
+# Costs by the tags of the sessions that calls are made in (pool_sessions and silo tenants). AWS knows
+# them apart from a resource's by their prefix.
+resource "aws_ce_cost_allocation_tag" "session" {
+  for_each = try(var.bill_export.activate_session_tags, false) ? toset(["iamPrincipal/app", "iamPrincipal/tenant"]) : []
+
+  tag_key = each.key
+  status  = "Active"
+}

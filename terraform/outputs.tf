@@ -18,6 +18,11 @@ output "audit_trail_arn" {
   value       = module.audit.trail_arn
 }
 
+output "bill_location" {
+  description = "Folder of the export of AWS's bill; null without one."
+  value       = one(module.bill_export[*].location)
+}
+
 output "bucket_names" {
   description = "Buckets by what they hold."
   value = {

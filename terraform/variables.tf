@@ -111,6 +111,20 @@ variable "audit" {
   }
 }
 
+variable "bill_export" {
+  description = "AWS's bill as the table bill, to reconcile usage with: an export (CUR 2.0) of this account, or with location one that another account makes, such as the payer. activate_session_tags: whether to activate the session tags app and tenant (iamPrincipal/...) for cost allocation, in the payer account, from a day after the first tagged session on. null means none."
+  type = object({
+    activate_session_tags = optional(bool, false)
+    location              = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = try(var.bill_export.location, null) == null ? true : can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/]+)+$", var.bill_export.location))
+    error_message = "bill_export.location: got \"${try(coalesce(var.bill_export.location), "null")}\"; allowed: s3://<bucket>/<prefix>/<export>, the folder that has data/ and metadata/."
+  }
+}
+
 variable "deletion_protection" {
   description = "Whether tables refuse to be deleted; false only for stacks that are thrown away."
   type        = bool

@@ -60,14 +60,18 @@ _BUCKET_SETTINGS = (
     "_server_side_encryption_configuration",
     "_versioning",
 )
-# What `destroy` keeps: billing data and what it is read with, such as who the tenants were; and the
-# buckets of the audit module, which say who destroyed the rest. A module or a type is all that is
-# in it, and a name without an index is every instance.
+# What `destroy` keeps: billing data and what it is read with, such as who the tenants were, and
+# AWS's own bill; and the buckets of the audit module, which say who destroyed the rest. A module or
+# a type is all that is in it, and a name without an index is every instance.
 RETAINED = (
     *RECORDS,
     "aws_kms_alias.this",
     "module.analytics",
-    *(f"module.audit.aws_s3_bucket{setting}" for setting in _BUCKET_SETTINGS),
+    *(
+        f"module.{module}.aws_s3_bucket{setting}"
+        for module in ("audit", "bill_export")
+        for setting in _BUCKET_SETTINGS
+    ),
     "module.tenant.aws_s3_object.dimension",
 )
 _LOCK_TIMEOUT = "-lock-timeout=5m"

@@ -126,10 +126,15 @@ def tables_of(sql: str) -> set[str]:
 class DuckDbEngine:
     """DuckDB over a folder that has the lake's layout; a table is what files of it are there."""
 
-    def __init__(self, lake: Path) -> None:
-        """Open nothing yet. Raises EngineError when `lake` is no folder."""
-        if not lake.is_dir():
-            raise EngineError(f"{lake} is not a folder")
+    def __init__(self, lake: Path, folders: Mapping[str, Path] | None = None) -> None:
+        """Open nothing yet. `folders` are those of tables whose files do not lie in the lake.
+
+        Raises EngineError when one of them is no folder.
+        """
+        self._folders = dict(folders or {})
+        for folder in (lake, *self._folders.values()):
+            if not folder.is_dir():
+                raise EngineError(f"{folder} is not a folder")
         self.lake = lake
         self._db = duckdb.connect(":memory:")
         for macro in MACROS.values():
@@ -144,7 +149,7 @@ class DuckDbEngine:
 
     def has(self, table: str) -> bool:
         """Whether the folder has files of a table."""
-        return next(self.lake.glob(TABLES[table].files), None) is not None
+        return next(self._folder(table).glob(TABLES[table].files), None) is not None
 
     def run(self, sql: str) -> Result:
         """Return a query's rows; its tables are opened when they are first asked for."""
@@ -166,14 +171,19 @@ class DuckDbEngine:
         table = TABLES.get(name)
         if table is None:
             raise EngineError(f"no table {name!r}; there are {', '.join(sorted(TABLES))}")
-        files = sorted(map(str, self.lake.glob(table.files)))
+        folder = self._folder(name)
+        files = sorted(map(str, folder.glob(table.files)))
         if not files:
+            kind = "lake" if folder == self.lake else "folder"
             raise EngineError(
-                f"{self.lake} is no lake with {name}: it has no {table.files}; "
-                f"it holds {_held(self.lake)}"
+                f"{folder} is no {kind} with {name}: it has no {table.files}; "
+                f"it holds {_held(folder)}"
             )
         read = self._parquet if table.form == "parquet" else self._json
         read(table, files).create_view(name)
+
+    def _folder(self, name: str) -> Path:
+        return self._folders.get(name) or self.lake / TABLES[name].folder
 
     def _parquet(self, table: Table, files: list[str]) -> duckdb.DuckDBPyRelation:
         partitions = dict(table.partitions)
@@ -323,6 +333,6 @@ def _athena_type(name: str) -> str:
 
 
 def _held(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     more = ", …" if len(names) > _SHOWN_NAMES else ""
     return ", ".join(names[:_SHOWN_NAMES]) + more if names else "nothing"

@@ -27,3 +27,21 @@ def apportion(amounts: Sequence[int], decimals: int) -> list[int]:
     for n in by_remainder[:missing]:
         rounded[n] += unit
     return rounded
+
+
+def split(total: int, weights: Sequence[int]) -> list[int]:
+    """Share out picodollars by weights, in whole ones that add up to the total.
+
+    What does not divide goes to the largest remainders, of equal ones to the first. The total may
+    be below zero. Raises ValueError when there is no weight above zero, or one below.
+    """
+    whole = sum(weights)
+    if whole <= 0 or min(weights) < 0:
+        raise ValueError(f"weights {list(weights)}: allowed are numbers of 0 or more, not all 0")
+    shares = [total * weight // whole for weight in weights]
+    by_remainder = sorted(
+        range(len(weights)), key=lambda n: total * weights[n] % whole, reverse=True
+    )
+    for n in by_remainder[: total - sum(shares)]:
+        shares[n] += 1
+    return shares

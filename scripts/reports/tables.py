@@ -6,6 +6,7 @@ two. A column that older files lack is null there, in Athena as in DuckDB.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import dataclass
@@ -38,13 +39,15 @@ _DAY: Columns = (("dt", "date"),)
 class Table:
     """Files below the lake (a glob), their form, and their columns by name and Glue type.
 
-    `partitions` are columns whose values are in the files' paths (`dt=2026-11-30`).
+    `partitions` are columns whose values are in the files' paths (`dt=2026-11-30`). `folder` is
+    where in the lake they lie; for files that come from another bucket, readers may name another.
     """
 
     files: str
     form: Literal["parquet", "json"]
     columns: Columns
     partitions: Columns = ()
+    folder: str = "."
 
 
 TENANT_COLUMNS: Columns = (
@@ -58,7 +61,19 @@ TENANT_COLUMNS: Columns = (
     ("tags", "map<string,string>"),
 )
 
+_BILL_COLUMNS = ROOT / "modules" / "bill_export" / "columns.json"
+BILL_COLUMNS: Columns = tuple(
+    (column["name"], column["type"]) for column in json.loads(_BILL_COLUMNS.read_text("utf-8"))
+)
+
 TABLES = {
+    "bill": Table(
+        files="data/BILLING_PERIOD=*/*.parquet",
+        form="parquet",
+        columns=BILL_COLUMNS,
+        partitions=(("billing_period", "string"),),
+        folder="bill",
+    ),
     "usage": Table(
         files="usage/dt=*/hour=*/*.parquet",
         form="parquet",

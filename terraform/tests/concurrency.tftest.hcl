@@ -3,6 +3,11 @@ mock_provider "aws" {
   source = "../modules/_mocks/aws"
 }
 
+mock_provider "aws" {
+  alias  = "us_east_1"
+  source = "../modules/_mocks/aws"
+}
+
 run "each_kind_of_work_has_its_part" {
   command = plan
 

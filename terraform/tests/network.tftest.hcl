@@ -2,6 +2,11 @@ mock_provider "aws" {
   source = "../modules/_mocks/aws"
 }
 
+mock_provider "aws" {
+  alias  = "us_east_1"
+  source = "../modules/_mocks/aws"
+}
+
 override_module {
   target = module.metering
   outputs = {

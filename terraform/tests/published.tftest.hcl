@@ -3,6 +3,11 @@ mock_provider "aws" {
   source = "../modules/_mocks/aws"
 }
 
+mock_provider "aws" {
+  alias  = "us_east_1"
+  source = "../modules/_mocks/aws"
+}
+
 variables {
   tiers = {
     pro = {

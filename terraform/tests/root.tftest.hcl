@@ -2,6 +2,11 @@ mock_provider "aws" {
   source = "../modules/_mocks/aws"
 }
 
+mock_provider "aws" {
+  alias  = "us_east_1"
+  source = "../modules/_mocks/aws"
+}
+
 override_module {
   target = module.metering
   outputs = {
@@ -335,6 +340,43 @@ run "cost_allocation_tags_are_off" {
     condition     = length(aws_ce_cost_allocation_tag.this) == 0
     error_message = "Tags of the payer account are touched only where that is asked for."
   }
+}
+
+run "the_bill" {
+  command = plan
+
+  variables {
+    bill_export = { activate_session_tags = true }
+  }
+
+  assert {
+    condition     = output.bill_location == "s3://tollgate-test-bill-111122223333/cur/tollgate-test-bill"
+    error_message = "The bill lies in a bucket of its own."
+  }
+
+  assert {
+    condition     = { for key, tag in aws_ce_cost_allocation_tag.session : key => tag.status } == { "iamPrincipal/app" = "Active", "iamPrincipal/tenant" = "Active" }
+    error_message = "Sessions' tags are activated with the prefix that AWS gives them."
+  }
+}
+
+run "no_bill_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = output.bill_location == null && length(aws_ce_cost_allocation_tag.session) == 0
+    error_message = "Nothing about the bill is made by default."
+  }
+}
+
+run "rejects_a_bill_without_a_folder" {
+  command = plan
+
+  variables {
+    bill_export = { location = "payer-exports" }
+  }
+
+  expect_failures = [var.bill_export]
 }
 
 run "rejects_more_usage_plans_than_aws_allows" {

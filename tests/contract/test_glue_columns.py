@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ import sqlglot
 from sqlglot.optimizer.qualify import qualify
 
 from scripts.reports import periods, queries
-from scripts.reports.tables import TABLES, duckdb_type
+from scripts.reports.tables import ROOT, TABLES, duckdb_type
 from tests.contract import hcl
 from tollgate.domain.usage import GLUE_COLUMNS
 from tollgate_aggregate.files import DAILY_COLUMNS
@@ -55,13 +56,19 @@ def test_partitions_are_the_day_and_hour_of_the_file_names() -> None:
 
 def glue_tables() -> dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]]:
     """Each Glue table's columns and partition keys, by name and type."""
+    bill = json.loads((ROOT / "modules" / "bill_export" / "columns.json").read_text("utf-8"))
     columns = {
         name.removesuffix("_columns"): [(column["name"], column["type"]) for column in found]
         for name, found in hcl.locals_of("modules/analytics").items()
         if name.endswith("_columns")
     }
+    columns["bill"] = [(column["name"], column["type"]) for column in bill]
+    resources = [
+        *hcl.load("modules/analytics")["resource"],
+        *hcl.load("modules/bill_export")["resource"],
+    ]
     found = {}
-    for body in hcl.load("modules/analytics")["resource"]:
+    for body in resources:
         for name, table in body.get("aws_glue_catalog_table", {}).items():
             keys = [(key["name"], key["type"]) for key in table.get("partition_keys", [])]
             found[table["name"]] = (columns[COLUMNS_OF.get(name, name)], keys)
