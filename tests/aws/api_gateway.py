@@ -9,11 +9,8 @@ import copy
 import itertools
 import json
 import re
-import threading
 import urllib.parse
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from tests.aws.rest_api import (
@@ -27,6 +24,8 @@ from tests.aws.rest_api import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.aws.service import Request
 
 # What of a stage's method settings a patch calls how.
 _METHOD_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -60,16 +59,19 @@ class ApiGateway:
     )
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def answer(
-        self, method: str, path: str, query: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, Any] | None]:
+    def answer(self, request: Request) -> tuple[int, dict[str, Any] | None]:
         """Status and document; raises Refused."""
+        url = urllib.parse.urlsplit(request.target)
+        # A parameter that comes several times, as tagKeys does, is joined by commas.
+        query = {
+            name: ",".join(values) for name, values in urllib.parse.parse_qs(url.query).items()
+        }
         for expression, operation in _ROUTES:
-            found = expression.fullmatch(f"{method} {path}")
+            found = expression.fullmatch(f"{request.method} {url.path}")
             if found:
-                given = json.loads(body) if body else {}
+                given = json.loads(request.body) if request.body else {}
                 return operation(self, query, given, *map(urllib.parse.unquote, found.groups()))
-        raise bad_request(f"the stand-in does not know {method} {path}")
+        raise bad_request(f"the stand-in does not know {request.method} {url.path}")
 
     def _api(self, api_id: str) -> RestApi:
         if api_id not in self.apis:
@@ -267,52 +269,3 @@ _ROUTES = [
         ("DELETE /tags/(.+)", ApiGateway._untag_resource),
     )
 ]
-
-
-@contextmanager
-def serve(service: ApiGateway) -> Iterator[str]:
-    """Answer for `service` on loopback; yields the address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _answer(self) -> None:
-            url = urllib.parse.urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            # A parameter that comes several times, as tagKeys does, is joined by commas.
-            query = {
-                name: ",".join(values) for name, values in urllib.parse.parse_qs(url.query).items()
-            }
-            headers = {"Content-Type": "application/json"}
-            try:
-                with lock:
-                    status, document = service.answer(self.command, url.path, query, body)
-            except Refused as refused:
-                status, document = refused.status, {"message": str(refused)}
-                headers["x-amzn-errortype"] = refused.kind
-            except Exception as fault:  # noqa: BLE001 - the provider would ask again for minutes
-                status, document = 400, {"message": f"the stand-in failed: {fault!r}"}
-            told = {key: value for key, value in (document or {}).items() if value is not None}
-            data = b"" if document is None else json.dumps(told).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = _answer
-
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    lock = threading.Lock()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

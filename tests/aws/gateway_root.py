@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests.aws import api_gateway
+from tests.aws import service
 from tests.aws.api_gateway import ApiGateway
 from tests.aws.gateway_body import arguments, functions
+from tests.aws.log_groups import LogGroups
 from tests.aws.rest_api import REGION
 from tests.stack import moto
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 BASE = arguments(endpoint={"allowed_cidrs": ["192.0.2.0/24"]})
 # Services whose resources belong to the module too, and those of what it finds.
-_OTHER_SERVICES = ("iam", "lambda", "logs", "sts", "wafv2")
+_OTHER_SERVICES = ("iam", "lambda", "sts", "wafv2")
 _KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
 
 
@@ -37,8 +38,12 @@ class Aws:
 @contextmanager
 def serve(folder: Path) -> Iterator[Aws]:
     """Run the stand-ins; what moto prints goes to the folder."""
-    service = ApiGateway()
-    with moto.serve(folder / "moto.log") as others, api_gateway.serve(service) as own:
+    gateway = ApiGateway()
+    with (
+        moto.serve(folder / "moto.log") as others,
+        service.serve(gateway.answer) as own,
+        service.serve(LogGroups(others).answer) as logs,
+    ):
         _make_functions(others)
         settings = {
             "region": REGION,
@@ -46,9 +51,11 @@ def serve(folder: Path) -> Iterator[Aws]:
             "secret_key": "test",
             "skip_credentials_validation": True,
             "skip_metadata_api_check": True,
-            "endpoints": [{"apigateway": own, **dict.fromkeys(_OTHER_SERVICES, others)}],
+            "endpoints": [
+                {"apigateway": own, "logs": logs, **dict.fromkeys(_OTHER_SERVICES, others)}
+            ],
         }
-        yield Aws(service, settings, _make_web_acl(others))
+        yield Aws(gateway, settings, _make_web_acl(others))
 
 
 def _make_functions(endpoint: str) -> None:
