@@ -4,6 +4,7 @@
 locals {
   _tenant = "$${aws:PrincipalTag/tenant}"
 
+  _published      = "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${var.prefix}/outputs/tenants/${local._tenant}"
   _key_parameters = "arn:${var.partition}:ssm:${var.region}:${var.account_id}:parameter/${var.prefix}/tenants/${local._tenant}"
   _key_secrets    = "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${var.prefix}/tenants/${local._tenant}/*"
 
@@ -39,6 +40,12 @@ locals {
       Action    = ["kms:Decrypt"]
       Resource  = [var.kms_key_arn]
       Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${var.region}.amazonaws.com" } }
+    },
+    {
+      Sid      = "ReadOwnOutputs"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameter"]
+      Resource = [local._published]
     },
     {
       Sid      = "ReadOwnKeyParameters"

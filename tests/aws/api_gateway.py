@@ -206,7 +206,11 @@ class ApiGateway:
     ) -> None:
         path, value = operation["path"].removeprefix("/"), operation.get("value")
         if operation["op"] == "remove":
-            stage["methodSettings"].pop(path)
+            if path not in stage["methodSettings"]:
+                # The provider takes this one for done.
+                reason = "because there is no method setting for this method"
+                raise bad_request(f"Cannot remove method setting {path} {reason}")
+            del stage["methodSettings"][path]
         elif path.startswith("accessLogSettings/"):
             stage.setdefault("accessLogSettings", {})[path.partition("/")[2]] = value
         elif path.startswith("*/*/"):

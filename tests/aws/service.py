@@ -40,15 +40,15 @@ def serve(answer: Callable[[Request], tuple[int, dict[str, Any] | None]]) -> Ite
             request = Request(self.command, self.path, self.headers, body)
             headers = {"Content-Type": "application/json"}
             try:
+                # Written under the lock: a document may be the stand-in's own, and change.
                 with lock:
                     status, document = answer(request)
+                    data = _written(document)
             except Refused as refused:
-                status, document = refused.status, {"message": str(refused)}
+                status, data = refused.status, _written({"message": str(refused)})
                 headers["x-amzn-errortype"] = refused.kind
             except Exception as fault:  # noqa: BLE001 - the provider would ask again for minutes
-                status, document = 400, {"message": f"the stand-in failed: {fault!r}"}
-            told = {key: value for key, value in (document or {}).items() if value is not None}
-            data = b"" if document is None else json.dumps(told).encode()
+                status, data = 400, _written({"message": f"the stand-in failed: {fault!r}"})
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -71,3 +71,9 @@ def serve(answer: Callable[[Request], tuple[int, dict[str, Any] | None]]) -> Ite
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _written(document: dict[str, Any] | None) -> bytes:
+    if document is None:
+        return b""
+    return json.dumps({key: each for key, each in document.items() if each is not None}).encode()

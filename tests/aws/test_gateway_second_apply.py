@@ -84,7 +84,7 @@ def _run(root: Path, log: Path) -> dict[str, dict[str, Any]]:
             check=False,
         ).stdout
     lines = [json.loads(line) for line in printed.splitlines()]
-    faults = [line.get("diagnostic", line) for line in lines if line["@level"] == "error"]
+    faults = [line for line in lines if line["@level"] == "error"]
     assert not faults, json.dumps(faults, indent=2)
     return {
         line["@testrun"]: line[line["type"]]

@@ -18,6 +18,7 @@ EXAMPLE = moto.REPOSITORY / "modules" / "operator_roles" / "examples" / "basic"
 ENVIRONMENT = "policy-tests"
 ACCOUNT = "arn:aws:dynamodb:us-east-1:111122223333:table/tollgate-dev"
 PARAMETERS = "arn:aws:ssm:us-east-1:111122223333:parameter/tollgate-dev/tenants"
+OUTPUTS = "arn:aws:ssm:us-east-1:111122223333:parameter/tollgate-dev/outputs/tenants"
 SECRETS = "arn:aws:secretsmanager:us-east-1:111122223333:secret:tollgate-dev/tenants"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-4000-8000-000000000000"
 API_KEY = "arn:aws:apigateway:us-east-1::/apikeys/abc"
@@ -130,6 +131,15 @@ def test_a_tenant_admin_reads_its_own_items_only(
     assert not reads("acme", key, action="dynamodb:PutItem")
     assert not may(admin, "dynamodb:GetItem", arn, "acme")
     assert not may(admin, "dynamodb:Scan", arn, "acme")
+
+
+def test_a_tenant_admin_reads_its_own_api_and_profiles_only(roles: dict[str, Any]) -> None:
+    def reads(tenant: str, outputs: str) -> bool:
+        return may(roles["tenant_admin"], "ssm:GetParameter", f"{OUTPUTS}/{outputs}", tenant)
+
+    assert reads("acme", "acme")
+    assert not reads("acme", "acme-labs")
+    assert not reads("globex", "acme")
 
 
 def test_a_tenant_admin_reads_its_own_keys_only(roles: dict[str, Any]) -> None:
