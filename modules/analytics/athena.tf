@@ -39,6 +39,7 @@ locals {
         # What is of days that are over is of the month before this one.
         from           = strcontains(text, "\n-- period: over\n") ? "${local.this_month} - INTERVAL '1' MONTH" : local.this_month
         to             = strcontains(text, "\n-- period: over\n") ? local.this_month : "${local.this_month} + INTERVAL '1' MONTH"
+        today          = "current_date"
         settled_before = "DATE '9999-12-31'"
       },
     )

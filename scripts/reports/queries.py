@@ -14,8 +14,9 @@ know and these parts, each optional:
 before this one unless told otherwise. `totals` names the columns that have a sum below them.
 A parameter has a name, a type (text, integer, decimal, date, or tenant, a tenant's id), the values
 it can take where they are few, and a default as SQL writes it. The text refers to it as `${name}`,
-and to the period as `${from}` and `${to}` (dates, `to` not included). `${settled_before}` is a day
-from which on nothing counts that was settled. Terraform fills the same text for Athena's named
+and to the period as `${from}` and `${to}` (dates, `to` not included). `${today}` is the day of UTC
+on which it is asked, and `${settled_before}` one from which on nothing counts that was settled.
+Terraform fills the same text for Athena's named
 queries, so `$` and `%{` stand nowhere else.
 """
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from string import Template
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 FOLDER = ROOT / "modules" / "analytics" / "queries"
 NEVER = date(9999, 12, 31)
-GIVEN = ("from", "to", "settled_before")
+GIVEN = ("from", "to", "today", "settled_before")
 
 _PARAMETER = re.compile(
     r"  (?P<name>[a-z_]+) (?P<type>[a-z]+)(?: of (?P<choices>[a-z0-9_|]+))?"
@@ -95,8 +96,11 @@ class Query:
         period: Period,
         values: Mapping[str, str] | None = None,
         settled_before: date | None = None,
+        today: date | None = None,
     ) -> str:
         """The SQL for a period and parameters; those that are not given have their defaults.
+
+        `today` is the present day of UTC unless given.
 
         Raises QueryError for a parameter that it does not have, and for a value of another type.
         """
@@ -110,6 +114,7 @@ class Query:
             {
                 "from": _date(period.start),
                 "to": _date(period.end),
+                "today": _date(today or datetime.now(UTC).date()),
                 "settled_before": _date(settled_before or NEVER),
             },
             **{

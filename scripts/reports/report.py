@@ -109,8 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(query: Query, options: argparse.Namespace) -> str:
     if options.decimals is not None:
         round_usd(0, options.decimals)  # refuses what cannot be rounded to
-    period = _period(query, options, datetime.now(UTC).date())
-    sql = query.fill(period, _values(options.param), options.settled_before)
+    today = datetime.now(UTC).date()
+    period = _period(query, options, today)
+    sql = query.fill(period, _values(options.param), options.settled_before, today)
     with _engine(options) as engine:
         result = engine.run(sql)
     if not result.rows:

@@ -1,0 +1,57 @@
+-- How much more or less each tenant spent than the week before, in exact US dollars.
+--
+-- Weeks begin on Monday, UTC, and are whole: the last is the last one of the period that is over.
+-- The week before the first one counts for comparison. growth is the difference, and growth_percent
+-- its part of the week before, which is empty where that cost nothing.
+--
+-- parameters:
+--   tenant tenant = '': whose growth; all tenants' unless given
+--   least_usd decimal = 0: leaves out weeks that cost less, as did the week before
+WITH weeks AS (
+    SELECT
+        tenant_id,
+        CAST(date_trunc('week', dt) AS date) AS week,
+        CAST(sum(CAST(total_cost AS decimal(26, 0))) AS decimal(26, 0)) AS cost
+    FROM usage
+    WHERE dt >= date_trunc('week', ${from}) - INTERVAL '7' DAY
+        AND dt < date_trunc('week', least(${to}, ${today}))
+        AND settled_at < ${settled_before}
+        AND (${tenant} = '' OR tenant_id = ${tenant})
+    GROUP BY tenant_id, CAST(date_trunc('week', dt) AS date)
+),
+-- A week without usage has no row in weeks: it is there because the one before it is.
+pairs AS (
+    SELECT tenant_id, week, cost, CAST(0 AS decimal(26, 0)) AS week_before FROM weeks
+    UNION ALL
+    SELECT
+        tenant_id,
+        CAST(week + INTERVAL '7' DAY AS date) AS week,
+        CAST(0 AS decimal(26, 0)) AS cost,
+        cost AS week_before
+    FROM weeks
+),
+compared AS (
+    SELECT
+        tenant_id,
+        week,
+        CAST(sum(cost) AS decimal(26, 0)) AS cost,
+        CAST(sum(week_before) AS decimal(26, 0)) AS week_before
+    FROM pairs
+    WHERE week >= date_trunc('week', ${from})
+        AND week < date_trunc('week', least(${to}, ${today}))
+    GROUP BY tenant_id, week
+)
+SELECT
+    tenant_id,
+    week,
+    cost * CAST('0.000000000001' AS decimal(12, 12)) AS cost,
+    week_before * CAST('0.000000000001' AS decimal(12, 12)) AS week_before,
+    CAST(cost - week_before AS decimal(26, 0)) * CAST('0.000000000001' AS decimal(12, 12)) AS growth,
+    CAST(
+        100 * CAST(cost - week_before AS double) / nullif(CAST(week_before AS double), 0)
+        AS decimal(18, 2)
+    ) AS growth_percent
+FROM compared
+WHERE cost * CAST('0.000000000001' AS decimal(12, 12)) >= ${least_usd}
+    OR week_before * CAST('0.000000000001' AS decimal(12, 12)) >= ${least_usd}
+ORDER BY tenant_id, week
