@@ -274,6 +274,9 @@ class Year:
             total_cost=0,
             held=0,
             tags={"project": f"p{rng.randint(1, 4)}"},
+            business_unit=tenant.business_unit,
+            account_id=tenant.account_id,
+            end_user=f"user-{rng.randint(1, 20)}" if rng.random() < _NAMES_USER else None,
         )
         return row if status == "error" else self._metered(tenant, row, rng)
 
