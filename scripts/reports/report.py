@@ -110,9 +110,13 @@ def _report(query: Query, options: argparse.Namespace) -> str:
     if options.decimals is not None:
         round_usd(0, options.decimals)  # refuses what cannot be rounded to
     today = datetime.now(UTC).date()
-    period = _period(query, options, today)
+    period = period_of(options, today, is_over=query.over)
+    if query.over and not period.over(today):
+        raise ReportError(
+            f"{query.name} is of days that are over, and {period} ends on {period.end}, UTC"
+        )
     sql = query.fill(period, _values(options.param), options.settled_before, today)
-    with _engine(options) as engine:
+    with engine_of(options) as engine:
         result = engine.run(sql)
     if not result.rows:
         raise ReportError(why_empty(options.lake, period, options.settled_before))
@@ -127,23 +131,21 @@ def _laid_out(result: Result, query: Query, options: argparse.Namespace) -> str:
     return layout.table(result, query.totals, options.decimals)
 
 
-def _period(query: Query, options: argparse.Namespace, today: date) -> Period:
+def period_of(options: argparse.Namespace, today: date, *, is_over: bool = False) -> Period:
+    """The period that a command line names: this month, or the last that is over, unless given.
+
+    Raises ValueError for two that exclude each other.
+    """
     if (options.start is None) != (options.end is None):
         raise ValueError("--from and --to: given one; allowed: both, or --month, or none")
     if options.start is not None:
         if options.month is not None:
             raise ValueError("--month and --from: given both; allowed: one of them")
-        period = periods.Period(options.start, options.end)
-    elif options.month is not None:
-        period = periods.month(options.month)
-    else:
-        this = periods.Period(periods.month_of(today), periods.month_after(today))
-        period = this.before() if query.over else this
-    if query.over and not period.over(today):
-        raise ReportError(
-            f"{query.name} is of days that are over, and {period} ends on {period.end}, UTC"
-        )
-    return period
+        return periods.Period(options.start, options.end)
+    if options.month is not None:
+        return periods.month(options.month)
+    this = periods.Period(periods.month_of(today), periods.month_after(today))
+    return this.before() if is_over else this
 
 
 def _values(given: Sequence[str]) -> Mapping[str, str]:
@@ -154,7 +156,8 @@ def _values(given: Sequence[str]) -> Mapping[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _engine(options: argparse.Namespace) -> DuckDbEngine | AthenaEngine:
+def engine_of(options: argparse.Namespace) -> DuckDbEngine | AthenaEngine:
+    """The engine that a command line names. Raises EngineError and ReportError."""
     if options.lake is not None:
         return DuckDbEngine(options.lake)
     return athena_of(options.env)
@@ -213,19 +216,10 @@ def _about(query: Query) -> str:
 
 
 def _add_options(command: argparse.ArgumentParser, query: Query) -> None:
-    source = command.add_mutually_exclusive_group(required=True)
-    source.add_argument("--lake", type=Path, help="folder with the lake's files")
-    source.add_argument("--env", help="deployed environment whose Athena answers")
-    command.add_argument(
-        "--month",
-        help=f"YYYY-MM (UTC); {'the one before this' if query.over else 'this'} unless given",
-    )
-    day = date.fromisoformat
-    command.add_argument("--from", dest="start", type=day, help="first day, YYYY-MM-DD (UTC)")
-    command.add_argument("--to", dest="end", type=day, help="day after the last")
+    add_source_and_period(command, is_over=query.over)
     command.add_argument(
         "--settled-before",
-        type=day,
+        type=date.fromisoformat,
         help="leave out what was settled from this day (UTC) on, such as later corrections",
     )
     command.add_argument(
@@ -235,6 +229,20 @@ def _add_options(command: argparse.ArgumentParser, query: Query) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="CSV instead of a table")
     form.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+
+def add_source_and_period(parser: argparse.ArgumentParser, *, is_over: bool = False) -> None:
+    """Add the options that `engine_of` and `period_of` read."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--lake", type=Path, help="folder with the lake's files")
+    source.add_argument("--env", help="deployed environment whose Athena answers")
+    parser.add_argument(
+        "--month",
+        help=f"YYYY-MM (UTC); {'the one before this' if is_over else 'this'} unless given",
+    )
+    day = date.fromisoformat
+    parser.add_argument("--from", dest="start", type=day, help="first day, YYYY-MM-DD (UTC)")
+    parser.add_argument("--to", dest="end", type=day, help="day after the last")
 
 
 if __name__ == "__main__":
