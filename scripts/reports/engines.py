@@ -12,19 +12,20 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
 import sqlglot
+from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot import exp
 
 from scripts.reports.tables import TABLES, duckdb_type
 from tollgate.domain.money import usd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from scripts.reports.tables import Table
@@ -42,6 +43,7 @@ MACROS = {
 _USD_SCALE = 12
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _SHOWN_NAMES = 5
+_HOUR = re.compile(r"/dt=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/[^/]+$")
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 # DuckDB's names of types, where they are not Athena's.
 _ATHENA_NAMES = {"hugeint": "decimal(38,0)", "timestamp with time zone": "timestamp"}
@@ -107,6 +109,17 @@ class Engine(Protocol):
         """Return all of its rows."""
         ...
 
+    def has(self, folder: str) -> bool:
+        """Whether the lake has files in a folder, which is called as its table."""
+        ...
+
+    def hours(self, folder: str, first: date, last: date) -> list[datetime]:
+        """The hours (UTC) of those days, both included, that a folder has files of, in order.
+
+        An hour's file may be without a row, so no query tells this.
+        """
+        ...
+
 
 def picodollars(amount: Decimal) -> int:
     """An exact amount of US dollars as whole picodollars."""
@@ -147,9 +160,15 @@ class DuckDbEngine:
     def __exit__(self, *_: object) -> None:
         self._db.close()
 
-    def has(self, table: str) -> bool:
-        """Whether the folder has files of a table."""
-        return next(self._folder(table).glob(TABLES[table].files), None) is not None
+    def has(self, folder: str) -> bool:
+        """See Engine."""
+        return any(path.is_file() for path in (self.lake / folder).rglob("*"))
+
+    def hours(self, folder: str, first: date, last: date) -> list[datetime]:
+        """See Engine."""
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        files = (path for day in days for path in (self.lake / folder / f"dt={day}").glob("*/*"))
+        return _hours(path.as_posix() for path in files)
 
     def run(self, sql: str) -> Result:
         """Return a query's rows; its tables are opened when they are first asked for."""
@@ -218,12 +237,14 @@ class AthenaEngine:
         client: Any,  # noqa: ANN401 - boto3's Athena client, which has no types here
         workgroup: str,
         database: str,
+        keys: Callable[[str], Iterable[str]],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`pause` waits for seconds between two looks at a running query."""
+        """`keys` lists the lake's keys with a prefix, in order; `pause` waits for seconds."""
         self._client = client
         self._workgroup = workgroup
         self._database = database
+        self._keys = keys
         self._pause = pause
 
     def __enter__(self) -> Self:
@@ -232,18 +253,33 @@ class AthenaEngine:
     def __exit__(self, *_: object) -> None:
         """Athena keeps nothing open."""
 
+    def has(self, folder: str) -> bool:
+        """See Engine."""
+        return next(iter(self._keys(f"{folder}/")), None) is not None
+
+    def hours(self, folder: str, first: date, last: date) -> list[datetime]:
+        """See Engine."""
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        return _hours(key for day in days for key in self._keys(f"{folder}/dt={day}/"))
+
     def run(self, sql: str) -> Result:
         """Start the query, wait for its end and read all pages; an interrupt cancels it."""
-        started = self._client.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Database": self._database},
-            WorkGroup=self._workgroup,
-        )
-        query_id = started["QueryExecutionId"]
+        try:
+            started = self._client.start_query_execution(
+                QueryString=sql,
+                QueryExecutionContext={"Database": self._database},
+                WorkGroup=self._workgroup,
+            )
+            return self._finish(started["QueryExecutionId"])
+        except (BotoCoreError, ClientError) as error:
+            raise EngineError(f"Athena, workgroup {self._workgroup}: {error}") from error
+
+    def _finish(self, query_id: str) -> Result:
         try:
             scanned = self._wait(query_id)
+        except EngineError:
+            raise
         except BaseException:
-            # It is no error to cancel a query that has ended.
             self._client.stop_query_execution(QueryExecutionId=query_id)
             raise
         columns, rows = self._read(query_id)
@@ -284,6 +320,14 @@ class AthenaEngine:
                 lines = lines[1:]  # the first line of the first page is the header
             rows += [_read_line(columns, line["Data"]) for line in lines]
         return columns, rows
+
+
+def _hours(paths: Iterable[str]) -> list[datetime]:
+    found = {(match[1], match[2]) for match in map(_HOUR.search, paths) if match}
+    return [
+        datetime.fromisoformat(day).replace(hour=int(hour), tzinfo=UTC)
+        for day, hour in sorted(found)
+    ]
 
 
 def _athena_column(info: Mapping[str, Any]) -> Column:

@@ -19,13 +19,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.reports import layout, periods, queries
+from scripts.reports import checks, layout, periods, queries
+from scripts.reports.checks import RefusedError
 from scripts.reports.engines import AthenaEngine, DuckDbEngine, EngineError
 from scripts.reports.tables import TABLES
 from tollgate.domain.money import round_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from scripts.reports.engines import Result
     from scripts.reports.periods import Period
@@ -63,13 +64,14 @@ def chargeback(
     `settled_before` leaves out what was settled from that day (UTC) on: later corrections of prices
     too, so that a statement of that day can be made again.
     Returns no rows when the lake has no usage of that month. Raises ValueError for a month of
-    another form and EngineError when `lake_dir` is not a folder.
+    another form, EngineError when `lake_dir` is not a folder, and RefusedError when it has a hole.
     """
-    query = queries.load()["chargeback"]
-    sql = query.fill(periods.month(month), settled_before=settled_before)
+    period = periods.month(month)
+    sql = queries.load()["chargeback"].fill(period, settled_before=settled_before)
     with DuckDbEngine(lake_dir) as engine:
         if not engine.has("usage"):
             return []
+        checks.lake(engine, sql, period, complete=False)
         return [ChargebackRow(**record) for record in engine.run(sql).records()]
 
 
@@ -100,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         print(_report(found[options.query.replace("-", "_")], options), end="")
-    except (ReportError, EngineError, ValueError) as error:
+    except (ReportError, RefusedError, EngineError, ValueError) as error:
         print(f"report: {error}", file=sys.stderr)
         return 1
     return 0
@@ -115,8 +117,13 @@ def _report(query: Query, options: argparse.Namespace) -> str:
         raise ReportError(
             f"{query.name} is of days that are over, and {period} ends on {period.end}, UTC"
         )
-    sql = query.fill(period, _values(options.param), options.settled_before, today)
+    values = _values(options.param)
+    sql = query.fill(period, values, options.settled_before, today)
     with engine_of(options) as engine:
+        checks.lake(engine, sql, period, complete=query.over)
+        for parameter in query.parameters:
+            if parameter.type == "tenant" and values.get(parameter.name):
+                checks.tenant(engine, period, values[parameter.name])
         result = engine.run(sql)
     if not result.rows:
         raise ReportError(why_empty(options.lake, period, options.settled_before))
@@ -174,8 +181,17 @@ def athena_of(environment: str) -> AthenaEngine:
         settings = environments.load(environment)
     except environments.SettingsError as error:
         raise ReportError(str(error)) from error
-    client = boto3.client("athena", region_name=settings.region)
-    return AthenaEngine(client, settings.prefix, settings.prefix.replace("-", "_"))
+    database = settings.prefix.replace("-", "_")
+    session = boto3.Session(region_name=settings.region)
+    glue, storage = session.client("glue"), session.client("s3")
+
+    def keys(prefix: str) -> Iterator[str]:
+        usage = glue.get_table(DatabaseName=database, Name="usage")["Table"]
+        bucket = usage["StorageDescriptor"]["Location"].split("/")[2]
+        pages = storage.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return (found["Key"] for page in pages for found in page.get("Contents", []))
+
+    return AthenaEngine(session.client("athena"), settings.prefix, database, keys)
 
 
 def _listed(found: Mapping[str, Query]) -> str:
@@ -209,7 +225,7 @@ def _about(query: Query) -> str:
     lines = [
         f"  --param {each.name}=…: {each.help}"
         + (f" (one of {', '.join(each.choices)})" if each.choices else "")
-        + f"; {each.default} unless given"
+        + ("" if each.default == "''" else f"; {each.default} unless given")
         for each in query.parameters
     ]
     return "\n\n".join(filter(None, [query.question, query.about, "\n".join(lines)]))

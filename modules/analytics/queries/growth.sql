@@ -6,7 +6,6 @@
 --
 -- parameters:
 --   tenant tenant = '': whose growth; all tenants' unless given
---   least_usd decimal = 0: leaves out weeks that cost less, as did the week before
 WITH weeks AS (
     SELECT
         tenant_id,
@@ -52,6 +51,4 @@ SELECT
         AS decimal(18, 2)
     ) AS growth_percent
 FROM compared
-WHERE cost * CAST('0.000000000001' AS decimal(12, 12)) >= ${least_usd}
-    OR week_before * CAST('0.000000000001' AS decimal(12, 12)) >= ${least_usd}
 ORDER BY tenant_id, week
