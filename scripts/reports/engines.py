@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
@@ -205,20 +206,36 @@ class DuckDbEngine:
         return self._folders.get(name) or self.lake / TABLES[name].folder
 
     def _parquet(self, table: Table, files: list[str]) -> duckdb.DuckDBPyRelation:
-        partitions = dict(table.partitions)
-        found = self._db.read_parquet(
-            files,
-            union_by_name=True,
-            hive_partitioning=bool(partitions),
+        same, *others = [self._alike(table, *alike) for alike in self._by_columns(files)]
+        return reduce(duckdb.DuckDBPyRelation.union, others, same)
+
+    def _by_columns(self, files: list[str]) -> list[tuple[set[str], list[str]]]:
+        """Group files by the columns that they have, with their types.
+
+        DuckDB can join files by name itself, but then it opens each of them for every query, also
+        those of days that the query leaves out.
+        """
+        found = self._db.sql(
+            f"""
+            SELECT names, list(file_name ORDER BY file_name) FROM (
+                SELECT file_name, list(name) AS names, list(concat_ws(' ', name, type)) AS columns
+                FROM parquet_schema([{_literals(files)}])
+                GROUP BY file_name
+            ) GROUP BY names, columns ORDER BY names, columns
+            """  # noqa: S608 - paths below the lake, quoted
+        ).fetchall()
+        return [(set(names), alike) for names, alike in found]
+
+    def _alike(self, table: Table, names: set[str], files: list[str]) -> duckdb.DuckDBPyRelation:
+        types = ", ".join(f"'{name}': {duckdb_type(kind)}" for name, kind in table.partitions)
+        hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
+        there = names | {name for name, _ in table.partitions}
+        selected = ", ".join(
+            name if name in there else f"CAST(NULL AS {duckdb_type(kind)}) AS {name}"
+            for name, kind in (*table.columns, *table.partitions)
         )
-        there = set(found.columns)
-        return found.project(
-            ", ".join(
-                name
-                if name in there and name not in partitions
-                else f"CAST({name if name in there else 'NULL'} AS {duckdb_type(kind)}) AS {name}"
-                for name, kind in (*table.columns, *table.partitions)
-            )
+        return self._db.sql(
+            f"SELECT {selected} FROM read_parquet([{_literals(files)}]{hive})"  # noqa: S608 - as above
         )
 
     def _json(self, table: Table, files: list[str]) -> duckdb.DuckDBPyRelation:
@@ -374,6 +391,10 @@ def _plain(columns: Sequence[Column], row: Sequence[Any]) -> tuple[Any, ...]:
 def _athena_type(name: str) -> str:
     lowered = name.lower().replace(", ", ",")
     return _ATHENA_NAMES.get(lowered, lowered)
+
+
+def _literals(texts: list[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
 
 def _held(folder: Path) -> str:
