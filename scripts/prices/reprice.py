@@ -128,10 +128,10 @@ def reprice(
         except _Skipped as reason:
             outcome.skipped[str(reason)] += 1
             continue
-        correction = _correction(standing, charged, priced_by.version, settled_at)
+        made = _correction(standing, charged, priced_by.version, settled_at)
         is_unpriced = not any(each.priced for each in standing)
-        if is_unpriced or any(_costs(correction)):
-            outcome.corrections.append(correction)
+        if is_unpriced or any(_costs(made)):
+            outcome.corrections.append(made)
         else:
             outcome.skipped["the same price"] += 1
     return outcome
@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         book = _book(options.book)
         policies = load_policies(ROOT / "envs" / options.env)
-        reader, usage = _table(options.table) if options.apply else (None, None)
+        reader, usage = usage_table(options.table) if options.apply else (None, None)
         outcome = Outcome([], Counter())
         days = _midnight(options.start), _midnight(options.end)
         for hour, rows in read_lake(options.lake, *days, outcome.skipped):
@@ -186,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             outcome.corrections += partial.corrections
             outcome.skipped += partial.skipped
         if options.out is not None:
-            _write(options.out, outcome.corrections)
+            write(options.out, outcome.corrections)
         _report(outcome)
         if usage is not None:
             written, there = apply(outcome.corrections, usage)
@@ -260,7 +260,8 @@ def _book(path: Path | None) -> PriceBook:
     return load_default() if path is None else PriceBook.from_json(path.read_text("utf-8"))
 
 
-def _table(name: str) -> tuple[UsageReader, Usage]:
+def usage_table(name: str) -> tuple[UsageReader, Usage]:
+    """The usage table, to read and to write. Raises ValueError without a name."""
     if not name:
         raise ValueError("--apply needs the usage table: --table <prefix>-usage")
     from tollgate.adapters.aws import dynamodb  # noqa: PLC0415 - boto3 is for --apply only
@@ -278,14 +279,14 @@ def _midnight(day: date) -> datetime:
 def _readable(found: Iterable[Mapping[str, Any]], skipped: Counter[str]) -> Iterator[UsageRow]:
     for values in found:
         try:
-            yield _row(values)
+            yield row_of(values)
         except ValueError as error:
             print(f"not read: {error}", file=sys.stderr)
             skipped["cannot be read"] += 1
 
 
-def _row(values: Mapping[str, Any]) -> UsageRow:
-    # The lake's timestamps have no zone; they are UTC.
+def row_of(values: Mapping[str, Any]) -> UsageRow:
+    """A row of the lake, whose timestamps are UTC and have no zone. Raises ValueError."""
     return from_item(
         {
             name: f"{value.isoformat()}Z" if isinstance(value, datetime) else value
@@ -346,15 +347,13 @@ def _model_ref(row: UsageRow, tenant: Tenant) -> ModelRef:
     return ref
 
 
-def _correction(
-    standing: Sequence[UsageRow],
-    charged: tuple[int, int, int, int],
-    version: str,
-    settled_at: datetime,
+def correction(
+    row: UsageRow, difference: tuple[int, int, int, int], version: str, settled_at: datetime
 ) -> UsageRow:
-    row = standing[0]
-    booked = [sum(kind) for kind in zip(*(_costs(each) for each in standing), strict=True)]
-    difference = [new - old for new, old in zip(charged, booked, strict=True)]
+    """A row that adds differences of input, output, cache and other cost (picodollars) to a row's.
+
+    `version` is what the costs are then at; with the row's request id it makes the correction's.
+    """
     return replace(
         row,
         request_id=correction_id(row.request_id, version),
@@ -386,11 +385,24 @@ def _correction(
     )
 
 
+def _correction(
+    standing: Sequence[UsageRow],
+    charged: tuple[int, int, int, int],
+    version: str,
+    settled_at: datetime,
+) -> UsageRow:
+    booked = [sum(kind) for kind in zip(*(_costs(each) for each in standing), strict=True)]
+    by_kind = zip(charged, booked, strict=True)
+    given, output, cache, other = (new - old for new, old in by_kind)
+    return correction(standing[0], (given, output, cache, other), version, settled_at)
+
+
 def _costs(row: UsageRow) -> tuple[int, int, int, int]:
     return row.input_cost, row.output_cost, row.cache_cost, row.other_cost
 
 
-def _write(path: Path, rows: Sequence[UsageRow]) -> None:
+def write(path: Path, rows: Sequence[UsageRow]) -> None:
+    """Write rows to a file: Parquet by that suffix, else a line of JSON each."""
     if path.suffix == ".parquet":
         file = hour_file(rows, None)
         if file is not None:

@@ -107,6 +107,9 @@ def is_open(day: date, now: datetime) -> bool:
 
 def _parts(mine: Booked, theirs: Billed, carried: int, *, is_open: bool) -> dict[str, int]:
     difference = theirs.cost - mine.cost
+    if abs(difference) <= ROUNDING * theirs.lines:
+        # Counts may differ all the same: corrections of costs leave them as they were.
+        return {"rounding": difference}
     parts: defaultdict[str, int] = defaultdict(int)
     more = _more(mine, theirs)
     quantity = _at_price(more, mine, theirs) if more is not None else difference
@@ -172,6 +175,8 @@ def _note(why: str, mine: Booked, theirs: Billed) -> str:
         notes.append(f"{mine.uncertain} of {mine.calls} calls are booked at a hold or an estimate")
     if mine.unpriced:
         notes.append(f"{mine.unpriced} of {mine.calls} calls had no price")
+    if mine.contract:
+        notes.append(f"{mine.contract} of {mine.calls} calls are at a tenant's own prices")
     if why == "missing in ledger" and theirs.principals:
         notes.append(f"called by {min(theirs.principals)}")
     return "; ".join(notes)

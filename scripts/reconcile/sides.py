@@ -55,7 +55,8 @@ class Booked:
     """What the ledger has in a cell. `quantity` is None where it does not count.
 
     `late` is the part of it from calls of the day's last hour, `uncertain` how many calls are
-    booked at a hold or an estimate, `unpriced` how many had no price.
+    booked at a hold or an estimate, `unpriced` how many had no price, `contract` how many have a
+    tenant's own.
     """
 
     quantity: int | None = 0
@@ -64,6 +65,7 @@ class Booked:
     calls: int = 0
     uncertain: int = 0
     unpriced: int = 0
+    contract: int = 0
 
 
 @dataclass(slots=True)
@@ -163,6 +165,7 @@ def booked(
             cell.calls += row["calls"]
             cell.uncertain += row["uncertain"]
             cell.unpriced += row["unpriced"]
+            cell.contract += row["contract"]
     return dict(cells)
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MACROS = {
     # DuckDB's own gives a list.
     "element_at": "CREATE MACRO element_at(m, k) AS map_extract_value(m, k)",
+    # DuckDB's JSON is text.
+    "json_format": "CREATE MACRO json_format(j) AS CAST(j AS VARCHAR)",
     # Monday is 1.
     "day_of_week": "CREATE MACRO day_of_week(d) AS isodow(d)",
     # Athena's is within 2.3 % of the exact one, which this is.
