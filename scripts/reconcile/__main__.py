@@ -20,14 +20,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.prices import reprice
 from scripts.reconcile import corrections, export, render
 from scripts.reconcile.reconciliation import LedgerError, reconcile
-from scripts.reports import periods, report
+from scripts.reports import report
 from scripts.reports.engines import AthenaEngine, DuckDbEngine, EngineError
 from tollgate.domain.errors import UnavailableError
 from tollgate.domain.money import format_usd, usd
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from scripts.reconcile.corrections import Proposal
     from scripts.reconcile.reconciliation import Reconciliation
-    from scripts.reports.periods import Period
 
 AGREE, CANNOT, DIFFER = 0, 1, 3
 
@@ -67,7 +66,7 @@ def main(argv: Sequence[str] | None = None, now: datetime | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, now: datetime) -> int:
-    period = _period(options)
+    period = report.period_of(options, now.date(), is_over=True)
     allowed = usd(options.allow)
     book = load_default()
     if options.bill is not None:
@@ -113,16 +112,6 @@ def _apply(proposal: Proposal, table: str) -> None:
         print(f"aggregate: {json.dumps(event)}", file=sys.stderr)
 
 
-def _period(options: argparse.Namespace) -> Period:
-    if (options.start is None) != (options.end is None):
-        raise ValueError("--from and --to: given one; allowed: both, or --month")
-    if (options.month is None) == (options.start is None):
-        raise ValueError("give either --month, or --from and --to")
-    if options.month is not None:
-        return periods.month(options.month)
-    return periods.Period(options.start, options.end)
-
-
 def _engine(options: argparse.Namespace) -> DuckDbEngine | AthenaEngine:
     if options.lake is None:
         return report.athena_of(options.env)
@@ -135,14 +124,8 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--env", help="deployed environment whose Athena has usage and bill")
-    source.add_argument("--lake", type=Path, help="folder with the lake's files")
+    report.add_source_and_period(parser, is_over=True)
     parser.add_argument("--bill", type=Path, help="folder with the export's files, with --lake")
-    day = date.fromisoformat
-    parser.add_argument("--month", help="YYYY-MM (UTC)")
-    parser.add_argument("--from", dest="start", type=day, help="first day, YYYY-MM-DD (UTC)")
-    parser.add_argument("--to", dest="end", type=day, help="day after the last")
     parser.add_argument(
         "--account",
         action="append",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from scripts.reconcile import classify, export, sides
 from scripts.reconcile.usage_types import ModelNames
 from scripts.reports import queries
-from scripts.reports.engines import DuckDbEngine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,7 +132,7 @@ def _named(rows: list[dict[str, Any]], account: str | None) -> list[dict[str, An
 
 def _silos(engine: Engine) -> dict[str, str]:
     # A copy of the lake may be without the list of tenants.
-    if isinstance(engine, DuckDbEngine) and not engine.has("tenants"):
+    if not engine.has("tenants"):
         return {}
     found = engine.run(_SILOS).records()
     return {record["account_id"]: record["tenant_id"] for record in found}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from scripts.reconcile.classify import CLASSES, EXPECTED
+from scripts.reconcile.sides import UNKNOWN
 from tollgate.domain.money import format_usd, round_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from scripts.reconcile.classify import Difference
     from scripts.reconcile.corrections import Proposal
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
 _LARGEST = 15
 _PLACES = 6
+_WIDTH = 96
 # What is shown of a usage type or a note.
-_SHOWN = 64
+_SHOWN = 100
 MEANINGS = {
     "missing in ledger": "AWS bills usage that the ledger does not have",
     "missing in bill": "the ledger has usage that AWS does not bill",
@@ -33,8 +36,8 @@ MEANINGS = {
 }
 TODO = {
     "missing in ledger": (
-        "Find who called: calls around the gateway, or rows that were lost. The column note names "
-        "the principal where the bill does; a usage type that nobody reads belongs into "
+        "Find who called: calls around the gateway, or rows that were lost. The principal is named "
+        "where the bill has it; a usage type that nobody reads belongs into "
         "scripts/reconcile/data/usage_types.json."
     ),
     "missing in bill": (
@@ -138,30 +141,34 @@ def _summary(outcome: Reconciliation) -> str:
 
 
 def _largest(differences: Sequence[Difference]) -> str:
-    lines = [("day", "tenant", "what", "ledger", "bill", "difference", "why", "note")]
+    lines = [("day", "why", "difference", "ledger", "bill", "what")]
     lines += [
         (
             each.place.dt.isoformat(),
-            each.place.tenant_id or "-",
-            _what(each),
+            each.why,
+            _short(each.amount, sign=True),
             _short(each.booked),
             _short(each.billed),
-            _short(each.amount, sign=True),
-            each.why,
-            _cut(each.note),
+            _what(each),
         )
         for each in differences
     ]
-    return _columns(lines, right={3, 4, 5})
+    head, *body = _columns(lines, right={2, 3, 4}).splitlines()
+    shown = [head]
+    for line, each in zip(body, differences, strict=True):
+        shown.append(line)
+        if each.note:
+            shown.append(f"            {_cut(each.note)}")
+    return "\n".join(shown)
 
 
 def _what(difference: Difference) -> str:
     place = difference.place
-    if place.model_id == "unknown":
+    if place.model_id == UNKNOWN:
         return _cut(difference.what)
-    parts = [place.model_id, place.kind, place.region]
-    parts += [part for part in (place.routing, place.tier) if part not in ("regional", "default")]
-    return " ".join(parts)
+    parts = [place.model_id, place.kind, place.region, place.routing, place.tier]
+    shown = [part for part in parts if part not in ("regional", "default")]
+    return " ".join([*shown, *([f"of {place.tenant_id}"] if place.tenant_id else [])])
 
 
 def _unread(outcome: Reconciliation) -> list[str]:
@@ -182,19 +189,18 @@ def _unread(outcome: Reconciliation) -> list[str]:
 
 
 def _todo(outcome: Reconciliation) -> str:
-    found = [name for name, sum_ in _seen(outcome) if name in TODO]
+    there = {difference.why for difference in outcome.differences}
+    found = [name for name in CLASSES if name in there and name in TODO]
     if not found:
         return (
             "Nothing: what differs is late, rounded, taxed or taken off by AWS."
             if (outcome.differences)
             else "Nothing: every cell of the ledger is on the bill as it was booked."
         )
-    return "\n".join(f"- {name}: {TODO[name]}" for name in found)
-
-
-def _seen(outcome: Reconciliation) -> Iterable[tuple[str, int]]:
-    there = {difference.why for difference in outcome.differences}
-    return [(name, cost) for name, cost in outcome.by_class().items() if name in there]
+    return "\n".join(
+        textwrap.fill(f"{name}: {TODO[name]}", _WIDTH, initial_indent="- ", subsequent_indent="  ")
+        for name in found
+    )
 
 
 def _proposed(proposal: Proposal) -> str:
@@ -229,8 +235,8 @@ def _rank(difference: Difference) -> tuple[bool, int]:
 
 
 def _short(amount: int, *, sign: bool = False) -> str:
-    shown = round_usd(amount, _PLACES)
-    return f"+{shown}" if sign and amount > 0 else shown
+    whole, _, fraction = round_usd(amount, _PLACES).partition(".")
+    return f"{'+' if sign and amount > 0 else ''}{whole}.{fraction:0<{_PLACES}}"
 
 
 def _cut(words: str) -> str:

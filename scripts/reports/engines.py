@@ -47,6 +47,7 @@ _USD_SCALE = 12
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _SHOWN_NAMES = 5
 _HOUR = re.compile(r"/dt=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/[^/]+$")
+_IN_PATHS = re.compile(r"(\w+)=\*")
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 # DuckDB's names of types, where they are not Athena's.
 _ATHENA_NAMES = {"hugeint": "decimal(38,0)", "timestamp with time zone": "timestamp"}
@@ -229,12 +230,18 @@ class DuckDbEngine:
         return [(set(names), alike) for names, alike in found]
 
     def _alike(self, table: Table, names: set[str], files: list[str]) -> duckdb.DuckDBPyRelation:
-        types = ", ".join(f"'{name}': {duckdb_type(kind)}" for name, kind in table.partitions)
+        # As the paths spell them: AWS's own exports shout.
+        spelled = {name.lower(): name for name in _IN_PATHS.findall(table.files)}
+        types = ", ".join(
+            f"'{spelled[name]}': {duckdb_type(kind)}" for name, kind in table.partitions
+        )
         hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
-        there = names | {name for name, _ in table.partitions}
         selected = ", ".join(
-            name if name in there else f"CAST(NULL AS {duckdb_type(kind)}) AS {name}"
-            for name, kind in (*table.columns, *table.partitions)
+            [
+                name if name in names else f"CAST(NULL AS {duckdb_type(kind)}) AS {name}"
+                for name, kind in table.columns
+            ]
+            + [f"{spelled[name]} AS {name}" for name, _ in table.partitions]
         )
         return self._db.sql(
             f"SELECT {selected} FROM read_parquet([{_literals(files)}]{hive})"  # noqa: S608 - as above
