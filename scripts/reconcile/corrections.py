@@ -157,7 +157,7 @@ def _place(row: UsageRow, outcome: Reconciliation, book: PriceBook) -> Place:
 
 def _rows(engine: Engine, day: date, model_ids: Iterable[str]) -> Iterator[UsageRow]:
     names = ", ".join(
-        f"json_format(CAST({name} AS JSON)) AS {name}" if kind.startswith("map") else name
+        f"json_format(CAST({name} AS json)) AS {name}" if kind.startswith("map") else name
         for name, kind in GLUE_COLUMNS
     )
     models = ", ".join("'" + name.replace("'", "''") + "'" for name in model_ids)

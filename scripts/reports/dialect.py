@@ -41,6 +41,7 @@ FUNCTIONS = {
     "floor": "",
     "greatest": "of values that are never null: Athena gives null, DuckDB leaves it out",
     "if": "",
+    "json_format": "of a map of texts that is cast to json",
     "lag": "",
     "lead": "",
     "least": "as greatest",
@@ -66,7 +67,9 @@ FUNCTIONS = {
     "trim": "",
     "upper": "",
 }
-TYPES = frozenset({"bigint", "date", "decimal", "double", "integer", "timestamp", "varchar"})
+TYPES = frozenset(
+    {"bigint", "date", "decimal", "double", "integer", "json", "timestamp", "varchar"}
+)
 
 # Of SQL's own words, those that a bracket may follow.
 _WORDS = frozenset(

@@ -75,6 +75,7 @@ PROBES: list[tuple[str, Any]] = [
     ("day_of_week(DATE '2026-11-29')", 7),
     ("element_at(map(ARRAY['a'], ARRAY['b']), 'a')", "b"),
     ("element_at(map(ARRAY['a'], ARRAY['b']), 'c')", None),
+    ("json_format(CAST(map(ARRAY['a'], ARRAY['b']) AS json))", '{"a":"b"}'),
     ("7 % 3", 1),
     ("-7 % 3", -1),
     ("CAST(DATE '2026-11-01' AS varchar)", "2026-11-01"),
