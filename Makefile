@@ -78,6 +78,10 @@ local: setup-local ## Run the gateway on this machine until Ctrl-C
 report: setup-run ## Report from a lake folder; ARGS="chargeback --lake <folder>", or ARGS=--help
 	@$(RUN_PYTHON) -m scripts.reports.report $(ARGS)
 
+.PHONY: report-page
+report-page: setup-run ## Write a period's report as one HTML file; ARGS="--lake <folder> --month 2026-11"
+	@$(RUN_PYTHON) -m scripts.reports.page $(ARGS)
+
 .PHONY: reconcile
 reconcile: check-env setup-run ## Compare ENV's ledger with AWS's bill of MONTH (YYYY-MM); ARGS=--help
 	@$(RUN_PYTHON) -m scripts.reconcile --env $(ENV) $(if $(MONTH),--month $(MONTH)) $(ARGS)

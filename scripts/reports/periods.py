@@ -35,10 +35,17 @@ class Period:
         return [self.start + timedelta(days=n) for n in range((self.end - self.start).days)]
 
     def before(self) -> Period:
-        """The month before a month, else as many days just before these."""
-        if self.start.day == 1 and self.end == month_after(self.start):
-            return Period(month_of(self.start - timedelta(days=1)), self.start)
+        """As many months before whole months, else as many days just before these."""
+        if self.start.day == 1 and self.end.day == 1:
+            first = self.start
+            for _ in range(self.months()):
+                first = month_of(first - timedelta(days=1))
+            return Period(first, self.start)
         return Period(self.start - (self.end - self.start), self.start)
+
+    def months(self) -> int:
+        """How many first days of a month lie in it."""
+        return len([day for day in self.days() if day.day == 1])
 
 
 def month_of(day: date) -> date:

@@ -4,8 +4,8 @@
 
 Starts the local stack, sends real HTTP requests as four apps of two tenants, has the four kinds
 of forbidden requests refused, aggregates, prints the chargeback table and checks it to the
-picodollar against the Bedrock stub's own call log. Exits 0 only when everything agrees. Logs and
-the lake stay in `.local/demo` until the next run.
+picodollar against the Bedrock stub's own call log, and writes it as a page. Exits 0 only when
+everything agrees. Logs, the lake and the page stay in `.local/demo` until the next run.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from scripts.local.ministack import ROOT, MiniStackError
 from scripts.local.screen import INDENT, Screen
 from scripts.local.stack import EMULATOR_LOG, STUB_LOG, LocalStack
 from scripts.reports import report
+from scripts.reports.page.__main__ import from_lake
+from scripts.reports.periods import Period, month_after, month_of
 from tollgate.domain.money import format_usd
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import requests
 
 FOLDER = ROOT / ".local" / "demo"
+PAGE = "model-spending.html"
 NOVA_LITE = "amazon.nova-lite-v1:0"
 NOVA_PRO = "us.amazon.nova-pro-v1:0"
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -196,6 +199,18 @@ def _figures(name: str, rows: Sequence[report.ChargebackRow], decimals: int) -> 
     return [name, *counts, *costs]
 
 
+def write_page(folder: Path, lake: Path, began: datetime) -> None:
+    """Write the page of this month, and of the one in which the demonstration began."""
+    today = datetime.now(UTC).date()
+    period = Period(month_of(began.date()), month_after(today))
+    (folder / PAGE).write_text(from_lake(lake, period, today), "utf-8")
+
+
+def shown_from_here(path: Path) -> str:
+    """A path as one would type it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def run(screen: Screen, folder: Path) -> None:
     """The demonstration. Raises where something is not as it must be."""
     screen.say("Two tenants with two apps each call models; finance gets the bill.", indent="")
@@ -234,6 +249,9 @@ def run(screen: Screen, folder: Path) -> None:
                 f"the provider's log says {agreed.cost}; difference 0",
                 "green",
             )
+            write_page(folder, lake.folder, began)
+            screen.say("The same figures as a page for a browser:")
+            screen.say(shown_from_here(folder / PAGE), "bold", indent=INDENT + "  ")
     finally:
         stack.stop()
 
@@ -264,10 +282,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "bold",
             indent="",
         )
-    place = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    place = shown_from_here(folder)
     screen.say(
         f"Logs in {place}: {FUNCTIONS_LOG} (the functions), {REQUESTS_LOG}, {STUB_LOG} (what the "
-        f"provider would bill), {EMULATOR_LOG} (AWS); the lake in {place / 'lake'}",
+        f"provider would bill), {EMULATOR_LOG} (AWS); the lake in {place}/lake",
         indent="",
     )
     if failure is None:
