@@ -112,7 +112,8 @@ def _parts(mine: Booked, theirs: Billed, carried: int, *, is_open: bool) -> dict
         return {"rounding": difference}
     parts: defaultdict[str, int] = defaultdict(int)
     more = _more(mine, theirs)
-    quantity = _at_price(more, mine, theirs) if more is not None else difference
+    is_alone = not theirs.lines or not (mine.calls or mine.cost)
+    quantity = difference if is_alone or more is None else _at_price(more, mine, theirs)
     late = _at_price(carried, mine, theirs)
     if is_open and quantity - late < 0:
         late = quantity

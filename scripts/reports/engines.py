@@ -154,6 +154,8 @@ class DuckDbEngine:
                 raise EngineError(f"{folder} is not a folder")
         self.lake = lake
         self._db = duckdb.connect(":memory:")
+        # Times of AWS's exports may have a zone; their days are UTC wherever they are read.
+        self._db.execute("SET TimeZone = 'UTC'")
         for macro in MACROS.values():
             self._db.execute(macro)
         self._views: set[str] = set()

@@ -55,7 +55,7 @@ def test_the_scripts_exist(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["plan", "apply", "drift", "destroy", "bootstrap", "keys", "url", "key"]
+    "target", ["plan", "apply", "drift", "destroy", "bootstrap", "keys", "url", "key", "reconcile"]
 )
 @pytest.mark.parametrize("environment", ["", "nowhere"])
 def test_an_environment_must_exist(target: str, environment: str) -> None:

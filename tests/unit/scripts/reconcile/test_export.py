@@ -88,6 +88,13 @@ def test_a_column_that_is_gone(column: str, tmp_path: Path) -> None:
         export.check_files(tmp_path, PERIOD)
 
 
+def test_times_may_have_a_zone(lake: Path, tmp_path: Path) -> None:
+    lines = [*LINES, *bills.other_usage(FIRST, 3)]
+    bills.write(lines, tmp_path, line_item_usage_start_date="TIMESTAMP WITH TIME ZONE")
+    export.check_files(tmp_path, PERIOD)
+    assert ledgers.compared(lake, tmp_path).differences == ()
+
+
 def test_a_column_of_another_type(tmp_path: Path) -> None:
     bills.write(LINES, tmp_path, line_item_unblended_cost="VARCHAR")
     message = re.escape("line_item_unblended_cost is VARCHAR; it has to be double")

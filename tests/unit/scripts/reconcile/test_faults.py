@@ -92,37 +92,55 @@ def check(outcome: Reconciliation, lines: list[Line], expected: Counter[str]) ->
     assert sum(each.amount for each in outcome.differences) == outcome.billed - outcome.booked
 
 
+def check_faults(faults: dict[int, str], lake: Path, folder: Path) -> Reconciliation:
+    lines, expected = faulty(faults)
+    outcome = compared(lake, bill(folder, lines))
+    check(outcome, lines, expected)
+    return outcome
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ledgers.lake(tmp_path_factory.mktemp("ledger"), ROWS)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_is_of_its_class(fault: str, lake: Path, tmp_path: Path) -> None:
-    lines, expected = faulty({7: fault})
-    outcome = compared(lake, bill(tmp_path, lines))
-    check(outcome, lines, expected)
-    (difference,) = outcome.differences
-    assert difference.why == FAULTS[fault][0]
-    assert difference.place.dt == LINES[7].day
-    assert difference.place.account_id == bills.HOME
+@pytest.fixture(scope="module")
+def one_of_each(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Reconciliation:
+    """Each fault once, in the line of its number."""
+    return check_faults(dict(enumerate(FAULTS)), lake, tmp_path_factory.mktemp("bill"))
 
 
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+@pytest.mark.parametrize(("number", "fault"), list(enumerate(FAULTS)), ids=list(FAULTS))
+def test_each_fault_is_of_its_class(number: int, fault: str, one_of_each: Reconciliation) -> None:
+    line, (why, change) = LINES[number], FAULTS[fault]
+    amount = picodollars(bills.total(change(line)) - line.cost)
+    found = [
+        each.place
+        for each in one_of_each.differences
+        if (each.why, each.amount) == (why, amount) and each.place.dt == line.day
+    ]
+    assert [place.account_id for place in found] == [bills.HOME]
+
+
+SOME = st.dictionaries(
+    st.integers(min_value=0, max_value=len(LINES) - 1),
+    st.sampled_from(sorted(FAULTS)),
+    max_size=len(LINES) // 2,
 )
-@given(
-    st.dictionaries(
-        st.integers(min_value=0, max_value=len(LINES) - 1),
-        st.sampled_from(sorted(FAULTS)),
-        max_size=len(LINES) // 2,
-    )
-)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(SOME)
 def test_faults_together_are_told_apart_and_add_up(
     lake: Path, tmp_path_factory: pytest.TempPathFactory, faults: dict[int, str]
 ) -> None:
-    lines, expected = faulty(faults)
-    outcome = compared(lake, bill(tmp_path_factory.mktemp("bill"), lines))
-    check(outcome, lines, expected)
+    check_faults(faults, lake, tmp_path_factory.mktemp("bill"))
+
+
+@pytest.mark.soak
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(SOME)
+def test_many_faults_are_told_apart_and_add_up(
+    lake: Path, tmp_path_factory: pytest.TempPathFactory, faults: dict[int, str]
+) -> None:
+    check_faults(faults, lake, tmp_path_factory.mktemp("bill"))
