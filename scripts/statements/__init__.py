@@ -1,1 +1,1 @@
-"""Statements: a month closed for good, and re-derived from the ledger's rows by whoever doubts it."""
+"""Statements: months closed for good, which anybody can derive again from the ledger's rows."""

@@ -100,7 +100,7 @@ class Finance:
         self._show_margin = top.flag("show_margin")
         self._rates = top.table("rates").texts(_MONTH, "a month YYYY-MM", _RATE, "a decimal")
         accounts = top.table("accounts")
-        self._accounts = {
+        self._accounts: dict[str, str] = {
             kind: accounts.text(kind, _ACCOUNT, "an account's number", kind) for kind in KINDS
         }
         accounts.done()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CENTS = 2
 _PICO_PER_CENT = 10**10
 _FACTOR_UNIT = 10**8
+_PERCENT_UNIT = 10**4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +78,12 @@ def lines(record: Record) -> list[Line]:
     footed = []
     for _, found in groupby(made, key=lambda line: line.cell):
         of_cell = [
-            replace(line, amount=line.amount or _in_currency(record, line)) for line in found
+            _in_currency(record, line) if line.period == record.month else line for line in found
         ]
         nets = apportion([line.amount for line in of_cell], CENTS)
         footed += [
-            replace(line, net=net // _PICO_PER_CENT)
-            for line, net in zip(of_cell, nets, strict=True)
+            replace(each, net=net // _PICO_PER_CENT)
+            for each, net in zip(of_cell, nets, strict=True)
         ]
     return footed
 
@@ -262,8 +263,8 @@ def percent_text(percent: int) -> str:
     )
 
 
-def _in_currency(record: Record, line: Line) -> int:
-    return times(line.charge, record.inputs.rate)
+def _in_currency(record: Record, line: Line) -> Line:
+    return replace(line, amount=times(line.charge, record.inputs.rate))
 
 
 def _by_cell(usage: Sequence[Line]) -> dict[Cell, list[Line]]:

@@ -6,7 +6,7 @@ Amounts are whole picodollars. The same record always has the same bytes.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scripts.statements.inputs import Credit, Discount, MonthInputs, SharedCost
@@ -141,35 +141,38 @@ def from_bytes(data: bytes) -> Record:
         raise RecordError(
             f"schema_version: given {version}; allowed: {SCHEMA_VERSION}; a later release closed it"
         )
-    inputs = dict(document["inputs"])
-    for name, kind in (("shared_costs", SharedCost), ("credits", Credit)):
-        inputs[name] = tuple(kind(**entry) for entry in inputs[name])
-    inputs["discounts"] = tuple(
-        Discount(**{name: tuple(v) if isinstance(v, list) else v for name, v in entry.items()})
-        for entry in inputs["discounts"]
-    )
     return Record(
         month=document["month"],
         closed_at=document["closed_at"],
-        inputs=MonthInputs(**inputs),
+        inputs=_inputs(document["inputs"]),
         tenants={name: TenantFacts(**facts) for name, facts in document["tenants"].items()},
         business_units=document["business_units"],
+        usage=_of_cells(UsageSum, document["usage"]),
+        days=_of_cells(DaySum, document["days"]),
+        late=_of_cells(LateSum, document["late"]),
+        cells=_of_cells(CellDigest, document["cells"]),
         row_files=tuple(RowFile(**entry) for entry in document["row_files"]),
-        **{
-            name: tuple(_of_cell(kind, entry) for entry in document[name])
-            for name, kind in _OF_CELLS.items()
-        },
     )
 
 
-_OF_CELLS: dict[str, Any] = {
-    "usage": UsageSum,
-    "days": DaySum,
-    "late": LateSum,
-    "cells": CellDigest,
-}
+def _inputs(document: Mapping[str, Any]) -> MonthInputs:
+    discounts = [
+        {
+            **entry,
+            "tenants": tuple(entry["tenants"]),
+            "business_units": tuple(entry["business_units"]),
+        }
+        for entry in document["discounts"]
+    ]
+    return MonthInputs(
+        **{
+            **document,
+            "shared_costs": tuple(SharedCost(**entry) for entry in document["shared_costs"]),
+            "discounts": tuple(Discount(**entry) for entry in discounts),
+            "credits": tuple(Credit(**entry) for entry in document["credits"]),
+        }
+    )
 
 
-def _of_cell(kind: Any, entry: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a class of _OF_CELLS
-    values = {column.name: entry[column.name] for column in fields(kind) if column.name != "cell"}
-    return kind(cell=Cell(**entry["cell"]), **values)
+def _of_cells(kind: Any, entries: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:  # noqa: ANN401
+    return tuple(kind(**{**entry, "cell": Cell(**entry["cell"])}) for entry in entries)
