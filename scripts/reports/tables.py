@@ -66,6 +66,18 @@ BILL_COLUMNS: Columns = tuple(
     (column["name"], column["type"]) for column in json.loads(_BILL_COLUMNS.read_text("utf-8"))
 )
 
+# The lines of closed months, each once; what `scripts.statements` writes.
+STATEMENT_COLUMNS: Columns = (
+    *((name, "string") for name in ("statement", "kind", "period", "tenant_id", "cost_center")),
+    *((name, "string") for name in ("business_unit", "description", "account", "app_id")),
+    ("model_id", "string"),
+    *((name, "bigint") for name in ("ledger_rows", "calls", "input_tokens", "output_tokens")),
+    ("cost", "decimal(38,12)"),
+    ("charge", "decimal(38,12)"),
+    ("currency", "string"),
+    ("net", "decimal(38,2)"),
+)
+
 TABLES = {
     "bill": Table(
         files="data/BILLING_PERIOD=*/*.parquet",
@@ -85,6 +97,13 @@ TABLES = {
         form="parquet",
         columns=tuple(DAILY_COLUMNS),
         partitions=_DAY,
+    ),
+    "statements": Table(
+        files="lines/month=*/*.parquet",
+        form="parquet",
+        columns=STATEMENT_COLUMNS,
+        partitions=(("month", "string"),),
+        folder="statements",
     ),
     "tenants": Table(files="tenants/*.json", form="json", columns=TENANT_COLUMNS),
 }

@@ -90,7 +90,10 @@ class MonthInputs:
 
 
 class Finance:
-    """A whole file of inputs; `month` is what it says of one month."""
+    """A whole file of inputs; `month` is what it says of one month.
+
+    `markups` are those of tenants that the file names; they come before what a tenant's facts say.
+    """
 
     def __init__(self, document: Mapping[str, Any], label: str = FILE) -> None:
         """Check the whole document. Raises InputsError."""
@@ -107,9 +110,9 @@ class Finance:
         self._shared = [_shared_cost(table) for table in top.tables("shared_costs")]
         self._discounts = [_discount(table) for table in top.tables("discounts")]
         self._credits = [_credit(table) for table in top.tables("credits")]
-        self._markups = {}
+        self.markups: dict[str, str] = {}
         for tenant_id, table in top.table("tenants").named():
-            self._markups[tenant_id] = table.text("markup", _MARKUP, "a factor such as 1.20")
+            self.markups[tenant_id] = table.text("markup", _MARKUP, "a factor such as 1.20")
             table.done()
         top.done()
         if self._currency != "USD" and not self._rates:
@@ -131,9 +134,9 @@ class Finance:
             shared_costs=tuple(e.of(month) for e in self._shared if e.term.has(month)),
             discounts=tuple(found for term, found in self._discounts if term.has(month)),
             credits=tuple(found for of, found in self._credits if of == month),
-            markups=self._markups,
+            markups=self.markups,
         )
-        known = {"tenant": tenants | self._markups.keys(), "business unit": units}
+        known = {"tenant": tenants | self.markups.keys(), "business unit": units}
         for where, what, name in _named(inputs):
             if name not in known[what]:
                 raise InputsError(

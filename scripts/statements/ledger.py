@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from scripts.reports.periods import Period
+
 ROW_COLUMNS: tuple[tuple[str, str], ...] = (
     ("dt", "date"),
     ("hour", "int"),
@@ -210,9 +212,12 @@ class Ledger:
         else:
             self._db.execute("CREATE OR REPLACE TEMP VIEW stated AS SELECT * FROM stated_none")
 
-    def stated_days(self) -> list[date]:
-        """The days that `stated` has rows of."""
-        found = self._db.execute("SELECT DISTINCT dt FROM stated ORDER BY dt").fetchall()
+    def stated_days(self, period: Period) -> list[date]:
+        """The days of a period that `stated` has rows of."""
+        found = self._db.execute(
+            "SELECT DISTINCT dt FROM stated WHERE dt >= ? AND dt < ? ORDER BY dt",
+            [period.start, period.end],
+        ).fetchall()
         return [day for (day,) in found]
 
     def compare(self, day: date) -> list[Difference]:
@@ -288,7 +293,7 @@ def _select(there: set[str]) -> str:
         for name, kind in GLUE_COLUMNS
         if name in there
     )
-    unit = "read.business_unit, " if "business_unit" in there else ""
+    unit = "nullif(read.business_unit, ''), " if "business_unit" in there else ""
     return f"""
     SELECT
         CAST(dt AS DATE), CAST(hour AS INTEGER), request_id, read.tenant_id, cost_center,

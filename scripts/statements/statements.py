@@ -202,15 +202,3 @@ def _line(line: Line) -> dict[str, Any]:
         "charge_usd": format_usd(line.charge),
         "net": cents(line.net),
     }
-
-
-LINE_COLUMNS: tuple[tuple[str, str], ...] = (
-    *((name, "string") for name in ("statement", "kind", "period", "tenant_id", "cost_center")),
-    *((name, "string") for name in ("business_unit", "description", "account", "app_id")),
-    ("model_id", "string"),
-    *((name, "bigint") for name in ("rows", "calls", "input_tokens", "output_tokens")),
-    ("cost", "decimal(38,12)"),
-    ("charge", "decimal(38,12)"),
-    ("currency", "string"),
-    ("net", "decimal(38,2)"),
-)
