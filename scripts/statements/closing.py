@@ -32,6 +32,7 @@ from scripts.statements.record import (
     UsageSum,
     to_bytes,
 )
+from scripts.statements.storage import batches
 from tollgate.domain.money import format_usd
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ class Closer:
         if closed:
             skipped = self.lake.days(periods.month(closed[-1]).end, period.start)
             if skipped:
-                raise CloseError(f"{skipped[0]:%Y-%m} has usage and is not closed: close it first")
+                raise CloseError(
+                    f"{min(skipped):%Y-%m} has usage and is not closed: close it first"
+                )
         if not self.lake.days(period.start, period.end):
             raise CloseError(f"the lake has no usage in {month}: there is nothing to close")
 
@@ -142,11 +145,12 @@ class Closer:
             files = []
             if late:
                 files.append(_row_file(scratch, month, "late", *ledger.file("late")))
-            for day in self.lake.days(period.start, period.end):
-                with self.lake.folder([day]) as folder:
-                    ledger.read_day(folder, day)
+            for days_read in batches(self.lake.days(period.start, period.end)):
+                with self.lake.folder(days_read) as folder:
+                    ledger.read(folder, days_read)
                 digests.add(ledger.cells())
-                files.append(_row_file(scratch, month, f"usage-{day}", *ledger.file()))
+                name = f"usage-{days_read[0]}"
+                files.append(_row_file(scratch, month, name, *ledger.file()))
         cells = digests.cells()
         _check_sums(usage, late, cells)
         record = Record(
@@ -179,11 +183,11 @@ class Closer:
             files = history.row_files(records, month)
             ledger.state(history.fetch_rows(self.store, files, scratch))
             period = periods.month(month)
-            days = {*self.lake.days(period.start, period.end), *ledger.stated_days(period)}
-            for day in sorted(days):
-                with self.lake.folder([day]) as folder:
-                    ledger.read_day(folder, day)
-                for found in ledger.compare(day):
+            stated_days = dict.fromkeys(ledger.stated_days(period), 0)
+            for days in batches({**stated_days, **self.lake.days(period.start, period.end)}):
+                with self.lake.folder(days) as folder:
+                    ledger.read(folder, days)
+                for found in ledger.compare(days):
                     if found.kind != "added":
                         raise LedgerError(
                             f"{month} is closed, and the lake has not what it had then: {found}; "

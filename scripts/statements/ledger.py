@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,11 +26,11 @@ import duckdb
 
 from scripts.reports.tables import TABLES, duckdb_type
 from scripts.statements.record import UNASSIGNED, Cell, CellDigest
+from tollgate.domain.money import format_usd
 from tollgate.domain.usage import GLUE_COLUMNS, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date
 
     from duckdb import DuckDBPyConnection
 
@@ -68,11 +69,11 @@ ORDER BY dt, hour, tenant_id, cost_center, business_unit
 _ODD = """
 CREATE OR REPLACE TEMP TABLE {name} AS
 WITH odd AS (
-    SELECT {same} FROM {there} WHERE dt = {day}
-    EXCEPT ALL SELECT {same} FROM {other} WHERE dt = {day}
+    SELECT {same} FROM {there} WHERE dt IN ({days})
+    EXCEPT ALL SELECT {same} FROM {other} WHERE dt IN ({days})
 ), units AS (
     SELECT request_id, digest, any_value(business_unit) AS business_unit
-    FROM {there} WHERE dt = {day} GROUP BY request_id, digest
+    FROM {there} WHERE dt IN ({days}) GROUP BY request_id, digest
 )
 SELECT {names} FROM odd JOIN units USING (request_id, digest)
 """
@@ -166,30 +167,34 @@ class Ledger:
             )
         self.state(())
 
-    def read_day(self, folder: Path, day: date) -> None:
-        """Take a day's rows of the lake as `rows`.
+    def read(self, folder: Path, days: Sequence[date], *, whole: bool = True) -> None:
+        """Take the rows of some days of the lake as `rows`.
 
-        Raises LedgerError, naming the hour, for what a later release wrote.
+        Raises LedgerError, naming the hour, for what a later release wrote, and where it has to be
+        `whole` for a hole: an hour whose rows are not there though reports tell of them.
         """
         self._db.execute("DELETE FROM rows")
-        files = sorted(map(str, folder.glob(f"usage/dt={day.isoformat()}/hour=*/*.parquet")))
-        if not files:
-            return
+        files = sorted(
+            str(path)
+            for day in days
+            for path in folder.glob(f"usage/dt={day.isoformat()}/hour=*/*.parquet")
+        )
+        if files:
+            self._take(files, days)
+        if whole:
+            self._check_whole(folder, days)
+
+    def _take(self, files: list[str], days: Sequence[date]) -> None:
         read = self._db.read_parquet(files, union_by_name=True, hive_partitioning=True)
         known = {name for name, _ in (*TABLES["usage"].columns, *TABLES["usage"].partitions)}
         if unknown := sorted(set(read.columns) - known):
             raise LedgerError(
-                f"usage of {day} has the column {unknown[0]!r}, which this release does not know: "
-                "use the release that wrote it"
+                f"usage of {min(days)} to {max(days)} has the column {unknown[0]!r}, which this "
+                "release does not know: use the release that wrote it"
             )
         read.create_view("read", replace=True)
-        self._check_schema(day)
+        self._check_schema()
         self._db.execute(f"INSERT INTO rows {_select(set(read.columns))}")
-
-    def hours(self) -> list[int]:
-        """The hours that `rows` are in."""
-        found = self._db.execute("SELECT DISTINCT hour FROM rows ORDER BY hour").fetchall()
-        return [hour for (hour,) in found]
 
     def cells(self, table: Literal["rows", "late"] = "rows") -> list[HourOfCell]:
         """What `Digests.add` takes of the rows of a table."""
@@ -220,8 +225,8 @@ class Ledger:
         ).fetchall()
         return [day for (day,) in found]
 
-    def compare(self, day: date) -> list[Difference]:
-        """How `rows` differ from what is `stated` of a day, in order; a thousand of a kind at most.
+    def compare(self, days: Sequence[date]) -> list[Difference]:
+        """How `rows`, of some days, differ from what is `stated` of them; a thousand of a kind.
 
         All rows that are missing or changed come before any that was added.
         """
@@ -233,7 +238,7 @@ class Ledger:
                     other=other,
                     same=_SAME,
                     names=_NAMES,
-                    day=f"DATE '{day.isoformat()}'",
+                    days=", ".join(f"DATE '{day.isoformat()}'" for day in days),
                 )
             )
         lacking = self._told("lacking", "TRUE")
@@ -243,6 +248,22 @@ class Ledger:
             *(Difference("changed" if r.request_id in changed else "missing", r) for r in lacking),
             *(Difference("added", row) for row in found),
         ]
+
+    def keep_stated(self) -> None:
+        """Keep of `rows` what is `stated`, each row once for each time."""
+        self._db.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE kept AS
+            WITH known AS (SELECT {_SAME} FROM rows INTERSECT ALL SELECT {_SAME} FROM stated),
+            units AS (
+                SELECT request_id, digest, any_value(business_unit) AS business_unit
+                FROM stated GROUP BY request_id, digest
+            )
+            SELECT {_NAMES} FROM known JOIN units USING (request_id, digest)
+            """  # noqa: S608 - names of columns
+        )
+        self._db.execute("DELETE FROM rows")
+        self._db.execute("INSERT INTO rows SELECT * FROM kept")
 
     def add_late(self) -> None:
         """Add the rows that the last comparison found beyond what is stated to `late`."""
@@ -270,18 +291,51 @@ class Ledger:
             for day, hour, request_id, *cell, cost, digest in found
         ]
 
-    def _check_schema(self, day: date) -> None:
+    def _check_whole(self, folder: Path, days: Sequence[date]) -> None:
+        """Hold rows against what was worked out of them: facts of hours, summaries of days."""
+        for name, place in (("hourly", "hour=*/*"), ("daily", "*")):
+            files = [
+                str(f) for day in days for f in folder.glob(f"{name}/dt={day}/{place}.parquet")
+            ]
+            if not files:
+                continue
+            told = self._db.read_parquet(sorted(files), union_by_name=True, hive_partitioning=True)
+            told.create_view("told", replace=True)
+            at = "CAST(dt AS DATE)" + (", CAST(hour AS INTEGER)" if name == "hourly" else "")
+            of_rows = "dt, hour" if name == "hourly" else "dt"
+            hole = self._db.execute(
+                f"""
+                WITH told AS (SELECT ({at}) AS at, sum(total_cost) AS cost FROM told GROUP BY at),
+                found AS (SELECT ({of_rows}) AS at, sum(cost) AS cost FROM rows GROUP BY at)
+                SELECT at, told.cost, found.cost
+                FROM told LEFT JOIN found USING (at)
+                WHERE told.cost IS DISTINCT FROM found.cost ORDER BY at LIMIT 1
+                """  # noqa: S608 - names of columns
+            ).fetchone()
+            if hole is not None:
+                raise LedgerError(_hole(*hole))
+
+    def _check_schema(self) -> None:
         found = self._db.execute(
-            "SELECT CAST(hour AS INTEGER) AS began, max(schema_version) FROM read "
-            "WHERE schema_version > ? GROUP BY began ORDER BY began",
+            "SELECT CAST(dt AS DATE) AS day, CAST(hour AS INTEGER) AS began, max(schema_version) "
+            "FROM read WHERE schema_version > ? GROUP BY day, began ORDER BY day, began",
             [SCHEMA_VERSION],
         ).fetchall()
         if found:
-            hour, version = found[0]
+            day, hour, version = found[0]
             raise LedgerError(
                 f"usage of {day}T{hour:02d} has schema_version {version}, allowed: up to "
                 f"{SCHEMA_VERSION}; use the release that wrote it"
             )
+
+
+def _hole(at: date | tuple[date, int], told: Any, found: Any) -> str:  # noqa: ANN401 - sums
+    when = at.isoformat() if isinstance(at, date) else f"{at[0].isoformat()}T{at[1]:02d}"
+    has = "no rows" if found is None else f"rows of {format_usd(int(found))} USD"
+    return (
+        f"the lake has a hole: its reports tell {format_usd(int(told))} USD of {when}, and it has "
+        f"{has} of it; copy the lake again, or aggregate that day again"
+    )
 
 
 _AGAIN = "request_id IN (SELECT request_id FROM extra)"

@@ -13,12 +13,14 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
 # What of a day is read: its usage, and what its reports tell of it.
-DAY_PREFIXES = ("usage/dt={}/", "hourly/dt={}/", "daily/dt={}/")
+DAY_FOLDERS = ("usage", "hourly", "daily")
+# Of Parquet: a few million rows, which take some hundred megabytes to go through.
+BATCH_BYTES = 128 * 2**20
 
 
 class Store(Protocol):
@@ -37,14 +39,27 @@ class Store(Protocol):
 class LakeFiles(Protocol):
     """A lake's files, some days at a time."""
 
-    def days(self, start: date, end: date) -> list[date]:
-        """The days from `start` up to, not including, `end` that have usage or a summary."""
+    def days(self, start: date, end: date) -> dict[date, int]:
+        """The days from `start` up to, not including, `end` that have files, and their bytes."""
 
     def folder(self, days: Sequence[date]) -> AbstractContextManager[Path]:
         """A folder of the lake's layout that has all of these days' files."""
 
     def lists(self, name: str) -> list[dict[str, Any]]:
         """The lines of JSON below a folder: `tenants` or `business_units`."""
+
+
+def batches(days: Mapping[date, int]) -> list[list[date]]:
+    """Days in order, as many at a time as fit into `BATCH_BYTES`; one alone may be larger."""
+    made: list[list[date]] = []
+    free = 0
+    for day, size in sorted(days.items()):
+        if size > free or not made:
+            made.append([])
+            free = BATCH_BYTES
+        made[-1].append(day)
+        free -= size
+    return made
 
 
 class FolderStore:
@@ -87,14 +102,15 @@ class FolderLake:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def days(self, start: date, end: date) -> list[date]:
+    def days(self, start: date, end: date) -> dict[date, int]:
         """Days of folders that have files."""
-        found = set()
-        for prefix in ("usage", "daily"):
-            for path in self._folder.glob(f"{prefix}/dt=*"):
-                if any(path.rglob("*.parquet")):
-                    found.add(date.fromisoformat(path.name[3:]))
-        return sorted(day for day in found if start <= day < end)
+        found: dict[date, int] = {}
+        for name in DAY_FOLDERS:
+            for path in self._folder.glob(f"{name}/dt=*/**/*.parquet"):
+                day = date.fromisoformat(path.relative_to(self._folder).parts[1][3:])
+                if start <= day < end:
+                    found[day] = found.get(day, 0) + path.stat().st_size
+        return found
 
     @contextmanager
     def folder(self, days: Sequence[date]) -> Iterator[Path]:
