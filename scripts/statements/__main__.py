@@ -105,10 +105,7 @@ def _told(closed: Closed, where: str) -> str:
     was = "was closed before, at" if closed.already else "is closed, at"
     lines = [
         f"{record.month} {was} {record.closed_at}: {len(statements)} statements",
-        *(
-            f"  {name:{width}}  {money(net):>{amounts}} {record.inputs.currency}"
-            for name, net in sums
-        ),
+        *(f"  {name:{width}}  {money(net):>{amounts}} {currency}" for name, net in sums),
         f"{closed.published.written} files written to {where}/issued/{record.month}",
     ]
     return "".join(f"{line}\n" for line in lines)
