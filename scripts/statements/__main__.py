@@ -137,8 +137,12 @@ def _inputs_file(options: argparse.Namespace) -> tuple[Path, str]:
         if not options.inputs.is_file():
             raise InputsError(f"--inputs: given {options.inputs}; allowed: a file that is there")
         return options.inputs, str(options.inputs)
+    folder = ROOT / "envs" / (options.env or "")
+    if not folder.is_dir():
+        there = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
+        raise InputsError(f"--env: given {options.env[:60]!r}; allowed: {', '.join(there)}")
     name = f"envs/{options.env}/{inputs.FILE}"
-    return ROOT / name, name
+    return folder / inputs.FILE, name if options.env else inputs.FILE
 
 
 class _PlaceError(Exception):

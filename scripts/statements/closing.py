@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from scripts.reports import periods, queries
+from scripts.reports import checks, periods, queries
 from scripts.statements import history
 from scripts.statements.inputs import some
 from scripts.statements.ledger import Digests, LedgerError, open_ledger
@@ -131,6 +131,10 @@ class Closer:
     def _make(
         self, period: Period, month: str, closed: Sequence[str], scratch: Path
     ) -> tuple[Record, dict[str, Path]]:
+        try:
+            checks.holes(self.engine, period, complete=True)
+        except checks.RefusedError as error:
+            raise CloseError(str(error)) from None
         tenants = tenant_facts(self.lake.lists("tenants"), self.finance.markups)
         names = {str(unit["id"]): str(unit["name"]) for unit in self.lake.lists("business_units")}
         units = frozenset(names) | {facts.business_unit for facts in tenants.values()}

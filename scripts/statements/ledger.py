@@ -212,10 +212,9 @@ class Ledger:
 
     def state(self, files: Sequence[Path]) -> None:
         """Take files of row digests as what statements say: `stated`."""
-        if files:
-            self._db.read_parquet([str(file) for file in files]).create_view("stated", replace=True)
-        else:
-            self._db.execute("CREATE OR REPLACE TEMP VIEW stated AS SELECT * FROM stated_none")
+        names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        source = f"read_parquet([{names}])" if files else "stated_none"
+        self._db.execute(f"CREATE OR REPLACE TEMP VIEW stated AS SELECT * FROM {source}")  # noqa: S608
 
     def stated_days(self, period: Period) -> list[date]:
         """The days of a period that `stated` has rows of."""
@@ -301,15 +300,25 @@ class Ledger:
                 continue
             told = self._db.read_parquet(sorted(files), union_by_name=True, hive_partitioning=True)
             told.create_view("told", replace=True)
-            at = "CAST(dt AS DATE)" + (", CAST(hour AS INTEGER)" if name == "hourly" else "")
-            of_rows = "dt, hour" if name == "hourly" else "dt"
+            of_told, of_rows = (
+                ("CAST(dt AS DATE), CAST(hour AS INTEGER)", "dt, hour")
+                if name == "hourly"
+                else ("CAST(dt AS DATE)", "dt")
+            )
             hole = self._db.execute(
                 f"""
-                WITH told AS (SELECT ({at}) AS at, sum(total_cost) AS cost FROM told GROUP BY at),
-                found AS (SELECT ({of_rows}) AS at, sum(cost) AS cost FROM rows GROUP BY at)
-                SELECT at, told.cost, found.cost
-                FROM told LEFT JOIN found USING (at)
-                WHERE told.cost IS DISTINCT FROM found.cost ORDER BY at LIMIT 1
+                WITH told AS (
+                    SELECT ({of_told}) AS moment, sum(total_cost) AS cost
+                    FROM told GROUP BY moment
+                ), found AS (
+                    SELECT ({of_rows}) AS moment, sum(cost) AS cost FROM rows GROUP BY moment
+                )
+                SELECT moment, told.cost, found.cost
+                FROM told LEFT JOIN found USING (moment)
+                WHERE told.cost IS DISTINCT FROM found.cost AND NOT (
+                    found.cost IS NULL AND told.cost = 0
+                )
+                ORDER BY moment LIMIT 1
                 """  # noqa: S608 - names of columns
             ).fetchone()
             if hole is not None:
