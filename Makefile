@@ -19,8 +19,6 @@ unexport PYTHONDONTWRITEBYTECODE
 ENV ?=
 TENANT ?=
 APP ?=
-MONTH ?=
-STATEMENT ?=
 FUNCTIONS ?=
 ARGS ?=
 
@@ -88,14 +86,6 @@ report-page: setup-run ## Write a period's report as one HTML file; ARGS="--lake
 reconcile: check-env setup-run ## Compare ENV's ledger with AWS's bill of MONTH (YYYY-MM); ARGS=--help
 	@$(RUN_PYTHON) -m scripts.reconcile --env $(ENV) $(if $(MONTH),--month $(MONTH)) $(ARGS)
 
-.PHONY: close
-close: setup-run ## Close a month for good: ENV=prod MONTH=2026-10, ARGS="--lake <folder>" for a copy
-	@$(RUN_PYTHON) -m scripts.statements close --month '$(MONTH)' $(if $(ENV),--env '$(ENV)') $(ARGS)
-
-.PHONY: verify
-verify: setup-run ## Hold a statement against the ledger: ENV=prod STATEMENT=2026-10/tenant/acme
-	@$(RUN_PYTHON) -m scripts.statements verify '$(STATEMENT)' $(if $(ENV),--env '$(ENV)') $(ARGS)
-
 .PHONY: bench
 bench: setup-stack-tests ## Measure requests, dialects, cold starts and many tenants; ARGS=--quick
 	@$(VENV_PYTHON) -m scripts.bench.ledger $(ARGS)
@@ -103,6 +93,7 @@ bench: setup-stack-tests ## Measure requests, dialects, cold starts and many ten
 	@$(VENV_PYTHON) -m scripts.bench.imports $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench.litellm $(ARGS)
 	@$(VENV_PYTHON) -m scripts.bench.tenants $(ARGS)
+	@$(VENV_PYTHON) -m scripts.bench.queries $(ARGS)
 
 .PHONY: bench-litellm
 bench-litellm: setup-stack-tests ## Install LiteLLM's proxy (700 MB) and measure it beside the gateway

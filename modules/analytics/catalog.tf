@@ -82,6 +82,19 @@ locals {
     { name = "tags", type = "map<string,string>" },
   ]
 
+  # What aggregate notes about each account of the ledger when it runs. Amounts are picodollars; as text, no reader rounds them.
+  budget_columns = [
+    { name = "account_id", type = "string" },
+    { name = "kind", type = "string" },
+    { name = "scope", type = "string" },
+    { name = "month", type = "string" },
+    { name = "month_spent", type = "string" },
+    { name = "month_held", type = "string" },
+    { name = "day", type = "string" },
+    { name = "day_spent", type = "string" },
+    { name = "day_held", type = "string" },
+  ]
+
   usage_location = "s3://${aws_s3_bucket.lake.bucket}/usage"
   daily_location = "s3://${aws_s3_bucket.lake.bucket}/daily"
 }
@@ -212,6 +225,37 @@ resource "aws_glue_catalog_table" "tenants" {
 
     dynamic "columns" {
       for_each = local.tenant_columns
+
+      content {
+        name = columns.value.name
+        type = columns.value.type
+      }
+    }
+  }
+}
+
+resource "aws_glue_catalog_table" "budgets" {
+  name          = "budgets"
+  database_name = aws_glue_catalog_database.this.name
+  description   = "One row per account of the ledger: what it has spent and holds, in picodollars (1e-12 USD)."
+  table_type    = "EXTERNAL_TABLE"
+
+  parameters = {
+    EXTERNAL       = "TRUE"
+    classification = "json"
+  }
+
+  storage_descriptor {
+    location      = "s3://${aws_s3_bucket.lake.bucket}/budgets/"
+    input_format  = "org.apache.hadoop.mapred.TextInputFormat"
+    output_format = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+
+    ser_de_info {
+      serialization_library = "org.openx.data.jsonserde.JsonSerDe"
+    }
+
+    dynamic "columns" {
+      for_each = local.budget_columns
 
       content {
         name = columns.value.name

@@ -81,6 +81,7 @@ _CALL = re.compile(r"\b([a-z_][a-z0-9_]*)\s*\(")
 _INEXACT = frozenset({exp.DType.DOUBLE, exp.DType.FLOAT})
 _COMMENT = re.compile(r"--[^\n]*")
 _CAST_TO = re.compile(r"\bas\s+([a-z]+)(?:\s*\(\d+(?:,\s*\d+)?\))?\s*\)")
+_NAMED = re.compile(r"\bas\s+([a-z_][a-z0-9_]*)\s*\([a-z_, ]+\)")
 _OWN = re.compile(r"\b([a-z_][a-z0-9_]*)(?:\s*\([a-z_, ]*\))?\s+as\s*\(")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _COST = re.compile(r"(^|_)(cost|held|spent)$")
@@ -111,7 +112,7 @@ def faults(sql: str) -> list[str]:
 
 def _words(sql: str) -> Iterator[str]:
     text = _STRING.sub("''", _COMMENT.sub("", sql)).lower()
-    known = {*FUNCTIONS, *TYPES, *_WORDS, *_OWN.findall(text)}
+    known = {*FUNCTIONS, *TYPES, *_WORDS, *_OWN.findall(text), *_NAMED.findall(text)}
     for name in sorted(set(_CALL.findall(text)) - known):
         yield f"{name}() is not known to be alike"
     for name in sorted(set(_CAST_TO.findall(text)) - TYPES):

@@ -198,6 +198,9 @@ class DuckDbEngine:
             raise EngineError(f"no table {name!r}; there are {', '.join(sorted(TABLES))}")
         folder = self._folder(name)
         files = sorted(map(str, folder.glob(table.files)))
+        if not files and table.may_lack:
+            self._empty(table).create_view(name)
+            return
         if not files:
             kind = "lake" if folder == self.lake else "folder"
             raise EngineError(
@@ -206,6 +209,11 @@ class DuckDbEngine:
             )
         read = self._parquet if table.form == "parquet" else self._json
         read(table, files).create_view(name)
+
+    def _empty(self, table: Table) -> duckdb.DuckDBPyRelation:
+        columns = (*table.columns, *table.partitions)
+        nulls = (f"CAST(NULL AS {duckdb_type(kind)}) AS {name}" for name, kind in columns)
+        return self._db.sql(f"SELECT {', '.join(nulls)} WHERE false")
 
     def _folder(self, name: str) -> Path:
         return self._folders.get(name) or self.lake / TABLES[name].folder

@@ -41,6 +41,7 @@ class Table:
 
     `partitions` are columns whose values are in the files' paths (`dt=2026-11-30`). `folder` is
     where in the lake they lie; for files that come from another bucket, readers may name another.
+    `may_lack` files: then it is a table without rows.
     """
 
     files: str
@@ -48,6 +49,7 @@ class Table:
     columns: Columns
     partitions: Columns = ()
     folder: str = "."
+    may_lack: bool = False
 
 
 TENANT_COLUMNS: Columns = (
@@ -61,21 +63,18 @@ TENANT_COLUMNS: Columns = (
     ("tags", "map<string,string>"),
 )
 
+# What aggregate notes about each account of the ledger when it runs; amounts are picodollars.
+BUDGET_COLUMNS: Columns = tuple(
+    (name, "string")
+    for name in (
+        *("account_id", "kind", "scope", "month", "month_spent", "month_held"),
+        *("day", "day_spent", "day_held"),
+    )
+)
+
 _BILL_COLUMNS = ROOT / "modules" / "bill_export" / "columns.json"
 BILL_COLUMNS: Columns = tuple(
     (column["name"], column["type"]) for column in json.loads(_BILL_COLUMNS.read_text("utf-8"))
-)
-
-# The lines of closed months, each once; what `scripts.statements` writes.
-STATEMENT_COLUMNS: Columns = (
-    *((name, "string") for name in ("statement", "kind", "period", "tenant_id", "cost_center")),
-    *((name, "string") for name in ("business_unit", "description", "account", "app_id")),
-    ("model_id", "string"),
-    *((name, "bigint") for name in ("ledger_rows", "calls", "input_tokens", "output_tokens")),
-    ("cost", "decimal(38,12)"),
-    ("charge", "decimal(38,12)"),
-    ("currency", "string"),
-    ("net", "decimal(38,2)"),
 )
 
 TABLES = {
@@ -98,12 +97,8 @@ TABLES = {
         columns=tuple(DAILY_COLUMNS),
         partitions=_DAY,
     ),
-    "statements": Table(
-        files="lines/month=*/*.parquet",
-        form="parquet",
-        columns=STATEMENT_COLUMNS,
-        partitions=(("month", "string"),),
-        folder="statements",
+    "budgets": Table(
+        files="budgets/accounts.json", form="json", columns=BUDGET_COLUMNS, may_lack=True
     ),
     "tenants": Table(files="tenants/*.json", form="json", columns=TENANT_COLUMNS),
 }

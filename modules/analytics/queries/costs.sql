@@ -61,7 +61,7 @@ SELECT
     output_tokens,
     cost * CAST('0.000000000001' AS decimal(12, 12)) AS cost,
     CAST(
-        100 * CAST(cost AS double) / nullif(CAST(sum(cost) OVER () AS double), 0) AS decimal(9, 2)
+        100 * CAST(cost AS double) / nullif(CAST(sum(cost) OVER () AS double), 0) AS decimal(38, 2)
     ) AS percent
 FROM sums
 ORDER BY

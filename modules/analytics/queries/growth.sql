@@ -18,27 +18,16 @@ WITH weeks AS (
         AND (${tenant} = '' OR tenant_id = ${tenant})
     GROUP BY tenant_id, CAST(date_trunc('week', dt) AS date)
 ),
--- A week without usage has no row in weeks: it is there because the one before it is.
-pairs AS (
-    SELECT tenant_id, week, cost, CAST(0 AS decimal(26, 0)) AS week_before FROM weeks
-    UNION ALL
-    SELECT
-        tenant_id,
-        CAST(week + INTERVAL '7' DAY AS date) AS week,
-        CAST(0 AS decimal(26, 0)) AS cost,
-        cost AS week_before
-    FROM weeks
-),
+-- Each week counts as itself and as the week before the next, which may be without usage.
 compared AS (
     SELECT
         tenant_id,
-        week,
-        CAST(sum(cost) AS decimal(26, 0)) AS cost,
-        CAST(sum(week_before) AS decimal(26, 0)) AS week_before
-    FROM pairs
-    WHERE week >= date_trunc('week', ${from})
-        AND week < date_trunc('week', least(${to}, ${today}))
-    GROUP BY tenant_id, week
+        CAST(week + days * INTERVAL '1' DAY AS date) AS week,
+        CAST(sum(CASE WHEN days = 0 THEN cost ELSE 0 END) AS decimal(26, 0)) AS cost,
+        CAST(sum(CASE WHEN days = 7 THEN cost ELSE 0 END) AS decimal(26, 0)) AS week_before
+    FROM weeks
+    CROSS JOIN (VALUES (0), (7)) AS shifts (days)
+    GROUP BY tenant_id, CAST(week + days * INTERVAL '1' DAY AS date)
 )
 SELECT
     tenant_id,
@@ -48,7 +37,9 @@ SELECT
     CAST(cost - week_before AS decimal(26, 0)) * CAST('0.000000000001' AS decimal(12, 12)) AS growth,
     CAST(
         100 * CAST(cost - week_before AS double) / nullif(CAST(week_before AS double), 0)
-        AS decimal(18, 2)
+        AS decimal(38, 2)
     ) AS growth_percent
 FROM compared
+WHERE week >= date_trunc('week', ${from})
+    AND week < date_trunc('week', least(${to}, ${today}))
 ORDER BY tenant_id, week

@@ -51,7 +51,7 @@ SELECT
     charge * CAST('0.000000000001' AS decimal(12, 12)) AS charge,
     CAST(charge - cost AS decimal(26, 0)) * CAST('0.000000000001' AS decimal(12, 12)) AS margin,
     CAST(
-        100 * CAST(charge - cost AS double) / nullif(CAST(charge AS double), 0) AS decimal(9, 2)
+        100 * CAST(charge - cost AS double) / nullif(CAST(charge AS double), 0) AS decimal(38, 2)
     ) AS margin_percent
 FROM charges
 ORDER BY tenant_id, model_id

@@ -24,15 +24,6 @@ WITH days AS (
         AND (${tenant} = '' OR tenant_id = ${tenant})
     GROUP BY tenant_id, dt
 ),
-spans AS (
-    SELECT
-        tenant_id,
-        CAST(least(30, max(age) + 1) AS double) AS n30,
-        CAST(least(90, max(age) + 1) AS double) AS n90
-    FROM days
-    WHERE age < 90
-    GROUP BY tenant_id
-),
 sums AS (
     SELECT
         tenant_id,
@@ -41,33 +32,30 @@ sums AS (
         CAST(sum(CASE WHEN age < 90 THEN cost ELSE 0 END) AS decimal(26, 0)) AS last_90,
         -- Of cost times age: what least squares needs.
         CAST(sum(CASE WHEN age < 30 THEN cost * age ELSE 0 END) AS double) AS aged_30,
-        CAST(sum(CASE WHEN age < 90 THEN cost * age ELSE 0 END) AS double) AS aged_90
+        CAST(sum(CASE WHEN age < 90 THEN cost * age ELSE 0 END) AS double) AS aged_90,
+        CAST(coalesce(max(CASE WHEN age < 90 THEN age END) + 1, 0) AS double) AS n90
     FROM days
     GROUP BY tenant_id
 ),
 lines AS (
     SELECT
-        sums.tenant_id,
-        spent,
-        last_30,
-        last_90,
-        coalesce(n30, 0) AS n30,
+        sums.*,
+        least(n90, 30e0) AS n30,
         CAST(greatest(0, date_diff('day', least(${to}, ${today}), ${to})) AS double) AS days_left,
         -- Days count from the oldest on, so more age is less of a slope.
-        (CAST(last_30 AS double) * (n30 - 1) / 2e0 - aged_30) * 12e0
-            / nullif(n30 * (n30 * n30 - 1), 0) AS slope_30,
+        (CAST(last_30 AS double) * (least(n90, 30e0) - 1) / 2e0 - aged_30) * 12e0
+            / nullif(least(n90, 30e0) * (least(n90, 30e0) * least(n90, 30e0) - 1), 0) AS slope_30,
         (CAST(last_90 AS double) * (n90 - 1) / 2e0 - aged_90) * 12e0
             / nullif(n90 * (n90 * n90 - 1), 0) AS slope_90
     FROM sums
-    LEFT JOIN spans ON spans.tenant_id = sums.tenant_id
 )
 SELECT
     tenant_id,
     spent * CAST('0.000000000001' AS decimal(12, 12)) AS spent,
     last_30 * CAST('0.000000000001' AS decimal(12, 12)) AS last_30,
-    CAST(slope_30 / 1e12 AS decimal(18, 4)) AS trend_30,
+    CAST(slope_30 / 1e12 AS decimal(38, 4)) AS trend_30,
     last_90 * CAST('0.000000000001' AS decimal(12, 12)) AS last_90,
-    CAST(slope_90 / 1e12 AS decimal(18, 4)) AS trend_90,
+    CAST(slope_90 / 1e12 AS decimal(38, 4)) AS trend_90,
     CAST(days_left AS integer) AS days_left,
     CAST(
         (
@@ -77,7 +65,7 @@ SELECT
                 coalesce(CAST(last_30 AS double) / nullif(n30, 0), 0e0)
                 + CASE WHEN n30 >= 14 THEN slope_30 * (n30 + days_left) / 2e0 ELSE 0e0 END
             )
-        ) / 1e12 AS decimal(18, 2)
+        ) / 1e12 AS decimal(38, 2)
     ) AS forecast
 FROM lines
 ORDER BY forecast DESC, tenant_id

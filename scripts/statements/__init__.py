@@ -1,1 +1,0 @@
-"""Statements: months closed for good, which anybody can derive again from the ledger's rows."""
