@@ -19,6 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 ENV ?=
 TENANT ?=
 APP ?=
+MONTH ?=
+STATEMENT ?=
 FUNCTIONS ?=
 ARGS ?=
 
@@ -85,6 +87,14 @@ report-page: setup-run ## Write a period's report as one HTML file; ARGS="--lake
 .PHONY: reconcile
 reconcile: check-env setup-run ## Compare ENV's ledger with AWS's bill of MONTH (YYYY-MM); ARGS=--help
 	@$(RUN_PYTHON) -m scripts.reconcile --env $(ENV) $(if $(MONTH),--month $(MONTH)) $(ARGS)
+
+.PHONY: close
+close: setup-run ## Close a month for good: ENV=prod MONTH=2026-10, ARGS="--lake <folder>" for a copy
+	@$(RUN_PYTHON) -m scripts.statements close --month '$(MONTH)' $(if $(ENV),--env '$(ENV)') $(ARGS)
+
+.PHONY: verify
+verify: setup-run ## Hold a statement against the ledger: ENV=prod STATEMENT=2026-10/tenant/acme
+	@$(RUN_PYTHON) -m scripts.statements verify '$(STATEMENT)' $(if $(ENV),--env '$(ENV)') $(ARGS)
 
 .PHONY: bench
 bench: setup-stack-tests ## Measure requests, dialects, cold starts and many tenants; ARGS=--quick

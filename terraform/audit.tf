@@ -38,7 +38,8 @@ module "audit" {
 
   # By name: the lake's own log goes to the bucket that this names.
   access_logged_bucket_arns = {
-    lake = "arn:${local.partition}:s3:::${var.prefix}-lake-${local.account_id}"
+    lake       = "arn:${local.partition}:s3:::${var.prefix}-lake-${local.account_id}"
+    statements = "arn:${local.partition}:s3:::${var.prefix}-statements-${local.account_id}"
   }
 
   archived_log_groups = merge(
@@ -51,8 +52,9 @@ module "audit" {
 
   data_events = {
     bucket_arns = {
-      lake     = module.analytics.lake_bucket_arn
-      payloads = module.streaming.payloads_bucket_arn
+      lake       = module.analytics.lake_bucket_arn
+      payloads   = module.streaming.payloads_bucket_arn
+      statements = module.analytics.statements_bucket_arn
     }
     table_arns = { tenants = module.metering.tenants_table_arn }
   }

@@ -42,6 +42,7 @@ module "analytics" {
   lake_transition_days   = var.lake_transition_days
   report_expiration_days = var.report_expiration_days
   report_transition_days = var.report_transition_days
+  statement_lock         = var.statement_lock
 
   access_log_bucket = var.audit.access_logs ? { name = module.audit.access_log_bucket_name } : null
 }

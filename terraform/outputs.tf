@@ -26,9 +26,10 @@ output "bill_location" {
 output "bucket_names" {
   description = "Buckets by what they hold."
   value = {
-    athena   = module.analytics.athena_bucket_name
-    lake     = module.analytics.lake_bucket_name
-    payloads = module.streaming.payloads_bucket_name
+    athena     = module.analytics.athena_bucket_name
+    lake       = module.analytics.lake_bucket_name
+    payloads   = module.streaming.payloads_bucket_name
+    statements = module.analytics.statements_bucket_name
   }
 }
 

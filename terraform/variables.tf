@@ -488,6 +488,26 @@ variable "sagemaker_endpoints" {
   }
 }
 
+variable "statement_lock" {
+  description = "How issued statements are locked in S3, and for how many years. mode GOVERNANCE: whoever has s3:BypassGovernanceRetention can still delete one. COMPLIANCE: nobody can, nor can the lock be shortened."
+  type = object({
+    mode  = optional(string, "GOVERNANCE")
+    years = optional(number, 10)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["GOVERNANCE", "COMPLIANCE"], var.statement_lock.mode)
+    error_message = "statement_lock.mode: got \"${var.statement_lock.mode}\"; allowed: GOVERNANCE, COMPLIANCE."
+  }
+
+  validation {
+    condition     = var.statement_lock.years >= 1 && var.statement_lock.years <= 100 && floor(var.statement_lock.years) == var.statement_lock.years
+    error_message = "statement_lock.years: got ${var.statement_lock.years}; allowed: a whole number from 1 to 100."
+  }
+}
+
 variable "tenants_dir" {
   description = "Folder of the tenant files, relative to this one; null means ../envs/<environment>/tenants."
   type        = string

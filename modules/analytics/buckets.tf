@@ -19,8 +19,9 @@ resource "aws_s3_bucket" "athena" {
 
 locals {
   bucket_by_name = {
-    lake   = aws_s3_bucket.lake
-    athena = aws_s3_bucket.athena
+    lake       = aws_s3_bucket.lake
+    athena     = aws_s3_bucket.athena
+    statements = aws_s3_bucket.statements
   }
   bucket_policy_by_name = {
     for name, bucket in local.bucket_by_name : name => jsonencode({
@@ -100,7 +101,11 @@ resource "aws_s3_bucket_policy" "this" {
   policy = local.bucket_policy_by_name[each.key]
 
   # S3 answers a policy put beside a public access block put with a conflict.
-  depends_on = [aws_s3_bucket_public_access_block.athena, aws_s3_bucket_public_access_block.lake]
+  depends_on = [
+    aws_s3_bucket_public_access_block.athena,
+    aws_s3_bucket_public_access_block.lake,
+    aws_s3_bucket_public_access_block.statements,
+  ]
 }
 
 resource "aws_s3_bucket_versioning" "lake" {

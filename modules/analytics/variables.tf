@@ -153,6 +153,26 @@ variable "results_retention_days" {
   }
 }
 
+variable "statement_lock" {
+  description = "How issued statements are locked in S3, and for how many years. mode GOVERNANCE: whoever has s3:BypassGovernanceRetention can still delete one. COMPLIANCE: nobody can, nor can the lock be shortened."
+  type = object({
+    mode  = optional(string, "GOVERNANCE")
+    years = optional(number, 10)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["GOVERNANCE", "COMPLIANCE"], var.statement_lock.mode)
+    error_message = "statement_lock.mode: given \"${var.statement_lock.mode}\"; allowed: GOVERNANCE, COMPLIANCE."
+  }
+
+  validation {
+    condition     = var.statement_lock.years >= 1 && var.statement_lock.years <= 100 && floor(var.statement_lock.years) == var.statement_lock.years
+    error_message = "statement_lock.years: given ${var.statement_lock.years}; allowed: a whole number from 1 to 100."
+  }
+}
+
 variable "tags" {
   description = "Tags on every resource, merged over the provider's default tags."
   type        = map(string)

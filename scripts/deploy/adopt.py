@@ -110,7 +110,8 @@ class Leftovers:
 
     def _buckets(self) -> dict[str, str]:
         client = self._client("s3")
-        named = {name: f"{self._prefix}-{name}-{self._account}" for name in ("athena", "lake")}
+        names = ("athena", "lake", "statements")
+        named = {name: f"{self._prefix}-{name}-{self._account}" for name in names}
         return {
             f"module.analytics.aws_s3_bucket.{name}": bucket
             for name, bucket in named.items()

@@ -48,6 +48,7 @@ CONFIRMED_ENVIRONMENTS = frozenset({"prod"})
 RECORDS = (
     "aws_kms_key.this",
     "module.analytics.aws_s3_bucket.lake",
+    "module.analytics.aws_s3_bucket.statements",
     'module.metering.aws_dynamodb_table.this["accounts"]',
     'module.metering.aws_dynamodb_table.this["usage"]',
 )

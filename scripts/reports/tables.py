@@ -77,6 +77,18 @@ BILL_COLUMNS: Columns = tuple(
     (column["name"], column["type"]) for column in json.loads(_BILL_COLUMNS.read_text("utf-8"))
 )
 
+# The lines of closed months, each once; what `scripts.statements` writes.
+STATEMENT_COLUMNS: Columns = (
+    *((name, "string") for name in ("statement", "kind", "period", "tenant_id", "cost_center")),
+    *((name, "string") for name in ("business_unit", "description", "account", "app_id")),
+    ("model_id", "string"),
+    *((name, "bigint") for name in ("ledger_rows", "calls", "input_tokens", "output_tokens")),
+    ("cost", "decimal(38,12)"),
+    ("charge", "decimal(38,12)"),
+    ("currency", "string"),
+    ("net", "decimal(38,2)"),
+)
+
 TABLES = {
     "bill": Table(
         files="data/BILLING_PERIOD=*/*.parquet",
@@ -96,6 +108,13 @@ TABLES = {
         form="parquet",
         columns=tuple(DAILY_COLUMNS),
         partitions=_DAY,
+    ),
+    "statements": Table(
+        files="lines/month=*/*.parquet",
+        form="parquet",
+        columns=STATEMENT_COLUMNS,
+        partitions=(("month", "string"),),
+        folder="statements",
     ),
     "budgets": Table(
         files="budgets/accounts.json", form="json", columns=BUDGET_COLUMNS, may_lack=True

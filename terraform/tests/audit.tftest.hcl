@@ -35,11 +35,13 @@ override_module {
 override_module {
   target = module.analytics
   outputs = {
-    athena_bucket_name = "tollgate-test-athena-111122223333"
-    glue_database_name = "tollgate_test"
-    lake_bucket_arn    = "arn:aws:s3:::tollgate-test-lake-111122223333"
-    lake_bucket_name   = "tollgate-test-lake-111122223333"
-    workgroup_name     = "tollgate-test"
+    athena_bucket_name     = "tollgate-test-athena-111122223333"
+    glue_database_name     = "tollgate_test"
+    lake_bucket_arn        = "arn:aws:s3:::tollgate-test-lake-111122223333"
+    lake_bucket_name       = "tollgate-test-lake-111122223333"
+    statements_bucket_arn  = "arn:aws:s3:::tollgate-test-statements-111122223333"
+    statements_bucket_name = "tollgate-test-statements-111122223333"
+    workgroup_name         = "tollgate-test"
   }
 }
 
@@ -57,7 +59,7 @@ run "by_default_nothing_is_made" {
   }
 
   assert {
-    condition     = [for selector in output.audit_event_selectors : selector.Name] == ["Objects in the bucket lake", "Objects in the bucket payloads", "Writes to the table tenants"]
+    condition     = [for selector in output.audit_event_selectors : selector.Name] == ["Objects in the bucket lake", "Objects in the bucket payloads", "Objects in the bucket statements", "Writes to the table tenants"]
     error_message = "The organisation's trail is told to record changes of tenants, and who touches usage and requests."
   }
 }

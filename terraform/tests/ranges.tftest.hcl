@@ -19,6 +19,7 @@ run "rejects_too_little" {
     lake_expiration_days        = 90
     log_retention_days          = 0
     payload_retention_days      = 0
+    statement_lock              = { mode = "NONE" }
   }
 
   expect_failures = [
@@ -26,6 +27,7 @@ run "rejects_too_little" {
     var.lake_expiration_days,
     var.log_retention_days,
     var.payload_retention_days,
+    var.statement_lock,
   ]
 }
 
@@ -37,6 +39,7 @@ run "rejects_too_much" {
     lake_expiration_days        = 36501
     log_retention_days          = 31
     payload_retention_days      = 1.5
+    statement_lock              = { years = 101 }
   }
 
   expect_failures = [
@@ -44,5 +47,6 @@ run "rejects_too_much" {
     var.lake_expiration_days,
     var.log_retention_days,
     var.payload_retention_days,
+    var.statement_lock,
   ]
 }

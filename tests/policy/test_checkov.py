@@ -33,6 +33,7 @@ _TARGETS = (
     "aws_kms_key.this",
     "module.analytics.aws_s3_bucket.athena",
     "module.analytics.aws_s3_bucket.lake",
+    "module.analytics.aws_s3_bucket.statements",
     "module.streaming.aws_s3_bucket.payloads",
 )
 # An account that demands a boundary shows whether every role takes it, and everything that makes

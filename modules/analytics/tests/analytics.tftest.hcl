@@ -20,19 +20,59 @@ run "buckets" {
   }
 
   assert {
-    condition     = alltrue([for block in [aws_s3_bucket_public_access_block.athena, aws_s3_bucket_public_access_block.lake] : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets])
+    condition     = alltrue([for block in [aws_s3_bucket_public_access_block.athena, aws_s3_bucket_public_access_block.lake, aws_s3_bucket_public_access_block.statements] : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets])
     error_message = "Nothing can be made public."
   }
 
   assert {
-    condition     = alltrue([for encryption in [aws_s3_bucket_server_side_encryption_configuration.lake, aws_s3_bucket_server_side_encryption_configuration.athena] : one(encryption.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn])
+    condition     = alltrue([for encryption in [aws_s3_bucket_server_side_encryption_configuration.lake, aws_s3_bucket_server_side_encryption_configuration.athena, aws_s3_bucket_server_side_encryption_configuration.statements] : one(encryption.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn])
     error_message = "Objects are encrypted with the given key."
   }
 
   assert {
     condition     = alltrue([for policy in aws_s3_bucket_policy.this : jsondecode(policy.policy).Statement[0].Effect == "Deny" && jsondecode(policy.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"])
-    error_message = "Both buckets refuse plain HTTP."
+    error_message = "All buckets refuse plain HTTP."
   }
+}
+
+run "statements_are_locked" {
+  assert {
+    condition     = output.statements_bucket_name == "tollgate-test-statements-111122223333" && aws_s3_bucket.statements.object_lock_enabled && one(aws_s3_bucket_versioning.statements.versioning_configuration).status == "Enabled"
+    error_message = "Statements have a bucket of their own, which can lock them."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_object_lock_configuration.statements.rule).default_retention[0].mode == "GOVERNANCE" && one(aws_s3_bucket_object_lock_configuration.statements.rule).default_retention[0].years == 10
+    error_message = "Each is locked from when it is written, for ten years unless told otherwise."
+  }
+
+  assert {
+    condition     = aws_glue_catalog_table.statements.parameters["storage.location.template"] == "s3://tollgate-test-statements-111122223333/lines/month=$${month}" && aws_glue_catalog_table.statements.parameters["projection.month.format"] == "yyyy-MM"
+    error_message = "Athena reads the lines of a month by its folder."
+  }
+}
+
+run "a_lock_can_be_for_auditors" {
+  command = plan
+
+  variables {
+    statement_lock = { mode = "COMPLIANCE", years = 7 }
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_object_lock_configuration.statements.rule).default_retention[0].mode == "COMPLIANCE" && one(aws_s3_bucket_object_lock_configuration.statements.rule).default_retention[0].years == 7
+    error_message = "Mode and years follow the input."
+  }
+}
+
+run "a_lock_has_a_mode_and_years" {
+  command = plan
+
+  variables {
+    statement_lock = { mode = "governance", years = 0 }
+  }
+
+  expect_failures = [var.statement_lock]
 }
 
 run "records_are_kept_by_default" {

@@ -52,7 +52,7 @@ def test_everything_that_a_destroy_keeps_is_found() -> None:
     key = make_key()
     for table in ("accounts", "tenants", "usage"):
         make_table(table)
-    for bucket in ("athena", "lake", "payloads"):
+    for bucket in ("athena", "lake", "payloads", "statements"):
         client("s3").create_bucket(Bucket=f"{PREFIX}-{bucket}-{ACCOUNT}")
     glue = client("glue")
     glue.create_database(DatabaseInput={"Name": "tollgate_dev"})
@@ -73,6 +73,7 @@ def test_everything_that_a_destroy_keeps_is_found() -> None:
         "module.analytics.aws_glue_catalog_table.usage": f"{ACCOUNT}:tollgate_dev:usage",
         "module.analytics.aws_s3_bucket.athena": f"{PREFIX}-athena-{ACCOUNT}",
         "module.analytics.aws_s3_bucket.lake": f"{PREFIX}-lake-{ACCOUNT}",
+        "module.analytics.aws_s3_bucket.statements": f"{PREFIX}-statements-{ACCOUNT}",
         'module.metering.aws_dynamodb_table.this["accounts"]': f"{PREFIX}-accounts",
         'module.metering.aws_dynamodb_table.this["usage"]': f"{PREFIX}-usage",
     }

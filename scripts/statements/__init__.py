@@ -1,0 +1,1 @@
+"""Statements: months closed for good, which anybody can derive again from the ledger's rows."""
