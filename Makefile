@@ -96,6 +96,10 @@ close: setup-run ## Close a month for good: ENV=prod MONTH=2026-10, ARGS="--lake
 verify: setup-run ## Hold a statement against the ledger: ENV=prod STATEMENT=2026-10/tenant/acme
 	@$(RUN_PYTHON) -m scripts.statements verify '$(STATEMENT)' $(if $(ENV),--env '$(ENV)') $(ARGS)
 
+.PHONY: what-if
+what-if: setup-run ## Replay a past month under other budgets, limits or prices; ARGS=--help
+	@$(RUN_PYTHON) -m scripts.whatif $(ARGS)
+
 .PHONY: bench
 bench: setup-stack-tests ## Measure requests, dialects, cold starts and many tenants; ARGS=--quick
 	@$(VENV_PYTHON) -m scripts.bench.ledger $(ARGS)

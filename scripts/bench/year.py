@@ -335,6 +335,7 @@ def write(rows: Iterable[UsageRow], folder: Path, part: int) -> None:
 
     What comes later to the same hours is another part; DuckDB adds a 0 to its number.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as scratch, duckdb.connect(":memory:") as db:
         lines = Path(scratch) / "rows.json"
         with lines.open("w", encoding="utf-8") as file:

@@ -222,12 +222,13 @@ def events(corrections: Iterable[UsageRow]) -> list[dict[str, str]]:
 def load_policies(environment: Path) -> dict[str, Tenant]:
     """The policies of an environment's tenant files. Raises TenantFilesError."""
     return {
-        tenant_id: _declared_policy(tenant)
+        tenant_id: declared_policy(tenant)
         for tenant_id, tenant in tenant_files.load_environment(environment).items()
     }
 
 
-def _declared_policy(tenant: tenant_files.Tenant) -> Tenant:
+def declared_policy(tenant: tenant_files.Tenant) -> Tenant:
+    """A tenant's policy as its file declares it, without what an apply adds."""
     # Only AWS knows the ARNs of inference profiles, and a row names the model that was charged.
     apps = {
         app_id: {**app, "inference_profiles": {}} for app_id, app in tenant.policy["apps"].items()

@@ -9,6 +9,7 @@ Python is stricter in one way: a file holds literal values only, and no key twic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ SUFFIX = ".tfvars"
 
 Item = dict[str, dict[str, str]]
 """A table item in DynamoDB's own JSON; every attribute of the tenants table is a string."""
+
+Amend = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""From a tenant's id and its file's content to what is read in its place."""
 
 
 class TenantFilesError(Exception):
@@ -98,15 +102,16 @@ class Tenant:
         return str(self.policy["tenant_id"])
 
 
-def load_environment(folder: Path) -> dict[str, Tenant]:
+def load_environment(folder: Path, amend: Amend | None = None) -> dict[str, Tenant]:
     """Read ``env.tfvars`` and ``tenants/`` of one environment; tenants by id, sorted.
 
-    Raises TenantFilesError with every broken rule of every file.
+    ``amend`` makes other contents of them before anything is checked. Raises TenantFilesError with
+    every broken rule of every file.
     """
     errors: list[str] = []
     settings = _settings(folder, errors)
     try:
-        tenants = load(folder / "tenants", settings.tiers, settings.prefix)
+        tenants = load(folder / "tenants", settings.tiers, settings.prefix, amend)
     except TenantFilesError as error:
         errors.extend(error.errors)
     if errors:
@@ -128,7 +133,9 @@ def environments(root: Path) -> list[Path]:
     return sorted(path.parent for path in root.glob(f"*/{ENVIRONMENT_FILE}"))
 
 
-def load(directory: Path, tiers: Mapping[str, Any], prefix: str | None) -> dict[str, Tenant]:
+def load(
+    directory: Path, tiers: Mapping[str, Any], prefix: str | None, amend: Amend | None = None
+) -> dict[str, Tenant]:
     """Read every ``*.tfvars`` of ``directory`` and merge ``tiers`` in; tenants by id, sorted.
 
     ``prefix`` is the unit's, which is part of the paths of silo roles; None where only the plan
@@ -138,6 +145,8 @@ def load(directory: Path, tiers: Mapping[str, Any], prefix: str | None) -> dict[
     paths = sorted(directory.glob(f"*{SUFFIX}"))
     read = {path.name: _read(path, errors) for path in paths}
     files = {name: content for name, content in read.items() if content is not None}
+    if amend is not None:
+        files = {name: amend(name.removesuffix(SUFFIX), each) for name, each in files.items()}
     errors.extend(tier_errors(ENVIRONMENT_FILE, tiers))
     errors.extend(tier_load_errors(ENVIRONMENT_FILE, tiers))
     tenant_ids = [name.removesuffix(SUFFIX) for name in read]

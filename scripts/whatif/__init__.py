@@ -1,0 +1,1 @@
+"""What a past period would have been under other prices, budgets and limits."""
