@@ -21,6 +21,7 @@ from scripts.local import deployment
 from scripts.local.deployment import Deployment, Queue, Table
 from scripts.local.ministack import ACCOUNT_ID, REGION, aws_environment
 from scripts.local.usage_plans import UsagePlan, usage_plan
+from scripts.prices import lake_table
 from scripts.tenants import files as tenant_files
 
 if TYPE_CHECKING:
@@ -152,8 +153,13 @@ def sagemaker_endpoints(environment_folder: Path) -> str:
 def _with_tenants(
     emulator: Emulator, made: Deployment, tenants: Iterable[tenant_files.Tenant]
 ) -> Deployment:
-    """Load tenants; returns the deployment with their keys, plans and models."""
+    """Load prices and tenants; returns the deployment with their keys, plans and models."""
     database, storage = emulator.client("dynamodb"), emulator.client("s3")
+    storage.put_object(
+        Bucket=made.environment["LAKE_BUCKET"],
+        Key="prices/book.json",
+        Body=lake_table.OUT.read_bytes(),
+    )
     keys: dict[str, str] = {}
     plans: dict[str, UsagePlan] = {}
     profiles: dict[str, str] = {}

@@ -16,6 +16,7 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "functions" / "shared"), str(ROOT / "functions" / "aggregate")]
 
+from scripts.prices.lake_table import COLUMNS as PRICE_COLUMNS  # noqa: E402
 from tollgate.domain.usage import GLUE_COLUMNS  # noqa: E402
 from tollgate_aggregate.files import DAILY_COLUMNS  # noqa: E402
 
@@ -120,6 +121,7 @@ TABLES = {
         files="budgets/accounts.json", form="json", columns=BUDGET_COLUMNS, may_lack=True
     ),
     "tenants": Table(files="tenants/*.json", form="json", columns=TENANT_COLUMNS),
+    "prices": Table(files="prices/*.json", form="json", columns=PRICE_COLUMNS),
 }
 
 
