@@ -17,6 +17,7 @@ module "operator_roles" {
 
   bucket_arns = {
     athena = "arn:${local.partition}:s3:::${module.analytics.athena_bucket_name}"
+    bill   = one([for bill in module.bill_export : "arn:${local.partition}:s3:::${split("/", bill.location)[2]}"])
     lake   = module.analytics.lake_bucket_arn
   }
 

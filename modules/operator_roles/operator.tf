@@ -92,13 +92,13 @@ locals {
       Sid      = "ListBuckets"
       Effect   = "Allow"
       Action   = ["s3:GetBucketLocation", "s3:ListBucket"]
-      Resource = [var.bucket_arns.athena, var.bucket_arns.lake]
+      Resource = [for arn in [var.bucket_arns.athena, var.bucket_arns.bill, var.bucket_arns.lake] : arn if arn != null]
     },
     {
       Sid      = "ReadLake"
       Effect   = "Allow"
       Action   = ["s3:GetObject"]
-      Resource = ["${var.bucket_arns.lake}/*"]
+      Resource = [for arn in [var.bucket_arns.bill, var.bucket_arns.lake] : "${arn}/*" if arn != null]
     },
     {
       Sid      = "KeepQueryResults"

@@ -10,16 +10,17 @@ variable "account_id" {
 }
 
 variable "bucket_arns" {
-  description = "ARNs of the lake's bucket and of the bucket with query results."
+  description = "ARNs of the lake's bucket, of the bucket with query results, and of that with AWS's bill, if there is one."
   type = object({
     athena = string
+    bill   = optional(string)
     lake   = string
   })
   nullable = false
 
   validation {
-    condition     = alltrue([for arn in values(var.bucket_arns) : can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", arn))])
-    error_message = "bucket_arns: given ${join(", ", values(var.bucket_arns))}; allowed: ARNs of S3 buckets."
+    condition     = alltrue([for arn in values(var.bucket_arns) : arn == null ? true : can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", arn))])
+    error_message = "bucket_arns: given ${jsonencode(var.bucket_arns)}; allowed: ARNs of S3 buckets."
   }
 }
 

@@ -20,6 +20,7 @@ EVERY = pytest.mark.parametrize("name", FILES)
 PERMISSIONS = {
     "apply.yml": {"contents": "read", "id-token": "write"},
     "plan.yml": {"contents": "read", "id-token": "write", "pull-requests": "write"},
+    "reconcile.yml": {"contents": "read", "id-token": "write"},
     "soak.yml": {"contents": "read"},
     "test.yml": {"contents": "read"},
 }
@@ -40,13 +41,20 @@ def triggers(name: str) -> dict[str, Any]:
     return found
 
 
-def test_there_is_one_to_test_one_to_soak_one_to_plan_and_one_to_apply() -> None:
+def test_there_is_one_to_test_one_to_soak_one_to_plan_one_to_apply_and_one_to_reconcile() -> None:
     assert sorted(FILES) == sorted(PERMISSIONS)
 
 
 def test_what_no_merge_waits_for_runs_by_itself() -> None:
     assert triggers("soak.yml")["schedule"]
     assert [step["run"] for step in steps("soak.yml") if "run" in step] == ["make soak"]
+
+
+def test_usage_is_reconciled_every_day_where_a_role_is_named_for_it() -> None:
+    assert triggers("reconcile.yml")["schedule"]
+    assert {step["if"] for step in steps("reconcile.yml")} == {"matrix.reconcile_role"}
+    (run,) = [step["run"] for step in steps("reconcile.yml") if "run" in step]
+    assert run.startswith('make reconcile ENV="$ENVIRONMENT" MONTH=')
 
 
 @EVERY
@@ -99,7 +107,7 @@ def test_no_checkout_leaves_a_token_and_no_job_runs_for_ever(name: str) -> None:
     assert all(job["timeout-minutes"] <= 120 for job in workflow(name)["jobs"].values())
 
 
-@pytest.mark.parametrize("name", ["apply.yml", "plan.yml"])
+@pytest.mark.parametrize("name", ["apply.yml", "plan.yml", "reconcile.yml"])
 def test_a_role_lasts_as_long_as_its_job(name: str) -> None:
     (job,) = workflow(name)["jobs"].values()
     (login,) = [step for step in steps(name) if "configure-aws" in step.get("uses", "")]

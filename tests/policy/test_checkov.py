@@ -37,8 +37,9 @@ _TARGETS = (
     "module.streaming.aws_s3_bucket.payloads",
 )
 # An account that demands a boundary shows whether every role takes it, and everything that makes
-# roles is switched on.
+# roles or buckets is switched on.
 _OPTIONS = (
+    "-var=bill_export={}",
     "-var=permissions_boundary_arn=arn:aws:iam::123456789012:policy/boundary",
     "-var=pool_sessions=true",
     '-var=operator_roles={operator_principals=["arn:aws:iam::123456789012:role/platform"],'

@@ -102,6 +102,28 @@ run "operator" {
   }
 }
 
+run "operators_read_the_bill_where_there_is_one" {
+  command = plan
+
+  variables {
+    bucket_arns = {
+      athena = "arn:aws:s3:::tollgate-test-athena-111122223333"
+      bill   = "arn:aws:s3:::tollgate-test-bill-111122223333"
+      lake   = "arn:aws:s3:::tollgate-test-lake-111122223333"
+    }
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.operator[0].policy).Statement : statement.Sid => statement.Resource if contains(["ListBuckets", "ReadLake"], statement.Sid)
+      } == {
+      ListBuckets = ["arn:aws:s3:::tollgate-test-athena-111122223333", "arn:aws:s3:::tollgate-test-bill-111122223333", "arn:aws:s3:::tollgate-test-lake-111122223333"]
+      ReadLake    = ["arn:aws:s3:::tollgate-test-bill-111122223333/*", "arn:aws:s3:::tollgate-test-lake-111122223333/*"]
+    }
+    error_message = "Queries over the bill read its bucket."
+  }
+}
+
 run "tenant_admin" {
   command = plan
 
