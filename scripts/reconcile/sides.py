@@ -152,8 +152,8 @@ def booked(
 ) -> dict[Place, Booked]:
     """Cut the result of `bill_ledger` into cells.
 
-    The ledger has one cost for all kinds of cache; it is shared out by what they cost at list
-    prices, and adds up to what is booked.
+    The ledger has one cost for all kinds of cache. Among calls of one price it is shared out by
+    what the kinds cost at list prices, and adds up to what is booked.
     """
     cells: defaultdict[Place, Booked] = defaultdict(Booked)
     for row in rows:

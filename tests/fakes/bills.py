@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -90,6 +91,9 @@ _MARKETPLACE_METERS = {
 _TENTH = Decimal("0.0000000001")
 
 
+Charges = Callable[["UsageRow"], "Iterable[tuple[str, int, int]]"]
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a bill; `cost` US dollars, `amount` in `unit`s."""
@@ -124,16 +128,22 @@ class Known:
     profile: frozenset[str] = frozenset()
 
 
-def lines_of(rows: Iterable[UsageRow], known: Known = Known()) -> list[Line]:
-    """What AWS bills for these rows when it sees what the ledger saw, at the ledger's prices."""
+def lines_of(
+    rows: Iterable[UsageRow], known: Known = Known(), charges: Charges | None = None
+) -> list[Line]:
+    """What AWS bills for these rows when it sees what the ledger saw, at the ledger's prices.
+
+    `charges` are a row's kinds with their tokens and picodollars, where the row cannot tell:
+    several kinds of cache have one cost there.
+    """
     counts: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
     for row in rows:
-        for kind, tokens, cost in _classes(row):
-            if tokens or cost:
-                total = counts[_key(row, kind, known)]
-                total[0] += tokens
-                total[1] += cost
-    return [_line(key, tokens, cost) for key, (tokens, cost) in sorted(counts.items())]
+        for kind, count, cost in (charges or _classes)(row):
+            if count or cost:
+                sums = counts[_key(row, kind, known)]
+                sums[0] += count
+                sums[1] += cost
+    return [_line(key, count, cost) for key, (count, cost) in sorted(counts.items())]
 
 
 def other_usage(first: date, days: int, account: str = HOME) -> list[Line]:
@@ -197,14 +207,13 @@ def tokens(line: Line) -> int:
 
 
 def _classes(row: UsageRow) -> Iterable[tuple[str, int, int]]:
-    # Rows have one cost for all classes of cache; here no row has more than one of them.
     caches = {
         "cache_read": row.cache_read_tokens,
         "cache_write_5m": row.cache_write_5m_tokens,
         "cache_write_1h": row.cache_write_1h_tokens,
     }
     used = [kind for kind, tokens in caches.items() if tokens]
-    assert len(used) <= 1, "a row of several classes of cache cannot be billed here"
+    assert len(used) <= 1, "a row does not tell what each of several kinds of cache costs"
     yield "input", row.input_tokens, row.input_cost
     yield "output", row.output_tokens, row.output_cost
     for kind in used:

@@ -6,7 +6,8 @@
 -- bill. late_* is the part of calls that began in the day's last hour, which AWS may count to the
 -- next day; uncertain, unpriced and contract count the rows at a hold or an estimate, without a list
 -- price, and at a tenant's own prices. Costs are exact US dollars; cache_cost is that of all kinds of
--- cache together.
+-- cache together, so that calls are apart by what a token of input cost them (input_price, in
+-- picodollars): those of one price are in one proportion.
 --
 -- totals: calls, input_cost, output_cost, cache_cost, other_cost
 SELECT
@@ -19,6 +20,7 @@ SELECT
     service_tier,
     tenant_id,
     coalesce(inference_profile_arn LIKE '%:application-inference-profile/%', false) AS is_profiled,
+    CAST(input_cost AS double) / nullif(CAST(input_tokens AS double), 0) AS input_price,
     count_if(operation <> 'reprice') AS calls,
     count_if(usage_source <> 'provider') AS uncertain,
     count_if(NOT priced) AS unpriced,
@@ -56,5 +58,6 @@ GROUP BY
     routing = 'global',
     service_tier,
     tenant_id,
-    coalesce(inference_profile_arn LIKE '%:application-inference-profile/%', false)
-ORDER BY dt, account_id, region, model_id, tenant_id
+    coalesce(inference_profile_arn LIKE '%:application-inference-profile/%', false),
+    CAST(input_cost AS double) / nullif(CAST(input_tokens AS double), 0)
+ORDER BY dt, account_id, region, model_id, tenant_id, input_price

@@ -15,7 +15,7 @@ from tests.fakes import bills
 from tests.fakes.usage_rows import usage_row
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.models import resolve_model
-from tollgate.domain.prices import TokenUsage, cost, load_default
+from tollgate.domain.prices import load_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,28 +41,34 @@ CALLED = (
 TENANTS = ("acme", "globex", "hooli")
 
 
-def priced(row: UsageRow) -> UsageRow:
-    """The row at the book's prices."""
+def charges(row: UsageRow) -> list[tuple[str, int, int]]:
+    """What each kind of a row's tokens costs at the book's prices, in picodollars."""
     ref = resolve_model(row.requested_model)
     rates = BOOK.rates(ref, region=row.region, at=row.started_at, tier=row.service_tier)
     assert rates is not None, row.requested_model
-    usage = TokenUsage(
-        input=row.input_tokens,
-        output=row.output_tokens,
-        cache_read=row.cache_read_tokens,
-        cache_write_5m=row.cache_write_5m_tokens,
-        cache_write_1h=row.cache_write_1h_tokens,
-    )
-    charged = cost(rates, usage)
+    counts = {
+        "input": row.input_tokens,
+        "output": row.output_tokens,
+        "cache_read": row.cache_read_tokens,
+        "cache_write_5m": row.cache_write_5m_tokens,
+        "cache_write_1h": row.cache_write_1h_tokens,
+    }
+    prices = rates.for_input(sum(counts.values()) - row.output_tokens)
+    return [(kind, count, count * (getattr(prices, kind) or 0)) for kind, count in counts.items()]
+
+
+def priced(row: UsageRow) -> UsageRow:
+    """The row at the book's prices."""
+    ref = resolve_model(row.requested_model)
+    given, output, *caches = (cost for _, _, cost in charges(row))
     return replace(
         row,
         model_id=ref.model_id,
         routing=ref.routing,
-        input_cost=charged.input,
-        output_cost=charged.output,
-        cache_cost=charged.cache,
-        other_cost=charged.other,
-        total_cost=charged.total,
+        input_cost=given,
+        output_cost=output,
+        cache_cost=sum(caches),
+        total_cost=given + output + sum(caches),
         price_version=BOOK.version,
     )
 

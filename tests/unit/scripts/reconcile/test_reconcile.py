@@ -51,6 +51,21 @@ def test_a_bill_of_the_same_calls_has_no_differences(tmp_path: Path) -> None:
     assert outcome.accounts == (bills.HOME,)
 
 
+def test_kinds_of_cache_are_told_apart_though_the_ledger_has_one_cost(tmp_path: Path) -> None:
+    sonnet = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    rows = [
+        call(sonnet, NOON, input_tokens=100, cache_read_tokens=3001, cache_write_5m_tokens=77),
+        call(sonnet, NOON, input_tokens=7, cache_write_5m_tokens=900, cache_write_1h_tokens=33),
+        # Beyond 200,000 tokens all of a call costs more.
+        call(sonnet, NOON, input_tokens=9, cache_read_tokens=250_000, cache_write_1h_tokens=5),
+        call(sonnet, NOON, input_tokens=0, cache_read_tokens=1234),
+    ]
+    lines = bills.lines_of(rows, charges=ledgers.charges)
+    outcome = both(tmp_path, rows, lines)
+    assert outcome.differences == ()
+    assert len(lines) == 5
+
+
 def test_a_bill_that_tells_tenants_by_session_and_profile_has_no_differences_either(
     tmp_path: Path,
 ) -> None:
