@@ -5,6 +5,8 @@ module "tenant_files" {
   directory = local.tenants_dir
   prefix    = var.prefix
   tiers     = var.tiers
+
+  business_units = var.business_units
 }
 
 locals {
@@ -76,6 +78,16 @@ module "tier_usage_plan" {
   tags        = { Tier = each.key, "tollgate-unit" = var.prefix }
 }
 
+module "business_unit" {
+  source   = "../modules/business_unit"
+  for_each = module.tenant_files.business_units_by_id
+
+  business_unit      = each.value
+  tenants_table_name = module.metering.tenants_table_name
+  lake_bucket_name   = module.analytics.lake_bucket_name
+  kms_key_arn        = aws_kms_key.this.arn
+}
+
 module "tenant" {
   source   = "../modules/tenant"
   for_each = local._tenants
@@ -99,6 +111,9 @@ module "tenant" {
   caller_roles             = local._caller_roles
   kms_key_arn              = aws_kms_key.this.arn
   kms_deletion_window_days = var.kms_deletion_window_days
+
+  # A tenant's calls are held on its unit's budget, which is there before the tenant says so.
+  depends_on = [module.business_unit]
 }
 
 # What AWS would refuse in the middle of an apply is refused here, before anything changes. The

@@ -1,6 +1,11 @@
-# The local stack reads only `sagemaker_endpoints` and `tiers` from this file; `make describe` makes the
+# The local stack reads only `business_units`, `sagemaker_endpoints` and `tiers` from this file; `make describe` makes the
 # rest of what it is started from. Ports and keys are its own.
 prefix = "tollgate-local"
+
+business_units = {
+  consumer = { name = "Consumer", owner = "Jo Miller" }
+  commerce = { name = "Commerce", owner = "Al Brown" }
+}
 
 tiers = {
   standard = {
@@ -12,6 +17,7 @@ tiers = {
     budget     = { month_usd = "1000", day_usd = "100" }
     limits     = { requests_per_minute = 600, requests_per_day = 50000, tokens_per_minute = 500000, concurrent_requests = 50 }
     max_tokens = { default = 2048, maximum = 8192 }
+    sla        = { availability = "99.9", latency_p95_ms = 8000, first_token_p95_ms = 1500 }
   }
 }
 

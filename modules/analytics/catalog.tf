@@ -74,12 +74,36 @@ locals {
     { name = "name", type = "string" },
     { name = "kind", type = "string" },
     { name = "cost_center", type = "string" },
+    { name = "business_unit", type = "string" },
     { name = "tier", type = "string" },
     { name = "status", type = "string" },
     { name = "isolation", type = "string" },
     { name = "account_id", type = "string" },
     { name = "markup", type = "string" },
+    { name = "subscription_usd", type = "string" },
+    { name = "month_usd", type = "string" },
+    { name = "day_usd", type = "string" },
+    { name = "budget_mode", type = "string" },
+    { name = "sla_availability", type = "string" },
+    { name = "sla_latency_p95_ms", type = "bigint" },
+    { name = "sla_first_token_p95_ms", type = "bigint" },
+    { name = "compliance", type = "array<string>" },
+    { name = "models", type = "array<string>" },
+    { name = "deny_models", type = "array<string>" },
+    { name = "keys", type = "array<string>" },
+    { name = "key_expires", type = "map<string,string>" },
+    { name = "key_status", type = "map<string,string>" },
     { name = "tags", type = "map<string,string>" },
+  ]
+
+  # What modules/business_unit writes about each business unit, in the same form.
+  business_unit_columns = [
+    { name = "id", type = "string" },
+    { name = "name", type = "string" },
+    { name = "owner", type = "string" },
+    { name = "month_usd", type = "string" },
+    { name = "day_usd", type = "string" },
+    { name = "budget_mode", type = "string" },
   ]
 
   # What aggregate notes about each account of the ledger when it runs. Amounts are picodollars; as text, no reader rounds them.
@@ -225,6 +249,37 @@ resource "aws_glue_catalog_table" "tenants" {
 
     dynamic "columns" {
       for_each = local.tenant_columns
+
+      content {
+        name = columns.value.name
+        type = columns.value.type
+      }
+    }
+  }
+}
+
+resource "aws_glue_catalog_table" "business_units" {
+  name          = "business_units"
+  database_name = aws_glue_catalog_database.this.name
+  description   = "One row per business unit, as its environment says today."
+  table_type    = "EXTERNAL_TABLE"
+
+  parameters = {
+    EXTERNAL       = "TRUE"
+    classification = "json"
+  }
+
+  storage_descriptor {
+    location      = "s3://${aws_s3_bucket.lake.bucket}/business_units/"
+    input_format  = "org.apache.hadoop.mapred.TextInputFormat"
+    output_format = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+
+    ser_de_info {
+      serialization_library = "org.openx.data.jsonserde.JsonSerDe"
+    }
+
+    dynamic "columns" {
+      for_each = local.business_unit_columns
 
       content {
         name = columns.value.name

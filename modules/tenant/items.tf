@@ -52,16 +52,30 @@ resource "aws_s3_object" "dimension" {
 
   # One line: the table's reader takes each line for a row.
   content = "${jsonencode({
-    tenant_id   = var.tenant_id
-    name        = var.policy.name
-    kind        = var.policy.kind
-    cost_center = var.policy.cost_center
-    tier        = var.policy.tier
-    status      = var.policy.status
-    isolation   = var.policy.isolation
-    account_id  = local.is_silo ? split(":", var.policy.silo.role_arn)[4] : var.account_id
-    markup      = var.policy.markup
-    tags        = var.policy.tags
+    tenant_id              = var.tenant_id
+    name                   = var.policy.name
+    kind                   = var.policy.kind
+    cost_center            = var.policy.cost_center
+    business_unit          = var.policy.business_unit
+    tier                   = var.policy.tier
+    status                 = var.policy.status
+    isolation              = var.policy.isolation
+    account_id             = local.is_silo ? split(":", var.policy.silo.role_arn)[4] : var.account_id
+    markup                 = var.policy.markup
+    subscription_usd       = var.policy.subscription_usd
+    month_usd              = var.policy.budget.month_usd
+    day_usd                = var.policy.budget.day_usd
+    budget_mode            = var.policy.budget.mode
+    sla_availability       = var.policy.sla.availability
+    sla_latency_p95_ms     = var.policy.sla.latency_p95_ms
+    sla_first_token_p95_ms = var.policy.sla.first_token_p95_ms
+    compliance             = var.policy.compliance
+    models                 = var.policy.models
+    deny_models            = var.policy.deny_models
+    keys                   = keys(var.keys)
+    key_expires            = { for id, key in var.keys : id => key.expires }
+    key_status             = { for id, key in var.keys : id => key.status }
+    tags                   = var.policy.tags
   })}\n"
 
   # An object takes ten tags at most, and a deployment may have more defaults than that.

@@ -133,6 +133,7 @@ variable "policy" {
     name           = string
     kind           = string
     cost_center    = string
+    business_unit  = string
     tier           = string
     status         = string
     isolation      = string
@@ -142,6 +143,7 @@ variable "policy" {
     })
     models      = list(string)
     deny_models = list(string)
+    compliance  = list(string)
     tags        = map(string)
     budget = object({
       month_usd = string
@@ -166,7 +168,13 @@ variable "policy" {
       clamp   = bool
       count   = string
     })
-    markup = string
+    markup           = string
+    subscription_usd = string
+    sla = object({
+      availability       = string
+      latency_p95_ms     = number
+      first_token_p95_ms = number
+    })
     guardrail = object({
       id      = string
       version = string

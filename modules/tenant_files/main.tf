@@ -14,12 +14,14 @@ locals {
       name           = file.name
       kind           = file.kind
       cost_center    = file.cost_center
+      business_unit  = try(coalesce(file.business_unit), null)
       tier           = file.tier
       status         = try(coalesce(file.status), "active")
       isolation      = try(coalesce(file.isolation), "pool")
       silo           = try(coalesce(file.silo), null)
       models         = file.models
       deny_models    = try(coalesce(file.deny_models), [])
+      compliance     = try(coalesce(file.compliance), [])
       tags           = try(coalesce(file.tags), {})
       budget = {
         month_usd = try(coalesce(try(file.budget.month_usd, null), var.tiers[file.tier].budget.month_usd), null)
@@ -39,8 +41,10 @@ locals {
         clamp = try(coalesce(try(file.max_tokens.clamp, null), var.tiers[file.tier].max_tokens.clamp), false)
         count = try(coalesce(try(file.max_tokens.count, null), var.tiers[file.tier].max_tokens.count), "auto")
       })
-      shards = try(coalesce(try(file.shards, null), var.tiers[file.tier].shards), 1)
-      markup = try(coalesce(try(file.markup, null), var.tiers[file.tier].markup), "1")
+      shards           = try(coalesce(try(file.shards, null), var.tiers[file.tier].shards), 1)
+      markup           = try(coalesce(try(file.markup, null), var.tiers[file.tier].markup), "1")
+      subscription_usd = try(coalesce(try(file.subscription_usd, null), var.tiers[file.tier].subscription_usd), "0")
+      sla              = { for target in keys(local.schema.shapes.sla) : target => try(var.tiers[file.tier].sla[target], null) }
       alert_thresholds = tolist([
         for thresholds in [try(file.alert_thresholds, null), var.tiers[file.tier].alert_thresholds, [50, 80, 100]] :
         thresholds if thresholds != null
@@ -73,6 +77,21 @@ locals {
           }
         }
       }
+    }
+  }
+
+  business_unit_by_id = {
+    for unit_id, unit in var.business_units : unit_id => {
+      schema_version = 1
+      id             = unit_id
+      name           = unit.name
+      owner          = unit.owner
+      budget = {
+        month_usd = unit.budget.month_usd
+        day_usd   = unit.budget.day_usd
+        mode      = coalesce(unit.budget.mode, "hard")
+      }
+      shards = coalesce(unit.shards, 1)
     }
   }
 

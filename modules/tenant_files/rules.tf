@@ -29,7 +29,7 @@ locals {
     )
   }
 
-  # Level 0 is a tenant file or a tier; the deepest one holds the units of a contract price.
+  # Level 0 is a tenant file, a tier or a business unit; the deepest one holds the units of a contract price.
   tenant_nodes = [
     for file_name, text in local.decoded_by_file :
     { file = file_name, path = "", shape = "tenant", text = text } if text != "null"
@@ -38,7 +38,11 @@ locals {
     for tier_name, tier in var.tiers :
     { file = "env.tfvars", path = "tiers.${tier_name}.", shape = "tier", text = jsonencode(tier) }
   ]
-  nodes_0  = concat(local.tenant_nodes, local.tier_nodes)
+  business_unit_nodes = [
+    for unit_id, unit in var.business_units :
+    { file = "env.tfvars", path = "business_units.${unit_id}.", shape = "business_unit", text = jsonencode(unit) }
+  ]
+  nodes_0  = concat(local.tenant_nodes, local.tier_nodes, local.business_unit_nodes)
   nodes_1  = [for child in local.children_0 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
   nodes_2  = [for child in local.children_1 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
   nodes_3  = [for child in local.children_2 : { file = child.file, path = "${child.path}.", shape = child.spec.shape, text = child.text } if child.spec.shape != "" && startswith(child.text, "{")]
@@ -123,6 +127,13 @@ locals {
       required = true
       text     = jsonencode(tier_name)
     }],
+    [for unit_id in keys(var.business_units) : {
+      file     = "env.tfvars"
+      path     = "business_units.${unit_id} (name)"
+      rule     = "business_unit_id"
+      required = true
+      text     = jsonencode(unit_id)
+    }],
     [for child in local.children : {
       file     = child.file
       path     = child.path
@@ -186,10 +197,17 @@ locals {
     !can(var.tiers[jsondecode(value.text)])
   ]
 
+  business_unit_errors = [
+    for value in local.values :
+    "${value.file}: ${value.path}: given ${value.text}; allowed: ${format(local.schema.relations.business_unit_exists, coalesce(join(", ", keys(var.business_units)), "none"))}"
+    if value.rule == "business_unit" && can(regex("^\"${local.schema.rules.business_unit.pattern}\"$", value.text)) &&
+    !can(var.business_units[jsondecode(value.text)])
+  ]
+
   # Numbers of which one bounds another. An app takes nothing from the tier.
   order_scopes = concat(
     [for node in local.tenant_nodes : merge(node, { tier = jsonencode(try(var.tiers[jsondecode(node.text).tier], {})) })],
-    [for node in local.nodes : merge(node, { tier = "{}" }) if contains(["app", "tier"], node.shape)],
+    [for node in local.nodes : merge(node, { tier = "{}" }) if contains(["app", "business_unit", "tier"], node.shape)],
   )
 
   order_texts = flatten([for scope in local.order_scopes : [
@@ -375,6 +393,7 @@ locals {
     local.unknown_key_errors,
     local.calendar_errors,
     local.tier_name_errors,
+    local.business_unit_errors,
     local.order_errors,
     local.once_errors,
     local.team_errors,

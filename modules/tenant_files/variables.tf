@@ -1,3 +1,19 @@
+variable "business_units" {
+  description = "Units of the company by id, which tenants belong to by `business_unit`: their budget in US dollars, as decimal strings, holds for all of their tenants together, spread over `shards` accounts."
+  type = map(object({
+    name  = string
+    owner = string
+    budget = optional(object({
+      month_usd = optional(string)
+      day_usd   = optional(string)
+      mode      = optional(string)
+    }), {})
+    shards = optional(number)
+  }))
+  default  = {}
+  nullable = false
+}
+
 variable "directory" {
   description = "Folder with one `<tenant_id>.tfvars` file per tenant; other files in it are ignored and an empty or missing folder means no tenants."
   type        = string
@@ -37,6 +53,12 @@ variable "tiers" {
     }), {})
     shards           = optional(number)
     markup           = optional(string)
+    subscription_usd = optional(string)
+    sla = optional(object({
+      availability       = optional(string)
+      latency_p95_ms     = optional(number)
+      first_token_p95_ms = optional(number)
+    }), {})
     alert_thresholds = optional(list(number))
   }))
   nullable = false

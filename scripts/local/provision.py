@@ -38,10 +38,15 @@ _DIMENSION = (
     "name",
     "kind",
     "cost_center",
+    "business_unit",
     "tier",
     "status",
     "isolation",
     "markup",
+    "subscription_usd",
+    "compliance",
+    "models",
+    "deny_models",
     "tags",
 )
 INVOCATION_LOGS_BUCKET = f"{PREFIX}-invocation-logs-{ACCOUNT_ID}"
@@ -140,6 +145,7 @@ def provision(
         queues=queues,
         kms_key_arn=key_arn,
     )
+    _load_business_units(emulator, made, tenant_files.load_business_units(environment_folder))
     return _with_tenants(emulator, made, tenants.values())
 
 
@@ -148,6 +154,20 @@ def sagemaker_endpoints(environment_folder: Path) -> str:
     settings = tfvars.loads((environment_folder / tenant_files.ENVIRONMENT_FILE).read_text("utf-8"))
     given = settings.get("sagemaker_endpoints") or ""
     return given if isinstance(given, str) else json.dumps(given)
+
+
+def _load_business_units(
+    emulator: Emulator, made: Deployment, units: Mapping[str, Mapping[str, Any]]
+) -> None:
+    for unit_id, unit in units.items():
+        emulator.client("dynamodb").put_item(
+            TableName=made.environment["TENANTS_TABLE"], Item=tenant_files.business_unit_item(unit)
+        )
+        emulator.client("s3").put_object(
+            Bucket=made.environment["LAKE_BUCKET"],
+            Key=f"business_units/{unit_id}.json",
+            Body=json.dumps(business_unit_facts(unit)).encode() + b"\n",
+        )
 
 
 def _with_tenants(
@@ -184,9 +204,27 @@ def dimension(tenant: tenant_files.Tenant) -> dict[str, Any]:
     """Return what modules/tenant tells reports about a tenant, by the table's columns."""
     policy = tenant.policy
     silo_role = (policy.get("silo") or {}).get("role_arn")
+    keys = tenant.keys
     return {
         **{name: policy[name] for name in _DIMENSION},
+        "month_usd": policy["budget"]["month_usd"],
+        "day_usd": policy["budget"]["day_usd"],
+        "budget_mode": policy["budget"]["mode"],
+        **{f"sla_{name}": target for name, target in policy["sla"].items()},
+        "keys": list(keys),
+        "key_expires": {key_id: key.expires for key_id, key in keys.items()},
+        "key_status": {key_id: key.status for key_id, key in keys.items()},
         "account_id": silo_role.split(":")[4] if silo_role else ACCOUNT_ID,
+    }
+
+
+def business_unit_facts(unit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what modules/business_unit tells reports about a business unit."""
+    return {
+        **{name: unit[name] for name in ("id", "name", "owner")},
+        "month_usd": unit["budget"]["month_usd"],
+        "day_usd": unit["budget"]["day_usd"],
+        "budget_mode": unit["budget"]["mode"],
     }
 
 

@@ -57,11 +57,18 @@ TENANT_COLUMNS: Columns = (
     *(
         (name, "string")
         for name in (
-            *("tenant_id", "name", "kind", "cost_center", "tier", "status", "isolation"),
-            *("account_id", "markup"),
+            *("tenant_id", "name", "kind", "cost_center", "business_unit", "tier", "status"),
+            *("isolation", "account_id", "markup", "subscription_usd"),
+            *("month_usd", "day_usd", "budget_mode", "sla_availability"),
         )
     ),
-    ("tags", "map<string,string>"),
+    ("sla_latency_p95_ms", "bigint"),
+    ("sla_first_token_p95_ms", "bigint"),
+    *((name, "array<string>") for name in ("compliance", "models", "deny_models", "keys")),
+    *((name, "map<string,string>") for name in ("key_expires", "key_status", "tags")),
+)
+BUSINESS_UNIT_COLUMNS: Columns = tuple(
+    (name, "string") for name in ("id", "name", "owner", "month_usd", "day_usd", "budget_mode")
 )
 
 # What aggregate notes about each account of the ledger when it runs; amounts are picodollars.
@@ -122,6 +129,9 @@ TABLES = {
     ),
     "tenants": Table(files="tenants/*.json", form="json", columns=TENANT_COLUMNS),
     "prices": Table(files="prices/*.json", form="json", columns=PRICE_COLUMNS),
+    "business_units": Table(
+        files="business_units/*.json", form="json", columns=BUSINESS_UNIT_COLUMNS
+    ),
 }
 
 

@@ -1,8 +1,8 @@
 """Tenant files: validate them, merge tier defaults, and build the items of the tenants table.
 
-An environment is the folder ``envs/<ENV>``: its ``env.tfvars`` (tiers) and ``tenants/*.tfvars``.
-``modules/tenant_files`` applies the same rules and builds the same documents in Terraform; a
-contract test holds the two together.
+An environment is the folder ``envs/<ENV>``: its ``env.tfvars`` (tiers and business units) and
+``tenants/*.tfvars``. ``modules/tenant_files`` applies the same rules and builds the same documents
+in Terraform; a contract test holds the two together.
 
 Python is stricter in one way: a file holds literal values only, and no key twice.
 """
@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scripts import tfvars
 from scripts.tenants.loads import tenant_load_errors, tier_load_errors
-from scripts.tenants.policies import is_offboarded, merged_policy
+from scripts.tenants.policies import business_unit_policy, is_offboarded, merged_policy
 from scripts.tenants.rules import (
+    business_unit_errors,
     section,
     tenant_errors,
     terraform_json,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_FILE = "env.tfvars"
 SUFFIX = ".tfvars"
+_NO_UNITS: Mapping[str, Any] = MappingProxyType({})
 
 Item = dict[str, dict[str, str]]
 """A table item in DynamoDB's own JSON; every attribute of the tenants table is a string."""
@@ -77,9 +80,10 @@ class Computed:
 class Settings:
     """What an environment says about all its tenants.
 
-    `tiers` are by name, `prefix` is the unit's, None where only the plan knows it. `is_guest` tells
-    that the unit is another environment's. `endpoints` are the display names of SageMaker
-    endpoints, None where the environment does not say them.
+    `tiers` are by name, `business_units` by id, both as they are written. `prefix` is the unit's,
+    None where only the plan knows it. `is_guest` tells that the unit is another environment's.
+    `endpoints` are the display names of SageMaker endpoints, None where the environment does not
+    say them.
     """
 
     tiers: Mapping[str, Any]
@@ -87,6 +91,7 @@ class Settings:
     region: str | None = None
     is_guest: bool = False
     endpoints: frozenset[str] | None = frozenset()
+    business_units: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +116,23 @@ def load_environment(folder: Path, amend: Amend | None = None) -> dict[str, Tena
     errors: list[str] = []
     settings = _settings(folder, errors)
     try:
-        tenants = load(folder / "tenants", settings.tiers, settings.prefix, amend)
+        tenants = load(
+            folder / "tenants", settings.tiers, settings.prefix, settings.business_units, amend
+        )
     except TenantFilesError as error:
         errors.extend(error.errors)
     if errors:
         raise TenantFilesError(errors)
     return tenants
+
+
+def load_business_units(folder: Path) -> dict[str, dict[str, Any]]:
+    """The documents of an environment's business units by id. Raises TenantFilesError."""
+    units = load_settings(folder).business_units
+    errors = list(business_unit_errors(ENVIRONMENT_FILE, units))
+    if errors:
+        raise TenantFilesError(sorted(errors))
+    return {unit_id: business_unit_policy(unit_id, unit) for unit_id, unit in sorted(units.items())}
 
 
 def load_settings(folder: Path) -> Settings:
@@ -134,12 +150,17 @@ def environments(root: Path) -> list[Path]:
 
 
 def load(
-    directory: Path, tiers: Mapping[str, Any], prefix: str | None, amend: Amend | None = None
+    directory: Path,
+    tiers: Mapping[str, Any],
+    prefix: str | None,
+    business_units: Mapping[str, Any] = _NO_UNITS,
+    amend: Amend | None = None,
 ) -> dict[str, Tenant]:
     """Read every ``*.tfvars`` of ``directory`` and merge ``tiers`` in; tenants by id, sorted.
 
     ``prefix`` is the unit's, which is part of the paths of silo roles; None where only the plan
-    knows it. A missing folder means no tenants. Raises TenantFilesError with every broken rule.
+    knows it. ``business_units`` are those that tenants may belong to. A missing folder means no
+    tenants. Raises TenantFilesError with every broken rule.
     """
     errors: list[str] = []
     paths = sorted(directory.glob(f"*{SUFFIX}"))
@@ -149,11 +170,12 @@ def load(
         files = {name: amend(name.removesuffix(SUFFIX), each) for name, each in files.items()}
     errors.extend(tier_errors(ENVIRONMENT_FILE, tiers))
     errors.extend(tier_load_errors(ENVIRONMENT_FILE, tiers))
+    errors.extend(business_unit_errors(ENVIRONMENT_FILE, business_units))
     tenant_ids = [name.removesuffix(SUFFIX) for name in read]
     for name, tenant_id in zip(read, tenant_ids, strict=True):
         errors.extend(value_errors(name, "file name", tenant_id, "tenant_id"))
     for name, content in files.items():
-        errors.extend(tenant_errors(name, content, tiers, prefix, tenant_ids))
+        errors.extend(tenant_errors(name, content, tiers, business_units, prefix, tenant_ids))
         errors.extend(tenant_load_errors(name, content, tiers))
     if errors:
         raise TenantFilesError(sorted(errors))
@@ -190,6 +212,14 @@ def tenant_item(tenant: Tenant, computed: Computed) -> Item:
     return {
         "pk": {"S": f"TENANT#{tenant.tenant_id}"},
         "document": {"S": policy_document(complete_policy(tenant, computed))},
+    }
+
+
+def business_unit_item(unit: Mapping[str, Any]) -> Item:
+    """The item with a business unit's document."""
+    return {
+        "pk": {"S": f"BUSINESS_UNIT#{unit['id']}"},
+        "document": {"S": policy_document(unit)},
     }
 
 
@@ -239,6 +269,9 @@ def _settings(folder: Path, errors: list[str]) -> Settings:
         return Settings(tiers={}, prefix=None)
     tiers = content.get("tiers")
     errors.extend(value_errors(ENVIRONMENT_FILE, "tiers", tiers, "object"))
+    units = content.get("business_units")
+    if units is not None:
+        errors.extend(value_errors(ENVIRONMENT_FILE, "business_units", units, "object"))
     is_guest = "parent" in content
     return Settings(
         tiers=tiers if isinstance(tiers, dict) else {},
@@ -246,6 +279,7 @@ def _settings(folder: Path, errors: list[str]) -> Settings:
         region=content.get("region"),
         is_guest=is_guest,
         endpoints=None if is_guest else _endpoints(content.get("sagemaker_endpoints")),
+        business_units=units if isinstance(units, dict) else {},
     )
 
 

@@ -24,12 +24,14 @@ def merged_policy(
         "name": content["name"],
         "kind": content["kind"],
         "cost_center": content["cost_center"],
+        "business_unit": content.get("business_unit"),
         "tier": content["tier"],
         "status": content.get("status") or "active",
         "isolation": content.get("isolation") or "pool",
         "silo": content.get("silo"),
         "models": content["models"],
         "deny_models": content.get("deny_models") or [],
+        "compliance": content.get("compliance") or [],
         "tags": content.get("tags") or {},
         "budget": _budget(section(content, "budget"), section(tier, "budget")),
         "limits": _merged("limits", section(content, "limits"), section(tier, "limits")),
@@ -45,6 +47,10 @@ def merged_policy(
         ),
         "shards": _first(content.get("shards"), tier.get("shards"), 1),
         "markup": _first(content.get("markup"), tier.get("markup"), "1"),
+        "subscription_usd": _first(
+            content.get("subscription_usd"), tier.get("subscription_usd"), "0"
+        ),
+        "sla": _merged("sla", section(tier, "sla")),
         "alert_thresholds": _first(
             content.get("alert_thresholds"),
             tier.get("alert_thresholds"),
@@ -77,6 +83,18 @@ def merged_policy(
             }
             for app_id, app in content["apps"].items()
         },
+    }
+
+
+def business_unit_policy(unit_id: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a business unit that an environment names."""
+    return {
+        "schema_version": POLICY_SCHEMA_VERSION,
+        "id": unit_id,
+        "name": content["name"],
+        "owner": content["owner"],
+        "budget": _budget(section(content, "budget")),
+        "shards": content.get("shards") or 1,
     }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = REPOSITORY / "modules" / "tenant_files" / "schema.json"
@@ -74,19 +74,32 @@ def tier_errors(file: str, tiers: Mapping[str, Any]) -> Iterator[str]:
         yield from _thresholds_errors(file, f"{path}.", tier)
 
 
+def business_unit_errors(file: str, business_units: Mapping[str, Any]) -> Iterator[str]:
+    """Check the business units of an environment."""
+    for unit_id, unit in business_units.items():
+        path = f"business_units.{unit_id}"
+        yield from value_errors(file, f"{path} (name)", unit_id, "business_unit_id")
+        yield from value_errors(file, path, unit, "object")
+        yield from object_errors(file, f"{path}.", unit, "business_unit")
+        yield from _order_errors(file, f"{path}.", unit, {})
+
+
 def tenant_errors(
     file: str,
     content: Mapping[str, Any],
     tiers: Mapping[str, Any],
+    business_units: Collection[str],
     prefix: str | None,
     tenant_ids: Container[str],
 ) -> Iterator[str]:
     """Check a tenant's file against the shape of a tenant and against what is around it.
 
-    That is its environment's `tiers`, its unit's `prefix`, and the ids of all tenants beside it.
+    That is its environment's `tiers` and `business_units`, its unit's `prefix`, and the ids of all
+    tenants beside it.
     """
     yield from object_errors(file, "", content, "tenant")
     yield from _tier_of_environment_errors(file, content, tiers)
+    yield from _business_unit_errors(file, content, business_units)
     yield from _order_errors(file, "", content, tier_of(content, tiers))
     yield from _thresholds_errors(file, "", content)
     yield from _silo_errors(file, content, prefix)
@@ -175,6 +188,15 @@ def _tier_of_environment_errors(
     tier = content.get("tier")
     if isinstance(tier, str) and fits(tier, "tier") and tier not in tiers:
         yield related(file, "tier", tier, "tier_exists", ", ".join(sorted(tiers)))
+
+
+def _business_unit_errors(
+    file: str, content: Mapping[str, Any], business_units: Collection[str]
+) -> Iterator[str]:
+    unit = content.get("business_unit")
+    if isinstance(unit, str) and fits(unit, "business_unit") and unit not in business_units:
+        names = ", ".join(sorted(business_units)) or "none"
+        yield related(file, "business_unit", unit, "business_unit_exists", names)
 
 
 def _order_errors(file: str, prefix: str, value: Any, tier: Any) -> Iterator[str]:  # noqa: ANN401

@@ -17,6 +17,9 @@ cost_center = ""
 # FILL IN: the tier of envs/$environment/env.tfvars whose values hold where this file has none: $tiers.
 tier = ""
 
+# The business unit of envs/$environment/env.tfvars that it belongs to. Where that has a budget, its calls are held on it too.
+#business_unit = null
+
 # FILL IN: the models that it may call, as ids or patterns: "amazon.nova-*", "us.anthropic.claude-*", "*".
 models = []
 
@@ -28,6 +31,9 @@ models = []
 
 # "suspended" refuses every call; "offboarded" takes keys and inference profiles away and keeps the rest.
 #status = "active"
+
+# Example: what its data is subject to; reports tell who should have an account of its own.
+#compliance = ["HIPAA"]
 
 # What reports may filter by.
 #tags = {}
@@ -48,6 +54,9 @@ models = []
 
 # What the tenant is charged for each dollar of cost, in the lake's table tenants; without a tier's, "1".
 #markup = null
+
+# What the tenant pays a month beside its usage, in USD; without a tier's, "0". Reports and statements read it.
+#subscription_usd = null
 
 # Percents of a budget at which to tell somebody; without a tier's, [50, 80, 100]. Nothing reads it yet.
 #alert_thresholds = null

@@ -8,13 +8,19 @@ of an apply.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scripts.tenants.files import SUFFIX, TenantFilesError, environments, load_settings
+from scripts.tenants.files import (
+    ENVIRONMENT_FILE,
+    SUFFIX,
+    TenantFilesError,
+    environments,
+    load_settings,
+)
 from scripts.tenants.rules import SCHEMA, message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from scripts.tenants.files import Settings, Tenant
@@ -37,15 +43,13 @@ def ids_beside(folder: Path) -> dict[str, str]:
 
     Empty where the environment's own file breaks a rule, and so does not say its unit.
     """
-    try:
-        settings = load_settings(folder)
-    except TenantFilesError:
-        return {}
-    return {id_: other.name for other, _ in _unit(folder, settings) for id_ in _ids(other)}
+    return {id_: other.name for other, _ in _beside(folder)[1] for id_ in _ids(other)}
 
 
 def unit_errors(folder: Path, tenants: Mapping[str, Tenant]) -> Iterator[str]:
     """Check that no file of an environment has another tenant's id, or names it as a team.
+
+    Nor may it have a business unit of another environment, whose budget it would change.
 
     `tenants` are those of the environment by id, none of files that break a rule.
     """
@@ -54,11 +58,32 @@ def unit_errors(folder: Path, tenants: Mapping[str, Tenant]) -> Iterator[str]:
         if tenant_id in beside:
             allowed = f"an id that no environment of the same unit has; {beside[tenant_id]} has it"
             yield message(f"{tenant_id}{SUFFIX}", "file name", tenant_id, allowed)
+    yield from _business_unit_errors(folder)
     for tenant_id, tenant in tenants.items():
         for index, team in enumerate(tenant.policy["teams"]):
             if team in beside:
                 allowed = SCHEMA["relations"]["team_not_tenant"]
                 yield message(f"{tenant_id}{SUFFIX}", f"teams[{index}]", team, allowed)
+
+
+def _business_unit_errors(folder: Path) -> Iterator[str]:
+    own, beside = _beside(folder)
+    for other, settings in beside:
+        for unit_id in sorted(own.keys() & settings.business_units.keys()):
+            allowed = f"an id that no environment of the same unit has; {other.name} has it"
+            yield message(ENVIRONMENT_FILE, f"business_units.{unit_id} (name)", unit_id, allowed)
+
+
+def _beside(folder: Path) -> tuple[Mapping[str, Any], Sequence[tuple[Path, Settings]]]:
+    """The environment's business units, and the other environments of its unit.
+
+    Without either where the environment's own file breaks a rule.
+    """
+    try:
+        settings = load_settings(folder)
+    except TenantFilesError:
+        return {}, ()
+    return settings.business_units, tuple(_unit(folder, settings))
 
 
 def _ids(folder: Path) -> list[str]:

@@ -25,6 +25,18 @@ module "tenant_files" {
   directory = local.tenants_dir
   prefix    = local.prefix
   tiers     = var.tiers
+
+  business_units = var.business_units
+}
+
+module "business_unit" {
+  source   = "../../modules/business_unit"
+  for_each = module.tenant_files.business_units_by_id
+
+  business_unit      = each.value
+  tenants_table_name = local.published.tenants_table_name
+  lake_bucket_name   = local.published.lake_bucket_name
+  kms_key_arn        = local.published.kms_key_arn
 }
 
 module "tenant" {
@@ -50,6 +62,9 @@ module "tenant" {
   usage_plan               = one(local._tier_plans[each.key])
   usage_plan_ceiling       = jsondecode(local.published.usage_plan_ceiling)
   usage_plan_methods       = length(local._tier_plans[each.key]) > 0 ? {} : jsondecode(local.published.usage_plan_methods)
+
+  # A tenant's calls are held on its unit's budget, which is there before the tenant says so.
+  depends_on = [module.business_unit]
 }
 
 # What AWS would take hours for is refused before anything changes, as the gateway does.

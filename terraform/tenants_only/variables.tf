@@ -10,6 +10,27 @@ variable "allowed_account_ids" {
   }
 }
 
+variable "business_units" {
+  description = "Units of the company by id, which tenants belong to by `business_unit`: budgets as decimal strings in USD hold for all of a unit's tenants together, spread over `shards` accounts."
+  type = map(object({
+    name  = string
+    owner = string
+    budget = optional(object({
+      month_usd = optional(string)
+      day_usd   = optional(string)
+      mode      = optional(string)
+    }), {})
+    shards = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for id in keys(var.business_units) : can(regex("^[a-z][a-z0-9_-]{0,30}$", id))])
+    error_message = "business_units: got ${join(", ", keys(var.business_units))}; allowed: names of at most 31 lower-case letters, digits, _ and - that start with a letter."
+  }
+}
+
 variable "environment" {
   description = "Name of the environment, which is the folder of its files in envs/."
   type        = string
@@ -83,7 +104,7 @@ variable "tenants_dir" {
 }
 
 variable "tiers" {
-  description = "Defaults by tier: budgets as decimal strings in USD, limits and token counts as whole numbers, the markup as a decimal string. A tenant file's own field wins."
+  description = "Defaults by tier: budgets as decimal strings in USD, limits and token counts as whole numbers, the markup as a decimal string; `sla` is what the tier is promised, as a percentage and in milliseconds. A tenant file's own field wins."
   type = map(object({
     budget = optional(object({
       month_usd = optional(string)
@@ -104,6 +125,12 @@ variable "tiers" {
     }), {})
     shards           = optional(number)
     markup           = optional(string)
+    subscription_usd = optional(string)
+    sla = optional(object({
+      availability       = optional(string)
+      latency_p95_ms     = optional(number)
+      first_token_p95_ms = optional(number)
+    }), {})
     alert_thresholds = optional(list(number))
   }))
   nullable = false

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from scripts.reports.queries import Query
 
 # The list of columns of a table that is not called after it.
-COLUMNS_OF = {"budgets": "budget", "statements": "statement", "tenants": "tenant"}
+COLUMNS_OF = {
+    "budgets": "budget",
+    "business_units": "business_unit",
+    "statements": "statement",
+    "tenants": "tenant",
+}
 
 
 def usage_table() -> dict[str, Any]:

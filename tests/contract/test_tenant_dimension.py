@@ -14,12 +14,12 @@ import sqlglot
 from sqlglot import exp
 
 from scripts.local.ministack import ACCOUNT_ID
-from scripts.local.provision import dimension
+from scripts.local.provision import business_unit_facts, dimension
 from scripts.local.stack import ENVIRONMENTS
 from scripts.reports import periods, queries
 from scripts.reports.engines import DuckDbEngine
 from scripts.reports.tables import TENANT_COLUMNS
-from scripts.tenants.files import Tenant, load_environment
+from scripts.tenants.files import Tenant, load_business_units, load_environment
 from tests.contract import hcl
 from tollgate.domain.usage import GLUE_COLUMNS
 
@@ -53,10 +53,24 @@ def tenant_columns() -> list[str]:
     return [column["name"] for column in columns]
 
 
-def test_the_table_has_what_terraform_writes() -> None:
-    source = (ROOT / "modules" / "tenant" / "items.tf").read_text("utf-8")
+def written(module: str, file: str) -> list[str]:
+    """The members of the line that a module writes into the lake."""
+    source = (ROOT / "modules" / module / file).read_text("utf-8")
     [body] = re.findall(r'content = "\$\{jsonencode\(\{\n(.*?)\n\s*\}\)\}\\n"', source, re.DOTALL)
-    assert re.findall(r"^\s+(\w+)\s+=", body, re.MULTILINE) == tenant_columns()
+    return re.findall(r"^\s+(\w+)\s+=", body, re.MULTILINE)
+
+
+def test_the_table_has_what_terraform_writes() -> None:
+    assert written("tenant", "items.tf") == tenant_columns()
+
+
+def test_business_units_have_a_table_of_what_terraform_writes() -> None:
+    columns = hcl.locals_of("modules/analytics")["business_unit_columns"]
+    assert written("business_unit", "business_unit.tf") == [column["name"] for column in columns]
+    units = load_business_units(ENVIRONMENTS / "local")
+    assert units
+    for unit in units.values():
+        assert list(business_unit_facts(unit)) == [column["name"] for column in columns]
 
 
 def test_reports_and_the_local_stack_have_the_same_columns() -> None:

@@ -38,12 +38,22 @@ _MODULE = terraform.REPOSITORY / "modules" / "tenant_files"
 _ROOT = """
 variable "tiers" {{ type = any }}
 variable "prefix" {{ type = string }}
+variable "business_units" {{
+  type    = any
+  default = {{}}
+}}
 
 module "tenant_files" {{
   source    = {source}
   directory = "${{path.root}}/tenants"
   prefix    = var.prefix
   tiers     = var.tiers
+
+  business_units = var.business_units
+}}
+
+output "business_units" {{
+  value = {{ for id, unit in module.tenant_files.business_units_by_id : id => jsonencode(unit) }}
 }}
 
 output "documents" {{
@@ -98,6 +108,39 @@ def test_both_refuse_another_tenants_id_among_teams(root: Path) -> None:
         tenants.load(folder, TIERS, PREFIX)
 
     assert [error.split(": given")[0] for error in raised.value.errors] == ["mine.tfvars: teams[1]"]
+    assert _refusals(root) == list(raised.value.errors)
+
+
+def test_both_know_the_business_units_of_an_environment(root: Path) -> None:
+    units = {
+        "retail": {"name": "Retail", "owner": "Jo", "budget": {"month_usd": "900"}, "shards": 4},
+        "web": {"name": "Web", "owner": "Al <al@example.com>"},
+    }
+    settings = {"prefix": PREFIX, "tiers": TIERS, "business_units": units}
+    (root / "terraform.tfvars.json").write_text(json.dumps(settings))
+    folder = _write(root, {"mine": text(business_unit='"retail"')})
+    (root / "env.tfvars").write_text(
+        "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()),
+        encoding="utf-8",
+    )
+    terraform.run(root, "apply", "-no-color", "-auto-approve", capture=True)
+    outputs = json.loads(terraform.run(root, "output", "-json", capture=True).stdout)
+
+    (tenant,) = tenants.load(folder, TIERS, PREFIX, units).values()
+
+    assert outputs["documents"]["value"] == {"mine": tenants.policy_document(tenant.policy)}
+    assert outputs["business_units"]["value"] == {
+        unit_id: tenants.policy_document(unit)
+        for unit_id, unit in tenants.load_business_units(root).items()
+    }
+
+    wrong = {"retail": {**units["retail"], "budget": {"month_usd": "9", "day_usd": "10"}}}
+    (root / "terraform.tfvars.json").write_text(json.dumps({**settings, "business_units": wrong}))
+    _write(root, {"theirs": text(business_unit='"web"')})
+    with pytest.raises(tenants.TenantFilesError) as raised:
+        tenants.load(folder, TIERS, PREFIX, wrong)
+
+    assert len(raised.value.errors) == 2
     assert _refusals(root) == list(raised.value.errors)
 
 

@@ -1,8 +1,9 @@
-name        = "Customer 1"
-kind        = "customer"
-cost_center = "CC-1001"
-tier        = "pro"
-models      = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*", "mistral-7b-instruct", "bge-large", "Llama*70B"]
+name          = "Customer 1"
+kind          = "customer"
+cost_center   = "CC-1001"
+tier          = "pro"
+business_unit = "consumer"
+models        = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*", "mistral-7b-instruct", "bge-large", "Llama*70B"]
 
 apps = {
   websearch = {

@@ -1,8 +1,9 @@
-name        = "Customer 2"
-kind        = "customer"
-cost_center = "CC-1002"
-tier        = "standard"
-models      = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*", "bge-large"]
+name          = "Customer 2"
+kind          = "customer"
+cost_center   = "CC-1002"
+tier          = "standard"
+business_unit = "commerce"
+models        = ["amazon.nova-*", "us.amazon.nova-*", "anthropic.claude-*", "us.anthropic.claude-*", "amazon.titan-embed-*", "bge-large"]
 
 # Its payloads and the texts of its jobs lie under a key of its own.
 own_kms_key = true

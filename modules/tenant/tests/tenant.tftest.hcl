@@ -20,14 +20,18 @@ variables {
     name              = "Acme Search"
     kind              = "team"
     cost_center       = "CC-1001"
+    business_unit     = "retail"
     tier              = "pro"
     status            = "active"
     isolation         = "pool"
     silo              = null
     models            = ["amazon.nova-*"]
     deny_models       = []
+    compliance        = ["HIPAA"]
     tags              = { Division = "retail" }
     markup            = "1.20"
+    subscription_usd  = "250"
+    sla               = { availability = "99.9", latency_p95_ms = 8000, first_token_p95_ms = null }
     guardrail         = null
     system_preamble   = null
     teams             = []
@@ -225,7 +229,32 @@ run "dimension" {
   }
 
   assert {
-    condition     = aws_s3_object.dimension.content == "{\"account_id\":\"111122223333\",\"cost_center\":\"CC-1001\",\"isolation\":\"pool\",\"kind\":\"team\",\"markup\":\"1.20\",\"name\":\"Acme Search\",\"status\":\"active\",\"tags\":{\"Division\":\"retail\"},\"tenant_id\":\"acme\",\"tier\":\"pro\"}\n"
+    condition = aws_s3_object.dimension.content == "${jsonencode({
+      account_id             = "111122223333"
+      budget_mode            = "hard"
+      business_unit          = "retail"
+      compliance             = ["HIPAA"]
+      cost_center            = "CC-1001"
+      day_usd                = null
+      deny_models            = []
+      isolation              = "pool"
+      key_expires            = { for id, key in var.keys : id => key.expires }
+      key_status             = { for id, key in var.keys : id => key.status }
+      keys                   = keys(var.keys)
+      kind                   = "team"
+      markup                 = "1.20"
+      models                 = ["amazon.nova-*"]
+      month_usd              = "500"
+      name                   = "Acme Search"
+      sla_availability       = "99.9"
+      sla_first_token_p95_ms = null
+      sla_latency_p95_ms     = 8000
+      status                 = "active"
+      subscription_usd       = "250"
+      tags                   = { Division = "retail" }
+      tenant_id              = "acme"
+      tier                   = "pro"
+    })}\n"
     error_message = "It is one line with what usage rows do not know."
   }
 }

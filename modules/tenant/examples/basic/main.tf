@@ -30,14 +30,18 @@ module "tenant" {
     name              = "Acme Search"
     kind              = "team"
     cost_center       = "CC-1001"
+    business_unit     = null
     tier              = "pro"
     status            = "active"
     isolation         = "pool"
     silo              = null
     models            = ["amazon.nova-*"]
     deny_models       = []
+    compliance        = []
     tags              = { Division = "retail" }
     markup            = "1.20"
+    subscription_usd  = "0"
+    sla               = { availability = null, latency_p95_ms = null, first_token_p95_ms = null }
     guardrail         = null
     system_preamble   = null
     teams             = []

@@ -115,9 +115,10 @@ _TENANT_ID = (
     "with a hyphen"
 )
 _TENANT_KEYS = (
-    "alert_thresholds, allow_fields, apps, budget, cost_center, deny_models, guardrail, isolation, "
-    "kind, limits, markup, max_tokens, model_arns, model_limits, models, name, own_kms_key, "
-    "prices, retention_minutes, shards, silo, status, system_preamble, tags, teams, tier, unpriced"
+    "alert_thresholds, allow_fields, apps, budget, business_unit, compliance, cost_center, "
+    "deny_models, guardrail, isolation, kind, limits, markup, max_tokens, model_arns, "
+    "model_limits, models, name, own_kms_key, prices, retention_minutes, shards, silo, status, "
+    "subscription_usd, system_preamble, tags, teams, tier, unpriced"
 )
 _PREAMBLE = (
     "allowed: text of 1 to 4000 characters, line breaks and tabs among them, that does not start "

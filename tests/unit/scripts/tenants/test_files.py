@@ -133,7 +133,7 @@ def test_all_errors_of_all_files_come_at_once(tmp_path: Path) -> None:
         (
             {"pro": {"price": 5}},
             "tiers.pro.price: given an unknown key; allowed: "
-            "alert_thresholds, budget, limits, markup, max_tokens, shards",
+            "alert_thresholds, budget, limits, markup, max_tokens, shards, sla, subscription_usd",
         ),
         (
             {"pro": {"budget": {"mode": "firm"}}},
@@ -162,6 +162,82 @@ def test_numbers_of_a_tier_may_not_contradict_each_other(tmp_path: Path) -> None
         "env.tfvars: tiers.pro.max_tokens.default: given 5000; "
         "allowed: at most max_tokens.maximum, which is 4096",
     )
+
+
+_NAME = "text of 1 to 100 characters that neither starts nor ends with a space"
+UNITS = {"retail": {"name": "Retail", "owner": "Jo"}, "web": {"name": "Web", "owner": "Al"}}
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        ({"name": "Retail"}, f"owner: given nothing; allowed: {_NAME}"),
+        ({**UNITS["retail"], "shards": 65}, "shards: given 65; allowed: a whole number from 1 to"),
+        (
+            {**UNITS["retail"], "limits": {}},
+            "limits: given an unknown key; allowed: budget, name, owner, shards",
+        ),
+        (
+            {**UNITS["retail"], "budget": {"day_usd": "10", "month_usd": "9"}},
+            'budget.day_usd: given "10"; allowed: at most the month\'s budget, which is 9',
+        ),
+    ],
+)
+def test_business_units_follow_the_same_rules(
+    unit: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TenantFilesError) as raised:
+        tenants.load(tmp_path, TIERS, PREFIX, {"retail": unit})
+
+    (error,) = raised.value.errors
+    assert error.startswith(f"env.tfvars: business_units.retail.{message}")
+
+
+def test_a_tenant_belongs_to_a_business_unit_of_its_environment(tmp_path: Path) -> None:
+    _write(tmp_path, "mine", text(business_unit='"retail"'))
+
+    assert tenants.load(tmp_path, TIERS, PREFIX, UNITS)["mine"].policy["business_unit"] == "retail"
+    with pytest.raises(TenantFilesError) as raised:
+        tenants.load(tmp_path, TIERS, PREFIX, {"web": UNITS["web"], "a": UNITS["web"]})
+
+    assert raised.value.errors == (
+        'mine.tfvars: business_unit: given "retail"; allowed: '
+        "one of the environment's business units: a, web",
+    )
+
+
+def test_a_business_unit_is_an_item_beside_its_tenants(tmp_path: Path) -> None:
+    (tmp_path / "env.tfvars").write_text(
+        'prefix = "tollgate-dev"\ntiers = {}\nbusiness_units = {\n'
+        '  web = { name = "Web", owner = "Al", budget = { month_usd = "9", mode = "soft" } }\n}\n'
+    )
+
+    units = tenants.load_business_units(tmp_path)
+
+    item = tenants.business_unit_item(units["web"])
+    assert item["pk"] == {"S": "BUSINESS_UNIT#web"}
+    assert json.loads(item["document"]["S"]) == {
+        "schema_version": 1,
+        "id": "web",
+        "name": "Web",
+        "owner": "Al",
+        "budget": {"month_usd": "9", "day_usd": None, "mode": "soft"},
+        "shards": 1,
+    }
+
+
+def test_what_a_tier_promises_and_a_tenant_pays_is_in_the_policy(tmp_path: Path) -> None:
+    tiers = {"pro": {"sla": {"availability": "99.9"}, "subscription_usd": "50"}}
+    _write(tmp_path, "plain", text())
+    _write(tmp_path, "own", text(subscription_usd='"75"', compliance='["HIPAA", "SOC 2"]'))
+
+    found = tenants.load(tmp_path, tiers, PREFIX)
+
+    targets = {"availability": "99.9", "latency_p95_ms": None, "first_token_p95_ms": None}
+    assert found["plain"].policy["sla"] == found["own"].policy["sla"] == targets
+    assert [found[name].policy["subscription_usd"] for name in ("plain", "own")] == ["50", "75"]
+    assert found["own"].policy["compliance"] == ["HIPAA", "SOC 2"]
+    assert found["plain"].policy["compliance"] == []
 
 
 def test_another_tenants_id_is_no_team(tmp_path: Path) -> None:

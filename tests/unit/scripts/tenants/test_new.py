@@ -69,7 +69,7 @@ def test_options_show_their_defaults_or_say_that_they_are_examples(root: Path) -
 
     examples = (
         *("prices", "unpriced", "silo", "guardrail", "system_preamble", "model_arns"),
-        *("model_limits", "inference_profiles"),
+        *("compliance", "model_limits", "inference_profiles"),
     )
     changed = {name for name in plain.policy if plain.policy[name] != full.policy[name]}
     assert changed == {*examples[:-1], "apps"}
