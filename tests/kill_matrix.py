@@ -41,7 +41,12 @@ from tollgate.adapters.jobs import DynamoJobs, DynamoJobTexts
 from tollgate.adapters.kms import KmsTexts
 from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.ids import request_time
-from tollgate.domain.ledger import Windows, account_tenant, is_tenant_account
+from tollgate.domain.ledger import (
+    Windows,
+    account_owner,
+    is_business_unit_account,
+    is_tenant_account,
+)
 from tollgate.domain.tenants import Caller
 from tollgate.domain.usage import UsageRow, from_item
 from tollgate.entry.clock import utc_now
@@ -71,9 +76,13 @@ _TENANT = "acme"
 # Beside months and days, the sum of all.
 _EVER = ""
 _REFUSING = "initech"
+# Its business unit has a budget, so that its calls hold and settle on an account more.
+_MEMBER = "globex"
 _SETTINGS = """
 prefix = "tollgate-local"
 tiers  = { pro = { budget = {}, limits = {}, max_tokens = {} } }
+
+business_units = { retail = { name = "Retail", owner = "Jo", budget = { month_usd = "100" } } }
 """
 # `limited` has an account of its own, so that its calls hold and settle on two.
 _TENANT_FILE = """
@@ -103,6 +112,17 @@ apps        = { limited = { keys = { primary = {} }, limits = { requests_per_day
 """
 
 
+_MEMBER_FILE = """
+name          = "Globex"
+kind          = "team"
+cost_center   = "CC-3"
+tier          = "pro"
+models        = ["*"]
+business_unit = "retail"
+apps          = { web = { keys = { primary = {} } } }
+"""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A request that is killed at each of its points.
@@ -128,11 +148,14 @@ USUAL = (
     Scenario("job", "job", "[stub:tokens=60] tell me", app="limited"),
     Scenario("producer", "deliver", "[stub:tokens=60] tell me"),
     Scenario("openai stream", "openai stream", "[stub:tokens=20] hello", app="limited"),
-    Scenario("anthropic", "anthropic"),
+    Scenario("anthropic of a business unit", "anthropic", tenant=_MEMBER),
     Scenario("models and usage", "look"),
 )
 _STREAMED = tuple(f"{dialect} stream" for dialect in DIALECTS)
 MORE = (
+    Scenario("anthropic", "anthropic"),
+    Scenario("job of a business unit", "job", "[stub:tokens=60] tell me", tenant=_MEMBER),
+    Scenario("producer of a business unit", "deliver", "[stub:tokens=60] hi", tenant=_MEMBER),
     Scenario("chat under an idempotency key", "chat", idempotent=True),
     Scenario("chat that is throttled", "chat", "[stub:error=ThrottlingException] hello"),
     Scenario("chat whose answer is lost", "chat", "[stub:cut=mid-stream] hello"),
@@ -262,6 +285,7 @@ class World:
         (folder / "env.tfvars").write_text(_SETTINGS)
         (folder / "tenants" / f"{_TENANT}.tfvars").write_text(_TENANT_FILE)
         (folder / "tenants" / f"{_REFUSING}.tfvars").write_text(_REFUSING_FILE)
+        (folder / "tenants" / f"{_MEMBER}.tfvars").write_text(_MEMBER_FILE)
         ministack = cleanup.enter_context(MiniStack())
         self._emulator = Emulator(ministack.endpoint_url)
         deployment = provision(self._emulator, folder, invocation_logs=self._logged)
@@ -457,9 +481,11 @@ class World:
         accounts = DynamoAccounts(self.client("dynamodb"), self._environment["ACCOUNTS_TABLE"])
         for account in accounts.scan():
             account_id = account.account_id
-            owner = account_tenant(account_id)
-            if not is_tenant_account(account_id):
-                owner = account_id.partition("#")[2]
+            owner = account_id.partition("#")[2]
+            if is_tenant_account(account_id):
+                owner = account_owner(account_id)
+            if is_business_unit_account(account_id):
+                owner = account_id
             for held in account.holds:
                 yield f"{account_id} still holds {held}"
             if account.month_committed != account.month_spent:
@@ -495,12 +521,13 @@ class World:
 
 
 def _sums(rows: Iterable[UsageRow]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
-    """What the rows of each tenant and app cost by month, and how many there are by day."""
+    """What the rows of each tenant, app and business unit cost by month; how many by day."""
     spent: Counter[tuple[str, str]] = Counter()
     made: Counter[tuple[str, str]] = Counter()
     for row in rows:
         windows = Windows.at(request_time(row.request_id))
-        for owner in (row.tenant_id, f"{row.tenant_id}/{row.app_id}"):
+        unit = f"business_unit#{row.business_unit}"
+        for owner in (row.tenant_id, f"{row.tenant_id}/{row.app_id}", unit):
             for month in (windows.month, _EVER):
                 spent[owner, month] += row.total_cost
             for day in (windows.day, _EVER):

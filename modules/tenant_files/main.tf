@@ -92,7 +92,7 @@ locals {
         mode      = coalesce(unit.budget.mode, "hard")
       }
       shards = coalesce(unit.shards, 1)
-    }
+    } if length(local.errors) == 0
   }
 
   keys_by_tenant_id = {

@@ -1,11 +1,6 @@
 output "business_units_by_id" {
   description = "By id: the document of the BUSINESS_UNIT# item, with its defaults."
   value       = local.business_unit_by_id
-
-  precondition {
-    condition     = length(local.errors) == 0
-    error_message = "The tenant files have errors."
-  }
 }
 
 output "tenants_by_id" {

@@ -169,7 +169,8 @@ STAGES: dict[str, tuple[str | None, str | None]] = {
 }
 
 _POLICY = {"aws_dynamodb_table_item.policy": "update"}
-_FACTS = {**_POLICY, "aws_s3_object.dimension": "update"}
+_DIMENSION = {"aws_s3_object.dimension": "update"}
+_FACTS = {**_POLICY, **_DIMENSION}
 
 
 def _key(key_id: str, action: str) -> dict[str, str]:
@@ -205,13 +206,15 @@ CHANGES = {
     "key-suspended": {
         'aws_api_gateway_api_key.this["web/primary"]': "update",
         'aws_dynamodb_table_item.key["web/primary"]': "update",
+        **_DIMENSION,
     },
     "rotating": {
-        # The old key's last day; the policy knows no keys.
+        # The old key's last day; the policy knows no keys, reports do.
+        **_DIMENSION,
         'aws_dynamodb_table_item.key["web/primary"]': "update",
         **_key("web/next", "create"),
     },
-    "rotated": _key("web/old", "delete"),
+    "rotated": {**_DIMENSION, **_key("web/old", "delete")},
     "prepared": _POLICY,
     "moved": {
         **_FACTS,

@@ -6,14 +6,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from scripts.whatif.accounts import MemoryAccounts
-from tollgate.domain.tenants import overridden
+from tollgate.domain.tenants import overridden, overridden_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from tollgate.domain.ledger import Account
-    from tollgate.domain.tenants import KeyRecord, Tenant
+    from tollgate.domain.tenants import BusinessUnit, KeyRecord, Tenant
     from tollgate.domain.usage import UsageRow
     from tollgate.ports import Unreadable
 
@@ -61,6 +61,8 @@ class FakeTenants:
         self.tenants = {tenant.tenant_id: tenant for tenant in tenants}
         self.keys = keys or {}
         self.overrides: dict[str, str] = {}
+        self.units: dict[str, BusinessUnit] = {}
+        self.unit_overrides: dict[str, str] = {}
 
     def key(self, key_hash: str) -> KeyRecord | None:
         return self.keys.get(key_hash)
@@ -72,3 +74,8 @@ class FakeTenants:
         tenant = self.tenants.get(tenant_id)
         override = self.overrides.get(tenant_id)
         return tenant if tenant is None or override is None else overridden(tenant, override, now)
+
+    def business_unit(self, unit_id: str, now: datetime) -> BusinessUnit | None:
+        unit = self.units.get(unit_id)
+        override = self.unit_overrides.get(unit_id)
+        return unit if unit is None or override is None else overridden_unit(unit, override, now)

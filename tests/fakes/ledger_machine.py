@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -26,9 +26,16 @@ from tests.fakes.usage_rows import usage_row
 from tests.fakes.world import NOVA_LITE, NOW, FakeClock, app, caller, tenant
 from tests.unit.services.test_calls import BOOK
 from tollgate.domain.errors import ForbiddenError, UnavailableError
-from tollgate.domain.ledger import Account, Hold, Scope, is_tenant_account, scopes_of
+from tollgate.domain.ledger import (
+    Account,
+    Hold,
+    Scope,
+    is_business_unit_account,
+    is_tenant_account,
+    scopes_of,
+)
 from tollgate.domain.shards import layout_of
-from tollgate.domain.tenants import Budget, Limits
+from tollgate.domain.tenants import Budget, BusinessUnit, Limits
 from tollgate.ports import Accounts, Admitted, Usage
 from tollgate.services.ledger import Ledger, RefusedError
 from tollgate.services.policy import Policies
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
     from tollgate.domain.usage import UsageRow
 
 TENANT = "tenant#acme"
+UNIT = "business_unit#retail"
 LEASE_SECONDS = 300
 PROCESSES = 3
 SPANS = (1, 16, 16, 60, 299, 301, 301, 86400, 31 * 86400)
@@ -76,7 +84,8 @@ class Call:
     request_id: str
     actor: Actor | None = None
     admitted: bool = False
-    scope: Scope | None = None  # the tenant's, by the policy that its process knew
+    # The tenant's and its unit's, by the policy that its process knew.
+    scopes: dict[str, Scope] = field(default_factory=dict)
 
 
 @dataclass
@@ -98,7 +107,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.quiet.start()
         self.clock = FakeClock()
         self.accounts, self.usage = self.stores()
-        self.tenants = FakeTenants(tenant(apps={"web": app(), "bot": app(app_id="bot")}))
+        self.tenants = FakeTenants(
+            tenant(business_unit="retail", apps={"web": app(), "bot": app(app_id="bot")})
+        )
+        self.tenants.units["retail"] = BusinessUnit("retail", "Retail", "Jo", Budget())
         accounts: Any = Stepping(self.accounts, self.seen)
         usage: Any = Stepping(self.usage, self.seen)
         self.provider = Stepping(self, self.seen, once=frozenset({"bill"}))
@@ -139,6 +151,7 @@ class LedgerMachine(RuleBasedStateMachine):
         shards=shard_counts,
         web=budgets,
         web_limits=limits,
+        unit=st.just(Budget()) | budgets,
     )
     def deploy(  # noqa: PLR0913 - what a policy is made of
         self,
@@ -148,9 +161,11 @@ class LedgerMachine(RuleBasedStateMachine):
         shards: int,
         web: Budget,
         web_limits: Limits,
+        unit: Budget,
     ) -> None:
         self.set_policy(budget=budget, limits=limits, model_limits=models, shards=shards)
         self.set_web(budget=web, limits=web_limits)
+        self.set_unit(budget=unit)
 
     # Hypothesis leaves rules out of a run at random, so what every run needs is one rule.
     @rule(
@@ -186,8 +201,8 @@ class LedgerMachine(RuleBasedStateMachine):
         ledger = self.ledgers[process]
         try:
             party = self.policies[process].party(caller(app_id=hold.app_id))
-            scopes = scopes_of(party.tenant, party.app, (NOVA_LITE,))
-            call.scope = scopes[-1]
+            scopes = scopes_of(party.tenant, party.app, (NOVA_LITE,), party.business_unit)
+            call.scopes = {scope.account_id: scope for scope in scopes}
             try:
                 lease = ledger.admit(hold, scopes, self.clock())
             except RefusedError:
@@ -292,6 +307,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def change_app(self, budget: Budget, limits: Limits) -> None:
         self.set_web(budget=budget, limits=limits)
 
+    @rule(
+        budget=st.just(Budget()) | budgets,
+        shards=shard_counts,
+        is_member=st.sampled_from((True, True, True, False)),
+    )
+    def change_unit(self, budget: Budget, shards: int, is_member: bool) -> None:  # noqa: FBT001
+        self.set_unit(budget=budget, shards=shards)
+        self.set_policy(business_unit="retail" if is_member else None)
+
     @rule(seconds=st.integers(1, 120), month=st.none() | st.integers(0, 40), hard=st.booleans())
     def override(self, seconds: int, month: int | None, hard: bool) -> None:  # noqa: FBT001
         budget = {
@@ -303,6 +327,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def set_policy(self, **changes: Any) -> None:
         self.tenants.tenants["acme"] = replace(self.tenants.tenants["acme"], **changes)
+
+    def set_unit(self, **changes: Any) -> None:
+        self.tenants.units["retail"] = replace(self.tenants.units["retail"], **changes)
 
     def set_web(self, **changes: Any) -> None:
         apps = self.tenants.tenants["acme"].apps
@@ -349,7 +376,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.check_books()
 
     def check_books(self) -> None:
-        held_by: dict[str, str] = {}
+        held_by: dict[tuple[bool, str], str] = {}
         for account in self.accounts.scan():
             held = account.held
             assert account.month_committed == account.month_spent + held, account
@@ -360,10 +387,12 @@ class LedgerMachine(RuleBasedStateMachine):
             self.check_counts(account)
             key = (account.account_id, account.month)
             self.booked[key] = account.month_spent - account.month_carried
-            if is_tenant_account(account.account_id):
+            is_unit = is_business_unit_account(account.account_id)
+            if is_unit or is_tenant_account(account.account_id):
                 for request_id in account.holds:
-                    assert request_id not in held_by, (request_id, account, held_by[request_id])
-                    held_by[request_id] = account.account_id
+                    key_of_hold = (is_unit, request_id)
+                    assert key_of_hold not in held_by, (account, held_by[key_of_hold])
+                    held_by[key_of_hold] = account.account_id
 
     def check_counts(self, account: Account) -> None:
         """Requests and tokens are those of calls under way or with a row, in their own windows.
@@ -401,25 +430,25 @@ class LedgerMachine(RuleBasedStateMachine):
         if shared.is_hard:
             assert shared.month is None or account.month_committed <= shared.month
             assert shared.day is None or account.day_committed <= shared.day
-        if is_tenant_account(scope.account_id):
-            self.check_tenant(scope, hold, account)
+        for whole in (TENANT, UNIT):
+            if scope.account_id.startswith(whole):
+                self.check_whole(whole, scope, hold, account)
 
-    def check_tenant(self, scope: Scope, hold: Hold, account: Account) -> None:
-        """The same for all accounts that the tenant ever had, each counted once."""
-        directory = self.accounts.get(TENANT)
+    def check_whole(self, whole: str, scope: Scope, hold: Hold, account: Account) -> None:
+        """The same for all accounts that the tenant or unit ever had, each counted once."""
+        directory = self.accounts.get(whole)
         assert directory is not None
         layout = layout_of(directory)
-        shard = scope.account_id.removeprefix(TENANT)
+        shard = scope.account_id.removeprefix(whole)
         assert shard.partition(".")[0] == (f"#{layout.generation}" if layout.generation else "")
-        (known,) = (call.scope for call in self.calls if call.request_id == hold.request_id)
-        assert known is not None
+        (known,) = (call.scopes[whole] for call in self.calls if call.request_id == hold.request_id)
         budget = known.budget
         if known.policy_at <= layout.at and layout.shards > 1:
             # The layout was decided by a policy that is newer than what this process knows.
             budget = layout.budget
         if not budget.is_hard or hold.usd == 0:
             return
-        all_accounts = [a for a in self.accounts.scan() if is_tenant_account(a.account_id)]
+        all_accounts = [a for a in self.accounts.scan() if a.account_id.startswith(whole)]
         month = sum(
             other.month_committed - other.month_carried
             for other in all_accounts

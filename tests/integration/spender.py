@@ -17,12 +17,11 @@ from tollgate.adapters.accounts import DynamoAccounts
 from tollgate.adapters.usage import DynamoUsage
 from tollgate.domain.ids import new_request_id
 from tollgate.domain.ledger import Hold, scopes_of
+from tollgate.domain.tenants import Budget, BusinessUnit
 from tollgate.services.ledger import Ledger, RefusedError
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
-
-    from tollgate.domain.tenants import Budget
 
 
 TOKENS = 10  # of each hold
@@ -40,6 +39,7 @@ class Spree:
     usage_table: str
     budget: Budget
     app_budget: Budget
+    unit_budget: Budget
     shards: int
     price: int
     cost: int | None
@@ -70,7 +70,8 @@ def spend(spree: Spree) -> Counter[str]:
     policy = tenant(
         budget=spree.budget, shards=spree.shards, apps={"web": app(budget=spree.app_budget)}
     )
-    scopes = scopes_of(policy, policy.apps["web"])
+    unit = BusinessUnit("retail", "Retail", "Jo", spree.unit_budget, spree.shards)
+    scopes = scopes_of(policy, policy.apps["web"], (), unit)
 
     def call(_: int) -> str:
         request_id = new_request_id(NOW)

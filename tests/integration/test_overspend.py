@@ -28,7 +28,7 @@ from tests.integration.chat_spender import (
 )
 from tests.kill_matrix import billed_usage, mismatches, price
 from tollgate.adapters.accounts import DynamoAccounts
-from tollgate.domain.ledger import Account, account_tenant, is_tenant_account
+from tollgate.domain.ledger import Account, account_owner, is_tenant_account
 from tollgate.domain.money import usd
 from tollgate.domain.usage import UsageRow, from_item
 from tollgate.entry.clock import utc_now
@@ -115,7 +115,7 @@ class Town:
     def accounts(self, tenant: str) -> list[Account]:
         table = self._environment["ACCOUNTS_TABLE"]
         accounts = DynamoAccounts(self._emulator.client("dynamodb"), table).scan()
-        return [each for each in accounts if account_tenant(each.account_id) == tenant]
+        return [each for each in accounts if account_owner(each.account_id) == tenant]
 
     def rows(self, tenant: str) -> dict[str, UsageRow]:
         stored = items(self._emulator.client("dynamodb"), self._environment["USAGE_TABLE"])

@@ -36,7 +36,14 @@ from tollgate.domain.ids import new_request_id
 from tollgate.domain.jobs import JOB_EXPIRED, Job, parse_queue_message
 from tollgate.domain.ledger import Hold, Layout, Scope, Windows, new_account, roll_over
 from tollgate.domain.money import usd
-from tollgate.domain.tenants import Budget, KeyRecord, Limits, parse_tenant
+from tollgate.domain.tenants import (
+    Budget,
+    BusinessUnit,
+    KeyRecord,
+    Limits,
+    parse_business_unit,
+    parse_tenant,
+)
 from tollgate.ports import (
     Accounts,
     Admitted,
@@ -447,14 +454,14 @@ def test_withdrawing_takes_nothing_from_the_requests_of_a_later_window(accounts:
     assert (account.minute_requests, account.minute_tokens) == (1, 3)
 
 
-def test_a_hold_keeps_whom_its_call_is_for(accounts: Accounts) -> None:
-    held = replace(hold(), end_user="u-é")
+def test_a_hold_keeps_whom_its_call_is_for_and_whose_it_is(accounts: Accounts) -> None:
+    held = replace(hold(), end_user="u-é", business_unit="retail", tenant_id="acme")
     opened(accounts).admit(scope(), held, WINDOWS)
 
     account = accounts.get("tenant#acme")
 
     assert account is not None
-    assert account.holds[held.request_id].end_user == "u-é"
+    assert account.holds == {held.request_id: replace(held, minute=WINDOWS.minute)}
 
 
 @pytest.mark.parametrize("output_tokens", [0, 2])
@@ -570,6 +577,17 @@ RECORD = KeyRecord("acme", "web", "web/primary", "pro", "active", date(2026, 12,
 OVERRIDE = json.dumps({"expires": NOW.timestamp() + 60, "budget": {"month_usd": "900"}})
 
 
+BUSINESS_UNIT = {
+    "schema_version": 1,
+    "id": "retail",
+    "name": "Retail",
+    "owner": "Jo",
+    "budget": {"month_usd": "500", "day_usd": None, "mode": "soft"},
+    "shards": 3,
+}
+WEB_UNIT = {**BUSINESS_UNIT, "id": "web"}
+
+
 @pytest.fixture(params=["fake", "aws"])
 def tenants(request: pytest.FixtureRequest) -> Tenants:
     if request.param == "fake":
@@ -580,6 +598,11 @@ def tenants(request: pytest.FixtureRequest) -> Tenants:
             keys={"abc": RECORD, "def": replace(RECORD, expires=None)},
         )
         fake.overrides = {"initech": OVERRIDE, "globex": OVERRIDE}
+        fake.units = {
+            document["id"]: parse_business_unit(json.dumps(document))
+            for document in (BUSINESS_UNIT, WEB_UNIT)
+        }
+        fake.unit_overrides = {"web": OVERRIDE}
         return fake
     client: Client = request.getfixturevalue("aws_client")
     make_table: MakeTable = request.getfixturevalue("make_table")
@@ -595,6 +618,9 @@ def tenants(request: pytest.FixtureRequest) -> Tenants:
         },
         {"pk": "OVERRIDE#initech", "document": OVERRIDE},
         {"pk": "OVERRIDE#globex", "document": OVERRIDE},
+        {"pk": "BUSINESS_UNIT#retail", "document": json.dumps(BUSINESS_UNIT)},
+        {"pk": "BUSINESS_UNIT#web", "document": json.dumps(WEB_UNIT)},
+        {"pk": "OVERRIDE#BUSINESS_UNIT#web", "document": OVERRIDE},
     ):
         values = {attribute: {"S": value} for attribute, value in item.items()}
         dynamodb.put_item(TableName=name, Item=values)
@@ -623,6 +649,17 @@ def test_an_override_changes_a_policy_until_it_expires(tenants: Tenants) -> None
 
     assert current == replace(deployed, budget=Budget(month=usd("900")))
     assert later == deployed
+
+
+def test_business_units_are_found_with_the_override_in_force(tenants: Tenants) -> None:
+    retail = BusinessUnit("retail", "Retail", "Jo", Budget(month=usd("500"), is_hard=False), 3)
+    web = replace(retail, unit_id="web")
+
+    assert tenants.business_unit("retail", NOW) == retail
+    assert tenants.business_unit("web", NOW + timedelta(seconds=60)) == web
+    overridden = replace(web, budget=Budget(month=usd("900"), is_hard=False))
+    assert tenants.business_unit("web", NOW) == overridden
+    assert tenants.business_unit("acme", NOW) is None
 
 
 def test_a_batch_answered_in_part_is_asked_for_again(aws_client: Client) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.spender import TOKENS, Spree, meet_at, spend
 from tollgate.adapters import tables
 from tollgate.adapters.accounts import DynamoAccounts
-from tollgate.domain.ledger import Account, is_tenant_account
+from tollgate.domain.ledger import Account, is_business_unit_account, is_tenant_account
 from tollgate.domain.tenants import Budget
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ PRICE = 1_000_003
 AFFORDABLE = 64  # a third of all requests
 SHARDS = 8
 SLACK = PRICE - 1  # too little for one more
+
+
+NOTHING = Budget()
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +54,18 @@ class Mall:
         self._places = (endpoint, accounts_table, usage_table)
 
     def open(
-        self, budget: Budget, app_budget: Budget, shards: int, cost: int | None
+        self,
+        budget: Budget,
+        app_budget: Budget,
+        shards: int,
+        cost: int | None,
+        unit_budget: Budget = NOTHING,
     ) -> Counter[str]:
         spree = Spree(
             *self._places,
             budget=budget,
             app_budget=app_budget,
+            unit_budget=unit_budget,
             shards=shards,
             price=PRICE,
             cost=cost,
@@ -86,7 +95,6 @@ def accounts_of(aws_client: Callable[[str], Any]) -> Callable[[Mall], dict[str, 
     return read
 
 
-NOTHING = Budget()
 # With shards, the limit is AFFORDABLE prices and so each share is AFFORDABLE / SHARDS of them:
 # what one shard refuses another takes, and all are used up exactly.
 CASES = {
@@ -128,6 +136,29 @@ def test_exactly_what_the_budget_covers_is_admitted(
         assert set(app.holds) == set(held)
         assert app.day_requests == app.minute_requests == AFFORDABLE
         assert app.minute_tokens == AFFORDABLE * TOKENS
+
+
+@pytest.mark.parametrize("shards", [1, SHARDS])
+def test_a_business_units_budget_is_not_spent_twice_either(
+    shards: int, mall: Mall, accounts_of: Callable[[Mall], dict[str, Account]]
+) -> None:
+    limit = AFFORDABLE * PRICE
+    roomy = Budget(month=3 * limit)
+
+    outcomes = mall.open(roomy, NOTHING, shards, cost=None, unit_budget=Budget(day=limit))
+
+    refused = PROCESSES * REQUESTS - AFFORDABLE
+    assert outcomes == {"admitted": AFFORDABLE, "day_usd of business_unit#retail": refused}
+    accounts = accounts_of(mall)
+    for is_whole in (is_tenant_account, is_business_unit_account):
+        of_whole = [account for name, account in accounts.items() if is_whole(name)]
+        assert sum(account.month_committed for account in of_whole) == limit
+        assert sum(account.day_committed for account in of_whole) == limit
+        # What the unit refused, the tenant has given back.
+        assert sum(account.day_requests for account in of_whole) == AFFORDABLE
+        held = [hold for account in of_whole for hold in account.holds.values()]
+        assert len({hold.request_id for hold in held}) == len(held) == AFFORDABLE
+        assert {(hold.business_unit, hold.tenant_id) for hold in held} == {("retail", "acme")}
 
 
 def test_calls_that_settle_make_room_and_spend_no_more_than_the_budget(

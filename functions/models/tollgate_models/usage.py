@@ -26,10 +26,10 @@ class UsageService:
         self._clock = clock
 
     def show(self, request: Request) -> Response:
-        """The tenant's figures, and those of its app and of models with limits of their own."""
+        """The tenant's figures, and those of its app, models and business unit with limits."""
         party = self._policies.party(request.caller)
         windows = Windows.at(self._clock())
-        scopes = scopes_of(party.tenant, party.app, None)
+        scopes = scopes_of(party.tenant, party.app, None, party.business_unit)
         return json_response(
             request,
             {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tollgate.domain.ledger import Account, Hold, Layout, Scope, Windows
     from tollgate.domain.prices import TokenUsage
     from tollgate.domain.sessions import Session
-    from tollgate.domain.tenants import KeyRecord, Tenant
+    from tollgate.domain.tenants import BusinessUnit, KeyRecord, Tenant
     from tollgate.domain.usage import UsageRow
 
 
@@ -33,6 +33,9 @@ class Tenants(Protocol):
 
     def policy(self, tenant_id: str, now: datetime) -> Tenant | None:
         """A tenant's policy with the override that is in force now."""
+
+    def business_unit(self, unit_id: str, now: datetime) -> BusinessUnit | None:
+        """A business unit with the override of its budget that is in force now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Accounts(Protocol):
         """Make an account admit nothing any more; returns it, None where nothing stands."""
 
     def lay_out(self, account_id: str, before: int, layout: Layout) -> bool:
-        """Write a tenant's layout into its frozen first account.
+        """Write a scope's layout into its frozen first account.
 
         False when the layout that stands is not of generation `before` any more.
         """

@@ -44,7 +44,7 @@ _UPSTREAM_STATUS = 502
 class Orphan:
     """A request with an expired hold, and the hold as each account that still has it has it.
 
-    `is_whole` says that the tenant's own account has the hold, without which no call is made.
+    `is_whole` says that the last account has the hold, without which no call is made.
     `job` is the long-poll job that it belongs to, None for a buffered call.
     """
 
@@ -135,7 +135,7 @@ class Rows:
             price_version=self._pricing.version(terms),
             model_arns=terms.model_arns,
             inference_profile_arn=ref.inference_profile_arn,
-            business_unit=None if tenant is None else tenant.business_unit,
+            business_unit=hold.business_unit or (None if tenant is None else tenant.business_unit),
         )
         return usage_row(hold, attribution, outcome, now)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from tollgate.domain.errors import TollgateError
 from tollgate.domain.jobs import JOB_EXPIRED as EXPIRED_RESULT
-from tollgate.domain.ledger import Hold, account_tenant, is_tenant_account
+from tollgate.domain.ledger import Hold, account_owner, hold_tenant, is_last_account
 from tollgate.domain.usage import runs_as_job
 from tollgate.observability import logger
 from tollgate.services.metering import log_usage
@@ -85,24 +85,24 @@ class SweepService:
     def _orphans(self, now: datetime) -> tuple[Iterable[Orphan], int]:
         """Requests with expired holds, and how many cannot be told from them.
 
-        Of a call that was made nothing may be withdrawn. So where a tenant's account or hold cannot
-        be read, the app's holds that seem to be without the tenant's stay.
+        Of a call that was made nothing may be withdrawn. So where a last account or its hold cannot
+        be read, the holds before it that seem to be without it stay.
         """
         orphans: dict[str, Orphan] = {}
-        held_by_tenant: set[str] = set()
+        whole: set[str] = set()
         unreadable: list[Unreadable] = []
         for account in self._accounts.scan(unreadable.append):
-            tenant_id = account_tenant(account.account_id)
             for hold in account.holds.values():
-                if is_tenant_account(account.account_id):
-                    held_by_tenant.add(hold.request_id)
+                if is_last_account(account.account_id, hold):
+                    whole.add(hold.request_id)
                 if hold.expires_at < now.timestamp():
+                    tenant_id = hold_tenant(account.account_id, hold)
                     orphan = orphans.setdefault(hold.request_id, Orphan(tenant_id, hold))
                     orphan.holds[account.account_id] = hold
         for item in unreadable:
             logger.error("account not readable", extra=asdict(item))
         for request_id, orphan in orphans.items():
-            orphan.is_whole = request_id in held_by_tenant
+            orphan.is_whole = request_id in whole
         kept = _possibly_whole(orphans, unreadable)
         return [orphan for rid, orphan in orphans.items() if rid not in kept], len(unreadable)
 
@@ -114,8 +114,8 @@ class SweepService:
             self._settle(orphan, row, now)
             return "settled"
         if not orphan.is_whole:
-            # The tenant's own hold comes last and the call after it: this one was never made, and
-            # the tenant may have refused it.
+            # The call comes after the last hold: this one was never made, and the tenant, or its
+            # business unit, may have refused it.
             for account_id, counted in orphan.holds.items():
                 self._accounts.withdraw(account_id, counted)
             return "released"
@@ -218,18 +218,22 @@ def _reason(error: Exception) -> str:
 def _possibly_whole(
     orphans: Mapping[str, Orphan], unreadable: Sequence[Unreadable]
 ) -> Collection[str]:
-    """The requests whose tenant's hold may be there, where nobody can read it."""
-    holds = {item.request_id for item in unreadable if is_tenant_account(item.account_id)}
-    tenants = {
-        account_tenant(item.account_id)
-        for item in unreadable
-        if item.request_id is None and is_tenant_account(item.account_id)
-    }
+    """The requests whose last hold may be there, where nobody can read it."""
     return {
         request_id
         for request_id, orphan in orphans.items()
-        if not orphan.is_whole and (request_id in holds or orphan.tenant_id in tenants)
+        if not orphan.is_whole and any(_may_be_last(item, orphan) for item in unreadable)
     }
+
+
+def _may_be_last(item: Unreadable, orphan: Orphan) -> bool:
+    """Whether what nobody can read may be the orphan's last hold, or an account that has it."""
+    hold = orphan.hold
+    if not is_last_account(item.account_id, hold):
+        return False
+    if item.request_id is not None:
+        return item.request_id == hold.request_id
+    return account_owner(item.account_id) == (hold.business_unit or orphan.tenant_id)
 
 
 def _is_long_ago(searched: datetime | None, now: datetime) -> bool:

@@ -43,6 +43,42 @@ run "a_file_becomes_a_policy" {
   }
 }
 
+run "tenants_belong_to_business_units" {
+  command = plan
+
+  variables {
+    business_units = {
+      retail = { name = "Retail", owner = "Jo Miller", budget = { month_usd = "900" }, shards = 4 }
+      web    = { name = "Web", owner = "Al Brown" }
+    }
+  }
+
+  assert {
+    condition     = jsonencode(output.business_units_by_id.retail) == jsonencode({ schema_version = 1, id = "retail", name = "Retail", owner = "Jo Miller", budget = { month_usd = "900", day_usd = null, mode = "hard" }, shards = 4 })
+    error_message = "A unit's document has its defaults."
+  }
+
+  assert {
+    condition     = output.business_units_by_id.web.budget.month_usd == null && output.business_units_by_id.web.budget.mode == "hard" && output.business_units_by_id.web.shards == 1
+    error_message = "A unit needs no budget."
+  }
+
+  assert {
+    condition     = output.tenants_by_id.acme.policy.business_unit == null
+    error_message = "A tenant need not belong to one."
+  }
+}
+
+run "refuses_a_business_unit_with_bad_money" {
+  command = plan
+
+  variables {
+    business_units = { retail = { name = "Retail", owner = "Jo Miller", budget = { month_usd = "a lot" } } }
+  }
+
+  expect_failures = [output.tenants_by_id]
+}
+
 run "keys_are_named_by_app" {
   command = plan
 

@@ -24,7 +24,7 @@ from tollgate.domain.ledger import (
     Hold,
     Scope,
     Windows,
-    account_tenant,
+    account_owner,
     is_tenant_account,
     new_account,
     refusal,
@@ -224,7 +224,7 @@ def hold(usd: int) -> Hold:
 def test_accounts_say_whose_they_are() -> None:
     assert is_tenant_account("tenant#acme")
     assert not is_tenant_account("app#acme/web")
-    assert account_tenant("tenant#acme") == account_tenant("app#acme/web") == "acme"
+    assert account_owner("tenant#acme") == account_owner("app#acme/web") == "acme"
 
 
 def test_an_apps_scope_has_the_apps_own_limits() -> None:

@@ -13,16 +13,19 @@ from tollgate.domain.ledger import (
     Account,
     Scope,
     Windows,
-    account_tenant,
+    account_owner,
     exceeds,
-    held_by_tenants,
+    hold_tenant,
+    is_business_unit_account,
+    is_last_account,
     is_tenant_account,
+    placed_on,
     refusal,
     remaining_usd,
     roll_over,
     scopes_of,
 )
-from tollgate.domain.tenants import Budget, Limits
+from tollgate.domain.tenants import Budget, BusinessUnit, Limits
 
 
 def test_windows_are_utc() -> None:
@@ -201,7 +204,7 @@ def test_an_app_without_limits_has_no_account_of_its_own() -> None:
         "app#acme/web",
         "tenant#acme",
     ]
-    assert account_tenant("app#acme/web") == account_tenant("tenant#acme") == "acme"
+    assert account_owner("app#acme/web") == account_owner("tenant#acme") == "acme"
 
 
 MODEL_LIMITS = {
@@ -246,20 +249,65 @@ def test_a_tenants_scope_knows_its_shards_and_the_age_of_its_policy() -> None:
 
 
 def test_accounts_are_told_apart_by_their_ids() -> None:
-    assert account_tenant("tenant#acme#3.5") == "acme"
+    assert account_owner("tenant#acme#3.5") == "acme"
     assert is_tenant_account("tenant#acme")
     assert is_tenant_account("tenant#acme#3.5")
     assert not is_tenant_account("app#acme/web")
 
 
-def test_what_tenants_hold_is_found_in_every_layout() -> None:
-    accounts = [
-        account(account_id="tenant#acme", holds={"a": hold()}),
-        account(account_id="tenant#acme#2.1", holds={"b": hold(), "c": hold()}),
-        account(account_id="app#acme/web", holds={"d": hold()}),
-    ]
+UNIT = BusinessUnit("retail", "Retail", "Jo", Budget(month=9), shards=3, read_at=55)
 
-    assert held_by_tenants(accounts) == {"a", "b", "c"}
+
+def test_a_business_units_budget_is_the_last_scope() -> None:
+    limited = app(budget=Budget(month=5))
+    whole = tenant(model_limits=MODEL_LIMITS, apps={"web": limited})
+
+    scopes = scopes_of(whole, limited, ("anthropic.a",), UNIT)
+
+    assert [scope.account_id for scope in scopes] == [
+        *("app#acme/web", "model#acme/anthropic.*", "tenant#acme", "business_unit#retail")
+    ]
+    assert scopes[-1] == Scope(
+        "business_unit#retail", Budget(month=9), Limits(), shards=3, policy_at=55
+    )
+    assert scopes_of(whole, limited, (), replace(UNIT, budget=Budget(day=1)))[-1].budget.day == 1
+    for without in (None, replace(UNIT, budget=Budget())):
+        assert scopes_of(whole, limited, ("anthropic.a",), without) == scopes[:-1]
+
+
+@pytest.mark.parametrize(
+    ("account_id", "is_last", "is_last_below_unit"),
+    [
+        ("app#acme/web", False, False),
+        ("model#acme/*", False, False),
+        ("tenant#acme", True, False),
+        ("tenant#acme#2.1", True, False),
+        ("business_unit#retail", False, True),
+        ("business_unit#retail#2.1", False, True),
+    ],
+)
+def test_a_call_is_made_after_the_hold_of_the_outermost_account(
+    account_id: str, is_last: bool, is_last_below_unit: bool
+) -> None:
+    below = replace(hold(), business_unit="retail", tenant_id="acme")
+
+    assert is_last_account(account_id, hold()) is is_last
+    assert is_last_account(account_id, below) is is_last_below_unit
+    assert hold_tenant(account_id, below) == "acme"
+
+
+def test_a_hold_tells_what_the_name_of_a_units_account_does_not() -> None:
+    whole = tenant()
+    of_tenant = scopes_of(whole, whole.apps["web"])
+    of_unit = scopes_of(whole, whole.apps["web"], (), UNIT)
+
+    assert placed_on(hold(), of_tenant) == hold()
+    placed = placed_on(hold(), of_unit)
+    assert placed == replace(hold(), business_unit="retail", tenant_id="acme")
+    assert hold_tenant("tenant#globex", hold()) == "globex"
+    assert account_owner("business_unit#retail#4.2") == "retail"
+    assert is_business_unit_account("business_unit#retail#4.2")
+    assert not is_business_unit_account("tenant#business_unit")
 
 
 def test_a_new_window_forgets_what_was_carried_into_the_last_one() -> None:

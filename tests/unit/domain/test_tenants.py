@@ -14,12 +14,15 @@ from tollgate.domain.money import usd
 from tollgate.domain.tenants import (
     App,
     Budget,
+    BusinessUnit,
     Guardrail,
     InferenceProfile,
     KeyRecord,
     Limits,
     Silo,
     overridden,
+    overridden_unit,
+    parse_business_unit,
     parse_tenant,
 )
 
@@ -185,6 +188,61 @@ def test_an_app_with_any_limit_is_limited(changes: dict[str, Any], *, limited: b
     plain = App("web", "active", Budget(), Limits(), {})
 
     assert replace(plain, **changes).is_limited is limited
+
+
+# --- Business units -----------------------------------------------------------------------------
+
+UNIT = {
+    "schema_version": 1,
+    "id": "retail",
+    "name": "Retail",
+    "owner": "Jo Miller",
+    "budget": {"month_usd": "500", "day_usd": "20.5", "mode": "hard"},
+    "shards": 4,
+}
+
+
+def test_a_business_unit_is_read() -> None:
+    assert parse_business_unit(json.dumps(UNIT)) == BusinessUnit(
+        "retail", "Retail", "Jo Miller", Budget(usd("500"), usd("20.5")), shards=4
+    )
+
+
+def test_a_business_unit_of_another_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="policy schema version 2 is not supported"):
+        parse_business_unit(json.dumps({**UNIT, "schema_version": 2}))
+
+
+@pytest.mark.parametrize(
+    ("budget", "limited"),
+    [
+        (Budget(), False),
+        (Budget(is_hard=False), False),
+        (Budget(month=0), True),
+        (Budget(day=0, is_hard=False), True),
+    ],
+)
+def test_a_business_unit_with_a_budget_is_limited(budget: Budget, *, limited: bool) -> None:
+    assert BusinessUnit("retail", "Retail", "Jo", budget).is_limited is limited
+
+
+def test_an_override_replaces_what_it_has_of_a_units_budget() -> None:
+    unit = parse_business_unit(json.dumps(UNIT))
+    document = {"expires": NOW.timestamp() + 1, "budget": {"day_usd": None, "mode": "soft"}}
+
+    changed = overridden_unit(unit, json.dumps(document), NOW)
+
+    assert changed == replace(unit, budget=Budget(month=usd("500"), is_hard=False))
+    assert overridden_unit(unit, json.dumps({"expires": document["expires"]}), NOW) == unit
+    for seconds in (0, -1):
+        expired = {**document, "expires": NOW.timestamp() + seconds}
+        assert overridden_unit(unit, json.dumps(expired), NOW) is unit
+
+
+def test_a_tenant_names_its_business_unit() -> None:
+    assert parse_tenant(json.dumps(DOCUMENT)).business_unit is None
+    named = parse_tenant(json.dumps({**DOCUMENT, "business_unit": "retail"}))
+    assert named.business_unit == "retail"
 
 
 # --- Overrides ----------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from tests.unit.services.test_calls import BOOK
 from tests.unit.services.test_jobs import JobWorld
 from tollgate.domain.errors import StreamBrokenError, UnavailableError, UpstreamTimeoutError
 from tollgate.domain.invocation_logs import LoggedCall
+from tollgate.domain.ledger import Windows
 from tollgate.domain.prices import TokenUsage
-from tollgate.domain.tenants import Budget, Guardrail, InferenceProfile, Limits, Silo
+from tollgate.domain.tenants import Budget, BusinessUnit, Guardrail, InferenceProfile, Limits, Silo
+from tollgate.ports import Unreadable
 from tollgate.services.leases import LEASE_SECONDS
 from tollgate.services.policy import CACHE_SECONDS
 from tollgate.services.pricing import Pricing
@@ -84,6 +86,7 @@ def test_a_call_whose_caller_died_is_booked_at_its_hold() -> None:
 def test_a_lost_call_is_booked_to_its_end_user_unit_and_account() -> None:
     world = SweepWorld()
     silo = Silo("arn:aws:iam::999999999999:role/tollgate/tenant", "external")
+    world.tenants.units["retail"] = BusinessUnit("retail", "Retail", "Jo", Budget())
     for isolation, account_id in (("pool", "123456789012"), ("silo", "999999999999")):
         world.usage.rows.clear()
         world.tenants.tenants["acme"] = tenant(
@@ -174,6 +177,101 @@ def figures(world: SweepWorld) -> tuple[int, int]:
     account = world.accounts.get("app#acme/web")
     assert account is not None
     return account.day_requests, account.minute_requests
+
+
+def unit_world() -> SweepWorld:
+    """A gateway whose tenant belongs to a business unit with a budget."""
+    world = SweepWorld()
+    world.tenants.units["retail"] = BusinessUnit("retail", "Retail", "Jo", Budget(month=10**15))
+    world.tenants.tenants["acme"] = tenant(
+        business_unit="retail", limits=Limits(requests_per_day=1), apps={"web": app()}
+    )
+    return world
+
+
+def test_a_dead_call_is_booked_on_its_business_units_account_too() -> None:
+    world = unit_world()
+    held = world.admit().lease.hold
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+
+    assert world.sweep.sweep() == counts(orphaned=1)
+
+    assert (world.row.tenant_id, world.row.business_unit) == ("acme", "retail")
+    unit = world.accounts.get("business_unit#retail")
+    assert unit is not None
+    assert (unit.month_spent, unit.month_committed, unit.holds) == (held.usd, held.usd, {})
+    world.check_books()
+
+
+def test_a_row_keeps_the_business_unit_whose_budget_held_its_call() -> None:
+    world = unit_world()
+    world.admit()
+    policy = world.tenants.tenants["acme"]
+    world.tenants.tenants["acme"] = replace(policy, business_unit=None)
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+
+    assert world.sweep.sweep() == counts(orphaned=1)
+    assert world.row.business_unit == "retail"
+
+
+def test_a_call_that_died_before_its_business_units_hold_was_never_made() -> None:
+    world = unit_world()
+    hold = world.admit().lease.hold
+    # The process died between the tenant's account and the unit's.
+    world.accounts.withdraw("business_unit#retail", replace(hold, minute=minute_of(world)))
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+
+    assert world.sweep.sweep() == counts(released=1)
+
+    assert world.usage.rows == {}
+    assert world.open_holds == 0
+    tenants = world.accounts.get("tenant#acme")
+    assert tenants is not None
+    assert (tenants.month_committed, tenants.day_requests) == (0, 0)
+
+
+def test_a_settlement_that_died_before_the_business_units_account_is_finished() -> None:
+    world = unit_world()
+    admitted = world.admit()
+    answer = world.calls.run(admitted)
+    unit = world.accounts.get("business_unit#retail")
+    assert unit is not None
+    held = admitted.lease.hold
+    open_again = {"month_committed": held.usd, "day_committed": held.usd}
+    world.accounts.place(
+        replace(unit, **open_again, month_spent=0, day_spent=0, holds={held.request_id: held})
+    )
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+
+    assert world.sweep.sweep() == counts(settled=1)
+
+    swept = world.accounts.get("business_unit#retail")
+    assert swept is not None
+    assert swept.month_spent == swept.month_committed == answer.cost.total
+
+
+@pytest.mark.parametrize("request_known", [True, False])
+@pytest.mark.parametrize(
+    ("account_id", "is_kept"),
+    [("business_unit#retail", True), ("business_unit#other", False), ("tenant#acme", False)],
+)
+def test_what_a_business_units_account_may_hold_is_not_withdrawn(
+    account_id: str, is_kept: bool, request_known: bool
+) -> None:
+    world = unit_world()
+    hold = world.admit().lease.hold
+    world.accounts.withdraw("business_unit#retail", replace(hold, minute=minute_of(world)))
+    world.clock.advance(seconds=LEASE_SECONDS + 1)
+    request_id = hold.request_id if request_known else None
+    world.accounts.unreadable = [Unreadable(account_id, request_id, "no number")]
+    is_kept = is_kept or (request_known and account_id.startswith("business_unit#"))
+
+    assert world.sweep.sweep() == counts(released=int(not is_kept), failed=1)
+    assert world.open_holds == int(is_kept)
+
+
+def minute_of(world: SweepWorld) -> str:
+    return Windows.at(world.clock()).minute
 
 
 def test_both_scopes_of_a_dead_call_are_booked_once() -> None:

@@ -25,7 +25,7 @@ from tollgate.domain.errors import (
 from tollgate.domain.free_work import FreeLimits
 from tollgate.domain.money import usd
 from tollgate.domain.prices import PriceBook, TokenUsage
-from tollgate.domain.tenants import Budget, Limits, Silo, Tenant
+from tollgate.domain.tenants import Budget, BusinessUnit, Limits, Silo, Tenant
 from tollgate.services.admission import Admission
 from tollgate.services.calls import AdmittedCall, Calls
 from tollgate.services.free_work import FreeWork
@@ -204,6 +204,7 @@ def test_the_row_says_who_what_and_when() -> None:
 
 def test_the_row_says_of_which_unit_in_which_account_and_for_whom() -> None:
     world = World(tenant(business_unit="retail"))
+    world.tenants.units["retail"] = BusinessUnit("retail", "Retail", "Jo", Budget())
 
     world.calls.run(world.admit(end_user="u-1"))
 

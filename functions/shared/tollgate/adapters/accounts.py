@@ -50,6 +50,9 @@ _HOLD_MINUTE = "w"
 _HOLD_OUTPUT = "o"
 # Only a hold has it whose client named an end user.
 _HOLD_USER = "n"
+# Only a hold has them that a business unit's account has as well.
+_HOLD_BUSINESS_UNIT = "b"
+_HOLD_TENANT = "c"
 # What reading an item of another shape ends in.
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # The last second of the year 9999.
@@ -327,10 +330,12 @@ def _readable(
 def _check(hold: Hold) -> None:
     """Raise for what no process of ours has written, which the types of a hold do not allow."""
     texts: tuple[Any, ...] = (hold.model, hold.app_id, hold.key_id, hold.dialect)
-    if hold.end_user is not None:
-        texts = (*texts, hold.end_user)
+    named = (hold.end_user, hold.business_unit, hold.tenant_id)
+    texts += tuple(text for text in named if text is not None)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text of the hold is none")
+    if (hold.business_unit is None) != (hold.tenant_id is None):
+        raise ValueError("the hold names one of business unit and tenant")
     numbers: tuple[Any, ...] = (hold.usd, hold.tokens, hold.output_tokens, hold.expires_at)
     if not all(isinstance(number, int) and number >= 0 for number in numbers):
         raise TypeError("a number of the hold is none")
@@ -354,6 +359,8 @@ def _hold_item(hold: Hold) -> dict[str, Any]:
         item[_HOLD_OUTPUT] = hold.output_tokens
     if hold.end_user is not None:
         item[_HOLD_USER] = hold.end_user
+    if hold.business_unit is not None:
+        item |= {_HOLD_BUSINESS_UNIT: hold.business_unit, _HOLD_TENANT: hold.tenant_id}
     return item
 
 
@@ -366,6 +373,8 @@ def _hold(request_id: str, item: Mapping[str, Any]) -> Hold:
         minute=item.get(_HOLD_MINUTE) or minute,
         output_tokens=item.get(_HOLD_OUTPUT, 0),
         end_user=item.get(_HOLD_USER),
+        business_unit=item.get(_HOLD_BUSINESS_UNIT),
+        tenant_id=item.get(_HOLD_TENANT),
     )
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from tollgate.adapters.aws import from_values, reaching, to_values
 from tollgate.domain.errors import UnavailableError
-from tollgate.domain.tenants import KeyRecord, Tenant, overridden, parse_tenant
+from tollgate.domain.tenants import (
+    BusinessUnit,
+    KeyRecord,
+    Tenant,
+    overridden,
+    overridden_unit,
+    parse_business_unit,
+    parse_tenant,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +64,16 @@ class DynamoTenants:
         tenant = parse_tenant(items[pks[0]]["document"])
         override = items.get(pks[1])
         return tenant if override is None else overridden(tenant, override["document"], now)
+
+    def business_unit(self, unit_id: str, now: datetime) -> BusinessUnit | None:
+        """The documents of the BUSINESS_UNIT# item and its override, read together as above."""
+        pks = (f"BUSINESS_UNIT#{unit_id}", f"OVERRIDE#BUSINESS_UNIT#{unit_id}")
+        items = self._items(pks)
+        if pks[0] not in items:
+            return None
+        unit = parse_business_unit(items[pks[0]]["document"])
+        override = items.get(pks[1])
+        return unit if override is None else overridden_unit(unit, override["document"], now)
 
     def _items(self, pks: Sequence[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}

@@ -16,9 +16,9 @@ from tollgate.domain.models import matches
 from tollgate.domain.tenants import Budget, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tollgate.domain.tenants import App, Tenant
+    from tollgate.domain.tenants import App, BusinessUnit, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Hold:
     may be output, `expires_at` epoch seconds. The rest is what a sweep needs to account for a
     request whose caller died; `end_user` is whom the client says that it calls for. `minute` is
     that of the account in which the request was counted, empty until the hold is placed.
+    `business_unit` is the one whose account is the last of those that have the hold, None where
+    the tenant's is; beside it stands the `tenant_id`, which that account's name does not tell.
     """
 
     request_id: str
@@ -63,6 +65,8 @@ class Hold:
     minute: str = ""
     output_tokens: int = 0
     end_user: str | None = None
+    business_unit: str | None = None
+    tenant_id: str | None = None
 
     @property
     def input_tokens(self) -> int:
@@ -125,7 +129,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Over which accounts a tenant's limits are spread, and what these accounts start from.
+    """Over which accounts a scope's limits are spread, and what these accounts start from.
 
     A layout is made for one budget, because money committed under another one need not lie where
     this one's shares are. `at` is when the process that decided it had read its policy (epoch
@@ -197,8 +201,13 @@ def models_account_id(tenant_id: str, pattern: str) -> str:
     return f"model#{tenant_id}/{pattern}"
 
 
-def account_tenant(account_id: str) -> str:
-    """The tenant that an account belongs to."""
+def business_unit_account_id(unit_id: str) -> str:
+    """Account of a business unit."""
+    return f"business_unit#{unit_id}"
+
+
+def account_owner(account_id: str) -> str:
+    """The tenant that an account belongs to; of a business unit's account, the unit."""
     return account_id.split("#")[1].partition("/")[0]
 
 
@@ -207,25 +216,47 @@ def is_tenant_account(account_id: str) -> bool:
     return account_id.startswith("tenant#")
 
 
-def held_by_tenants(accounts: Iterable[Account]) -> set[str]:
-    """The requests that some tenant's account holds, in whichever layout.
+def is_business_unit_account(account_id: str) -> bool:
+    """Whether the account is a business unit's own or a shard of it."""
+    return account_id.startswith("business_unit#")
 
-    The tenant's hold is the last one before a call, so a request without it was never made.
+
+def hold_tenant(account_id: str, hold: Hold) -> str:
+    """The tenant whose call an account holds."""
+    return account_owner(account_id) if hold.tenant_id is None else hold.tenant_id
+
+
+def is_last_account(account_id: str, hold: Hold) -> bool:
+    """Whether an account that has the hold is the last to get it, after which the call is made.
+
+    A request without that hold was never made.
     """
-    return {
-        request_id
-        for account in accounts
-        if is_tenant_account(account.account_id)
-        for request_id in account.holds
-    }
+    if hold.business_unit is None:
+        return is_tenant_account(account_id)
+    return is_business_unit_account(account_id)
 
 
-def scopes_of(tenant: Tenant, app: App, model_ids: Sequence[str] | None = ()) -> tuple[Scope, ...]:
-    """The scopes a call of this app passes, leaf first; an app without limits has none.
+def placed_on(hold: Hold, scopes: Sequence[Scope]) -> Hold:
+    """The hold with what it must tell where the last of its scopes is a business unit's."""
+    last = scopes[-1].account_id
+    if not is_business_unit_account(last):
+        return hold
+    tenant_id = account_owner(scopes[-2].account_id)
+    return replace(hold, business_unit=account_owner(last), tenant_id=tenant_id)
 
-    `model_ids` are what the called model is known by, its base id and the id with its routing:
-    each pattern of the tenant's model limits that matches one of them is a scope. With None all
-    are, as for every model.
+
+def scopes_of(
+    tenant: Tenant,
+    app: App,
+    model_ids: Sequence[str] | None = (),
+    business_unit: BusinessUnit | None = None,
+) -> tuple[Scope, ...]:
+    """The scopes a call of this app passes, leaf first; an app or a unit without limits has none.
+
+    The last is that of the tenant's `business_unit`, before it the tenant's own. `model_ids` are
+    what the called model is known by, its base id and the id with its routing: each pattern of the
+    tenant's model limits that matches one of them is a scope. With None all are, as for every
+    model.
     """
     scopes = []
     if app.is_limited:
@@ -238,6 +269,10 @@ def scopes_of(tenant: Tenant, app: App, model_ids: Sequence[str] | None = ()) ->
     ]
     tenant_id = tenant_account_id(tenant.tenant_id)
     scopes.append(Scope(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at))
+    if business_unit is not None and business_unit.is_limited:
+        unit = business_unit
+        unit_id = business_unit_account_id(unit.unit_id)
+        scopes.append(Scope(unit_id, unit.budget, Limits(), unit.shards, unit.read_at))
     return tuple(scopes)
 
 

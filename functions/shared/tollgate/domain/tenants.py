@@ -155,6 +155,27 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
+class BusinessUnit:
+    """A unit of the company, whose budget holds for all of its tenants together.
+
+    `shards` is over how many accounts it is spread. `read_at` is when this process read it, in
+    epoch milliseconds.
+    """
+
+    unit_id: str
+    name: str
+    owner: str
+    budget: Budget
+    shards: int = 1
+    read_at: int = 0
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether calls of its tenants are held on an account of its own."""
+        return self.budget.month is not None or self.budget.day is not None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRecord:
     """What the tenants table knows of a key; never the key itself."""
 
@@ -176,8 +197,7 @@ def parse_tenant(document: str) -> Tenant:
     Raises ValueError or KeyError when the document is not one that this version wrote.
     """
     data: dict[str, Any] = json.loads(document)
-    if data["schema_version"] != POLICY_SCHEMA_VERSION:
-        raise ValueError(f"policy schema version {data['schema_version']!r} is not supported")
+    _check_version(data)
     return Tenant(
         tenant_id=data["tenant_id"],
         name=data["name"],
@@ -233,6 +253,33 @@ def parse_tenant(document: str) -> Tenant:
     )
 
 
+def parse_business_unit(document: str) -> BusinessUnit:
+    """A business unit from the JSON document of its BUSINESS_UNIT# item.
+
+    Raises ValueError or KeyError when the document is not one that this version wrote.
+    """
+    data: dict[str, Any] = json.loads(document)
+    _check_version(data)
+    return BusinessUnit(
+        unit_id=data["id"],
+        name=data["name"],
+        owner=data["owner"],
+        budget=_budget(data["budget"]),
+        shards=data["shards"],
+    )
+
+
+def overridden_unit(unit: BusinessUnit, document: str, now: datetime) -> BusinessUnit:
+    """The unit with the budget that the JSON document of its override gives it until it expires.
+
+    Raises as `overridden` does.
+    """
+    data: dict[str, Any] = json.loads(document)
+    if data["expires"] <= now.timestamp():
+        return unit
+    return replace(unit, budget=_changed_budget(unit.budget, data))
+
+
 def overridden(tenant: Tenant, document: str, now: datetime) -> Tenant:
     """The tenant as the JSON document of its OVERRIDE# item changes it until the override expires.
 
@@ -251,15 +298,24 @@ def overridden(tenant: Tenant, document: str, now: datetime) -> Tenant:
     return replace(tenant, **_changes(tenant, data), apps=apps)
 
 
-def _changes(standing: Tenant | App, data: Mapping[str, Any]) -> dict[str, Any]:
+def _check_version(data: Mapping[str, Any]) -> None:
+    if data["schema_version"] != POLICY_SCHEMA_VERSION:
+        raise ValueError(f"policy schema version {data['schema_version']!r} is not supported")
+
+
+def _changed_budget(standing: Budget, data: Mapping[str, Any]) -> Budget:
     budget = {
-        "month_usd": _amount(standing.budget.month),
-        "day_usd": _amount(standing.budget.day),
-        "mode": "hard" if standing.budget.is_hard else "soft",
+        "month_usd": _amount(standing.month),
+        "day_usd": _amount(standing.day),
+        "mode": "hard" if standing.is_hard else "soft",
     }
+    return _budget({**budget, **data.get("budget", {})})
+
+
+def _changes(standing: Tenant | App, data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "status": data.get("status", standing.status),
-        "budget": _budget({**budget, **data.get("budget", {})}),
+        "budget": _changed_budget(standing.budget, data),
         "limits": replace(standing.limits, **data.get("limits", {})),
     }
 

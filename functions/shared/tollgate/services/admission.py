@@ -134,7 +134,9 @@ class Admission:
                 streamed=streamed,
                 end_user=call.end_user,
             ),
-            scopes=scopes_of(party.tenant, party.app, (ref.model_id, ref.profile_id)),
+            scopes=scopes_of(
+                party.tenant, party.app, (ref.model_id, ref.profile_id), party.business_unit
+            ),
             session=model_session(party.tenant, caller, self._pool_role_arn),
         )
         bound = placeable.bound(shape.input_tokens, shape.max_tokens)

@@ -20,6 +20,7 @@ from tollgate.domain.ledger import (
     Windows,
     exceeds,
     new_account,
+    placed_on,
     refusal,
     refusal_of_all,
     remaining_usd,
@@ -92,7 +93,7 @@ class Ledger:
     def __init__(self, accounts: Accounts, usage: Usage) -> None:
         self._accounts = accounts
         self._usage = usage
-        # By the tenant's account. An out-of-date layout is noticed: its accounts are frozen.
+        # By the scope's account. An out-of-date layout is noticed: its accounts are frozen.
         self._layouts: dict[str, Layout] = {}
 
     def admit(self, hold: Hold, scopes: Sequence[Scope], now: datetime) -> Lease:
@@ -102,6 +103,7 @@ class Ledger:
         is ended by a sweep.
         """
         windows = Windows.at(now)
+        hold = placed_on(hold, scopes)
         # Accounts that hold the request, or may hold it because an answer was lost, each with the
         # hold as it then has it.
         touched: dict[str, Hold] = {}
@@ -110,8 +112,8 @@ class Ledger:
             for scope in scopes:
                 placed.append(self._place(hold, scope, windows, touched))
         except Exception:
-            # The tenant's hold goes first: what a failure leaves behind is then either whole, or
-            # without the tenant's hold, which a sweep knows from a call that was made.
+            # The last hold goes first: what a failure leaves behind is then either whole, or
+            # without the last hold, which a sweep knows from a call that was made.
             for account_id, counted in reversed(touched.items()):
                 self._accounts.withdraw(account_id, counted)
             raise
@@ -214,7 +216,7 @@ class Ledger:
 
         A new layout takes effect in three steps, each of which any number of processes may
         repeat, so a crash between them delays nobody: freeze all accounts of the layout before;
-        write the new layout, with what they have committed, into the tenant's first account;
+        write the new layout, with what they have committed, into the scope's first account;
         create the new accounts, each when it is first used.
         """
         for _ in range(_ATTEMPTS):
@@ -274,7 +276,7 @@ class Ledger:
 
     def withdraw(self, lease: Lease) -> None:
         """Take a request back that is not made after all, whole and without a row."""
-        # The tenant's hold goes first, as above.
+        # The last hold goes first, as above.
         for scope, minute in reversed(list(zip(lease.scopes, lease.minutes, strict=True))):
             self._accounts.withdraw(scope.account_id, replace(lease.hold, minute=minute))
 
@@ -332,7 +334,8 @@ def _budget_error(
         "needed_usd": format_usd(refused.asked),
         "affordable_max_tokens": affordable_max_tokens,
     }
-    budget = f"the {scope}'s budget of ${details['limit_usd']} a {refused.limit_name[:-4]}"
+    whose = scope.replace("_", " ")
+    budget = f"the {whose}'s budget of ${details['limit_usd']} a {refused.limit_name[:-4]}"
     figures = (
         f"${details['spent_usd']} spent, ${details['held_usd']} held by running calls, up to "
         f"${details['needed_usd']} needed"

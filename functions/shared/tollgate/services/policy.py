@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tollgate.domain.errors import ForbiddenError, InvalidRequestError
+from tollgate.domain.errors import ForbiddenError, InvalidRequestError, UnavailableError
 from tollgate.domain.models import (
     ModelRef,
     UnsupportedModelId,
@@ -19,12 +19,13 @@ from tollgate.domain.models import (
     matches,
     shown_id,
 )
+from tollgate.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tollgate.domain.endpoints import Endpoint
-    from tollgate.domain.tenants import App, Caller, Tenant
+    from tollgate.domain.tenants import App, BusinessUnit, Caller, Tenant
     from tollgate.ports import Clock, Tenants
 
 # How stale a policy may be: a suspension or a new limit is in force after this time.
@@ -33,11 +34,12 @@ CACHE_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """The tenant and app behind a caller, both active."""
+    """The tenant and app behind a caller, both active, and the tenant's business unit."""
 
     caller: Caller
     tenant: Tenant
     app: App
+    business_unit: BusinessUnit | None = None
 
 
 class Policies:
@@ -47,9 +49,13 @@ class Policies:
         self._tenants = tenants
         self._clock = clock
         self._cache: dict[str, tuple[datetime, Tenant | None]] = {}
+        self._units: dict[str, tuple[datetime, BusinessUnit]] = {}
 
     def party(self, caller: Caller) -> Party:
-        """The caller's tenant and app. Raises ForbiddenError unless both are active."""
+        """The caller's tenant and app. Raises ForbiddenError unless both are active.
+
+        UnavailableError where the tenant's business unit is not there: its budget is unknown.
+        """
         tenant = self._tenant(caller.tenant_id)
         status = "suspended" if tenant is None else tenant.status
         if tenant is None or status != "active":
@@ -64,7 +70,8 @@ class Policies:
                 "ask the platform team",
                 code="app_suspended",
             )
-        return Party(caller, tenant, app)
+        unit_id = tenant.business_unit
+        return Party(caller, tenant, app, None if unit_id is None else self._unit(unit_id))
 
     def _tenant(self, tenant_id: str) -> Tenant | None:
         now = self._clock()
@@ -76,6 +83,23 @@ class Policies:
             tenant = replace(tenant, read_at=int(now.timestamp() * 1000))
         self._cache[tenant_id] = (now, tenant)
         return tenant
+
+    def _unit(self, unit_id: str) -> BusinessUnit:
+        now = self._clock()
+        cached = self._units.get(unit_id)
+        if cached is not None and now - cached[0] < timedelta(seconds=CACHE_SECONDS):
+            return cached[1]
+        unit = self._tenants.business_unit(unit_id, now)
+        if unit is None:
+            logger.error("business unit not found", extra={"business_unit": unit_id})
+            raise UnavailableError(
+                f"the gateway does not know business unit {unit_id}, which this tenant belongs "
+                "to; nothing was charged, ask the platform team",
+                details={"dependency": "tenants table"},
+            )
+        unit = replace(unit, read_at=int(now.timestamp() * 1000))
+        self._units[unit_id] = (now, unit)
+        return unit
 
 
 def allowed_model(party: Party, requested: str) -> ModelRef:
