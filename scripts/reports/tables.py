@@ -130,7 +130,7 @@ TABLES = {
     "tenants": Table(files="tenants/*.json", form="json", columns=TENANT_COLUMNS),
     "prices": Table(files="prices/*.json", form="json", columns=PRICE_COLUMNS),
     "business_units": Table(
-        files="business_units/*.json", form="json", columns=BUSINESS_UNIT_COLUMNS
+        files="business_units/*.json", form="json", columns=BUSINESS_UNIT_COLUMNS, may_lack=True
     ),
 }
 
