@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from scripts.prices import reprice
 from scripts.reconcile import corrections, export, render
 from scripts.reconcile.reconciliation import LedgerError, reconcile
-from scripts.reports import report
+from scripts.reports import checks, report
 from scripts.reports.engines import AthenaEngine, DuckDbEngine, EngineError
 from tollgate.domain.errors import UnavailableError
 from tollgate.domain.money import format_usd, usd
@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None, now: datetime | None = None) -> int:
         OSError,
         UnavailableError,
         ValueError,
+        checks.RefusedError,
         export.ExportError,
         report.ReportError,
     ) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.reconcile import classify, export, sides
 from scripts.reconcile.usage_types import ModelNames
-from scripts.reports import queries
+from scripts.reports import checks, queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,15 +84,17 @@ def reconcile(
     """Compare all usage of a period with what AWS bills for it.
 
     `account` is that of rows from before they named one, `more_accounts` those in which the
-    ledger has nothing and the bill may have something. Raises ExportError, LedgerError and
-    EngineError.
+    ledger has nothing and the bill may have something. Raises ExportError, LedgerError,
+    RefusedError and EngineError.
     """
     known = queries.load()
     first = export.billing_periods(period)[0]
     read = {"first_period": first, "last_period": export.last_billing_period(period)}
     export.check_state(engine.run(known["bill_state"].fill(period, read)).records(), period, now)
     lines = engine.run(known["bill_lines"].fill(period, read)).records()
-    rows = _named(engine.run(known["bill_ledger"].fill(period)).records(), account)
+    booked = known["bill_ledger"].fill(period)
+    checks.lake(engine, booked, period, complete=False)
+    rows = _named(engine.run(booked).records(), account)
     accounts = {row["account_id"] for row in rows} | set(more_accounts)
     if account is not None:
         accounts.add(account)

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
@@ -130,14 +130,15 @@ def picodollars(amount: Decimal) -> int:
     return usd(f"{amount:f}")
 
 
-def tables_of(sql: str) -> set[str]:
+@cache
+def tables_of(sql: str) -> frozenset[str]:
     """The tables that a query reads. Raises EngineError for text that is not one query."""
     try:
         tree = sqlglot.parse_one(sql, read="athena")
     except sqlglot.errors.ParseError as error:
         raise EngineError(f"not a query: {str(error).splitlines()[0]}") from error
     own = {common.alias for common in tree.find_all(exp.CTE)}
-    return {table.name for table in tree.find_all(exp.Table)} - own
+    return frozenset(table.name for table in tree.find_all(exp.Table)) - own
 
 
 class DuckDbEngine:

@@ -127,7 +127,7 @@ class Query:
         """Whether its text has a place for a parameter, the period's days included."""
         return name in _PLACE.findall(self.text)
 
-    def tables(self) -> set[str]:
+    def tables(self) -> frozenset[str]:
         """The tables that it reads."""
         return tables_of(_PLACE.sub("1", self.text))
 

@@ -22,6 +22,8 @@ from tests.unit.scripts.reconcile.ledgers import LONG_AFTER, call
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tollgate.domain.usage import UsageRow
+
 NOON = datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
 ROWS = [
     call("amazon.nova-lite-v1:0", NOON, input_tokens=4_000_000, output_tokens=0),
@@ -102,6 +104,33 @@ def test_an_export_that_cannot_be_compared_ends_with_1(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "the export has changed: it has no column tags" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("rows", "hours", "refusal"),
+    [
+        ([replace(ROWS[0], schema_version=2)], (), "usage of 2026-11-03, hour 12, has schema_v"),
+        (ROWS, (10, 12), "the lake has a hole: no facts of 2026-11-03 hour 11"),
+    ],
+)
+def test_a_ledger_that_cannot_be_trusted_ends_with_1(  # noqa: PLR0913 - a lake's parts
+    rows: list[UsageRow],
+    hours: tuple[int, ...],
+    refusal: str,
+    folders: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lake = ledgers.lake(tmp_path / "lake", rows)
+    for hour in hours:
+        facts = lake / "hourly" / "dt=2026-11-03" / f"hour={hour}" / "facts.parquet"
+        facts.parent.mkdir(parents=True)
+        facts.touch()
+    source = ["--lake", str(lake), "--bill", str(folders / "bill")]
+    assert command.main([*source, *DAYS], now=LONG_AFTER) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert refusal in shown.err
 
 
 @pytest.mark.parametrize(
