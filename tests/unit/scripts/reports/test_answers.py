@@ -19,6 +19,7 @@ from scripts.reports import periods, queries
 from scripts.reports.engines import DuckDbEngine
 from scripts.reports.tables import TENANT_COLUMNS
 from tests.fakes.usage_rows import usage_row
+from tollgate.domain.money import usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,9 +31,22 @@ NOVEMBER = periods.month("2026-11")
 TODAY = date(2026, 11, 20)
 MONDAY = date(2026, 10, 26)  # of the week in which the month begins
 TENANTS = {
-    "acme": {"kind": "team", "markup": "1.20", "tier": "pro", "cost_center": "CC-1"},
-    "globex": {"kind": "customer", "markup": "4", "tier": "basic", "cost_center": "CC-2"},
+    "acme": {
+        **{"kind": "team", "markup": "1.20", "tier": "pro", "cost_center": "CC-1"},
+        **{"business_unit": "retail", "month_usd": "12.50", "budget_mode": "soft"},
+    },
+    "globex": {
+        **{"kind": "customer", "markup": "4", "tier": "basic", "cost_center": "CC-2"},
+        **{"business_unit": None, "month_usd": "1000000000", "budget_mode": "hard"},
+    },
 }
+UNIT = {"id": "retail", "owner": "ann@example.com", "month_usd": None, "budget_mode": "observe"}
+# The accounts of globex's two shards, and one of a month that is not asked for.
+ACCOUNTS = [("tenant", "globex", "2026-11", 7, 2), ("tenant", "globex", "2026-11", 5, 0)]
+OTHER_ACCOUNTS = [
+    ("tenant", "acme", "2026-10", 10**12, 10**12),
+    ("app", "acme/chat", "2026-11", 1, 1),
+]
 TIMES = st.integers(-95 * 24 * 60, 33 * 24 * 60)
 COSTS = st.one_of(st.integers(0, 10**13), st.integers(9 * 10**18, 2**63 - 1))
 
@@ -92,6 +106,15 @@ def write_lake(folder: Path, usage: Sequence[UsageRow]) -> Path:
             {**dict.fromkeys(dict(TENANT_COLUMNS)), **facts, "tenant_id": tenant_id, "tags": {}}
         )
         (folder / "tenants" / f"{tenant_id}.json").write_text(line + "\n", "utf-8")
+    (folder / "business_units").mkdir()
+    (folder / "business_units" / "retail.json").write_text(json.dumps(UNIT) + "\n", "utf-8")
+    (folder / "budgets").mkdir()
+    names = ("kind", "scope", "month", "month_spent", "month_held")
+    lines = (
+        json.dumps(dict(zip(names, map(str, account), strict=True))) + "\n"
+        for account in (*ACCOUNTS, *OTHER_ACCOUNTS)
+    )
+    (folder / "budgets" / "accounts.json").write_text("".join(lines), "utf-8")
     return folder
 
 
@@ -252,11 +275,13 @@ def slope(days: list[int]) -> Fraction | None:
     return above / sum((x - middle) ** 2 for x in range(n))
 
 
-def trend(usage: list[UsageRow]) -> dict[str, Any]:
+def trend(
+    usage: list[UsageRow], key: Callable[[UsageRow], Any] = lambda row: row.tenant_id
+) -> dict[str, Any]:
     ninety = TODAY - timedelta(days=90)
     days_left = (NOVEMBER.end - TODAY).days
     found = {}
-    for tenant, group in grouped(in_days(usage, ninety, TODAY), lambda r: r.tenant_id).items():
+    for tenant, group in grouped(in_days(usage, ninety, TODAY), key).items():
         first = min(row.started_at.date() for row in group)
         by_day = [
             cost(in_days(group, day, day + timedelta(days=1)))
@@ -275,6 +300,34 @@ def trend(usage: list[UsageRow]) -> dict[str, Any]:
             "trend_90": slope(by_day),
             "days_left": days_left,
             "forecast": spent + days_left * max(Fraction(0), per_day),
+        }
+    return found
+
+
+def budgets(usage: list[UsageRow]) -> dict[str, dict[str, Any]]:
+    """By tenant or unit; exact amounts are picodollars, `exact_forecast` is not rounded."""
+    november = in_days(usage, NOVEMBER.start, NOVEMBER.end)
+    found = {}
+    for name, facts in {**TENANTS, "retail": UNIT}.items():
+        is_unit = name == "retail"
+
+        def key(row: UsageRow, is_unit: bool = is_unit) -> str | None:
+            return row.business_unit if is_unit else row.tenant_id
+
+        accounts = [account for account in ACCOUNTS if account[1] == name]
+        used = cost(row for row in november if key(row) == name)
+        spent = sum(account[3] for account in accounts) if accounts else used
+        held = sum(account[4] for account in accounts)
+        limit = None if facts["month_usd"] is None else usd(facts["month_usd"])
+        found[name] = {
+            "scope": "business_unit" if is_unit else "tenant",
+            "owner": UNIT["owner"] if is_unit or facts["business_unit"] else "",
+            "mode": facts["budget_mode"],
+            "budget": limit,
+            "spent": spent,
+            "held": held,
+            "remaining": None if limit is None else limit - spent - held,
+            "exact_forecast": trend(usage, key).get(name, {"forecast": Fraction(0)})["forecast"],
         }
     return found
 
@@ -303,7 +356,7 @@ def near(found: Decimal | None, exact: Fraction | None, places: int) -> bool:
     return abs(Fraction(found) - dollars) <= most
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(ledgers(), st.sampled_from(sorted(NAMES)))
 def test_answers_are_those_of_plain_python(usage: list[UsageRow], by: str) -> None:
     with TemporaryDirectory() as folder, DuckDbEngine(write_lake(Path(folder), usage)) as engine:
@@ -321,6 +374,7 @@ def test_answers_are_those_of_plain_python(usage: list[UsageRow], by: str) -> No
             line.pop("growth_percent")
         assert found == growth(usage)
         check_trend(ask(engine, "trend"), trend(usage))
+        check_budgets(ask(engine, "budgets"), budgets(usage))
         assert {
             (line["doubt"], line["tenant_id"], line["app_id"], line["model_id"]): (
                 line["calls"],
@@ -381,3 +435,37 @@ def check_trend(found: list[dict[str, Any]], exact: dict[str, Any]) -> None:
         for name, places in (("trend_30", 4), ("trend_90", 4), ("forecast", 2)):
             assert near(line.pop(name), exact[tenant].pop(name), places), name
         assert line == exact[tenant]
+
+
+def check_budgets(found: list[dict[str, Any]], exact: dict[str, dict[str, Any]]) -> None:
+    assert sorted(line["id"] for line in found) == sorted(exact)
+    order = ["over", "near", "within", "none"]
+    assert [line["state"] for line in found] == sorted(
+        (line["state"] for line in found), key=order.index
+    )
+    for line in found:
+        wanted = exact[line.pop("id")]
+        forecast, state = line.pop("forecast"), line.pop("state")
+        assert near(forecast, wanted.pop("exact_forecast"), 2)
+        line.pop("used_percent")
+        assert line == wanted
+        assert state == state_of(line, forecast)
+
+
+def state_of(line: dict[str, Any], forecast: Decimal) -> str:
+    if line["budget"] is None:
+        return "none"
+    if line["spent"] + line["held"] >= line["budget"]:
+        return "over"
+    used_much = (line["spent"] + line["held"]) * 5 >= line["budget"] * 4
+    return "near" if used_much or usd(f"{forecast:f}") > line["budget"] else "within"
+
+
+def test_budgets_are_shown_by_state(tmp_path: Path) -> None:
+    usage = [usage_row(total_cost=13 * 10**12, business_unit="retail")]
+    with DuckDbEngine(write_lake(tmp_path, usage)) as engine:
+        (line,) = ask(engine, "budgets", state="over")
+        assert (line["id"], line["mode"], line["remaining"]) == ("acme", "soft", -5 * 10**11)
+        assert [line["id"] for line in ask(engine, "budgets", state="within")] == ["globex"]
+        assert [line["id"] for line in ask(engine, "budgets", state="none")] == ["retail"]
+        assert ask(engine, "budgets", state="near") == []
