@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from scripts.prices import lake_table
 from scripts.reports import periods, queries
 from scripts.reports.engines import DuckDbEngine
 from scripts.reports.tables import TABLES
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 MONTH = periods.month("2026-11")
 ROWS, QUICK_ROWS = 100_000_000, 1_000_000
 TENANTS = 50
-MADE = frozenset({"usage", "tenants", "budgets", "business_units"})
+MADE = frozenset({"usage", "tenants", "budgets", "business_units", "prices"})
 _LEAST_ROWS = 20_000
 _USD_PER_TERABYTE = 5
 _IO = Path("/proc/self/io")
@@ -137,6 +138,8 @@ def make(lake: Path, rows: int) -> None:
         (lake / kind).mkdir(exist_ok=True)
         lines = "".join(json.dumps(fact) + "\n" for fact in facts)
         (lake / kind / "all.json").write_text(lines, "utf-8")
+    (lake / "prices").mkdir(exist_ok=True)
+    (lake / "prices" / "book.json").write_bytes(lake_table.OUT.read_bytes())
     done.write_text(json.dumps(rows), "utf-8")
 
 

@@ -26,6 +26,7 @@ FUNCTIONS = {
     "abs": "",
     "approx_percentile": "within 2.3 % in Athena, exact in DuckDB; takes no FILTER",
     "array_agg": "with ORDER BY, or the order is anybody's",
+    "array_join": "null for no array",
     "avg": "of doubles: of decimals Athena gives a decimal",
     "cast": "to the types of TYPES",
     "ceil": "",
@@ -65,6 +66,7 @@ FUNCTIONS = {
     "substr": "from 1 on",
     "sum": "of costs as decimals: 64 bits may not hold them",
     "trim": "",
+    "unnest": "of arrays, in CROSS JOIN: what has none is left out",
     "upper": "",
 }
 TYPES = frozenset(

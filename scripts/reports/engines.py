@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # Athena's functions that DuckDB lacks or means otherwise.
 MACROS = {
+    "array_join": "CREATE MACRO array_join(a, s) AS array_to_string(a, s)",
     # DuckDB's own gives a list.
     "element_at": "CREATE MACRO element_at(m, k) AS map_extract_value(m, k)",
     # DuckDB's JSON is text.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.browser.viewer import Viewer
 
 FEBRUARY = periods.month("2025-02")
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TODAY = date(2026, 1, 1)
 # A name that would end the script it lies in, and one that has no place to break at.
 HOSTILE = "</script><script>throw new Error('ran')</script><!--"
 LONG = "department-of-" + "very-" * 20 + "long-names"
@@ -48,7 +48,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def file(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the second month."""
     made = tmp_path_factory.mktemp("page") / "page.html"
-    made.write_text(command.from_lake(lake, FEBRUARY, NOW), "utf-8")
+    made.write_text(command.from_lake(lake, FEBRUARY, TODAY), "utf-8")
     return made
 
 
@@ -200,7 +200,7 @@ def test_a_year_of_fifty_tenants_is_a_small_file_and_looked_at(
     write_facts(year, tmp_path)
     file = tmp_path / "2025.html"
     whole = periods.Period(date(2025, 1, 1), date(2026, 1, 1))
-    file.write_text(command.from_lake(tmp_path, whole, NOW), "utf-8")
+    file.write_text(command.from_lake(tmp_path, whole, TODAY), "utf-8")
     assert file.stat().st_size <= 2_000_000
     with viewer.open(file) as page:
         settled(page)

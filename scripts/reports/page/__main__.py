@@ -22,6 +22,7 @@ from scripts.reports.page import figures, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from scripts.reports.engines import Engine
     from scripts.reports.periods import Period
@@ -32,33 +33,33 @@ _REFUSALS = (
 )
 
 
-def from_lake(lake: Path, period: Period, now: datetime) -> str:
+def from_lake(lake: Path, period: Period, today: date) -> str:
     """The page of a copy of the lake, as HTML; see `html`."""
     with DuckDbEngine(lake) as engine:
         if not engine.has("usage"):
             raise figures.PageError(report.why_empty(lake, period, None))
-        return html(engine, period, "a copy of the lake", now)
+        return html(engine, period, "a copy of the lake", today)
 
 
-def html(engine: Engine, period: Period, source: str, now: datetime) -> str:
+def html(engine: Engine, period: Period, source: str, today: date) -> str:
     """The page of a period (UTC days); `source` says where its figures are from.
 
     Raises PageError for a period without usage, RefusedError for a lake with a hole, EngineError.
     """
-    return render.html(figures.collect(figures.Asked(engine, now), period, source))
+    return render.html(figures.collect(figures.Asked(engine, today), period, source))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = _parser().parse_args(argv)
-    now = datetime.now(UTC)
+    today = datetime.now(UTC).date()
     try:
-        period = report.period_of(options, now.date())
+        period = report.period_of(options, today)
         if options.lake is not None:
-            text = from_lake(options.lake, period, now)
+            text = from_lake(options.lake, period, today)
         else:
             with report.engine_of(options) as engine:
-                text = html(engine, period, f"Athena of {options.env}", now)
+                text = html(engine, period, f"Athena of {options.env}", today)
         out = options.out or Path(f"model-spending-{str(period).replace(' ', '-')}.html")
         out.write_text(text, "utf-8")
     except _REFUSALS as error:

@@ -1,4 +1,4 @@
-"""What somebody should look at: usage in doubt, and differences to AWS's own bill."""
+"""What somebody should look at: usage that is booked at another figure than the provider's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.reconcile.export import ExportError
-from scripts.reconcile.reconciliation import LedgerError, reconcile
-from scripts.reports.page.shown import rounded, spelled
-from tollgate.domain.prices import load_default
+from scripts.reports.page.shown import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,37 +33,8 @@ class Notice:
 
 
 def notices(asked: Asked, period: Period, decimals: int) -> list[Notice]:
-    """What needs attention. Raises EngineError."""
-    return [*_doubts(asked, period, decimals), *_bill(asked, period, decimals)]
-
-
-def not_compared(asked: Asked, period: Period) -> str | None:
-    """Why usage is not compared with AWS's bill, None where it is."""
-    if not asked.engine.has("bill"):
-        return "the lake has no files of AWS's bill"
-    if not period.over(asked.today):
-        return f"{spelled(period)} is not over"
-    return None
-
-
-def _bill(asked: Asked, period: Period, decimals: int) -> list[Notice]:
-    if not_compared(asked, period) is not None:
-        return []
-    try:
-        outcome = reconcile(asked.engine, period, load_default(), asked.now)
-    except (ExportError, LedgerError) as error:
-        return [Notice("Unreconciled", f"{error}.", "bill_state")]
-    if not outcome.unexplained():
-        return []
-    booked, billed, unexplained = (
-        rounded(amount, decimals)
-        for amount in (outcome.booked, outcome.billed, outcome.unexplained())
-    )
-    words = (
-        f"AWS bills {billed} for what is booked as {booked}, and {unexplained} of differences "
-        "has no explanation; make reconcile tells each."
-    )
-    return [Notice("Unreconciled", words, "bill_lines")]
+    """What needs attention, money that is lost first."""
+    return _doubts(asked, period, decimals)
 
 
 def _doubts(asked: Asked, period: Period, decimals: int) -> list[Notice]:

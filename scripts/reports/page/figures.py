@@ -13,7 +13,7 @@ from scripts.reports.page.tiles import tiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from scripts.reports.engines import Engine
     from scripts.reports.page.attention import Notice
@@ -46,11 +46,10 @@ class Page:
 class Asked:
     """Answers of the named queries, each asked for once."""
 
-    def __init__(self, engine: Engine, now: datetime) -> None:
-        """`now` (UTC) tells what is yet to come."""
-        self.now = now
-        self.today = now.date()
-        self.engine = engine
+    def __init__(self, engine: Engine, today: date) -> None:
+        """`today` (UTC) tells what is yet to come."""
+        self.today = today
+        self._engine = engine
         self._queries = queries.load()
         self._answers: dict[tuple[str, Period], Records] = {}
 
@@ -58,19 +57,19 @@ class Asked:
         """A query's rows as mappings; amounts are picodollars. Raises EngineError."""
         if (name, period) not in self._answers:
             sql = self._queries[name].fill(period, today=self.today)
-            self._answers[name, period] = self.engine.run(sql).records()
+            self._answers[name, period] = self._engine.run(sql).records()
         return self._answers[name, period]
 
     def check(self, period: Period) -> None:
         """Refuse usage of a later version and a missing hour. Raises RefusedError."""
-        checks.schema(self.engine, period)
+        checks.schema(self._engine, period)
         for days in (period.before(), period):
-            checks.holes(self.engine, days, complete=False)
+            checks.holes(self._engine, days, complete=False)
 
     def lacks(self, name: str) -> str | None:
         """Which tables of a query there are no files of, None when there are all."""
         tables = self._queries[name].tables()
-        missing = sorted(table for table in tables if not self.engine.has(table))
+        missing = sorted(table for table in tables if not self._engine.has(table))
         return " and ".join(missing) or None
 
 
@@ -97,21 +96,17 @@ def collect(asked: Asked, period: Period, source: str) -> Page:
         listings=[
             section.listing(asked.records(section.query, period), decimals) for section in shown
         ],
-        left_out=_left_out(asked, period),
+        left_out=_left_out(asked),
         data=_data(asked, period, decimals),
     )
 
 
-def _left_out(asked: Asked, period: Period) -> list[str]:
-    words = [
+def _left_out(asked: Asked) -> list[str]:
+    return [
         f"“{section.title}” is not here: the lake has no files of {lacking}."
         for section in SECTIONS
         if (lacking := asked.lacks(section.query)) is not None
     ]
-    why = attention.not_compared(asked, period)
-    if why is not None:
-        words.append(f"Usage is not compared with AWS's bill: {why}.")
-    return words
 
 
 def _data(asked: Asked, period: Period, decimals: int) -> dict[str, Any]:

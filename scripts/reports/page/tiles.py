@@ -38,7 +38,6 @@ class _Kind:
 KINDS = (
     _Kind("Spent", "key_spend", ("cost",)),
     _Kind("Margin", "invoice", ("margin",)),
-    _Kind("Saved by caching", "cache_economics", ("net_saved_usd",)),
     _Kind("Calls", "key_spend", ("calls",), is_money=False),
     _Kind("Tokens", "key_spend", ("input_tokens", "output_tokens"), is_money=False),
 )

@@ -87,6 +87,11 @@ PROBES: list[tuple[str, Any]] = [
     ("split_part('websearch/primary', '/', 1)", "websearch"),
     ("substr('abc', 1, 2)", "ab"),
     ("strpos('abc', 'd')", 0),
+    ("split_part('us.amazon.nova-lite', '.', 1)", "us"),
+    ("array_join(ARRAY['a', 'b'], ', ')", "a, b"),
+    ("array_join(NULL, ', ')", None),
+    ("'a_b' LIKE 'a!_%' ESCAPE '!'", True),
+    ("'axb' LIKE 'a!_%' ESCAPE '!'", False),
     ("if(1 = 1, 2, 3)", 2),
     ("floor(CAST(-1.5 AS double))", -2.0),
 ]
@@ -121,6 +126,14 @@ def test_duckdb_sorts_and_sums_as_athena_does(
         " ".join(["SELECT", what, "FROM (VALUES", values, ") AS t(x)", order, by])
     ).rows
     assert rows == [(answer,) for answer in answers]
+
+
+def test_what_has_no_array_is_not_unnested(engine: DuckDbEngine) -> None:
+    rows = engine.run(
+        "SELECT n, name FROM (VALUES (1, ARRAY['b', 'a']), (2, ARRAY[]), (3, NULL)) AS t(n, names) "
+        "CROSS JOIN UNNEST(names) AS named(name) ORDER BY n, name"
+    ).rows
+    assert rows == [(1, "a"), (1, "b")]
 
 
 def test_more_digits_than_a_decimal_has_are_an_error(engine: DuckDbEngine) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,17 +14,13 @@ from scripts.reports import periods
 from scripts.reports.page import __main__ as command
 from scripts.reports.page import render, series, shown
 from scripts.reports.page.attention import named
-from tests.fakes import bills
 from tests.fakes.usage_rows import usage_row
-from tests.unit.scripts.reconcile import ledgers
-from tests.unit.scripts.reconcile.ledgers import call
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOVEMBER = periods.month("2026-11")
 PICO = 10**12
-NOON = datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -198,31 +193,10 @@ def test_usage_in_doubt_needs_attention(tmp_path: Path) -> None:
         for n in range(7)
     ]
     write([*rows, usage_row(priced=False, tenant_id="new")], tmp_path, 0)
-    page = command.from_lake(tmp_path, NOVEMBER, datetime(2026, 12, 1, tzinfo=UTC))
+    page = command.from_lake(tmp_path, NOVEMBER, date(2026, 12, 1))
     assert "<strong>Orphaned:</strong> 7 calls of t0, t1, t2, t3, t4 and 2 more ended" in page
     assert "booked: $210.00." in page
     assert "<strong>Unpriced:</strong> 1 call of new had no price" in page
-
-
-def test_a_bill_beside_the_lake_is_compared_once_the_days_are_over(tmp_path: Path) -> None:
-    calls = [call("amazon.nova-lite-v1:0", NOON, input_tokens=4_000_000, output_tokens=0)]
-    ledgers.lake(tmp_path, calls)
-    days = ledgers.PERIOD
-
-    def page(now: datetime = ledgers.LONG_AFTER) -> str:
-        return command.from_lake(tmp_path, days, now)
-
-    assert "not compared with AWS&#39;s bill: the lake has no files" in page()
-    lines = bills.lines_of(calls)
-    ledgers.bill(tmp_path / "bill", lines)
-    assert "AWS&#39;s bill" not in page()
-    assert "2026-11-02 to 2026-11-04 is not over" in page(NOON)
-    ledgers.bill(tmp_path / "bill", [bills.scaled(line, Decimal("1.25")) for line in lines])
-    assert "<strong>Unreconciled:</strong> AWS bills $0.300000 for what is booked as" in page()
-    for file in (tmp_path / "bill").rglob("*.parquet"):
-        file.unlink()
-    bills.write(lines, tmp_path / "bill")
-    assert "<strong>Unreconciled:</strong>" in page()
 
 
 def test_names_are_listed_in_words() -> None:
