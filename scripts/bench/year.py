@@ -19,6 +19,7 @@ import json
 import random
 import sys
 import uuid
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -146,6 +147,7 @@ class YearTenant:
 
     def facts(self) -> dict[str, Any]:
         """Its line in the lake's list of tenants, as `modules/tenant` writes it."""
+        keys = [f"{app}/{name}" for app in self.apps for name in ("primary", "second", "unused")]
         return {
             "tenant_id": self.tenant_id,
             "name": f"Tenant {self.number}",
@@ -157,6 +159,19 @@ class YearTenant:
             "isolation": "silo" if self.account_id == SILO_ACCOUNT_ID else "pool",
             "account_id": self.account_id,
             "markup": ("1.00", "1.20", "4.00")[self.number % 3],
+            "subscription_usd": (None, "99", "499")[self.number % 3],
+            "month_usd": ("50", "150", None)[self.number % 3],
+            "day_usd": None,
+            "budget_mode": ("hard", "soft")[self.number % 2],
+            "sla_availability": ("99", "99.9", None)[self.number % 3],
+            "sla_latency_p95_ms": (None, 5000, 3000)[self.number % 3],
+            "sla_first_token_p95_ms": None,
+            "compliance": ["HIPAA"] if self.number % _SILO_EVERY == 1 else [],
+            "models": [*self.models, UNPRICED_MODEL],
+            "deny_models": [],
+            "keys": keys,
+            "key_expires": dict.fromkeys(keys, ""),
+            "key_status": dict.fromkeys(keys, "active"),
             "tags": {"Division": ("north", "south")[self.number % 2]},
         }
 
@@ -208,11 +223,40 @@ class Year:
         return sorted(self._by_arrival[month], key=lambda row: row.request_id)
 
     def units(self) -> list[dict[str, Any]]:
-        """The lake's list of business units."""
-        named = sorted({tenant.business_unit for tenant in self.tenants})
+        """The lake's list of business units, as `modules/business_unit` writes it."""
         return [
-            {"id": name, "name": name.title(), "owner": f"{name}@example.com", "month_usd": "5000"}
-            for name in named
+            {
+                "id": name,
+                "name": name.title(),
+                "owner": f"{name}@example.com",
+                "month_usd": "600",
+                "day_usd": None,
+                "budget_mode": "soft",
+            }
+            for name in sorted({tenant.business_unit for tenant in self.tenants})
+        ]
+
+    def accounts(self, month: str) -> list[dict[str, str]]:
+        """What `aggregate` notes of the tenants' and units' accounts at a month's end."""
+        spent: Counter[tuple[str, str]] = Counter()
+        for row in self.arrivals(month):
+            if f"{row.started_at:%Y-%m}" == month:
+                spent["tenant", row.tenant_id] += row.total_cost
+                spent["business_unit", str(row.business_unit)] += row.total_cost
+        last = (date.fromisoformat(f"{month}-28") + timedelta(days=4)).replace(day=1)
+        return [
+            {
+                "account_id": f"{kind}#{scope}",
+                "kind": kind,
+                "scope": scope,
+                "month": month,
+                "month_spent": str(amount),
+                "month_held": "0",
+                "day": f"{last - timedelta(days=1)}",
+                "day_spent": "0",
+                "day_held": "0",
+            }
+            for (kind, scope), amount in sorted(spent.items())
         ]
 
     def _month(self, tenant: YearTenant, month: str, index: int) -> Iterator[UsageRow]:
@@ -357,7 +401,7 @@ def write(rows: Iterable[UsageRow], folder: Path, part: int) -> None:
 
 
 def write_facts(year: Year, folder: Path) -> None:
-    """Write the lists of tenants and business units beside the usage."""
+    """Write tenants, business units and the accounts of the last month beside the usage."""
     for kind, facts in (
         ("tenants", [(tenant.tenant_id, tenant.facts()) for tenant in year.tenants]),
         ("business_units", [(unit["id"], unit) for unit in year.units()]),
@@ -365,6 +409,9 @@ def write_facts(year: Year, folder: Path) -> None:
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for name, fact in facts:
             (folder / kind / f"{name}.json").write_text(json.dumps(fact) + "\n", "utf-8")
+    (folder / "budgets").mkdir(exist_ok=True)
+    lines = [json.dumps(account) + "\n" for account in year.accounts(year.months[-1])]
+    (folder / "budgets" / "accounts.json").write_text("".join(lines), "utf-8")
 
 
 def _tenant(number: int, seed: int) -> YearTenant:

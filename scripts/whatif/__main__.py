@@ -69,7 +69,7 @@ def _told(options: argparse.Namespace, envs: Path) -> str:
         as_would_be.run([call])
     if not as_is.outcomes:
         raise ScenarioError(f"no calls in {period}")
-    found = table.lines(as_is.outcomes, as_would_be.outcomes, now.markups, then.markups)
+    found = table.lines(as_is.outcomes, as_would_be.outcomes, now.policies, then.policies)
     if options.json:
         return table.as_json(found)
     name = _environment(options)
@@ -86,18 +86,17 @@ def _scenarios(options: argparse.Namespace, envs: Path) -> tuple[Scenario, Scena
         raise ScenarioError(f"environment: given {name!r}; allowed: {', '.join(known)}")
     folder = envs / name
     if options.base is None:
-        standing, markups = policies(folder)
+        standing = policies(folder)
     else:
         with TemporaryDirectory() as scratch:
-            standing, markups = policies(_of_revision(options.base, folder, Path(scratch)))
-    proposed, new_markups = policies(folder, [change(text) for text in options.set])
+            standing = policies(_of_revision(options.base, folder, Path(scratch)))
+    proposed = policies(folder, [change(text) for text in options.set])
     shipped = load_default()
     book = shipped if options.book is None else _book(options.book)
-    contracts = {tenant_id: tenant.prices for tenant_id, tenant in standing.items()}
-    now = Scenario(standing, markups, shipped, contracts)
+    contracts = {tenant_id: tenant.prices for tenant_id, tenant in standing.tenants.items()}
+    now = Scenario(standing, shipped, contracts)
     then = Scenario(
         proposed,
-        new_markups,
         book,
         contracts,
         models=mapping(options.model),

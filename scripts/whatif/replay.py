@@ -109,7 +109,7 @@ class Replay:
             self._ledger.settle(lease, row)
 
     def _call(self, call: Call, outcome: Outcome) -> None:
-        row, tenant = call.row, self._scenario.tenants.get(call.row.tenant_id)
+        row, tenant = call.row, self._scenario.policies.tenants.get(call.row.tenant_id)
         outcome.calls += 1
         if tenant is None:
             # Its file is gone: nothing says what would refuse it.
@@ -181,7 +181,8 @@ class Replay:
             dialect=row.dialect,
             streamed=row.streamed,
         )
-        scopes = scopes_of(tenant, app, (ref.model_id, ref.profile_id))
+        unit = self._scenario.policies.business_units.get(tenant.business_unit or "")
+        scopes = scopes_of(tenant, app, (ref.model_id, ref.profile_id), unit)
         try:
             return self._ledger.admit(hold, scopes, row.started_at)
         except RefusedError as error:
@@ -221,5 +222,5 @@ def _held(call: Call, total: int) -> int:
 
 
 def _whose(refusal: Refusal) -> str:
-    kind = refusal.account_id.partition("#")[0]
+    kind = refusal.account_id.partition("#")[0].replace("_", " ")
     return f"{kind}'s {refusal.limit_name}"

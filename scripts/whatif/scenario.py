@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.prices.reprice import declared_policy
 from scripts.tenants import files as tenant_files
+from scripts.tenants.rules import terraform_json
 from tollgate.domain.models import UnsupportedModelId, resolve_model
+from tollgate.domain.tenants import parse_business_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tollgate.domain.prices import PriceBook
-    from tollgate.domain.tenants import Tenant
+    from tollgate.domain.tenants import BusinessUnit, Tenant
 
 EVERY = "*"
 
@@ -39,17 +41,28 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Policies:
+    """What an environment's files say: tenants, their business units, and markups by tenant.
+
+    Markups are factors, as decimal strings.
+    """
+
+    tenants: Mapping[str, Tenant]
+    business_units: Mapping[str, BusinessUnit] = field(default_factory=dict)
+    markups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Scenario:
     """What decides and prices a replayed call.
 
-    `markups` are factors by tenant, as decimal strings. `models` are called in place of others, by
+    `models` are called in place of others, by
     the id that was asked for. `is_repriced` says that `book` prices all calls anew; otherwise a
     call keeps what is booked for it, unless its model or its tenant's contract is another one than
     `contracts` has.
     """
 
-    tenants: Mapping[str, Tenant]
-    markups: Mapping[str, str]
+    policies: Policies
     book: PriceBook
     contracts: Mapping[str, Mapping[str, Any]]
     models: Mapping[str, str] = field(default_factory=dict)
@@ -96,10 +109,8 @@ def mapping(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def policies(
-    folder: Path, changes: Sequence[Change] = ()
-) -> tuple[dict[str, Tenant], dict[str, str]]:
-    """Tenants and markups of an environment's files with changes made to them.
+def policies(folder: Path, changes: Sequence[Change] = ()) -> Policies:
+    """What an environment's files say once changes are made to them.
 
     Raises ScenarioError for a tenant that has no file, and TenantFilesError for a value that the
     rules of tenant files forbid.
@@ -112,8 +123,12 @@ def policies(
             raise ScenarioError(
                 f"{each}: given tenant {each.tenant_id!r}; allowed: {EVERY}, {', '.join(found)}"
             )
-    tenants = {tenant_id: declared_policy(tenant) for tenant_id, tenant in found.items()}
-    return tenants, {tenant_id: str(found[tenant_id].policy["markup"]) for tenant_id in found}
+    units = tenant_files.load_business_units(folder)
+    return Policies(
+        {tenant_id: declared_policy(tenant) for tenant_id, tenant in found.items()},
+        {name: parse_business_unit(terraform_json(unit)) for name, unit in units.items()},
+        {tenant_id: str(tenant.policy["markup"]) for tenant_id, tenant in found.items()},
+    )
 
 
 def _amended(tenant_id: str, content: dict[str, Any], changes: Sequence[Change]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from scripts.whatif.replay import Outcome
+    from scripts.whatif.scenario import Policies
 
 _USD = "decimal(38,12)"
 _PICODOLLARS = Decimal("0.000000000001")
@@ -62,8 +63,8 @@ class Line:
 def lines(
     now: Mapping[str, Outcome],
     then: Mapping[str, Outcome],
-    markups_now: Mapping[str, str],
-    markups_then: Mapping[str, str],
+    policies_now: Policies,
+    policies_then: Policies,
 ) -> list[Line]:
     """The tenants of two replays of the same calls, in order."""
     return [
@@ -71,8 +72,8 @@ def lines(
             tenant_id,
             now[tenant_id],
             then[tenant_id],
-            _charge(now[tenant_id].cost, markups_now.get(tenant_id)),
-            _charge(then[tenant_id].cost, markups_then.get(tenant_id)),
+            _charge(now[tenant_id].cost, policies_now.markups.get(tenant_id)),
+            _charge(then[tenant_id].cost, policies_then.markups.get(tenant_id)),
         )
         for tenant_id in sorted(now)
     ]

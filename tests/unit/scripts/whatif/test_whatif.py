@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scripts.bench.year import write
 from scripts.whatif.__main__ import main
 from scripts.whatif.replay import Call, Replay
-from scripts.whatif.scenario import Scenario
+from scripts.whatif.scenario import Policies, Scenario
 from tests.fakes.usage_rows import usage_row
 from tollgate.domain.prices import load_default
 from tollgate.domain.tenants import App, Budget, Limits, Tenant
@@ -137,6 +137,24 @@ def test_another_model_costs_the_same_tokens_at_its_own_price(
     row = replace(row, input_tokens=10**6, output_tokens=10**4)
     now, then = replay([row], envs, "--model", f"{NOVA_PRO}={NOVA_LITE}", capsys=capsys)
     assert (now["cost_usd"], then["cost_usd"]) == ("0.832", "0.0624")
+
+
+def test_a_business_units_budget_holds_for_its_tenants_together(
+    envs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units = 'business_units = { search = { name = "Search", owner = "ann@example.com", budget = '
+    units += '{ month_usd = "1" } } }\n'
+    (envs / "past" / "env.tfvars").write_text(ENVIRONMENT + units)
+    for name in ("acme", "globex"):
+        file = envs / "past" / "tenants" / f"{name}.tfvars"
+        file.write_text(f'{ACME}business_unit = "search"\n')
+    lake = envs.parent / "lake"
+    rows = [call(n, "0.4", tenant_id=("acme", "globex")[n % 2]) for n in range(4)]
+    write(rows, lake, 0)
+    assert main(["--lake", str(lake), *DAYS, "--tenants", "past", "--json"], envs) == 0
+    acme, globex = json.loads(capsys.readouterr().out)
+    assert (acme["then"]["cost_usd"], globex["then"]["cost_usd"]) == ("0.4", "0.4")
+    assert globex["then"]["refusals"] == {"business unit's month_usd": 1}
 
 
 def test_a_model_that_is_not_allowed_any_more_is_refused(
@@ -261,7 +279,7 @@ def past(draw: st.DrawFn) -> list[Call]:
 @given(past(), st.integers(0, 300))
 @settings(max_examples=60, deadline=None)
 def test_a_replay_loses_no_call_and_overspends_no_budget(calls: list[Call], limit: int) -> None:
-    scenario = Scenario({"acme": tenant(Budget(month=limit))}, {}, load_default(), {})
+    scenario = Scenario(Policies({"acme": tenant(Budget(month=limit))}), load_default(), {})
     replayed = Replay(scenario)
     replayed.run(calls)
     outcome = replayed.outcomes["acme"]
