@@ -119,13 +119,22 @@ def _days(statement: Statement, last: int) -> list[tuple[int, int]]:
 
 
 def _chart(days: Sequence[tuple[int, int]], currency: str) -> str:
+    spec = _bars(currency)
+    figures = [{"day": day, "amount": amount / 100} for day, amount in days]
+    data = [{**of, "values": figures} if "values" in of else of for of in spec["data"]]
+    return vl_convert.vega_to_svg({**spec, "data": data})
+
+
+@cache
+def _bars(currency: str) -> dict[str, Any]:
+    """Bars of amounts by day, as Vega draws them; worked out once, since it takes as long again."""
     ink = "currentColor"
     spec: dict[str, Any] = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": 760,
         "height": 150,
         "background": None,
-        "data": {"values": [{"day": day, "amount": amount / 100} for day, amount in days]},
+        "data": {"values": [{}]},
         "mark": {"type": "bar", "color": _BAR, "aria": False},
         "encoding": {
             "x": {"field": "day", "type": "ordinal", "axis": {"title": None, "labelAngle": 0}},
@@ -147,4 +156,4 @@ def _chart(days: Sequence[tuple[int, int]], currency: str) -> str:
             },
         },
     }
-    return vl_convert.vegalite_to_svg(spec)
+    return dict(vl_convert.vegalite_to_vega(spec))
