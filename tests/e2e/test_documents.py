@@ -9,6 +9,7 @@ import io
 import json
 import re
 import shlex
+import tomllib
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from scripts.build.tables import errors
+from scripts.statements.inputs import Finance
 from scripts.tenants import files as tenants
 from tests.contract.hcl import plain
 from tests.e2e import documents
@@ -41,7 +43,7 @@ ENVIRONMENTS = {path.name for path in (ROOT / "envs").iterdir() if path.is_dir()
 DATED = ("CHANGELOG.md", "terraform/adr/")
 PRESENT = [name for name in DOCUMENTS if not name.startswith(DATED)]
 RUN = ("bash", "python", "js", "sql")
-CHECKED = ("hcl", "json", "text")
+CHECKED = ("hcl", "json", "text", "toml")
 # Names in code type that are others': of LangChain and of IAM.
 OF_OTHERS = {
     "AdministratorAccess",
@@ -180,6 +182,11 @@ def of(language: str) -> list[Example]:
 @pytest.mark.parametrize("example", of("json"), ids=str)
 def test_json_is_json(example: Example) -> None:
     json.loads(example.text)
+
+
+@pytest.mark.parametrize("example", of("toml"), ids=str)
+def test_toml_is_what_finance_may_say(example: Example) -> None:
+    Finance(tomllib.loads(example.text))
 
 
 def module_variables(folder: Path) -> set[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.statements.inputs import Finance, InputsError, MonthInputs, SharedCost, load
+from tests.e2e import documents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +105,14 @@ def test_what_is_wrong_is_refused_by_its_place(change: tuple[str, str], told: st
     assert text != WHOLE
     with pytest.raises(InputsError, match=told):
         of(text)
+
+
+def test_the_guides_file_is_one_that_is_read() -> None:
+    guide = documents.read("scripts/statements/README.md")
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    inputs = of(text)
+    assert [shared.by for shared in inputs.shared_costs] == ["calls", "fixed"]
+    assert (inputs.rate, inputs.markups, len(inputs.discounts)) == ("0.90", {"gone": "1.50"}, 1)
 
 
 def test_a_currency_needs_a_rate_that_holds() -> None:
