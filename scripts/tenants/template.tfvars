@@ -49,7 +49,8 @@ models = []
 # --- Money -----------------------------------------------------------------------------------------
 
 # In USD; a "hard" budget (the default) refuses what does not fit, a "soft" one admits it and tells so
-# in the answer's header x-tollgate-budget.
+# in the answer's header x-tollgate-budget. "observe" refuses nothing, for limits neither, and says in
+# the usage row's tag would_refuse what "hard" would have refused.
 #budget = { month_usd = null, day_usd = null, mode = null }
 
 # What the tenant is charged for each dollar of cost, in the lake's table tenants; without a tier's, "1".

@@ -59,6 +59,7 @@ budgets = st.builds(
     month=st.none() | st.integers(0, 40),
     day=st.none() | st.integers(0, 30),
     is_hard=st.sampled_from((True, True, False)),
+    is_observed=st.sampled_from((False, False, False, True)),
 )
 limits = st.just(Limits()) | st.builds(
     Limits,
@@ -205,7 +206,9 @@ class LedgerMachine(RuleBasedStateMachine):
             call.scopes = {scope.account_id: scope for scope in scopes}
             try:
                 lease = ledger.admit(hold, scopes, self.clock())
-            except RefusedError:
+            except RefusedError as error:
+                if error.refusal.is_observed:
+                    scopes = tuple(scope.lifted() for scope in scopes)
                 # Where less will do, an admission asks again for the same request.
                 hold, cost = replace(hold, usd=hold.usd // 2, tokens=hold.tokens // 2), cost // 2
                 lease = ledger.admit(hold, scopes, self.clock())
@@ -418,6 +421,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def check_admission(self, scope: Scope, hold: Hold, account: Account) -> None:
         """No admission goes beyond the limits that it was made under."""
+        # Of a call that an observed scope would have refused, it is asked for nothing.
         shared, counted = scope.budget, scope.limits
         assert not account.frozen
         for used, limit in (
@@ -446,7 +450,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if known.policy_at <= layout.at and layout.shards > 1:
             # The layout was decided by a policy that is newer than what this process knows.
             budget = layout.budget
-        if not budget.is_hard or hold.usd == 0:
+        if not budget.is_hard or budget.is_observed or known.is_observed or hold.usd == 0:
             return
         all_accounts = [a for a in self.accounts.scan() if a.account_id.startswith(whole)]
         month = sum(

@@ -321,11 +321,15 @@ def test_a_layout_is_written_once_a_generation(accounts: Accounts) -> None:
     assert account is not None
     assert account.layout == layout(1)
     assert account.rev == 2
-    assert accounts.lay_out("tenant#acme", 1, layout(2, shards=1, budget=Budget(day=5)))
+    watched = layout(2, shards=1, budget=Budget(day=5, is_observed=True))
+    assert accounts.lay_out("tenant#acme", 1, watched)
+    account = accounts.get("tenant#acme")
+    assert account is not None
+    assert account.layout == watched
     outcome = accounts.admit(scope(), hold(), WINDOWS)
     assert isinstance(outcome, Rejected)
     assert outcome.account is not None
-    assert outcome.account.layout == layout(2, shards=1, budget=Budget(day=5))
+    assert outcome.account.layout == watched
 
 
 def test_what_an_account_carries_is_kept_until_its_window_ends(accounts: Accounts) -> None:

@@ -65,7 +65,7 @@ def _figures(scope: Scope, account: Account) -> dict[str, Any]:
         "scope": kind,
         **({"models": name.partition("/")[2]} if kind == "model" else {}),
         "budget": {
-            "mode": "hard" if budget.is_hard else "soft",
+            "mode": budget.mode,
             "month": _money(budget.month, account.month_spent, held, month_end),
             "day": _money(budget.day, account.day_spent, held, day_end),
         },
@@ -83,7 +83,7 @@ def _money(limit: int | None, spent: int, held: int, ends: datetime) -> dict[str
         "limit_usd": None if limit is None else format_usd(limit),
         "spent_usd": format_usd(spent),
         "held_usd": format_usd(held),
-        # Below zero where a soft budget is exceeded, or a hard one was lowered.
+        # Below zero where a soft or observed budget is exceeded, or a hard one was lowered.
         "remaining_usd": None if limit is None else format_usd(limit - spent - held),
         "resets_at": ends.isoformat(),
     }

@@ -255,6 +255,38 @@ def test_accounts_are_told_apart_by_their_ids() -> None:
     assert not is_tenant_account("app#acme/web")
 
 
+@pytest.mark.parametrize(
+    ("of_tenant", "of_app", "of_unit", "expected"),
+    [
+        (False, False, False, [False, False, False, False]),
+        (False, True, False, [True, False, False, False]),
+        (False, False, True, [False, False, False, True]),
+        (True, False, False, [True, True, True, False]),
+    ],
+)
+def test_what_is_observed_is_so_with_all_that_is_below_it(
+    of_tenant: bool, of_app: bool, of_unit: bool, expected: list[bool]
+) -> None:
+    limited = app(budget=Budget(month=5, is_observed=of_app))
+    whole = tenant(model_limits=MODEL_LIMITS, budget=Budget(is_observed=of_tenant))
+    unit = replace(UNIT, budget=Budget(month=9, is_observed=of_unit))
+
+    scopes = scopes_of(whole, limited, ("anthropic.a",), unit)
+
+    assert [scope.is_observed for scope in scopes] == expected
+    assert [scope.lifted().is_lifted for scope in scopes] == expected
+    assert not any(scope.is_lifted for scope in scopes)
+
+
+def test_a_refusal_is_named_by_scope_and_limit_and_knows_whether_it_is_observed() -> None:
+    for is_observed in (True, False):
+        refused = refusal(
+            account(), replace(scope(Budget(day=5)), is_observed=is_observed), hold(60)
+        )
+        assert refused is not None
+        assert (refused.name, refused.is_observed) == ("tenant.day_usd", is_observed)
+
+
 UNIT = BusinessUnit("retail", "Retail", "Jo", Budget(month=9), shards=3, read_at=55)
 
 

@@ -46,6 +46,16 @@ LAYOUT = Layout(2, shards=3, at=50, budget=Budget(month=100, day=31), opening=OP
 WIDE = Scope("tenant#acme", Budget(month=100, day=31), Limits(4, 5, 6, 7), shards=3, policy_at=60)
 
 
+def test_shards_of_an_observed_scope_are_observed() -> None:
+    budget = Budget(month=10, is_observed=True)
+    watched = replace(WIDE, budget=budget, is_observed=True)
+
+    for shard in shard_scopes(watched, replace(LAYOUT, budget=budget)):
+        assert shard.is_observed
+        assert shard.budget.mode == "observe"
+    assert not shard_scopes(WIDE, LAYOUT)[0].is_observed
+
+
 def shard_scopes(scope: Scope, layout: Layout) -> list[Scope]:
     return [shard_scope(scope, layout, index) for index in range(layout.shards)]
 

@@ -190,6 +190,27 @@ def test_an_app_with_any_limit_is_limited(changes: dict[str, Any], *, limited: b
     assert replace(plain, **changes).is_limited is limited
 
 
+@pytest.mark.parametrize(
+    ("mode", "budget"),
+    [
+        ("hard", Budget(month=1)),
+        ("soft", Budget(month=1, is_hard=False)),
+        ("observe", Budget(month=1, is_observed=True)),
+    ],
+)
+def test_a_budget_has_the_mode_that_the_policy_says(mode: str, budget: Budget) -> None:
+    written = {"month_usd": "0.000000000001", "day_usd": None, "mode": mode}
+
+    tenant = parse_tenant(json.dumps({**DOCUMENT, "budget": written}))
+
+    assert tenant.budget == budget
+    assert tenant.budget.mode == mode
+    kept = overridden(tenant, json.dumps({"expires": NOW.timestamp() + 1, "budget": {}}), NOW)
+    assert kept.budget == budget
+    changed = {"expires": NOW.timestamp() + 1, "budget": {"mode": "observe"}}
+    assert overridden(tenant, json.dumps(changed), NOW).budget.mode == "observe"
+
+
 # --- Business units -----------------------------------------------------------------------------
 
 UNIT = {

@@ -384,11 +384,18 @@ def _minute_of(request_id: str) -> str:
 
 def _layout_item(layout: Layout) -> dict[str, Any]:
     budget, opening = layout.budget, layout.opening
+    # Only a layout has it that is made for an observed budget.
+    observed = {"is_observed": True} if budget.is_observed else {}
     return {
         "layout_generation": layout.generation,
         "layout_shards": layout.shards,
         "layout_at": layout.at,
-        "layout_budget": {"month": budget.month, "day": budget.day, "is_hard": budget.is_hard},
+        "layout_budget": {
+            "month": budget.month,
+            "day": budget.day,
+            "is_hard": budget.is_hard,
+            **observed,
+        },
         "layout_opening": {
             name: getattr(opening, name) for name in (*_WINDOWS, *_COUNTERS, *_CARRIED)
         },

@@ -84,7 +84,8 @@ class Scope:
     """An account with the limits that apply to it.
 
     `shards` is over how many accounts they are to be spread, by a policy that was read at
-    `policy_at` (epoch milliseconds).
+    `policy_at` (epoch milliseconds). A scope that is observed refuses no call: one that its limits
+    would have refused is placed with them `lifted`.
     """
 
     account_id: str
@@ -92,6 +93,12 @@ class Scope:
     limits: Limits
     shards: int = 1
     policy_at: int = 0
+    is_observed: bool = False
+    is_lifted: bool = False
+
+    def lifted(self) -> Scope:
+        """The same without its limits where it is observed."""
+        return replace(self, is_lifted=self.is_observed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,8 @@ class Refusal:
     `held` is the part of the use that open holds make up; `resets_at` is None for a limit that
     frees up as soon as a call ends. `roomiest` is what is left in the shard with the most room,
     None without shards. `is_held` says that open holds alone stand in the way: an account, or a
-    shard, takes the hold as soon as what runs there costs nothing any more.
+    shard, takes the hold as soon as what runs there costs nothing any more. One of an observed
+    scope is recorded, and refuses nothing.
     """
 
     account_id: str
@@ -163,6 +171,12 @@ class Refusal:
     resets_at: datetime | None
     roomiest: int | None = None
     is_held: bool = False
+    is_observed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The kind of the account and the limit, such as `tenant.month_usd`."""
+        return f"{self.account_id.partition('#')[0]}.{self.limit_name}"
 
     @property
     def refuses(self) -> bool:
@@ -259,20 +273,33 @@ def scopes_of(
     model.
     """
     scopes = []
+    # Where the tenant is observed, so is all of it.
+    observed = tenant.budget.is_observed
     if app.is_limited:
         app_id = app_account_id(tenant.tenant_id, app.app_id)
-        scopes.append(Scope(app_id, app.budget, app.limits))
+        app_observed = observed or app.budget.is_observed
+        scopes.append(Scope(app_id, app.budget, app.limits, is_observed=app_observed))
     scopes += [
-        Scope(models_account_id(tenant.tenant_id, pattern), Budget(), limits)
+        Scope(models_account_id(tenant.tenant_id, pattern), Budget(), limits, is_observed=observed)
         for pattern, limits in sorted(tenant.model_limits.items())
         if model_ids is None or any(matches((pattern,), name) for name in model_ids)
     ]
     tenant_id = tenant_account_id(tenant.tenant_id)
-    scopes.append(Scope(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at))
+    scopes.append(
+        Scope(
+            *(tenant_id, tenant.budget, tenant.limits, tenant.shards, tenant.read_at),
+            is_observed=observed,
+        )
+    )
     if business_unit is not None and business_unit.is_limited:
         unit = business_unit
         unit_id = business_unit_account_id(unit.unit_id)
-        scopes.append(Scope(unit_id, unit.budget, Limits(), unit.shards, unit.read_at))
+        scopes.append(
+            Scope(
+                *(unit_id, unit.budget, Limits(), unit.shards, unit.read_at),
+                is_observed=unit.budget.is_observed,
+            )
+        )
     return tuple(scopes)
 
 
@@ -354,7 +381,10 @@ def _figures(account: Account, scope: Scope, hold: Hold) -> list[Refusal]:
         ("concurrent_requests", limits.concurrent_requests, in_flight, in_flight, 1, None),
     )
     return [
-        Refusal(scope.account_id, name, limit, used, held, asked, resets_at)
+        Refusal(
+            *(scope.account_id, name, limit, used, held, asked, resets_at),
+            is_observed=scope.is_observed,
+        )
         for name, limit, used, held, asked, resets_at in rows
         if limit is not None
     ]

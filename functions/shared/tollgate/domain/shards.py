@@ -137,6 +137,7 @@ def shard_scope(scope: Scope, layout: Layout, index: int) -> Scope:
             _share_of_limit(budget.month, layout.shards, index),
             _share_of_limit(budget.day, layout.shards, index),
             budget.is_hard,
+            budget.is_observed,
         ),
         Limits(
             _share_of_limit(limits.requests_per_minute, layout.shards, index),
@@ -144,6 +145,7 @@ def shard_scope(scope: Scope, layout: Layout, index: int) -> Scope:
             _share_of_limit(limits.tokens_per_minute, layout.shards, index),
             _share_of_limit(limits.concurrent_requests, layout.shards, index),
         ),
+        is_observed=scope.is_observed,
     )
 
 

@@ -34,12 +34,22 @@ class Caller:
 class Budget:
     """Budgets in picodollars; None is unlimited.
 
-    A hard budget refuses what does not fit; a soft one admits it and tells.
+    A hard budget refuses what does not fit; a soft one admits it and tells. An observed one is
+    judged as a hard one, and so are the limits beside it; what they would have refused is
+    admitted and recorded.
     """
 
     month: int | None = None
     day: int | None = None
     is_hard: bool = True
+    is_observed: bool = False
+
+    @property
+    def mode(self) -> str:
+        """As policies write it: hard, soft or observe."""
+        if self.is_observed:
+            return "observe"
+        return "hard" if self.is_hard else "soft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +317,7 @@ def _changed_budget(standing: Budget, data: Mapping[str, Any]) -> Budget:
     budget = {
         "month_usd": _amount(standing.month),
         "day_usd": _amount(standing.day),
-        "mode": "hard" if standing.is_hard else "soft",
+        "mode": standing.mode,
     }
     return _budget({**budget, **data.get("budget", {})})
 
@@ -329,5 +339,6 @@ def _budget(data: Mapping[str, str | None]) -> Budget:
     return Budget(
         month=None if month is None else usd(month),
         day=None if day is None else usd(day),
-        is_hard=data["mode"] == "hard",
+        is_hard=data["mode"] != "soft",
+        is_observed=data["mode"] == "observe",
     )

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from tollgate.domain.endpoints import Endpoint
     from tollgate.domain.models import ModelRef
     from tollgate.domain.tenants import Caller
-    from tollgate.services.ledger import Ledger
+    from tollgate.services.ledger import Lease, Ledger
     from tollgate.services.shape import Shape
     from tollgate.services.shapes import Call, ChatCall, NativeCall
+
+# The tag that names what a call in observe mode would have been refused for.
+WOULD_REFUSE = "would_refuse"
 
 _NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
 
@@ -150,7 +153,7 @@ class Admission:
                 started_at=started_at,
                 request=_request(placeable, bound.max_tokens),
                 cost_center=party.tenant.cost_center,
-                tags={**call_tags(party.tenant, party.app, ref), **call.tags},
+                tags={**call_tags(party.tenant, party.app, ref), **call.tags, **_observed(lease)},
                 terms=terms,
                 units=dict(shape.units),
                 lowered_max_tokens=bound.max_tokens if is_lowered else None,
@@ -229,6 +232,11 @@ class Admission:
             code="model_not_priced",
             details={"model_id": model_id, "price_version": self._pricing.version(terms)},
         )
+
+
+def _observed(lease: Lease) -> Mapping[str, str]:
+    """The tag of a call that an observed limit would have refused."""
+    return {} if lease.would_refuse is None else {WOULD_REFUSE: lease.would_refuse}
 
 
 def _priced(mode: str, rates: Rates | None) -> Sequence[Rates]:

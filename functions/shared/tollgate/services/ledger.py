@@ -36,6 +36,7 @@ from tollgate.domain.shards import (
     shard_order,
     shard_scope,
 )
+from tollgate.domain.tenants import Budget, Limits
 from tollgate.ports import Accounts, Admitted, TokenRefund, Usage
 
 if TYPE_CHECKING:
@@ -57,13 +58,15 @@ class Lease:
     """A hold in force on all its accounts, and the minute that it counts in on each.
 
     `scopes` are the accounts that hold it, each with its share of the limits. `over_budget` tells
-    that a soft budget was exceeded once the hold was placed.
+    that a soft budget was exceeded once the hold was placed. `would_refuse` is the limit of an
+    observed scope that the call does not keep, such as `tenant.month_usd`.
     """
 
     hold: Hold
     scopes: tuple[Scope, ...]
     minutes: tuple[str, ...]
     over_budget: bool = False
+    would_refuse: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ class Ledger:
         self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: dict[str, Hold]
     ) -> _Placed:
         """Place the hold in the first account of the layout that takes it."""
+        if scope.is_lifted:
+            return self._place_lifted(layout, hold, scope, windows, touched)
         budget = layout.budget if layout.shards > 1 else scope.budget
         full: list[tuple[Scope, Account]] = []
         if layout.shards > 1 and not budget.is_hard:
@@ -163,6 +168,17 @@ class Ledger:
         else:
             over = exceeds([placed.account], budget)
         return replace(placed, over_budget=over)
+
+    def _place_lifted(
+        self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: dict[str, Hold]
+    ) -> _Placed:
+        """Place the hold in the first account of its request's order, whatever the limits."""
+        index = shard_order(hold.request_id, layout.shards)[0]
+        share = shard_scope(scope, layout, index)
+        first = shard_account(scope, layout, index, windows)
+        unlimited = replace(share, budget=Budget(), limits=Limits())
+        account, _ = self._admit(hold, unlimited, first, windows, touched)
+        return _Placed(share, account)
 
     def _try(
         self, layout: Layout, hold: Hold, scope: Scope, windows: Windows, touched: dict[str, Hold]

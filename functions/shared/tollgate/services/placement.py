@@ -83,7 +83,8 @@ class Placement:
         """Hold the call, at an exact count or with a lower maximum where that is what fits.
 
         Bytes come first and a count only when they do not fit: the count is another round trip in
-        front of the model's own, while most calls fit either way.
+        front of the model's own, while most calls fit either way. What an observed scope would
+        refuse is placed all the same, and the lease tells.
         """
         is_uncounted = call.is_countable
         if is_uncounted and (
@@ -94,10 +95,11 @@ class Placement:
         if error is not None:
             raise error
         tries = _TRIES
+        would_refuse: str | None = None
         while True:
             placed = self._try(call, bound, now)
             if isinstance(placed, Lease):
-                return placed, bound
+                return replace(placed, would_refuse=would_refuse), bound
             tries -= 1
             smaller = None
             if is_uncounted and _depends_on_count(call, bound, placed):
@@ -105,9 +107,13 @@ class Placement:
                 self._crowded_until[call.party.tenant.tenant_id] = until
                 is_uncounted, smaller = False, self._counted(call, bound)
             smaller = smaller or _clamped(call, bound, placed)
-            if smaller is None or tries == 0:
+            if smaller is not None and tries > 0:
+                bound = smaller
+            elif placed.is_observed:
+                would_refuse = placed.name
+                call = replace(call, scopes=[scope.lifted() for scope in call.scopes])
+            else:
                 raise refusal_error(placed, _fitting(bound, placed), now)
-            bound = smaller
 
     def _is_counted_first(self, call: Placeable, bound: Bound, now: datetime) -> bool:
         """Whether a call is counted although its bytes may fit.
@@ -170,9 +176,11 @@ def _fitting(bound: Bound, refused: Refusal) -> int | None:
 def _clamped(call: Placeable, bound: Bound, refused: Refusal) -> Bound | None:
     """The bound with the highest `maxTokens` that fits, None where the call is to be refused.
 
-    Only for budgets: a full minute is over soon, and waiting costs no part of the answer.
+    Only for budgets: a full minute is over soon, and waiting costs no part of the answer. What is
+    observed changes no answer.
     """
-    if not (call.party.tenant.clamp_max_tokens and refused.is_budget):
+    may_lower = call.party.tenant.clamp_max_tokens and refused.is_budget
+    if refused.is_observed or not may_lower:
         return None
     affordable = bound.affordable_max_tokens(refused.room)
     if not call.shape.least_max_tokens <= affordable < bound.max_tokens:

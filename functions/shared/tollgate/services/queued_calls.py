@@ -61,6 +61,7 @@ def decode_call(document: bytes) -> AdmittedCall:
             ),
             minutes=tuple(lease["minutes"]),
             over_budget=lease["over_budget"],
+            would_refuse=lease.get("would_refuse"),
         ),
         started_at=datetime.fromisoformat(data["started_at"]),
         request=ModelRequest(**{**request, "session": session and Session(**session)}),

@@ -362,12 +362,12 @@ REFUSED = [
     Refused(
         "budget-mode",
         text(budget='{ mode = "firm" }'),
-        ['budget.mode: given "firm"; allowed: "hard" or "soft"'],
+        ['budget.mode: given "firm"; allowed: "hard", "soft" or "observe"'],
     ),
     Refused(
         "app-budget-mode",
         app("budget = { mode = true }"),
-        ['apps.web.budget.mode: given true; allowed: "hard" or "soft"'],
+        ['apps.web.budget.mode: given true; allowed: "hard", "soft" or "observe"'],
     ),
     Refused("limits-list", text(limits="[]"), [f"limits: given []; allowed: {_OBJECT}"]),
     Refused(

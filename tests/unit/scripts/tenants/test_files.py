@@ -137,7 +137,7 @@ def test_all_errors_of_all_files_come_at_once(tmp_path: Path) -> None:
         ),
         (
             {"pro": {"budget": {"mode": "firm"}}},
-            'tiers.pro.budget.mode: given "firm"; allowed: "hard" or "soft"',
+            'tiers.pro.budget.mode: given "firm"; allowed: "hard", "soft" or "observe"',
         ),
     ],
 )
