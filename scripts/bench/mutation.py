@@ -34,6 +34,8 @@ DOMAIN = Path("tollgate", "domain")
 # A service's tests exercise its rules too.
 TESTS = (Path("tests", "unit", "domain"), Path("tests", "unit", "services"))
 SHARED_TESTS = ("test_domain_edges.py",)
+# The fakes' accounts are those of what-if.
+FAKES_OF_SCRIPTS = Path("scripts", "whatif")
 # Rules whose tests bear the name of what makes use of them.
 OTHER_TESTS = {"ledger": ("test_shards.py",), "models": ("test_policy.py",)}
 MINIMUM_PERCENT = 95.0
@@ -119,6 +121,7 @@ def configuration(chosen: Sequence[str], tests: Sequence[str]) -> str:
         (
             "[tool.mutmut]",
             'source_paths = ["src"]',
+            f"also_copy = {json.dumps([FAKES_OF_SCRIPTS.parts[0]])}",
             f"only_mutate = {json.dumps(mutate)}",
             f"pytest_add_cli_args_test_selection = {json.dumps(list(tests))}",
             'pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist"]',
@@ -138,7 +141,7 @@ def prepare(chosen: Sequence[str], workspace: Path = WORKSPACE, root: Path = ROO
     unwanted = shutil.ignore_patterns("__pycache__")
     package = root / "functions" / "shared" / "tollgate"
     shutil.copytree(package, workspace / "src" / "tollgate", ignore=unwanted)
-    for folder in (Path("tests", "fakes"), *TESTS):
+    for folder in (FAKES_OF_SCRIPTS, Path("tests", "fakes"), *TESTS):
         shutil.copytree(root / folder, workspace / folder, ignore=unwanted)
     for helper in (root / "tests").glob("*.py"):
         if helper.name != "conftest.py":  # it knows the stack, which is not copied

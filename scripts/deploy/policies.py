@@ -59,6 +59,8 @@ def facts(policy: Mapping[str, Any]) -> Iterator[str]:
     who = [code(policy[field]) for field in ("name", "kind", "cost_center") if policy.get(field)]
     yield f"name: {', '.join(who)}"
     yield f"tier: {code(policy.get('tier', ''))}"
+    if policy.get("business_unit"):
+        yield f"business unit: {code(policy['business_unit'])}"
     yield f"budget: {_budget(policy)}"
     yield f"limits: {_limits(policy)}"
     for pattern, limits in sorted((policy.get("model_limits") or {}).items()):

@@ -127,6 +127,7 @@ def test_the_workspace_has_what_its_tests_share(tmp_path: Path) -> None:
     assert [
         name for name in shared if not (tmp_path / f"{name.replace('.', '/')}.py").is_file()
     ] == []
+    assert (tmp_path / "scripts" / "whatif" / "accounts.py").is_file()
 
 
 def test_an_unknown_module_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,16 @@ def test_a_new_tenant_is_one_row_with_its_keys_by_name() -> None:
     assert "Outside of the tenants" not in text
 
 
+def test_a_new_tenant_is_told_with_its_business_unit() -> None:
+    after = policy(business_unit="retail", budget={"month_usd": "9", "mode": "observe"})
+
+    text = summary(
+        change('module.tenant["acme"].aws_dynamodb_table_item.policy', ["create"], after=after)
+    )
+
+    assert "- business unit: `retail`\n- budget: $9 a month, `observe`\n" in text
+
+
 def test_a_changed_policy_is_told_field_by_field() -> None:
     text = summary(
         change(
