@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.browser.viewer import Viewer
 
 FEBRUARY = periods.month("2025-02")
-TODAY = date(2026, 1, 1)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 # A name that would end the script it lies in, and one that has no place to break at.
 HOSTILE = "</script><script>throw new Error('ran')</script><!--"
 LONG = "department-of-" + "very-" * 20 + "long-names"
@@ -41,6 +41,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     odd = [replace(rows[n], business_unit=unit) for n, unit in ((-1, HOSTILE), (-2, LONG))]
     write(rows[:-2] + odd, folder, 0)
     write_facts(year, folder)
+    for path in (folder / "tenants").iterdir():
+        budget = {"month_usd": "0.5", "budget_mode": "hard"}
+        path.write_text(json.dumps({**json.loads(path.read_text()), **budget}) + "\n")
     return folder
 
 
@@ -48,7 +51,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def file(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the second month."""
     made = tmp_path_factory.mktemp("page") / "page.html"
-    made.write_text(command.from_lake(lake, FEBRUARY, TODAY), "utf-8")
+    made.write_text(command.from_lake(lake, FEBRUARY, NOW), "utf-8")
     return made
 
 
@@ -148,6 +151,25 @@ def test_the_keyboard_sorts_and_leads_down_to_models_and_back(
         assert ranked(page) == whole
 
 
+def test_a_budget_is_chosen_and_those_that_last_are_left_out(viewer: Viewer, file: Path) -> None:
+    with viewer.open(file) as page:
+        settled(page)
+        page.wait_for_selector("#burn svg")
+        options = page.locator("#budget option").all_inner_texts()
+        assert len(options) == 12
+        page.locator("#budget").focus()
+        page.keyboard.press("End")
+        assert page.inner_text("#burn-title").startswith(options[-1])
+        page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
+        assert page.locator("#burn-data tbody tr").count() == 28
+        rows = page.locator("#budgets tbody tr:visible")
+        states = rows.locator("td:nth-child(3)")
+        assert {"over", "within"} <= set(states.all_inner_texts())
+        page.locator("[data-filter=budgets]").press("Space")
+        assert set(states.all_inner_texts()) <= {"near", "over"}
+        assert rows.count() > 0
+
+
 @pytest.mark.parametrize(
     ("colours", "width"), [("light", WIDTHS["wide"]), ("dark", WIDTHS["narrow"])]
 )
@@ -200,7 +222,7 @@ def test_a_year_of_fifty_tenants_is_a_small_file_and_looked_at(
     write_facts(year, tmp_path)
     file = tmp_path / "2025.html"
     whole = periods.Period(date(2025, 1, 1), date(2026, 1, 1))
-    file.write_text(command.from_lake(tmp_path, whole, TODAY), "utf-8")
+    file.write_text(command.from_lake(tmp_path, whole, NOW), "utf-8")
     assert file.stat().st_size <= 2_000_000
     with viewer.open(file) as page:
         settled(page)

@@ -201,9 +201,9 @@ def _figures(name: str, rows: Sequence[report.ChargebackRow], decimals: int) -> 
 
 def write_page(folder: Path, lake: Path, began: datetime) -> None:
     """Write the page of this month, and of the one in which the demonstration began."""
-    today = datetime.now(UTC).date()
-    period = Period(month_of(began.date()), month_after(today))
-    (folder / PAGE).write_text(from_lake(lake, period, today), "utf-8")
+    now = datetime.now(UTC)
+    period = Period(month_of(began.date()), month_after(now.date()))
+    (folder / PAGE).write_text(from_lake(lake, period, now), "utf-8")
 
 
 def shown_from_here(path: Path) -> str:

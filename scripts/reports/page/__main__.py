@@ -22,7 +22,6 @@ from scripts.reports.page import figures, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from scripts.reports.engines import Engine
     from scripts.reports.periods import Period
@@ -33,33 +32,33 @@ _REFUSALS = (
 )
 
 
-def from_lake(lake: Path, period: Period, today: date) -> str:
+def from_lake(lake: Path, period: Period, now: datetime) -> str:
     """The page of a copy of the lake, as HTML; see `html`."""
     with DuckDbEngine(lake) as engine:
         if not engine.has("usage"):
             raise figures.PageError(report.why_empty(lake, period, None))
-        return html(engine, period, "a copy of the lake", today)
+        return html(engine, period, "a copy of the lake", now)
 
 
-def html(engine: Engine, period: Period, source: str, today: date) -> str:
+def html(engine: Engine, period: Period, source: str, now: datetime) -> str:
     """The page of a period (UTC days); `source` says where its figures are from.
 
     Raises PageError for a period without usage, RefusedError for a lake with a hole, EngineError.
     """
-    return render.html(figures.collect(figures.Asked(engine, today), period, source))
+    return render.html(figures.collect(figures.Asked(engine, now), period, source))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = _parser().parse_args(argv)
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
     try:
-        period = report.period_of(options, today)
+        period = report.period_of(options, now.date())
         if options.lake is not None:
-            text = from_lake(options.lake, period, today)
+            text = from_lake(options.lake, period, now)
         else:
             with report.engine_of(options) as engine:
-                text = html(engine, period, f"Athena of {options.env}", today)
+                text = html(engine, period, f"Athena of {options.env}", now)
         out = options.out or Path(f"model-spending-{str(period).replace(' ', '-')}.html")
         out.write_text(text, "utf-8")
     except _REFUSALS as error:

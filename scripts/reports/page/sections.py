@@ -14,6 +14,7 @@ from scripts.reports.page.shown import (
     money,
     percentage,
     row,
+    seconds,
     word,
 )
 
@@ -68,6 +69,49 @@ def _doubts(decimals: int) -> Sequence[Column]:
     )
 
 
+def _caching(decimals: int) -> Sequence[Column]:
+    usd = money(decimals)
+    return (
+        _TENANT,
+        _MODEL,
+        Column("net_saved_usd", "Saved in all", usd),
+        Column("saved_by_reads_usd", "Saved by reads", usd),
+        Column("cost_of_writes_usd", "Cost of writes", usd),
+        Column("cache_read_tokens", "Tokens read", count),
+        Column("cache_write_tokens", "Tokens written", count),
+        Column("unknown_tokens", "Tokens without a price", count),
+    )
+
+
+def _latency(_: int) -> Sequence[Column]:
+    return (
+        _TENANT,
+        _MODEL,
+        Column("p95_ms", "p95, s", seconds),
+        Column("p50_ms", "p50, s", seconds),
+        Column("p99_ms", "p99, s", seconds),
+        Column("calls", "Calls", count),
+        Column("first_token_p50_ms", "First token p50, s", seconds),
+        Column("first_token_p95_ms", "First token p95, s", seconds),
+        Column("first_token_p99_ms", "First token p99, s", seconds),
+    )
+
+
+def _errors(_: int) -> Sequence[Column]:
+    return (
+        _TENANT,
+        _MODEL,
+        Column("failed", "Failed", count),
+        Column("failed_percent", "Failed, %", percentage),
+        Column("throttled", "Throttled", count),
+        Column("throttled_percent", "Throttled, %", percentage),
+        Column("refused", "Refused", count),
+        Column("refused_percent", "Refused, %", percentage),
+        Column("unsettled", "End unknown", count),
+        Column("calls", "Calls", count),
+    )
+
+
 SECTIONS = (
     Section(
         "charges",
@@ -84,6 +128,33 @@ SECTIONS = (
         "doubtful",
         _doubts,
         "booked",
+    ),
+    Section(
+        "caching",
+        "What did prompt caching save?",
+        "Reads from the cache are cheaper than input, writes dearer. Below zero caching cost more "
+        "than it saved.",
+        "cache_economics",
+        _caching,
+        "net_saved_usd",
+    ),
+    Section(
+        "latency",
+        "How long did answers take?",
+        "Of calls that were answered: half took no longer than p50, 95 of 100 no longer than p95. "
+        "The first token is of streamed answers.",
+        "latency",
+        _latency,
+        "p95_ms",
+    ),
+    Section(
+        "errors",
+        "What failed?",
+        "Throttled and refused by the model service; failed otherwise. What the gateway refused "
+        "before a model was called is not among them.",
+        "errors",
+        _errors,
+        "failed",
     ),
 )
 

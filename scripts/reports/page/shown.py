@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tollgate.domain.money import format_usd, round_usd, usd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from scripts.reports.periods import Period
 
@@ -151,7 +151,7 @@ class Listing:
     rows: Sequence[Row]
 
 
-def row(record: dict[str, Any], columns: Sequence[Column]) -> Row:
+def row(record: Mapping[str, Any], columns: Sequence[Column]) -> Row:
     """A query's record as a row of cells."""
     return Row([column.write(record[column.name]) for column in columns])
 

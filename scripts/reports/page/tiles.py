@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scripts.reports.page.budgets import QUERY
 from scripts.reports.page.shown import change, exact, rounded, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scripts.reports.page.budgets import Budgets
     from scripts.reports.page.figures import Asked
     from scripts.reports.periods import Period
 
@@ -38,16 +40,25 @@ class _Kind:
 KINDS = (
     _Kind("Spent", "key_spend", ("cost",)),
     _Kind("Margin", "invoice", ("margin",)),
+    _Kind("Saved by caching", "cache_economics", ("net_saved_usd",)),
     _Kind("Calls", "key_spend", ("calls",), is_money=False),
     _Kind("Tokens", "key_spend", ("input_tokens", "output_tokens"), is_money=False),
 )
 
 
-def tiles(asked: Asked, period: Period, decimals: int) -> list[Tile]:
+def tiles(asked: Asked, period: Period, budgets: Budgets | None, decimals: int) -> list[Tile]:
     """A tile of each kind whose tables the lake has."""
-    return [
+    summed = [
         _tile(kind, asked, period, decimals) for kind in KINDS if asked.lacks(kind.query) is None
     ]
+    return summed if budgets is None else [summed[0], _held(budgets, decimals), *summed[1:]]
+
+
+def _held(budgets: Budgets, decimals: int) -> Tile:
+    # Business units hold for the same calls.
+    held = sum(one["held"] for one in budgets.records if one["scope"] == "tenant")
+    note = f"for calls that run, of budgets of {spelled(budgets.month)}"
+    return Tile("Held", rounded(held, decimals), exact(held), note, QUERY)
 
 
 def _tile(kind: _Kind, asked: Asked, period: Period, decimals: int) -> Tile:

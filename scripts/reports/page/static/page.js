@@ -177,11 +177,10 @@ function showBudget() {
   const costs = budget.costs.split(" ").map((amount) => BigInt(amount || "0"));
   let left = limit;
   const points = costs.map((cost, n) => ({ day: inMonth[n], left: (left -= cost), kind: "spent" }));
-  // What the ledger says was spent and no day of the lake has yet belongs to the last day known.
   const ahead = inMonth.length - costs.length;
   if (ahead > 0 && points.length) {
     const last = points[points.length - 1].left;
-    const end = limit - forecast;
+    const end = limit - (forecast > spent ? forecast : spent);
     for (let n = 0; n <= ahead; n += 1) {
       points.push({ day: inMonth[costs.length - 1 + n], left: last - ((last - end) * BigInt(n)) / BigInt(ahead), kind: "forecast" });
     }

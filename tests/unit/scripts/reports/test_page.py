@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,13 +15,17 @@ from scripts.reports import periods
 from scripts.reports.page import __main__ as command
 from scripts.reports.page import render, series, shown
 from scripts.reports.page.attention import named
+from tests.fakes import bills
 from tests.fakes.usage_rows import usage_row
+from tests.unit.scripts.reconcile import ledgers
+from tests.unit.scripts.reconcile.ledgers import call
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOVEMBER = periods.month("2026-11")
 PICO = 10**12
+NOON = datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -193,10 +198,81 @@ def test_usage_in_doubt_needs_attention(tmp_path: Path) -> None:
         for n in range(7)
     ]
     write([*rows, usage_row(priced=False, tenant_id="new")], tmp_path, 0)
-    page = command.from_lake(tmp_path, NOVEMBER, date(2026, 12, 1))
+    page = command.from_lake(tmp_path, NOVEMBER, datetime(2026, 12, 1, tzinfo=UTC))
     assert "<strong>Orphaned:</strong> 7 calls of t0, t1, t2, t3, t4 and 2 more ended" in page
     assert "booked: $210.00." in page
     assert "<strong>Unpriced:</strong> 1 call of new had no price" in page
+
+
+def test_a_bill_beside_the_lake_is_compared_once_the_days_are_over(tmp_path: Path) -> None:
+    calls = [call("amazon.nova-lite-v1:0", NOON, input_tokens=4_000_000, output_tokens=0)]
+    ledgers.lake(tmp_path, calls)
+    days = ledgers.PERIOD
+
+    def page(now: datetime = ledgers.LONG_AFTER) -> str:
+        return command.from_lake(tmp_path, days, now)
+
+    assert "not compared with AWS&#39;s bill: the lake has no files" in page()
+    lines = bills.lines_of(calls)
+    ledgers.bill(tmp_path / "bill", lines)
+    assert "AWS&#39;s bill" not in page()
+    assert "2026-11-02 to 2026-11-04 is not over" in page(NOON)
+    ledgers.bill(tmp_path / "bill", [bills.scaled(line, Decimal("1.25")) for line in lines])
+    assert "<strong>Unreconciled:</strong> AWS bills $0.300000 for what is booked as" in page()
+    for file in (tmp_path / "bill").rglob("*.parquet"):
+        file.unlink()
+    bills.write(lines, tmp_path / "bill")
+    assert "<strong>Unreconciled:</strong>" in page()
+
+
+def budgeted(lake: Path, **facts: str) -> None:
+    """Put acme's facts into the lake's list of tenants."""
+    (lake / "tenants").mkdir()
+    line = json.dumps({"tenant_id": "acme", "status": "active", **facts})
+    (lake / "tenants" / "acme.json").write_text(line + "\n", "utf-8")
+
+
+def data(page: str) -> dict[str, Any]:
+    """What the page's own controls work on."""
+    [text] = re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_a_budget_burns_down_by_day_and_is_told_of_when_it_is_over(tmp_path: Path) -> None:
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    rows = [usage_row(started_at=noon + timedelta(days=n), total_cost=2 * PICO) for n in range(10)]
+    write(rows, tmp_path, 0)
+    budgeted(tmp_path, month_usd="40", budget_mode="soft")
+    account = {"account_id": "acme", "kind": "tenant", "scope": "acme", "month": "2026-11"}
+    amounts = {"month_spent": str(20 * PICO), "month_held": str(3 * PICO)}
+    (tmp_path / "budgets").mkdir()
+    (tmp_path / "budgets" / "accounts.json").write_text(json.dumps({**account, **amounts}) + "\n")
+    page = command.from_lake(tmp_path, NOVEMBER, noon + timedelta(days=9))
+    [budget] = data(page)["budgets"]
+    assert budget["name"] == "acme (tenant)"
+    assert budget["costs"].split() == [str(2 * PICO)] * 10
+    assert (budget["limit"], budget["spent"]) == (str(40 * PICO), str(20 * PICO))
+    # Two dollars a day to the end of the month.
+    assert budget["forecast"] == str(60 * PICO)
+    assert data(page)["month"] == {
+        "name": "November 2026",
+        "from": "2026-11-01",
+        "to": "2026-12-01",
+    }
+    assert "<strong>Near budget:</strong> acme (tenant, soft) with $20.00 of $40.00 spent" in page
+    assert 'title="$3.00">$3.00</p>' in page
+    assert "for calls that run, of budgets of November 2026" in page
+
+
+def test_a_page_of_days_has_the_budgets_of_the_month_that_they_end_in(tmp_path: Path) -> None:
+    write([usage_row(total_cost=20 * PICO)], tmp_path, 0)
+    budgeted(tmp_path, month_usd="10", budget_mode="observe")
+    days = periods.Period(date(2026, 10, 20), date(2026, 11, 21))
+    page = command.from_lake(tmp_path, days, datetime(2026, 12, 1, tzinfo=UTC))
+    assert "<strong>Over budget:</strong> acme (tenant, observe) with $20.00 of $10.00" in page
+    [budget] = data(page)["budgets"]
+    assert len(budget["costs"].split(" ")) == 30
 
 
 def test_names_are_listed_in_words() -> None:
