@@ -34,6 +34,10 @@ def serve(answer: Callable[[Request], tuple[int, dict[str, Any] | None]]) -> Ite
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body leave in one write. In two, the second waits for the client's delayed
+        # acknowledgement of the first, and on a busy machine the provider now and then gave such a
+        # connection up and sent its request again.
+        wbufsize = -1
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -64,6 +64,8 @@ def _scan(*arguments: str) -> tuple[int, dict[str, Any]]:
             "--output=json",
             *arguments,
         ],
+        # It takes a file that it parses for longer than 10 seconds for one that cannot be parsed.
+        env={**os.environ, "HCL_PARSE_TIMEOUT_SEC": str(_SCAN_SECONDS)},
         capture_output=True,
         text=True,
         check=False,
