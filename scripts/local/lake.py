@@ -26,7 +26,8 @@ class LakeCopy:
     def update(self) -> None:
         """Bring what is new or has changed, and remove what the bucket does not have.
 
-        A file is there whole or not at all, because a report may read at any time.
+        A file is there whole or not at all, because a report may read at any time. Statements that
+        were made from the copy lie in it, too, and stay.
         """
         tags = {
             entry["Key"]: entry["ETag"]
@@ -35,7 +36,8 @@ class LakeCopy:
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         for file in [path for path in self.folder.rglob("*") if path.is_file()]:
-            if file.relative_to(self.folder).as_posix() not in tags:
+            name = file.relative_to(self.folder).as_posix()
+            if name not in tags and not name.startswith("statements/"):
                 file.unlink()
         for key, tag in tags.items():
             if self._tags.get(key) != tag:
