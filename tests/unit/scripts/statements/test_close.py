@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import re
 import shutil
 import threading
@@ -17,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from scripts.bench.year import write
 from scripts.reports.engines import DuckDbEngine
 from scripts.statements import __main__ as command
-from scripts.statements.closing import CloseError, Closer
+from scripts.statements.closing import CloseError
 from scripts.statements.inputs import Finance, InputsError
 from scripts.statements.ledger import LedgerError, open_ledger
 from scripts.statements.record import RecordError, to_bytes
-from scripts.statements.storage import FolderLake, FolderStore, batches
-from scripts.statements.verifying import Verdict, Verifier, VerifyError
+from scripts.statements.storage import FolderStore, batches
+from scripts.statements.verifying import VerifyError
 from tests.e2e import documents
-from tests.fakes.usage_rows import usage_row
+from tests.fakes.statement_lake import CLOSE, HOUR, NOVEMBER, OCTOBER, ROWS, SEPTEMBER, globex, row
+from tests.fakes.statement_lake import StatementLake as Lake
 from tollgate.domain.usage import GLUE_COLUMNS, to_json_row
 
 if TYPE_CHECKING:
@@ -36,81 +35,6 @@ if TYPE_CHECKING:
 
     from scripts.statements.closing import Closed
     from tollgate.domain.usage import UsageRow
-
-SEPTEMBER = datetime(2026, 9, 10, 9, 5, tzinfo=UTC)
-OCTOBER = datetime(2026, 10, 3, 14, 30, 0, 123456, tzinfo=UTC)
-NOVEMBER = datetime(2026, 11, 5, 8, tzinfo=UTC)
-CLOSE = datetime(2026, 12, 1, 2, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-TENANTS = (
-    ("acme", "1.20", "CC-1001", "claims"),
-    ("globex", "4", "CC/2 000", None),
-)
-
-
-def row(started: datetime, cost: int, **changes: Any) -> UsageRow:
-    amounts = {"input_cost": cost, "output_cost": 0, "total_cost": cost}
-    return usage_row(**{"started_at": started, "tags": {"b": "2", "a": "1"}, **amounts, **changes})
-
-
-def globex(started: datetime, cost: int, **changes: Any) -> UsageRow:
-    return row(started, cost, tenant_id="globex", cost_center="CC/2 000", **changes)
-
-
-ROWS = [
-    row(OCTOBER, 1_234_567_890_123),
-    row(OCTOBER + HOUR, 3_000_000_000),
-    row(OCTOBER + 30 * HOUR, 0, status="error", http_status=503, error_code="upstream"),
-    globex(OCTOBER + 5 * HOUR, 250_000_000_000, model_id="amazon.titan-embed-text-v2:0"),
-]
-
-
-class Lake:
-    """A lake in a folder, and its statements."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = FolderStore(folder / "statements")
-        self._parts = 0
-        for name, markup, center, unit in TENANTS:
-            facts = {"kind": "team", "tier": "pro", "name": name.title(), "markup": markup}
-            line = {"tenant_id": name, "cost_center": center, "business_unit": unit, **facts}
-            path = folder / "tenants" / f"{name}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(line) + "\n", "utf-8")
-        (folder / "business_units").mkdir()
-        unit_line = {"id": "claims", "name": "Claims", "owner": "x@example.com"}
-        (folder / "business_units" / "claims.json").write_text(json.dumps(unit_line), "utf-8")
-
-    def add(self, *rows: UsageRow) -> None:
-        """Add rows as another part of their hours."""
-        write(rows, self.folder, self._parts)
-        self._parts += 1
-
-    def close(self, month: str = "2026-10", **changes: Any) -> Closed:
-        with DuckDbEngine(self.folder) as engine:
-            return Closer(
-                **{
-                    "lake": FolderLake(self.folder),
-                    "engine": engine,
-                    "store": self.store,
-                    "finance": Finance({}),
-                    "clock": lambda: CLOSE,
-                    **changes,
-                }
-            ).close(month)
-
-    def verify(self, name: str) -> Verdict:
-        return Verifier(FolderLake(self.folder), self.store).verify(name)
-
-    def issued(self, name: str) -> dict[str, Any]:
-        data = self.store.get(f"issued/{name}.json")
-        assert data is not None
-        found: dict[str, Any] = json.loads(data)
-        return found
-
-    def objects(self) -> dict[str, bytes | None]:
-        return {key: self.store.get(key) for key in self.store.keys("")}
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +52,7 @@ def october(closed_october: Path, tmp_path: Path) -> Lake:
     """A lake whose October is closed."""
     lake = Lake(tmp_path / "lake")
     shutil.copytree(closed_october, lake.folder, dirs_exist_ok=True)
-    lake._parts = 1  # noqa: SLF001 - what the copy has
+    lake.parts = 1
     return lake
 
 
