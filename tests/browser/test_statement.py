@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.statements.inputs import Finance
+from scripts.statements.page import render as page_of
 from tests.browser.viewer import WIDTHS, accessibility_problems, sideways
 from tests.fakes.statement_lake import HOUR, NOVEMBER, OCTOBER, ROWS, StatementLake, row
 
@@ -48,6 +49,7 @@ def test_a_statement_reads_well_everywhere(viewer: Viewer, issued: tuple[Stateme
     assert {line.kind for line in statement.lines} >= {"usage", "shared", "credit", "discount"}
     assert any(line.period == "2026-10" for line in statement.lines)
     assert "<script" not in file.read_text("utf-8")
+    assert page_of(statement) == file.read_bytes()
     kept = viewer.photograph(file, "statement")
     assert all(picture.stat().st_size > 10_000 for picture in kept)
     for colours in ("light", "dark"):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from scripts.bench.year import write
 from scripts.reports.engines import DuckDbEngine
+from scripts.statements import page
 from scripts.statements.closing import Closer
 from scripts.statements.inputs import Finance
 from scripts.statements.storage import FolderLake, FolderStore
@@ -15,6 +19,7 @@ from scripts.statements.verifying import Verdict, Verifier
 from tests.fakes.usage_rows import usage_row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from scripts.statements.closing import Closed
@@ -48,6 +53,14 @@ ROWS = [
     row(OCTOBER + 30 * HOUR, 0, status="error", http_status=503, error_code="upstream"),
     globex(OCTOBER + 5 * HOUR, 250_000_000_000, model_id="amazon.titan-embed-text-v2:0"),
 ]
+
+
+@contextmanager
+def plain_pages() -> Iterator[None]:
+    """Pages without charts, whose drawing takes longest; tests/browser looks at the real ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "render", lambda statement: statement.name.encode())
+        yield
 
 
 class StatementLake:

@@ -19,9 +19,11 @@ from scripts.statements.inputs import Finance
 from scripts.statements.statements import SCOPES
 from scripts.statements.storage import FolderLake, FolderStore
 from scripts.statements.verifying import Verifier
+from tests.fakes.statement_lake import plain_pages
 from tollgate.domain.money import format_usd, usd
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from scripts.statements.closing import Closed
@@ -88,6 +90,12 @@ def forge(lake: Path, month: str, seed: int) -> tuple[str, str]:
         )
         db.execute(f"COPY rows TO '{file}' (FORMAT parquet)")
     return str(found[0]), str(found[1])
+
+
+@pytest.fixture(autouse=True)
+def _without_charts() -> Iterator[None]:
+    with plain_pages():
+        yield
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,17 @@ from scripts.statements.record import RecordError, to_bytes
 from scripts.statements.storage import FolderStore, batches
 from scripts.statements.verifying import VerifyError
 from tests.e2e import documents
-from tests.fakes.statement_lake import CLOSE, HOUR, NOVEMBER, OCTOBER, ROWS, SEPTEMBER, globex, row
+from tests.fakes.statement_lake import (
+    CLOSE,
+    HOUR,
+    NOVEMBER,
+    OCTOBER,
+    ROWS,
+    SEPTEMBER,
+    globex,
+    plain_pages,
+    row,
+)
 from tests.fakes.statement_lake import StatementLake as Lake
 from tollgate.domain.usage import GLUE_COLUMNS, to_json_row
 
@@ -35,6 +45,12 @@ if TYPE_CHECKING:
 
     from scripts.statements.closing import Closed
     from tollgate.domain.usage import UsageRow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_charts() -> Iterator[None]:
+    with plain_pages():
+        yield
 
 
 @pytest.fixture(scope="module")

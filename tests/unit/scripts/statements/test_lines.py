@@ -114,7 +114,7 @@ months = st.builds(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(usages, months, lates)
 def test_lines_add_up_to_statements_and_to_rows(
     found: list[UsageSum], inputs: MonthInputs, late: tuple[LateSum, ...]
@@ -141,7 +141,7 @@ def test_lines_add_up_to_statements_and_to_rows(
         assert sum(len(statement.lines) for statement in of_scope) == len(made)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(usages, months, lates)
 def test_a_record_is_read_back_as_it_was(
     found: list[UsageSum], inputs: MonthInputs, late: tuple[LateSum, ...]
