@@ -214,6 +214,25 @@ run "tenants" {
   }
 }
 
+run "prices" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_object.prices.key == "prices/book.json" && aws_s3_object.prices.kms_key_id == var.kms_key_arn && aws_glue_catalog_table.prices.storage_descriptor[0].location == "s3://tollgate-test-lake-111122223333/prices/"
+    error_message = "The price book lies in the lake, encrypted, where its table reads it."
+  }
+
+  assert {
+    condition     = alltrue([for column in aws_glue_catalog_table.prices.storage_descriptor[0].columns : column.type == "bigint" if endswith(column.name, "_price")])
+    error_message = "Prices are whole picodollars."
+  }
+
+  assert {
+    condition     = strcontains(aws_athena_named_query.this["silo_candidates"].query, "CAST(5000 AS decimal(26, 12))") && strcontains(aws_athena_named_query.this["economics"].query, "CASE 'tenant' WHEN 'all'")
+    error_message = "Named queries have the defaults of their parameters."
+  }
+}
+
 run "workgroup" {
   command = plan
 

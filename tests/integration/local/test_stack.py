@@ -302,6 +302,7 @@ def test_the_program_leaves_its_folder_and_nothing_else(
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert not list(temporary.iterdir())
     assert (kept / "lake" / "tenants" / "customer1.json").is_file()
+    assert (kept / "lake" / "prices" / "book.json").is_file()
 
 
 def read(file: Path) -> str:
