@@ -102,7 +102,8 @@ class Query:
 
         `today` is the present day of UTC unless given.
 
-        Raises QueryError for a parameter that it does not have, and for a value of another type.
+        Raises QueryError for a parameter that it does not have or a value of another type, and for
+        `settled_before` where the text has no place for it.
         """
         given = values or {}
         known = {parameter.name: parameter for parameter in self.parameters}
@@ -110,6 +111,8 @@ class Query:
             if name not in known:
                 allowed = ", ".join(known) or "none"
                 raise QueryError(f"{self.name} has no parameter {name!r}; allowed: {allowed}")
+        if settled_before is not None and not self.takes("settled_before"):
+            raise QueryError(f"{self.name} counts all calls, whenever they were settled")
         return Template(self.text).substitute(
             {
                 "from": _date(period.start),

@@ -20,6 +20,7 @@ WITH corrections AS (
         count_if(priced) > 0 AS priced
     FROM usage
     WHERE dt >= ${from} AND dt < ${to}
+        AND settled_at < ${settled_before}
         AND operation = 'reprice'
     GROUP BY element_at(tags, 'corrects')
 ),
@@ -51,6 +52,7 @@ calls AS (
     FROM usage
     LEFT JOIN corrections ON corrections.request_id = usage.request_id
     WHERE usage.dt >= ${from} AND usage.dt < ${to}
+        AND usage.settled_at < ${settled_before}
         AND (${tenant} = '' OR usage.tenant_id = ${tenant})
         AND usage.operation <> 'reprice'
         AND usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens > 0

@@ -18,6 +18,7 @@ WITH corrections AS (
         count_if(priced) > 0 AS priced
     FROM usage
     WHERE dt >= ${from} AND dt < ${to}
+        AND settled_at < ${settled_before}
         AND operation = 'reprice'
     GROUP BY element_at(tags, 'corrects')
 ),
@@ -118,6 +119,7 @@ calls AS (
     LEFT JOIN corrections ON corrections.request_id = usage.request_id
     LEFT JOIN places AS regions ON regions.routing = usage.routing AND regions.place = usage.region
     WHERE usage.dt >= ${from} AND usage.dt < ${to}
+        AND usage.settled_at < ${settled_before}
         AND (${tenant} = '' OR usage.tenant_id = ${tenant})
         AND usage.operation <> 'reprice'
         AND usage.usage_source = 'provider'

@@ -15,6 +15,7 @@ WITH months AS (
         CAST(sum(CAST(total_cost AS decimal(26, 0))) AS decimal(26, 0)) AS cost
     FROM usage
     WHERE dt >= ${from} AND dt < ${to}
+        AND settled_at < ${settled_before}
     GROUP BY tenant_id, substr(CAST(dt AS varchar), 1, 7)
 ),
 ranked AS (

@@ -274,6 +274,17 @@ def test_a_folder_that_is_no_lake_is_told_from_a_month_without_usage(
     assert "only calls that failed and cost nothing" in said(tmp_path / "failed", "2026-11")
 
 
+def test_a_day_of_settling_is_refused_where_it_would_not_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = make_lake(tmp_path, [usage_row()])
+    given_ = ["--lake", str(lake), "--month", "2026-11", "--settled-before", "2026-12-01"]
+    assert report.main(["latency", *given_]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "report: latency counts all calls, whenever they were settled\n"
+
+
 def write_tenants(lake: Path, kinds: dict[str, str]) -> None:
     (lake / "tenants").mkdir()
     for tenant_id, kind in kinds.items():
