@@ -163,7 +163,7 @@ def test_a_budget_is_chosen_and_those_that_last_are_left_out(viewer: Viewer, fil
         page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
         assert page.locator("#burn-data tbody tr").count() == 28
         rows = page.locator("#budgets tbody tr:visible")
-        states = rows.locator("td:nth-child(3)")
+        states = rows.locator("td:nth-child(2)")
         assert {"over", "within"} <= set(states.all_inner_texts())
         page.locator("[data-filter=budgets]").press("Space")
         assert set(states.all_inner_texts()) <= {"near", "over"}

@@ -59,8 +59,8 @@ def _budgets(budgets: Budgets | None, decimals: int) -> list[Notice]:
 
 def _budgeted(records: Sequence[Mapping[str, Any]], decimals: int) -> list[str]:
     return [
-        f"{one['id']} ({one['kind']}, {one['mode']}) with {rounded(one['spent'], decimals)} of "
-        f"{rounded(one['budget'], decimals)} spent, {rounded(one['forecast'], decimals)} forecast"
+        f"{one['id']} ({one['mode']}) spent {rounded(one['spent'], decimals)} of "
+        f"{rounded(one['budget'], decimals)}"
         for one in records
     ]
 

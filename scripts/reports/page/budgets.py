@@ -50,16 +50,16 @@ class Budgets:
         usd = money(decimals)
         columns = (
             Column("id", "Whose", word),
-            Column("kind", "What", word),
             Column("state", "State", word),
-            Column("owner", "Owner", word),
-            Column("mode", "Mode", word),
             Column("budget", "Budget", usd),
             Column("spent", "Spent", usd),
             Column("held", "Held", usd),
             Column("remaining", "Left", usd),
-            Column("used_percent", "Used, %", percentage),
             Column("forecast", "Forecast", usd),
+            Column("used_percent", "Used, %", percentage),
+            Column("mode", "Mode", word),
+            Column("kind", "What", word),
+            Column("owner", "Owner", word),
         )
         return Listing(
             "budgets",

@@ -17,6 +17,7 @@ _FINEST = 6
 _PICO_PER_USD = 10**12
 # Below so many dollars in all a page shows more places than cents.
 _SMALL_PAGE_USD = 10
+_BILLION = 10**9
 _MS_PER_SECOND = 1000
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
@@ -56,6 +57,11 @@ def rounded(amount: int, decimals: int) -> str:
         return f"{sign}<${round_usd(10 ** (12 - decimals), decimals)}"
     whole, _, places = text.partition(".")
     return f"{sign}${int(whole):,}.{places.ljust(decimals, '0')}"
+
+
+def large(number: int) -> str:
+    """A whole number with its thousands apart; from a billion on, in billions."""
+    return f"{number:,}" if number < _BILLION else f"{number / _BILLION:,.2f} billion"
 
 
 def change(now: int, before: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scripts.reports.page.budgets import QUERY
-from scripts.reports.page.shown import change, exact, rounded, spelled
+from scripts.reports.page.shown import change, exact, large, rounded, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def _held(budgets: Budgets, decimals: int) -> Tile:
 def _tile(kind: _Kind, asked: Asked, period: Period, decimals: int) -> Tile:
     now = _sum(kind, asked, period)
     text = exact(now) if kind.is_money else f"{now:,}"
-    shown = rounded(now, decimals) if kind.is_money else text
+    shown = rounded(now, decimals) if kind.is_money else large(now)
     note = _note(kind, now, asked, period.before(), decimals)
     return Tile(kind.title, shown, text, note, kind.query)
 
@@ -74,7 +74,7 @@ def _note(kind: _Kind, now: int, asked: Asked, before: Period, decimals: int) ->
     if not asked.records("key_spend", before):
         return f"no usage in {spelled(before)} to compare with"
     was = _sum(kind, asked, before)
-    figure = rounded(was, decimals) if kind.is_money else f"{was:,}"
+    figure = rounded(was, decimals) if kind.is_money else large(was)
     return f"{change(now, was)} from {figure} in {spelled(before)}"
 
 

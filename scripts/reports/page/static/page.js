@@ -172,7 +172,10 @@ function keyEntry({ name, sum }, colour, press) {
 
 function showBudget() {
   const budget = figures.budgets[Number(place("budget").value)];
-  const { limit, spent, forecast } = { limit: BigInt(budget.limit), spent: BigInt(budget.spent), forecast: BigInt(budget.forecast) };
+  const limit = BigInt(budget.limit);
+  const spent = BigInt(budget.spent);
+  // What is spent already is spent at the end.
+  const forecast = BigInt(budget.forecast) > spent ? BigInt(budget.forecast) : spent;
   const inMonth = daysOf(figures.month.from, figures.month.to);
   const costs = budget.costs.split(" ").map((amount) => BigInt(amount || "0"));
   let left = limit;
@@ -180,7 +183,7 @@ function showBudget() {
   const ahead = inMonth.length - costs.length;
   if (ahead > 0 && points.length) {
     const last = points[points.length - 1].left;
-    const end = limit - (forecast > spent ? forecast : spent);
+    const end = limit - forecast;
     for (let n = 0; n <= ahead; n += 1) {
       points.push({ day: inMonth[costs.length - 1 + n], left: last - ((last - end) * BigInt(n)) / BigInt(ahead), kind: "forecast" });
     }

@@ -260,7 +260,7 @@ def test_a_budget_burns_down_by_day_and_is_told_of_when_it_is_over(tmp_path: Pat
         "from": "2026-11-01",
         "to": "2026-12-01",
     }
-    assert "<strong>Near budget:</strong> acme (tenant, soft) with $20.00 of $40.00 spent" in page
+    assert "<strong>Near budget:</strong> acme (soft) spent $20.00 of $40.00." in page
     assert 'title="$3.00">$3.00</p>' in page
     assert "for calls that run, of budgets of November 2026" in page
 
@@ -270,7 +270,7 @@ def test_a_page_of_days_has_the_budgets_of_the_month_that_they_end_in(tmp_path: 
     budgeted(tmp_path, month_usd="10", budget_mode="observe")
     days = periods.Period(date(2026, 10, 20), date(2026, 11, 21))
     page = command.from_lake(tmp_path, days, datetime(2026, 12, 1, tzinfo=UTC))
-    assert "<strong>Over budget:</strong> acme (tenant, observe) with $20.00 of $10.00" in page
+    assert "<strong>Over budget:</strong> acme (observe) spent $20.00 of $10.00." in page
     [budget] = data(page)["budgets"]
     assert len(budget["costs"].split(" ")) == 30
 
