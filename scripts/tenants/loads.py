@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.tenants.rules import fits, related, section, tier_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MAX_SHARDS = 64
 # Half of the units, over what the fractions above are multiplied with.
@@ -47,6 +47,18 @@ class Load:
     def least_shards(self) -> int | None:
         """The fewest shards that would do; None where the most do not."""
         return next((n for n in range(1, MAX_SHARDS + 1) if self.fits(n)), None)
+
+
+def load_together(policies: Iterable[Mapping[str, Any]]) -> Load | None:
+    """What the limits of several tenants allow together; None where one of them has none."""
+    loads = [
+        _load(policy["limits"]["requests_per_minute"], policy["limits"]["concurrent_requests"])
+        for policy in policies
+    ]
+    known = [load for load in loads if load is not None]
+    if len(known) < len(loads):
+        return None
+    return Load(sum(load.per_minute for load in known), sum(load.at_once for load in known))
 
 
 def tier_load_errors(file: str, tiers: Mapping[str, Any]) -> Iterator[str]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from scripts.tenants.files import SUFFIX
+from scripts.tenants.files import ENVIRONMENT_FILE, SUFFIX
+from scripts.tenants.loads import MAX_SHARDS, load_together
 from scripts.tenants.rules import (
     REPOSITORY,
     SCHEMA,
@@ -54,6 +55,7 @@ EXPECTED: Mapping[str, str] = {
     "filled_in": "what the template's words ask for, not the words themselves",
     "name_own": "a name that no other tenant has; {} has it",
     "external_id_own": "an external id that no other tenant has; {} has it",
+    "unit_shards": "{} or more, for {} requests a minute and {} at once of all its tenants",
     "threshold_reached": "at most 100; a hard budget refuses what exceeds it",
 }
 """What a file is expected to say instead, by the name of each rule."""
@@ -137,6 +139,26 @@ class Judge:
             if policy["silo"] is not None
         }
         yield from _repeated("silo.external_id", external_ids, "external_id_own")
+        yield from self._unit_loads(served)
+
+    def _unit_loads(self, served: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        """Units whose account has to take more of their tenants' calls than it can be written for.
+
+        A unit without a budget has none, and what its tenants have no limit for nobody knows.
+        """
+        for unit_id, unit in sorted(self.settings.business_units.items()):
+            budget = section(unit, "budget")
+            if budget.get("month_usd") is None and budget.get("day_usd") is None:
+                continue
+            load = load_together(
+                policy for policy in served.values() if policy["business_unit"] == unit_id
+            )
+            shards = unit.get("shards") or 1
+            if load is not None and not load.fits(shards):
+                least = load.least_shards() or MAX_SHARDS
+                expected = EXPECTED["unit_shards"].format(least, load.per_minute, load.at_once)
+                path = f"business_units.{unit_id}.shards"
+                yield f"{ENVIRONMENT_FILE}: {path}: given {shards}; expected: {expected}"
 
 
 def _repeated(path: str, given: Mapping[str, str], rule: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,51 @@ COPIED = {
 
 
 def test_every_rule_has_a_file_that_it_warns_of() -> None:
-    assert sorted([*COPIED, *(fixture.rule for fixture in WARNED_FIXTURES)]) == sorted(EXPECTED)
+    named = [*COPIED, "unit_shards", *(fixture.rule for fixture in WARNED_FIXTURES)]
+    assert sorted(named) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("budget", "shards", "limits", "expected"),
+    [
+        ({"month_usd": "9"}, None, (1200, 40), "given 1; expected: 2 or more, for 2400 requests"),
+        ({"day_usd": "9"}, 1, (1200, 40), "given 1; expected: 2 or more, for 2400 requests"),
+        ({"month_usd": "9"}, 2, (1200, 40), None),
+        ({"month_usd": "9"}, 1, (60, 5), None),
+        ({"mode": "soft"}, 1, (1200, 40), None),
+        ({"month_usd": "9"}, 64, (30_000, 5_000), "given 64; expected: 64 or more"),
+    ],
+)
+def test_a_units_account_must_take_the_calls_of_all_its_tenants(
+    budget: dict[str, str],
+    shards: int | None,
+    limits: tuple[int, int],
+    expected: str | None,
+    tmp_path: Path,
+) -> None:
+    unit = {"name": "Retail", "owner": "Jo", "budget": budget, "shards": shards}
+    units = {"retail": unit, "web": {**unit, "budget": {"month_usd": "1"}}}
+    per_minute, at_once = limits
+    given = f"{{ requests_per_minute = {per_minute}, concurrent_requests = {at_once} }}"
+    copy(tmp_path, business_unit='"retail"', limits=given, shards="64")
+    judge = replace(JUDGE, settings=replace(JUDGE.settings, business_units=units))
+    found = tenants.load(tmp_path, TIERS, PREFIX, units)
+
+    told = [line for line in judge.warnings(found) if line.startswith("env.tfvars")]
+
+    assert len(told) == (expected is not None)
+    for line in told:
+        assert line.startswith(f"env.tfvars: business_units.retail.shards: {expected}")
+
+
+def test_what_a_tenant_has_no_limit_for_is_not_judged(tmp_path: Path) -> None:
+    unit = {"name": "Retail", "owner": "Jo", "budget": {"month_usd": "9"}}
+    copy(tmp_path, business_unit='"retail"', tier='"free"')
+    judge = replace(JUDGE, settings=replace(JUDGE.settings, business_units={"retail": unit}))
+
+    found = tenants.load(tmp_path, TIERS, PREFIX, {"retail": unit})
+
+    assert not [line for line in judge.warnings(found) if line.startswith("env.tfvars")]
 
 
 def copy(folder: Path, **lines: str) -> None:
