@@ -261,7 +261,7 @@ run "workgroup" {
   }
 
   assert {
-    condition     = sort(keys(aws_athena_named_query.this)) == sort([for file in fileset("${path.module}/queries", "*.sql") : trimsuffix(file, ".sql")]) && !anytrue([for query in aws_athena_named_query.this : strcontains(query.query, "$${")])
+    condition     = sort(keys(aws_athena_named_query.this)) == sort([for file in fileset("${path.module}/queries", "*.sql") : trimsuffix(file, ".sql")]) && !anytrue([for query in aws_athena_named_query.this : can(regex("[$][{]", query.query))])
     error_message = "Every file is a named query, with all its parameters filled."
   }
 }
