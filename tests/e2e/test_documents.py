@@ -205,15 +205,19 @@ def test_hcl_names_what_there_is(example: Example, tmp_path: Path) -> None:
                 given -= {"providers", "source"}
                 assert given <= module_variables(ROOT / "terraform" / body["source"])
         return
-    # A tenant file, or some keys of one, over the least that a file needs.
+    # Variables of an environment, or a tenant file or keys of one over the least that it needs.
     least = 'name="A"\nkind="team"\ncost_center="C"\ntier="pro"\nmodels=["*"]\napps={a={}}\n'
     rest = "".join(
         f"{line}\n" for line in least.splitlines() if line.partition("=")[0] not in content
     )
     (tmp_path / "tenants").mkdir()
-    (tmp_path / "tenants" / "hooli.tfvars").write_text(example.text + rest)
     environment = "prod" if "tollgate-prod" in example.text else "dev"
-    (tmp_path / "env.tfvars").write_text((ROOT / "envs" / environment / "env.tfvars").read_text())
+    variables = (ROOT / "envs" / environment / "env.tfvars").read_text()
+    of_tenant, of_environment = example.text, ""
+    if content.keys() <= module_variables(ROOT / "terraform") - {"tags"}:
+        of_tenant, of_environment = of_environment, of_tenant
+    (tmp_path / "tenants" / "hooli.tfvars").write_text(of_tenant + rest)
+    (tmp_path / "env.tfvars").write_text(f"{variables}\n{of_environment}")
     assert set(tenants.load_environment(tmp_path)) == {"hooli"}
 
 
