@@ -1,7 +1,7 @@
 -- What the same tokens would have cost on the next smaller model of the family, by tenant and model.
 --
 -- The smaller model is the newest one of the next smaller size that has a price for the same routing,
--- place and service tier; it is priced as of each call's day, with what a long input adds. Tokens of
+-- place and service tier, at its list price of each call's day, with what a long input adds. Tokens of
 -- the cache are priced as such where it has a price for them, else as input. paid_usd is what the
 -- calls' tokens cost with all corrections of prices. A smaller model can need more tokens, or not do
 -- the work: that is for who uses it to judge.
