@@ -96,6 +96,18 @@ close: setup-run ## Close a month for good: ENV=prod MONTH=2026-10, ARGS="--lake
 verify: setup-run ## Hold a statement against the ledger: ENV=prod STATEMENT=2026-10/tenant/acme
 	@$(RUN_PYTHON) -m scripts.statements verify '$(STATEMENT)' $(if $(ENV),--env '$(ENV)') $(ARGS)
 
+.PHONY: focus
+focus: setup-run ## Write a month as FOCUS 1.2: ENV=prod MONTH=2026-10, ARGS="--lake <folder>" for a copy
+	@$(RUN_PYTHON) -m scripts.focus write --month '$(MONTH)' $(if $(ENV),--env '$(ENV)') $(ARGS)
+
+.PHONY: setup-focus
+setup-focus:
+	@$(SETUP) run focus
+
+.PHONY: focus-check
+focus-check: setup-focus ## Hold a month's FOCUS files against its rules: MONTH=2026-10 ARGS="--lake <folder>"
+	@$(RUN_PYTHON) -m scripts.focus check --month '$(MONTH)' $(ARGS)
+
 .PHONY: what-if
 what-if: setup-run ## Replay a past month under other budgets, limits or prices; ARGS=--help
 	@$(RUN_PYTHON) -m scripts.whatif $(ARGS)
@@ -130,7 +142,7 @@ test-tf: setup-dev ## Check format and validity of all Terraform code, run its o
 	@$(PYTEST) tests/contract/test_terraform_static.py $(ARGS)
 
 .PHONY: soak
-soak: setup-stack-tests ## Run the tests that take minutes on purpose
+soak: setup-stack-tests setup-focus ## Run the tests that take minutes on purpose
 	@$(PYTEST) -m soak $(ARGS)
 
 .PHONY: hardship

@@ -45,11 +45,16 @@ _NAME = re.compile(r"^[\w.-]+(?===)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Environment:
-    """One Python environment: its name, its folder and its lock, both relative to the root."""
+    """One Python environment: its name, its folder and its lock, both relative to the root.
+
+    `source_lock` is of packages that come as source only, and of nothing that they need: that, and
+    what builds them, is in `lock`.
+    """
 
     name: str
     folder: str
     lock: str
+    source_lock: str | None = None
 
     def python(self, root: Path) -> Path:
         """Return the path of this environment's interpreter."""
@@ -67,6 +72,13 @@ ENVIRONMENTS = {
         Environment("checkov", ".tools/checkov", "scripts/build/requirements/checkov.lock"),
         Environment("cdktf", ".tools/cdktf", "scripts/build/requirements/cdktf.lock"),
         Environment("lambda", ".tools/lambda", "scripts/build/requirements/lambda.lock"),
+        # The validator of FOCUS files.
+        Environment(
+            "focus",
+            ".tools/focus",
+            "scripts/build/requirements/focus.lock",
+            "scripts/build/requirements/focus_source.lock",
+        ),
     )
 }
 # The pip that comes with Python 3.11 takes seven times as long as this one, which fills the others.
@@ -105,19 +117,23 @@ def choose_interpreter() -> Interpreter:
     return chosen
 
 
-def expected_stamp(lock: Path, folder: Path, python: Interpreter) -> dict[str, str]:
+def expected_stamp(
+    lock: Path, folder: Path, python: Interpreter, source_lock: Path | None = None
+) -> dict[str, str]:
     """Describe what an up-to-date environment in `folder` was made from.
 
     The folder is part of it because an environment's scripts name their interpreter by full path:
     a copied or moved checkout needs new ones.
 
     Raises:
-        SetupError: the lock does not exist.
+        SetupError: a lock does not exist.
     """
-    if not lock.is_file():
-        raise SetupError(f"the lock {lock} does not exist; `make lock` makes it")
+    locks = [lock, *([] if source_lock is None else [source_lock])]
+    for each in locks:
+        if not each.is_file():
+            raise SetupError(f"the lock {each} does not exist; `make lock` makes it")
     return {
-        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest(),
+        "lock_sha256": hashlib.sha256(b"".join(each.read_bytes() for each in locks)).hexdigest(),
         "python": python.version,
         "folder": str(folder),
     }
@@ -150,21 +166,26 @@ def build(environment: Environment, root: Path, python: Interpreter, progress: P
             f"{python.program} cannot make the environment {environment.folder}; on Debian and "
             f"Ubuntu install the package python3-venv\n{made.stdout}{made.stderr}".rstrip()
         )
-    command = [
+    pip = [
         *(str(PIP.python(root)), "-m", "pip"),
         *([] if is_pip else ["--python", str(environment.python(root))]),
         *("install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"),
-        *("--require-hashes", "--no-deps", "--only-binary=:all:"),
+        *("--require-hashes", "--no-deps"),
         # Of the tools' thousands of modules few are ever imported; those are compiled then.
         "--no-compile",
-        *("--requirement", str(root / environment.lock)),
     ]
-    if not run_pip(command, environment, root, progress):
-        raise SetupError(
-            f"pip could not install {environment.lock} into {environment.folder}; "
-            "`pip config list` shows which package indexes it used. It said:\n"
-            f"{(folder / LOG_NAME).read_text('utf-8', 'replace').strip()}"
-        )
+    installs = [(environment.lock, ["--only-binary=:all:"])]
+    if environment.source_lock is not None:
+        # Built with what the first lock has, which has hashes too, and with nothing else.
+        installs.append((environment.source_lock, ["--no-build-isolation"]))
+    for lock, options in installs:
+        command = [*pip, *options, "--requirement", str(root / lock)]
+        if not run_pip(command, environment, root, progress):
+            raise SetupError(
+                f"pip could not install {lock} into {environment.folder}; "
+                "`pip config list` shows which package indexes it used. It said:\n"
+                f"{(folder / LOG_NAME).read_text('utf-8', 'replace').strip()}"
+            )
 
 
 def run_pip(
@@ -217,7 +238,8 @@ def ensure(
         SetupError: see `expected_stamp` and `build`.
     """
     folder = root / environment.folder
-    stamp = expected_stamp(root / environment.lock, folder, python)
+    source_lock = environment.source_lock and root / environment.source_lock
+    stamp = expected_stamp(root / environment.lock, folder, python, source_lock or None)
     if is_current(folder, stamp):
         return False
     if environment is not PIP:
@@ -277,14 +299,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _all(progress: Progress) -> list[str]:
-    """The names of all that can be made here; says what cannot. Raises SetupError with CI=true."""
+    """The names of all that can be made here; says what cannot. Raises SetupError with CI=true.
+
+    What has to be built from source is made when it is asked for by its name.
+    """
+    names = [each.name for each in ENVIRONMENTS.values() if each.source_lock is None]
     reason = node_tools.unavailable()
     if reason is None:
-        return [*ENVIRONMENTS, node_tools.NAME]
+        return [*names, node_tools.NAME]
     if os.environ.get("CI") == "true":
         raise SetupError(reason)
     progress.say(f"{node_tools.FOLDER}: left out, and the tests that need it: {reason}")
-    return list(ENVIRONMENTS)
+    return names
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ COMMON_OPTIONS = (
     "--quiet",
 )
 TOOL_OPTIONS = ("--universal", "--python-version", "3.11")
+# What is built from source has no lock but its own: what it needs to run is in the one beside it.
+SOURCE_OPTIONS = ("--no-deps",)
 FUNCTION_OPTIONS = ("--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13")
 
 
@@ -40,7 +42,10 @@ def requirements(root: Path) -> dict[Path, tuple[str, ...]]:
         "functions/*/requirements.in": FUNCTION_OPTIONS,
     }
     return {
-        file.relative_to(root): options
+        file.relative_to(root): (
+            *options,
+            *(SOURCE_OPTIONS if file.stem.endswith("_source") else ()),
+        )
         for pattern, options in groups.items()
         for file in sorted(root.glob(pattern), key=lambda file: (_follows(file), file))
     }

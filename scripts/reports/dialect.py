@@ -49,6 +49,7 @@ FUNCTIONS = {
     "length": "",
     "ln": "",
     "lower": "",
+    "map": "of two arrays",
     "max": "",
     "max_by": "where no two are largest",
     "min": "",

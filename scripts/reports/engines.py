@@ -180,9 +180,7 @@ class DuckDbEngine:
 
     def run(self, sql: str) -> Result:
         """Return a query's rows; its tables are opened when they are first asked for."""
-        for name in sorted(tables_of(sql) - self._views):
-            self._open(name)
-            self._views.add(name)
+        self._open_all(sql)
         try:
             found = self._db.sql(sql)
             columns = tuple(
@@ -193,6 +191,23 @@ class DuckDbEngine:
         except duckdb.Error as error:
             raise EngineError(f"DuckDB: {error}") from error
         return Result(columns, [_plain(columns, row) for row in rows])
+
+    def save(self, sql: str, path: Path) -> None:
+        """Write a query's rows to a Parquet file, which is whole or as it was."""
+        self._open_all(sql)
+        unfinished = path.with_name(f".{path.name}")
+        try:
+            self._db.sql(sql).write_parquet(str(unfinished), compression="zstd")
+            unfinished.replace(path)
+        except duckdb.Error as error:
+            raise EngineError(f"DuckDB: {error}") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _open_all(self, sql: str) -> None:
+        for name in sorted(tables_of(sql) - self._views):
+            self._open(name)
+            self._views.add(name)
 
     def _open(self, name: str) -> None:
         table = TABLES.get(name)
@@ -239,7 +254,8 @@ class DuckDbEngine:
             ) GROUP BY names, columns ORDER BY names, columns
             """  # noqa: S608 - paths below the lake, quoted
         ).fetchall()
-        return [(set(names), alike) for names, alike in found]
+        # Athena knows names in lower case, whatever a file calls its columns.
+        return [({name.lower() for name in names}, alike) for names, alike in found]
 
     def _alike(self, table: Table, names: set[str], files: list[str]) -> duckdb.DuckDBPyRelation:
         # As the paths spell them: AWS's own exports shout.

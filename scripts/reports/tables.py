@@ -16,6 +16,7 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "functions" / "shared"), str(ROOT / "functions" / "aggregate")]
 
+from scripts.focus.columns import FOCUS_COLUMNS  # noqa: E402
 from scripts.prices.lake_table import COLUMNS as PRICE_COLUMNS  # noqa: E402
 from tollgate.domain.usage import GLUE_COLUMNS  # noqa: E402
 from tollgate_aggregate.files import DAILY_COLUMNS  # noqa: E402
@@ -123,6 +124,13 @@ TABLES = {
         columns=STATEMENT_COLUMNS,
         partitions=(("month", "string"),),
         folder="statements",
+    ),
+    "focus": Table(
+        files="focus/billing_period=*/**/*.parquet",
+        form="parquet",
+        # Athena knows names in lower case only.
+        columns=tuple((name.lower(), kind) for name, kind in FOCUS_COLUMNS),
+        partitions=(("billing_period", "string"),),
     ),
     "budgets": Table(
         files="budgets/accounts.json", form="json", columns=BUDGET_COLUMNS, may_lack=True

@@ -127,7 +127,7 @@ def test_what_runs_without_the_test_tools_imports_only_what_its_lock_brings() ->
 
 def test_make_names_the_python_of_the_environment_that_a_target_sets_up() -> None:
     needs = {
-        "$(RUN_PYTHON)": {"setup-run", "setup-local", "setup", "package"},
+        "$(RUN_PYTHON)": {"setup-run", "setup-local", "setup-focus", "setup", "package"},
         "$(VENV_PYTHON)": {"setup-dev", "setup-stack-tests", "setup"},
     }
     rules = re.findall(r"^([a-z-]+):([^\n#]*)[^\n]*\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)

@@ -85,6 +85,23 @@ def test_the_second_call_does_nothing(root: Path, pip_calls: list[list[str]]) ->
     assert str(root / ".tools/probe/bin/python") in pip_calls[1]
 
 
+def test_what_comes_as_source_is_built_with_what_the_first_lock_has(
+    root: Path, pip_calls: list[list[str]]
+) -> None:
+    (root / "source.lock").write_text("probe-source==1.0\n", "utf-8")
+    probe = Environment("probe", ".tools/probe", "probe.lock", "source.lock")
+    assert setup.ensure(probe, setup.running_interpreter(), Progress(io.StringIO()), root)
+    _, first, second = pip_calls
+    assert (first[-1], second[-1]) == (str(root / "probe.lock"), str(root / "source.lock"))
+    assert "--only-binary=:all:" in first
+    assert "--only-binary=:all:" not in second
+    assert "--no-build-isolation" in second
+    assert "--require-hashes" in second
+    # Another lock of sources makes it anew, too.
+    (root / "source.lock").write_text("probe-source==2.0\n", "utf-8")
+    assert setup.ensure(probe, setup.running_interpreter(), Progress(io.StringIO()), root)
+
+
 def test_another_lock_makes_it_anew(root: Path, pip_calls: list[list[str]]) -> None:
     make(root)
     leftover = root / ".tools/probe/leftover"
@@ -229,8 +246,11 @@ def test_all_means_all_and_the_newest_python(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(setup, "newest_interpreter", lambda: newest)
     assert setup.main(["all"]) == 0
     assert made.pop("node") is newest
-    assert made == dict.fromkeys(ENVIRONMENTS, newest)
+    # What is built from source is made when it is asked for.
+    assert made == dict.fromkeys(ENVIRONMENTS.keys() - {"focus"}, newest)
     assert set(made) == {"run", "ministack", "dev", "checkov", "cdktf", "lambda"}
+    assert setup.main(["focus"]) == 0
+    assert made["focus"] is newest
     assert setup.main(["--this-python", "run"]) == 0
     assert made["run"].program == "/bin/old"
 
@@ -265,7 +285,7 @@ def test_without_node_the_rest_is_made_and_ci_is_told(
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CI", raising=False)
     assert setup.main(["all"]) == 0
-    assert set(made) == set(ENVIRONMENTS)
+    assert set(made) == set(ENVIRONMENTS) - {"focus"}
     assert "node and npm not on PATH; install Node.js 20 or newer" in capsys.readouterr().err
     monkeypatch.setenv("CI", "true")
     assert setup.main(["all"]) == 1
