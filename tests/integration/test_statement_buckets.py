@@ -10,14 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from scripts.bench.year import Year, write, write_facts
 from scripts.reports.engines import DuckDbEngine
 from scripts.statements.closing import Closer
 from scripts.statements.inputs import Finance
 from scripts.statements.s3 import S3Lake, S3Store
 from scripts.statements.storage import FolderLake, FolderStore
 from scripts.statements.verifying import Verifier
-from tests.fakes.statement_lake import plain_pages
+from tests.fakes.statement_lake import CLOSE, ROWS, StatementLake, plain_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,17 +25,14 @@ if TYPE_CHECKING:
     from scripts.statements.storage import LakeFiles, Store
 
 LAKE, STATEMENTS = "lake", "statements"
-CLOSE = datetime(2025, 2, 1, 3, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake of a month."""
-    made = tmp_path_factory.mktemp("lake")
-    year = Year(tenants=1, calls=1, months=1)
-    write_facts(year, made)
-    write([row for row in year.arrivals("2025-01") if row.started_at.day < 13], made, 0)
-    return made
+    """A lake with October's usage."""
+    lake = StatementLake(tmp_path_factory.mktemp("lake"))
+    lake.add(*ROWS)
+    return lake.folder
 
 
 @pytest.fixture
@@ -111,16 +107,13 @@ def test_a_write_that_meets_another_is_tried_again(client: Any, monkeypatch: Any
 
 def test_buckets_have_the_days_and_lists_of_folders(client: Any, folder: Path) -> None:  # noqa: ANN401
     ours, theirs = FolderLake(folder), S3Lake(client, LAKE)
-    start, end = date(2025, 1, 7), date(2025, 1, 20)
+    start, end = date(2026, 10, 3), date(2026, 10, 4)
     assert theirs.days(start, end) == ours.days(start, end) != {}
     assert theirs.days(end, start) == {}
     for name in ("tenants", "business_units", "nothing"):
         assert theirs.lists(name) == ours.lists(name)
-    days = sorted(ours.days(start, end))[:2]
-    with theirs.folder(days) as copy:
-        assert FolderLake(copy).days(start, end) == {
-            day: size for day, size in ours.days(start, end).items() if day in days
-        }
+    with theirs.folder([start]) as copy:
+        assert FolderLake(copy).days(start, date(2026, 11, 1)) == ours.days(start, end)
     assert not copy.exists()
 
 
@@ -136,12 +129,12 @@ def test_a_month_is_closed_and_verified_in_buckets(client: Any, folder: Path) ->
                 store=store,
                 finance=Finance({}),
                 clock=lambda: CLOSE + timedelta(hours=hours),
-                closed_through=datetime(2025, 2, 1, tzinfo=UTC),
-            ).close("2025-01")
+                closed_through=datetime(2026, 11, 1, tzinfo=UTC),
+            ).close("2026-10")
         return closed.already, closed.published.written
 
-    assert close(0) == (False, 11)
+    assert close(0) == (False, 20)
     assert close(1) == (True, 0)
     versions = client.list_object_versions(Bucket=STATEMENTS)["Versions"]
-    assert len(versions) == len({version["Key"] for version in versions}) == 13
-    assert Verifier(lake, store).verify("2025-01/tenant/tenant-000").holds
+    assert len(versions) == len({version["Key"] for version in versions}) == 22
+    assert Verifier(lake, store).verify("2026-10/tenant/acme").holds
