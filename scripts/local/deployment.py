@@ -305,4 +305,5 @@ def _models(resources: _Resources) -> Iterator[tuple[str, str]]:
     for item in resources.of("aws_dynamodb_table_item"):
         attributes = json.loads(item["item"])
         if "document" in attributes:
-            yield from json.loads(attributes["document"]["S"])["model_arns"].items()
+            # A business unit has a document, too, and no models.
+            yield from json.loads(attributes["document"]["S"]).get("model_arns", {}).items()
