@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.reports.engines import picodollars
 from scripts.reports.page import series
 from scripts.reports.page.shown import (
+    MOST_LISTED,
     Column,
     Listing,
     Row,
@@ -45,6 +46,10 @@ class Budgets:
     records: Sequence[Mapping[str, Any]]
     costs: Mapping[tuple[str, str], Sequence[int]]
 
+    def shown(self) -> Sequence[Mapping[str, Any]]:
+        """Those that there is room for."""
+        return self.records[:MOST_LISTED]
+
     def listing(self, decimals: int) -> Listing:
         """The table of all budgets."""
         usd = money(decimals)
@@ -68,7 +73,8 @@ class Budgets:
             "that is used by 80 % or whose forecast is over it.",
             QUERY,
             heads(columns),
-            [Row(row(one, columns).cells, one["state"] in _NEAR) for one in self.records],
+            [Row(row(one, columns).cells, one["state"] in _NEAR) for one in self.shown()],
+            len(self.records) - len(self.shown()),
         )
 
 
@@ -84,7 +90,7 @@ def data(found: Budgets | None) -> dict[str, Any]:
             "forecast": str(one["forecast"]),
             "costs": series.packed(found.costs.get((one["scope"], one["id"]), [])),
         }
-        for one in found.records
+        for one in found.shown()
         if one["budget"] is not None
     ]
     month = {"name": spelled(found.month), "from": str(found.month.start)}

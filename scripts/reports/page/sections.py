@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scripts.reports.page.shown import (
+    MOST_LISTED,
     Column,
     Listing,
     count,
@@ -39,8 +40,16 @@ class Section:
     def listing(self, records: Sequence[dict[str, Any]], decimals: int) -> Listing:
         """The table with the greatest figure first."""
         columns = self.columns(decimals)
-        rows = [row(record, columns) for record in ranked(records, self.rank)]
-        return Listing(self.id, self.title, self.about, self.query, heads(columns), rows)
+        rows = [row(record, columns) for record in ranked(records, self.rank)[:MOST_LISTED]]
+        return Listing(
+            self.id,
+            self.title,
+            self.about,
+            self.query,
+            heads(columns),
+            rows,
+            len(records) - len(rows),
+        )
 
 
 def _charges(decimals: int) -> Sequence[Column]:

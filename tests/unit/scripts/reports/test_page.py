@@ -13,7 +13,7 @@ import pytest
 from scripts.bench.year import write
 from scripts.reports import periods
 from scripts.reports.page import __main__ as command
-from scripts.reports.page import render, series, shown
+from scripts.reports.page import render, sections, series, shown
 from scripts.reports.page.attention import named
 from tests.fakes import bills
 from tests.fakes.usage_rows import usage_row
@@ -189,6 +189,18 @@ def test_rows_that_do_not_fit_are_others_of_their_tenant(monkeypatch: pytest.Mon
         ["9", "0", 1, 0, 2, 3],
         ["21", "7", 3, 0, 6, 9],
     ]
+
+
+def test_a_table_that_is_too_long_says_how_many_rows_it_leaves_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sections, "MOST_LISTED", 2)
+    rows = [usage_row(model_id=f"m{n}", latency_ms=1000 * n) for n in range(1, 6)]
+    write(rows, tmp_path, 0)
+    page = command.from_lake(tmp_path, NOVEMBER, datetime(2026, 12, 1, tzinfo=UTC))
+    assert "3 more rows are in the query." in page
+    [table] = re.findall(r'<table class="sorted" id="latency">.*?</table>', page, re.DOTALL)
+    assert re.findall(r">(m\d)<", table) == ["m5", "m4"]
 
 
 def test_usage_in_doubt_needs_attention(tmp_path: Path) -> None:
