@@ -186,6 +186,11 @@ def test_without_scripts_the_tables_are_there(viewer: Viewer, file: Path) -> Non
         assert page.locator("#charges tbody tr").count() > 5
 
 
+def test_the_library_cannot_end_the_script_that_it_lies_in() -> None:
+    assert "</script" not in render.library()
+    assert len(render.library()) > 500_000
+
+
 def test_amounts_are_written_in_the_browser_as_in_python(viewer: Viewer, file: Path) -> None:
     amounts = [
         sign * value
