@@ -24,7 +24,7 @@ from tollgate.adapters.sessions import (
     TenantSessions,
 )
 from tollgate.domain.errors import ForbiddenError, UnavailableError
-from tollgate.domain.sessions import Session, data_session, model_session
+from tollgate.domain.sessions import Session, data_session, model_account, model_session
 from tollgate.domain.tenants import Silo
 from tollgate.services.queued_calls import decode_call, encode_call
 
@@ -380,3 +380,10 @@ def test_a_silos_lost_call_is_booked_at_its_hold_because_its_logs_lie_elsewhere(
 
     assert world.open_holds == 0
     assert (world.row.status, world.row.total_cost) == ("orphaned", call.hold.usd)
+
+
+def test_a_model_runs_in_the_account_of_the_role_that_calls_it() -> None:
+    silo = Session("arn:aws:iam::999999999999:role/tollgate/x/acme", "acme", "web", "ext")
+
+    assert model_account(None, "123456789012") == "123456789012"
+    assert model_account(silo, "123456789012") == silo.account_id == "999999999999"
