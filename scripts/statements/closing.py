@@ -8,7 +8,7 @@ close that was interrupted is finished by the next. Nothing is written before al
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -136,7 +136,8 @@ class Closer:
         except checks.RefusedError as error:
             raise CloseError(str(error)) from None
         tenants = tenant_facts(self.lake.lists("tenants"), self.finance.markups)
-        names = {str(unit["id"]): str(unit["name"]) for unit in self.lake.lists("business_units")}
+        listed = self.lake.lists("business_units")
+        names = {str(unit["id"]): str(unit.get("name") or unit["id"]) for unit in listed}
         units = frozenset(names) | {facts.business_unit for facts in tenants.values()}
         inputs = self.finance.month(month, frozenset(tenants), units)
         usage = usage_sums(self.engine, period, tenants)
@@ -205,7 +206,8 @@ class Closer:
             facts = of_then or tenants.get(cell.tenant_id)
             if facts is None:
                 raise _unknown([cell.tenant_id], month)
-            stated[cell.tenant_id] = facts
+            # Who is gone pays for nothing but its calls.
+            stated[cell.tenant_id] = replace(facts, subscription_usd="0")
             late.append(_late_sum(by_month[month], facts, cell, rows, cost))
         return late, stated
 
@@ -222,6 +224,7 @@ def tenant_facts(
             markup=entry["markup"],
             cost_center=entry["cost_center"],
             business_unit=entry.get("business_unit") or UNASSIGNED,
+            subscription_usd=_fee(entry),
         )
         for entry in listed
     }
@@ -233,6 +236,11 @@ def tenant_facts(
         if tenant_id not in found
     }
     return dict(sorted({**found, **gone}.items()))
+
+
+def _fee(entry: Mapping[str, Any]) -> str:
+    """What a tenant pays a month beside its usage; one that was offboarded pays no more."""
+    return "0" if entry.get("status") == "offboarded" else entry.get("subscription_usd") or "0"
 
 
 def usage_sums(

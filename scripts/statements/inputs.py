@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FILE = "finance.toml"
 Basis = Literal["calls", "cost", "equal", "fixed"]
-Kind = Literal["usage", "shared", "discount", "credit", "credit_note", "debit_note"]
+Kind = Literal["usage", "subscription", "shared", "discount", "credit", "credit_note", "debit_note"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")

@@ -1,4 +1,4 @@
-"""The lines of a closed month: usage, its share of shared costs, discounts, credits and notes.
+"""The lines of a closed month: usage, subscriptions, discounts, shared costs, credits and notes.
 
 Everything is exact until the last step. A line's charge is whole picodollars; its net is whole
 cents of the statement's currency, so that the nets of a cell add up to the cell's exact sum,
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from scripts.reports.footing import apportion
 from scripts.statements.inputs import HUNDRED_PERCENT, InputsError
 from scripts.statements.record import Cell
+from tollgate.domain.money import usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,6 +71,7 @@ def lines(record: Record) -> list[Line]:
     made = [
         *usage,
         *_discounts(record, usage),
+        *_subscriptions(record, usage),
         *_shared(record, usage),
         *_credits(record, usage),
         *(_note(record, entry) for entry in record.late),
@@ -207,21 +209,28 @@ def _weights(record: Record, shared: SharedCost, usage: Sequence[Line]) -> dict[
     of_tenants = shared.shares or dict.fromkeys(sorted({c.tenant_id for c in by_cell}), 1)
     weights: dict[Cell, int] = {}
     for tenant_id, share in of_tenants.items():
-        # A tenant's own share is split by cost where it has several cost centres in a month.
-        cells = _cells_of(record, tenant_id, by_cell)
-        costs = [max(0, _cost(by_cell.get(cell, ()))) for cell in cells]
-        split = allocate(share * 10**6, costs if sum(costs) else [1] * len(cells))
-        weights |= dict(zip(cells, split, strict=True))
+        weights |= dict(_of_tenant(record, usage, tenant_id, share * 10**6))
     return weights
 
 
+def _subscriptions(record: Record, usage: Sequence[Line]) -> Iterable[Line]:
+    for tenant_id, facts in record.tenants.items():
+        fee = usd(facts.subscription_usd)
+        for cell, part in _of_tenant(record, usage, tenant_id, fee) if fee else ():
+            yield Line(
+                kind="subscription",
+                cell=cell,
+                period=record.month,
+                description="Subscription",
+                account=record.inputs.accounts["subscription"],
+                cost=0,
+                charge=part,
+            )
+
+
 def _credits(record: Record, usage: Sequence[Line]) -> Iterable[Line]:
-    by_cell = _by_cell(usage)
     for credit in record.inputs.credits:
-        cells = _cells_of(record, credit.tenant, by_cell)
-        costs = [max(0, _cost(by_cell.get(cell, ()))) for cell in cells]
-        parts = allocate(credit.usd, costs if sum(costs) else [1] * len(cells))
-        for cell, part in zip(cells, parts, strict=True):
+        for cell, part in _of_tenant(record, usage, credit.tenant, credit.usd):
             yield Line(
                 kind="credit",
                 cell=cell,
@@ -231,6 +240,17 @@ def _credits(record: Record, usage: Sequence[Line]) -> Iterable[Line]:
                 cost=0,
                 charge=-part,
             )
+
+
+def _of_tenant(
+    record: Record, usage: Sequence[Line], tenant_id: str, amount: int
+) -> list[tuple[Cell, int]]:
+    """An amount of a tenant's, split by cost where it has several cost centres in a month."""
+    by_cell = _by_cell(usage)
+    cells = _cells_of(record, tenant_id, by_cell)
+    costs = [max(0, _cost(by_cell.get(cell, ()))) for cell in cells]
+    parts = allocate(amount, costs if sum(costs) else [1] * len(cells))
+    return list(zip(cells, parts, strict=True))
 
 
 def _note(record: Record, entry: LateSum) -> Line:

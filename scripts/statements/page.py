@@ -33,6 +33,7 @@ SCOPE_NAMES: dict[Scope, str] = {
 KIND_NAMES: dict[Kind, str] = {
     "usage": "Model usage",
     "discount": "Discounts",
+    "subscription": "Subscription",
     "shared": "Shared costs",
     "credit": "Credits",
     "credit_note": "Credit notes for earlier months",

@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TenantFacts:
-    """What was known of a tenant at the close."""
+    """What was known of a tenant at the close; it pays `subscription_usd` beside its usage."""
 
     name: str
     kind: str
@@ -42,6 +42,7 @@ class TenantFacts:
     markup: str
     cost_center: str
     business_unit: str
+    subscription_usd: str = "0"
 
 
 @dataclass(frozen=True, slots=True)

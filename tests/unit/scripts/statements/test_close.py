@@ -18,7 +18,7 @@ import pytest
 
 from scripts.reports.engines import DuckDbEngine
 from scripts.statements import __main__ as command
-from scripts.statements.closing import CloseError
+from scripts.statements.closing import CloseError, tenant_facts
 from scripts.statements.inputs import Finance, InputsError
 from scripts.statements.ledger import LedgerError, open_ledger
 from scripts.statements.record import RecordError, to_bytes
@@ -220,6 +220,20 @@ def test_a_tenant_that_is_gone_still_gets_its_note(october: Lake) -> None:
     october.close("2026-11")
     statement = october.issued("2026-11/tenant/globex")
     assert (statement["title"], statement["totals"]["net"]) == ("Globex", "-0.40")
+
+
+def test_who_was_offboarded_pays_no_subscription() -> None:
+    facts = {"name": "x", "kind": "team", "tier": "pro", "markup": "1", "cost_center": "c"}
+    listed = [
+        {"tenant_id": "a", "status": "active", "subscription_usd": "500", **facts},
+        {"tenant_id": "b", "status": "offboarded", "subscription_usd": "500", **facts},
+        {"tenant_id": "c", **facts},
+    ]
+    found = tenant_facts(listed, {"gone": "1.5"})
+    assert {name: one.subscription_usd for name, one in found.items()} == {
+        **{"a": "500", "b": "0", "c": "0"},
+        "gone": "0",
+    }
 
 
 # --- What cannot be closed ------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -35,6 +36,7 @@ TENANTS = {
     "globex": TenantFacts("Globex", "customer", "pro", "4", "CC-2", "sales"),
     "idle": TenantFacts("Idle", "team", "free", "1", "CC-2", "claims"),
 }
+SUBSCRIBED = {**TENANTS, "idle": replace(TENANTS["idle"], subscription_usd="19.90")}
 CELLS = [
     Cell(tenant, center, unit)
     for (tenant, facts), center in product(TENANTS.items(), ("CC-1", "CC-2"))
@@ -45,7 +47,10 @@ DOLLAR = 10**12
 
 
 def record(
-    usage: list[UsageSum], inputs: MonthInputs | None = None, late: tuple[LateSum, ...] = ()
+    usage: list[UsageSum],
+    inputs: MonthInputs | None = None,
+    late: tuple[LateSum, ...] = (),
+    tenants: dict[str, TenantFacts] = TENANTS,
 ) -> Record:
     sums: defaultdict[Cell, list[int]] = defaultdict(lambda: [0, 0])
     for entry in (*usage, *late):
@@ -55,7 +60,7 @@ def record(
         month="2026-10",
         closed_at="2026-11-01T02:00:00Z",
         inputs=inputs or MonthInputs(),
-        tenants=TENANTS,
+        tenants=tenants,
         business_units={"claims": "Claims"},
         usage=usage,
         days=[],
@@ -119,7 +124,7 @@ months = st.builds(
 def test_lines_add_up_to_statements_and_to_rows(
     found: list[UsageSum], inputs: MonthInputs, late: tuple[LateSum, ...]
 ) -> None:
-    made = lines(record(found, inputs, late))
+    made = lines(record(found, inputs, late, SUBSCRIBED))
     ledger = sum(entry.cost for entry in (*found, *late))
     assert sum(line.cost for line in made if line.of_ledger) == ledger
     assert sum(line.rows for line in made) == sum(entry.rows for entry in (*found, *late))
@@ -133,7 +138,7 @@ def test_lines_add_up_to_statements_and_to_rows(
         of_cell[line.cell][1] += line.amount
     assert all(2 * abs(net - exact) <= 10**10 for net, exact in of_cell.values())
 
-    issued = statements.make(record(found, inputs, late), made)
+    issued = statements.make(record(found, inputs, late, SUBSCRIBED), made)
     for scope in statements.SCOPES:
         of_scope = [statement for statement in issued if statement.scope == scope]
         assert sum(statement.net for statement in of_scope) == sum(line.net for line in made)
@@ -146,10 +151,10 @@ def test_lines_add_up_to_statements_and_to_rows(
 def test_a_record_is_read_back_as_it_was(
     found: list[UsageSum], inputs: MonthInputs, late: tuple[LateSum, ...]
 ) -> None:
-    data = records.to_bytes(record(found, inputs, late))
+    data = records.to_bytes(record(found, inputs, late, SUBSCRIBED))
     again = records.from_bytes(data)
     assert records.to_bytes(again) == data
-    assert lines(again) == lines(record(found, inputs, late))
+    assert lines(again) == lines(record(found, inputs, late, SUBSCRIBED))
 
 
 @given(st.integers(0, 10**18), st.lists(st.integers(0, 10**9), min_size=1).filter(sum))
@@ -184,6 +189,12 @@ def test_discounts_and_credits_come_off() -> None:
         ("credit", -100),
     ]
     assert made[1].description == "Volume: 5 % off usage"
+
+
+def test_a_subscription_is_paid_in_a_month_without_a_call() -> None:
+    made = lines(record([usage(CELLS[0], DOLLAR)], tenants=SUBSCRIBED))
+    (fee,) = (line for line in made if line.kind == "subscription")
+    assert (fee.cell, fee.cost, fee.net) == (Cell("idle", "CC-2", "claims"), 0, 1990)
 
 
 def test_late_rows_are_a_note_on_the_terms_of_their_month() -> None:
