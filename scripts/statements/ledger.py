@@ -224,10 +224,13 @@ class Ledger:
         ).fetchall()
         return [day for (day,) in found]
 
-    def compare(self, days: Sequence[date]) -> list[Difference]:
+    def compare(
+        self, days: Sequence[date], only: tuple[str, str] | None = None
+    ) -> list[Difference]:
         """How `rows`, of some days, differ from what is `stated` of them; a thousand of a kind.
 
-        All rows that are missing or changed come before any that was added.
+        `only` is a column and its value, such as a tenant: the rows to tell of. All that are
+        missing or changed come before any that was added.
         """
         for name, there, other in (("extra", "rows", "stated"), ("lacking", "stated", "rows")):
             self._db.execute(
@@ -240,9 +243,10 @@ class Ledger:
                     days=", ".join(f"DATE '{day.isoformat()}'" for day in days),
                 )
             )
-        lacking = self._told("lacking", "TRUE")
-        found = self._told("extra", "request_id NOT IN (SELECT request_id FROM lacking)")
-        changed = {row.request_id for row in self._told("lacking", _AGAIN)}
+        lacking = self._told("lacking", "TRUE", only)
+        found = self._told("extra", "request_id NOT IN (SELECT request_id FROM lacking)", only)
+        again = self._told("lacking", "request_id IN (SELECT request_id FROM extra)", only)
+        changed = {row.request_id for row in again}
         return [
             *(Difference("changed" if r.request_id in changed else "missing", r) for r in lacking),
             *(Difference("added", row) for row in found),
@@ -280,10 +284,12 @@ class Ledger:
         ).fetchall()
         return [(Cell(*row[:3]), *row[3:]) for row in found]
 
-    def _told(self, table: str, condition: str) -> list[LedgerRow]:
+    def _told(self, table: str, condition: str, only: tuple[str, str] | None) -> list[LedgerRow]:
+        column, value = only or ("''", "")
         found = self._db.execute(
-            f"SELECT {_NAMES} FROM {table} WHERE {condition} "  # noqa: S608 - of ours
-            f"ORDER BY dt, hour, request_id, digest LIMIT {_MOST_TOLD}"
+            f"SELECT {_NAMES} FROM {table} WHERE {condition} AND {column} = ? "  # noqa: S608 - ours
+            f"ORDER BY dt, hour, request_id, digest LIMIT {_MOST_TOLD}",
+            [value],
         ).fetchall()
         return [
             LedgerRow(day, hour, request_id, Cell(*cell), cost, digest)
@@ -345,9 +351,6 @@ def _hole(at: date | tuple[date, int], told: Any, found: Any) -> str:  # noqa: A
         f"the lake has a hole: its reports tell {format_usd(int(told))} USD of {when}, and it has "
         f"{has} of it; copy the lake again, or aggregate that day again"
     )
-
-
-_AGAIN = "request_id IN (SELECT request_id FROM extra)"
 
 
 def _select(there: set[str]) -> str:

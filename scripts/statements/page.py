@@ -12,7 +12,7 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from scripts.statements.lines import BASES, times
+from scripts.statements.lines import BASES, markup_of, times
 from scripts.statements.statements import cents, margin_percent
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def _days(statement: Statement, last: int) -> list[tuple[int, int]]:
     charges = dict.fromkeys(range(1, last + 1), 0)
     for entry in record.days:
         if entry.cell in cells:
-            facts = record.tenants[entry.cell.tenant_id]
-            markup = record.inputs.markups.get(entry.cell.tenant_id) or facts.markup
+            markup = markup_of(record, entry.cell.tenant_id)
             charges[int(entry.day[-2:])] += times(entry.cost, markup)
     return [
         (day, round(times(charge, record.inputs.rate) * 100 / _PICO))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import quote
@@ -147,11 +146,6 @@ def to_json(statement: Statement) -> bytes:
         },
     }
     return canonical(document)
-
-
-def net_of(data: bytes) -> str:
-    """The total that a statement's bytes say."""
-    return str(json.loads(data)["totals"]["net"])
 
 
 def to_csv(statements: Iterable[Statement]) -> bytes:

@@ -144,9 +144,9 @@ class _Check:
                         ledger.read(folder, days, whole=False)
                     if month == self._month:
                         ledger.state([*self._own, *self._later])
-                        found += self._of_statement(ledger.compare(days), "added")
+                        found += _of_kind(ledger.compare(days, self._only), "added")
                         ledger.state(self._own)
-                    found += self._of_statement(ledger.compare(days), "missing", "changed")
+                    found += _of_kind(ledger.compare(days, self._only), "missing", "changed")
                     ledger.keep_stated()
                     digests.add(ledger.cells())
         found.sort(key=lambda difference: difference.kind == "added")
@@ -193,12 +193,12 @@ class _Check:
             there = {day: size for day, size in there.items() if day in stated}
         return batches({**stated, **there})
 
-    def _of_statement(self, found: Sequence[Difference], *kinds: str) -> list[Difference]:
+    @property
+    def _only(self) -> tuple[str, str]:
+        """The column of rows that says whose they are, and whose the statement is."""
         scope = self._statement.scope
-        attribute = "tenant_id" if scope == "tenant" else scope
-        return [
-            difference
-            for difference in found
-            if difference.kind in kinds
-            and getattr(difference.row.cell, attribute) == self._statement.id
-        ]
+        return "tenant_id" if scope == "tenant" else scope, self._statement.id
+
+
+def _of_kind(found: Sequence[Difference], *kinds: str) -> list[Difference]:
+    return [difference for difference in found if difference.kind in kinds]
