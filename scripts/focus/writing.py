@@ -71,12 +71,7 @@ class Writer:
             given |= {"invoiced": "yes", "settled_until": _moment(record.closed_at)}
         named = queries.load()
         sqls = {"ledger": named["focus"].fill(period, given)}
-        checks.lake(
-            self.engine,
-            sqls["ledger"],
-            period,
-            complete=period.over(self.clock().date()),
-        )
+        checks.lake(self.engine, sqls["ledger"], period, self.clock().date())
         billed = billed_by_tenant(self.engine, sqls["ledger"])
         if not billed:
             raise FocusError(f"the lake has no usage in {month}: there is nothing to write")

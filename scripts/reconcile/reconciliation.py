@@ -93,7 +93,7 @@ def reconcile(
     export.check_state(engine.run(known["bill_state"].fill(period, read)).records(), period, now)
     lines = engine.run(known["bill_lines"].fill(period, read)).records()
     booked = known["bill_ledger"].fill(period)
-    checks.lake(engine, booked, period, complete=False)
+    checks.lake(engine, booked, period, now.date())
     rows = _named(engine.run(booked).records(), account)
     accounts = {row["account_id"] for row in rows} | set(more_accounts)
     if account is not None:

@@ -1,13 +1,12 @@
 """What has to hold before a query's answer can be trusted; nothing is shown or written otherwise.
 
-A lake has a hole where an hour that closed has no facts: `aggregate` writes a file of facts for
-each hour that it closes, also for one without a call. A lake that is older than these files has
-none, and cannot be checked.
+A lake has a hole where an hour of a day that is over is missing. What is left of that hour tells:
+its facts or its usage, or the day's summary. A lake without summaries and facts cannot be checked.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from scripts.reports.engines import tables_of
@@ -15,7 +14,7 @@ from tollgate.domain.usage import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from scripts.reports.engines import Engine
     from scripts.reports.periods import Period
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 # How far queries look back before their period: 90 days of a trend, from any day of a week.
 LOOK_BACK = timedelta(days=97)
 _HOUR = timedelta(hours=1)
-_HOURLY = "hourly"
 _MOST_SHOWN = 10
 _MOST_HOURS = 3
 
@@ -72,49 +70,83 @@ def tenant(engine: Engine, period: Period, name: str) -> None:
         raise RefusedError(f"tenant: given {name!r}; there are {listed}")
 
 
-def holes(engine: Engine, period: Period, *, complete: bool) -> None:
-    """Refuse a period with a missing hour between two that were written.
+def holes(engine: Engine, period: Period, today: date) -> None:
+    """Refuse days that are over and lack an hour of usage.
 
-    `complete` wants its last hours too: of a period that is over, all have to be closed.
+    An hour's usage and its facts have files, or neither has; and a day's summary is the sum of its
+    rows, so that it tells of an hour that lost both.
     """
-    written = engine.hours(_HOURLY, period.start, period.end - timedelta(days=1))
-    if not written:
-        if complete and engine.has(_HOURLY):
-            raise RefusedError(f"no hour of {period} is closed yet, or its facts are gone")
+    end = min(period.end, today)
+    if end <= period.start:
         return
-    end = _midnight(period.end) if complete else written[-1]
-    missing = sorted(set(_hours(written[0], end)) - set(written))
-    if missing:
-        raise RefusedError(
-            f"the lake has a hole: no facts of {_shown(missing)}; aggregate writes them with the "
-            f'event {{"from": "{missing[0]:%Y-%m-%dT%H}", "to": "{_after(missing):%Y-%m-%dT%H}"}}'
-        )
+    if engine.has("hourly"):
+        _compare_files(engine, period.start, end)
+    if engine.has("daily"):
+        _compare_sums(engine, period.start, end)
 
 
-def lake(engine: Engine, sql: str, period: Period, *, complete: bool) -> None:
+def lake(engine: Engine, sql: str, period: Period, today: date) -> None:
     """Refuse a lake that a query over this period cannot be answered from."""
     if "usage" in tables_of(sql):
         schema(engine, period)
-        holes(engine, period, complete=complete)
+        holes(engine, period, today)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _compare_files(engine: Engine, start: date, end: date) -> None:
+    last = end - timedelta(days=1)
+    facts, usage = (set(engine.hours(name, start, last)) for name in ("hourly", "usage"))
+    # Days of an earlier release have no facts.
+    days = {hour.date() for hour in facts}
+    for what, missing in (
+        ("usage", facts - usage),
+        ("facts", {hour for hour in usage - facts if hour.date() in days}),
+    ):
+        if missing:
+            first = min(missing)
+            raise RefusedError(
+                f"the lake has a hole: no {what} of {_shown(sorted(missing))}; aggregate writes "
+                f'it again with the event {{"from": "{first:%Y-%m-%dT%H}", '
+                f'"to": "{first + _HOUR:%Y-%m-%dT%H}"}}'
+            )
 
 
-def _hours(first: datetime, end: datetime) -> list[datetime]:
-    return [first + _HOUR * n for n in range((end - first) // _HOUR)]
+def _compare_sums(engine: Engine, start: date, end: date) -> None:
+    days = f"dt >= DATE '{start}' AND dt < DATE '{end}'"
+    rows = engine.run(
+        f"""
+        SELECT summaries.dt AS dt
+        FROM (
+            SELECT dt, sum(total_cost) AS cost, sum(output_tokens) AS tokens
+            FROM daily
+            WHERE {days}
+            GROUP BY dt
+        ) AS summaries
+        LEFT JOIN (
+            SELECT
+                dt,
+                sum(CAST(total_cost AS decimal(26, 0))) AS cost,
+                sum(CAST(output_tokens AS decimal(26, 0))) AS tokens
+            FROM usage
+            WHERE {days}
+            GROUP BY dt
+        ) AS booked ON booked.dt = summaries.dt
+        WHERE booked.dt IS NULL OR booked.cost <> summaries.cost
+            OR booked.tokens <> summaries.tokens
+        ORDER BY dt
+        """  # noqa: S608 - days
+    ).rows
+    if rows:
+        day = rows[0][0]
+        written = {hour.hour for hour in engine.hours("usage", day, day)}
+        without = ", ".join(f"{hour:02d}" for hour in range(24) if hour not in written)
+        raise RefusedError(
+            f"the lake has a hole: the summary of {day} has other sums than its hours; hours "
+            f"without usage: {without or 'none'}; aggregate writes them again with the event "
+            f'{{"date": "{day}"}}'
+        )
 
 
 def _shown(missing: Sequence[datetime]) -> str:
     named = ", ".join(f"{hour:%Y-%m-%d hour %H}" for hour in missing[:_MOST_HOURS])
     more = len(missing) - _MOST_HOURS
     return named if more <= 0 else f"{named} and {more} more"
-
-
-def _after(missing: Sequence[datetime]) -> datetime:
-    """The end of the first run of missing hours, at most the 31 days that one event may name."""
-    end = missing[0] + _HOUR
-    while end in missing and end - missing[0] < timedelta(days=31):
-        end += _HOUR
-    return end

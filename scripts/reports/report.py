@@ -71,7 +71,7 @@ def chargeback(
     with DuckDbEngine(lake_dir) as engine:
         if not engine.has("usage"):
             return []
-        checks.lake(engine, sql, period, complete=False)
+        checks.lake(engine, sql, period, datetime.now(UTC).date())
         return [ChargebackRow(**record) for record in engine.run(sql).records()]
 
 
@@ -120,7 +120,7 @@ def _report(query: Query, options: argparse.Namespace) -> str:
     values = _values(options.param)
     sql = query.fill(period, values, options.settled_before, today)
     with engine_of(options) as engine:
-        checks.lake(engine, sql, period, complete=query.over)
+        checks.lake(engine, sql, period, today)
         for parameter in query.parameters:
             if parameter.type == "tenant" and values.get(parameter.name):
                 checks.tenant(engine, period, values[parameter.name])

@@ -132,7 +132,7 @@ class Closer:
         self, period: Period, month: str, closed: Sequence[str], scratch: Path
     ) -> tuple[Record, dict[str, Path]]:
         try:
-            checks.holes(self.engine, period, complete=True)
+            checks.holes(self.engine, period, self.clock().date())
         except checks.RefusedError as error:
             raise CloseError(str(error)) from None
         tenants = tenant_facts(self.lake.lists("tenants"), self.finance.markups)

@@ -67,7 +67,7 @@ class Asked:
         """Refuse usage of a later version and a missing hour. Raises RefusedError."""
         checks.schema(self.engine, period)
         for days in (period.before(), period):
-            checks.holes(self.engine, days, complete=False)
+            checks.holes(self.engine, days, self.today)
 
     def lacks(self, name: str) -> str | None:
         """Which tables of a query there are no files of, None when there are all."""

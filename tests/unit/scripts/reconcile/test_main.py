@@ -110,7 +110,7 @@ def test_an_export_that_cannot_be_compared_ends_with_1(
     ("rows", "hours", "refusal"),
     [
         ([replace(ROWS[0], schema_version=2)], (), "usage of 2026-11-03, hour 12, has schema_v"),
-        (ROWS, (10, 12), "the lake has a hole: no facts of 2026-11-03 hour 11"),
+        (ROWS, (11, 12), "the lake has a hole: no usage of 2026-11-03 hour 11"),
     ],
 )
 def test_a_ledger_that_cannot_be_trusted_ends_with_1(  # noqa: PLR0913 - a lake's parts

@@ -47,8 +47,13 @@ OTHER_ACCOUNTS = [
     ("tenant", "acme", "2026-10", 10**12, 10**12),
     ("app", "acme/chat", "2026-11", 1, 1),
 ]
-TIMES = st.integers(-95 * 24 * 60, 33 * 24 * 60)
-COSTS = st.one_of(st.integers(0, 10**13), st.integers(9 * 10**18, 2**63 - 1))
+# Minutes from the month's beginning; often the days around the borders of what queries add up.
+BORDERS = (-73, -72, -71, -70, -13, -12, -11, -6, -1, 0, 14, 15, 18, 19, 29, 30)
+TIMES = st.one_of(
+    st.integers(-95 * 24 * 60, 33 * 24 * 60),
+    st.sampled_from(BORDERS).map(lambda day: day * 24 * 60),
+)
+COSTS = st.one_of(st.just(0), st.integers(0, 10**13), st.integers(9 * 10**18, 2**63 - 1))
 
 
 @st.composite

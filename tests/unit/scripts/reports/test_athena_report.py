@@ -37,9 +37,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             TableInput={"Name": "usage", "StorageDescriptor": location},
         )
         storage.create_bucket(Bucket=LAKE)
-        for hour in (0, 1, 3):
-            key = f"hourly/dt=2026-10-01/hour={hour:02d}/facts.parquet"
-            storage.put_object(Bucket=LAKE, Key=key, Body=b"")
+        for name, hours in (("hourly", (0, 1, 3)), ("usage", (0, 1))):
+            for hour in hours:
+                key = f"{name}/dt=2026-10-01/hour={hour:02d}/file.parquet"
+                storage.put_object(Bucket=LAKE, Key=key, Body=b"")
         yield
 
 
@@ -73,7 +74,7 @@ def answers(*tables: Sequence[Sequence[str]]) -> None:
 @pytest.mark.usefixtures("aws")
 def test_a_report_is_asked_of_athena(capsys: pytest.CaptureFixture[str]) -> None:
     boto3.client("s3", region_name="us-east-1").put_object(
-        Bucket=LAKE, Key="hourly/dt=2026-10-01/hour=02/facts.parquet", Body=b""
+        Bucket=LAKE, Key="usage/dt=2026-10-01/hour=03/file.parquet", Body=b""
     )
     line = ("acme", "2", "0", "30", "4", "1.500000000001", "100.00")
     # No usage is of a later schema; then comes the query itself.
@@ -99,5 +100,5 @@ def test_a_hole_is_seen_in_the_bucket(capsys: pytest.CaptureFixture[str]) -> Non
     answers([])
     assert report.main(["costs", "--env", "dev", *DAYS]) == 1
     said = capsys.readouterr()
-    assert "the lake has a hole: no facts of 2026-10-01 hour 02;" in said.err
+    assert "the lake has a hole: no usage of 2026-10-01 hour 03;" in said.err
     assert said.out == ""

@@ -99,7 +99,7 @@ def test_a_folder_without_usage_and_a_lake_with_a_hole_are_refused(
         facts.parent.mkdir(parents=True)
         facts.touch()
     assert run(lake, out, "--month", "2026-11") == 1
-    assert "the lake has a hole: no facts of 2026-11-20 hour 04" in capsys.readouterr().err
+    assert "the lake has a hole: no usage of 2026-11-20 hour 03" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import shutil
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from scripts.bench.year import write
-from scripts.reports import report
+from scripts.reports import checks, report
+from scripts.reports.engines import DuckDbEngine
+from scripts.reports.periods import Period
 from tests.fakes.usage_rows import usage_row
 from tollgate.domain.usage import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
+HOURS = [OCTOBER + timedelta(hours=hour) for hour in (0, 24, 31, 33, 34, 35, 53)]
 DAYS = ["--from", "2026-10-01", "--to", "2026-10-05"]
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    """Four days, with a call on the first one and facts of all their hours."""
-    write([usage_row(started_at=OCTOBER)], tmp_path, 0)
-    facts(tmp_path, [OCTOBER + timedelta(hours=n) for n in range(4 * 24)])
+    """Three days with calls in some of their hours, and what aggregate makes of them."""
+    write([usage_row(started_at=hour) for hour in HOURS], tmp_path, 0)
+    for hour in HOURS:
+        put(tmp_path / "hourly" / f"dt={hour:%Y-%m-%d}" / f"hour={hour:%H}", "1 AS n")
+    sums = usage_row()
+    for day in {hour.date() for hour in HOURS}:
+        calls = sum(hour.date() == day for hour in HOURS)
+        cost, tokens = calls * sums.total_cost, calls * sums.output_tokens
+        put(
+            tmp_path / "daily" / f"dt={day}",
+            f"{cost}::DECIMAL(38, 0) AS total_cost, {tokens}::DECIMAL(38, 0) AS output_tokens",
+        )
     return tmp_path
 
 
-def facts(lake: Path, hours: Sequence[datetime]) -> None:
-    """Put a file of facts where aggregate puts one for each closed hour; nobody reads it here."""
-    for hour in hours:
-        folder = lake / "hourly" / f"dt={hour:%Y-%m-%d}" / f"hour={hour:%H}"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "facts.parquet").touch()
+def put(folder: Path, columns: str) -> None:
+    """Write a file of one row."""
+    folder.mkdir(parents=True)
+    with duckdb.connect(":memory:") as db:
+        db.execute(f"COPY (SELECT {columns}) TO '{folder}/file.parquet'")
 
 
-def remove_facts(lake: Path, hour: datetime) -> None:
-    (lake / "hourly" / f"dt={hour:%Y-%m-%d}" / f"hour={hour:%H}" / "facts.parquet").unlink()
+def lose(lake: Path, folder: str, hour: datetime) -> None:
+    shutil.rmtree(lake / folder / f"dt={hour:%Y-%m-%d}" / f"hour={hour:%H}")
 
 
 def refused(capsys: pytest.CaptureFixture[str], lake: Path, *arguments: str) -> str:
@@ -64,28 +75,51 @@ def test_a_lake_with_all_its_hours_is_reported(
 def test_a_missing_hour_between_two_written_ones_is_named(
     lake: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    remove_facts(lake, OCTOBER + timedelta(days=1, hours=7))
+    lose(lake, "usage", HOURS[2])
     assert refused(capsys, lake, "chargeback", *DAYS) == (
-        "report: the lake has a hole: no facts of 2026-10-02 hour 07; aggregate writes them with "
-        'the event {"from": "2026-10-02T07", "to": "2026-10-02T08"}\n'
+        "report: the lake has a hole: no usage of 2026-10-02 hour 07; aggregate writes it again "
+        'with the event {"from": "2026-10-02T07", "to": "2026-10-02T08"}\n'
     )
-    for hour in range(4):
-        remove_facts(lake, OCTOBER + timedelta(days=2, hours=hour))
-    said = refused(capsys, lake, "chargeback", *DAYS)
-    assert "2026-10-02 hour 07, 2026-10-03 hour 00, 2026-10-03 hour 01 and 2 more" in said
     # Other days are whole.
     assert "acme" in shown(capsys, lake, "chargeback", "--from", "2026-10-01", "--to", "2026-10-02")
+    # What an hour lost with its facts, the day's summary has.
+    lose(lake, "hourly", HOURS[2])
+    said = refused(capsys, lake, "chargeback", *DAYS)
+    assert (
+        "the summary of 2026-10-02 has other sums than its hours; hours without usage: 01" in said
+    )
+    assert "06, 07, 08" in said
+    assert 'event {"date": "2026-10-02"}' in said
 
 
-def test_hours_at_the_end_count_for_what_is_of_days_that_are_over(
+def test_an_hour_without_facts_is_named(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for hour in HOURS[1:]:
+        lose(lake, "hourly", hour)
+    # Days without any facts are of an earlier release.
+    assert "acme" in shown(capsys, lake, "chargeback", *DAYS)
+    put(lake / "hourly" / "dt=2026-10-02" / "hour=00", "1 AS n")
+    said = refused(capsys, lake, "chargeback", *DAYS)
+    assert (
+        "no facts of 2026-10-02 hour 07, 2026-10-02 hour 09, 2026-10-02 hour 10 and 1 more" in said
+    )
+
+
+def test_a_day_that_lost_everything_but_its_summary_is_named(
     lake: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (lake / "tenants").mkdir()
-    (lake / "tenants" / "acme.json").write_text('{"tenant_id": "acme", "markup": "2"}\n', "utf-8")
-    assert "acme" in shown(capsys, lake, "invoice", *DAYS)
-    remove_facts(lake, OCTOBER + timedelta(days=3, hours=23))
-    assert "acme" in shown(capsys, lake, "chargeback", *DAYS)
-    assert "no facts of 2026-10-04 hour 23" in refused(capsys, lake, "invoice", *DAYS)
+    for folder in ("usage", "hourly"):
+        lose(lake, folder, HOURS[-1])
+    said = refused(capsys, lake, "chargeback", *DAYS)
+    assert "the summary of 2026-10-03 has other sums than its hours" in said
+
+
+def test_hours_of_today_may_be_on_their_way(lake: Path) -> None:
+    lose(lake, "usage", HOURS[-1])
+    with DuckDbEngine(lake) as engine:
+        days = Period(date(2026, 10, 1), date(2026, 10, 5))
+        checks.holes(engine, days, today=date(2026, 10, 3))
+        with pytest.raises(checks.RefusedError):
+            checks.holes(engine, days, today=date(2026, 10, 4))
 
 
 def test_a_month_that_is_not_over_has_no_invoice(
@@ -98,14 +132,12 @@ def test_a_month_that_is_not_over_has_no_invoice(
 
 def test_usage_of_a_later_schema_is_named(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     later = SCHEMA_VERSION + 1
-    write([usage_row(started_at=OCTOBER + timedelta(hours=5), tenant_id="new")], lake, 0)
-    file = next((lake / "usage" / "dt=2026-10-01" / "hour=05").iterdir())
+    file = next((lake / "usage" / "dt=2026-10-01" / "hour=00").iterdir())
     with duckdb.connect(":memory:") as db:
         rows = db.sql(f"SELECT * REPLACE ({later} AS schema_version) FROM '{file}'")  # noqa: S608
         rows.write_parquet(str(file.with_name("later.parquet")))
-    file.unlink()
     assert refused(capsys, lake, "chargeback", *DAYS) == (
-        f"report: usage of 2026-10-01, hour 05, has schema_version {later}; "
+        f"report: usage of 2026-10-01, hour 00, has schema_version {later}; "
         f"this version of Tollgate reads {SCHEMA_VERSION} and below\n"
     )
 
