@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,3 +97,12 @@ def test_queries_read_tables_and_columns_that_there_are(query: Query) -> None:
     }
     # It fails for a column that no table has, and for a bare one that two have.
     qualify(sqlglot.parse_one(text, read="athena"), schema=schema, dialect="athena")
+
+
+def test_terraform_reads_the_parameters_that_python_reads() -> None:
+    source = (hcl.ROOT / "modules" / "analytics" / "athena.tf").read_text("utf-8")
+    [pattern] = re.findall(r'regexall\("(.*)", text\)', source)
+    for query in queries.load().values():
+        found = re.findall(pattern.replace(r"\n", "\n"), query.text)
+        assert found == [(each.name, each.default) for each in query.parameters], query.name
+        assert query.over == ("\n-- period: over\n" in query.text), query.name

@@ -247,7 +247,8 @@ def words_of_the_code() -> frozenset[str]:
         path
         for source in SOURCES
         for path in ([ROOT / source] if (ROOT / source).is_file() else (ROOT / source).rglob("*"))
-        if path.is_file() and path.suffix in {"", ".py", ".tf", ".yaml", ".yml", ".json", ".tfvars"}
+        if path.is_file()
+        and path.suffix in {"", ".py", ".sql", ".tf", ".yaml", ".yml", ".json", ".tfvars"}
     )
     return frozenset(
         word
