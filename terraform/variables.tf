@@ -391,6 +391,31 @@ variable "prefix" {
   }
 }
 
+variable "quicksight" {
+  description = "A QuickSight dashboard of usage by day. viewers: QuickSight groups by name that see it, rows of these tenants and business_units, or with all every row. authors: groups that may change it. refresh_at: time of day, UTC. months: how many it shows. identity_region: where the QuickSight account was made, if elsewhere. service_role_name: the role that QuickSight reads with. The account needs a QuickSight subscription. null means none."
+  type = object({
+    viewers = map(object({
+      all            = optional(bool, false)
+      business_units = optional(list(string), [])
+      tenants        = optional(list(string), [])
+    }))
+    authors           = optional(list(string), [])
+    identity_region   = optional(string)
+    months            = optional(number, 13)
+    namespace         = optional(string, "default")
+    refresh_at        = optional(string, "05:00")
+    service_role_name = optional(string, "aws-quicksight-service-role-v0")
+  })
+  default = null
+
+  validation {
+    condition = var.quicksight == null ? true : alltrue([
+      for viewer in var.quicksight.viewers : alltrue([for unit in viewer.business_units : contains(keys(var.business_units), unit)])
+    ])
+    error_message = "quicksight.viewers: got business units ${jsonencode(setsubtract(flatten([for viewer in try(values(var.quicksight.viewers), []) : viewer.business_units]), keys(var.business_units)))}; allowed: those of business_units."
+  }
+}
+
 variable "region" {
   description = "AWS region of the deployment."
   type        = string
