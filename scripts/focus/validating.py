@@ -40,6 +40,9 @@ CRITERIA = (
 # An invoice's id is null before there is one and is not from then on: the two are rules of their
 # own, and the validator, which cannot know, asks for both. InvoiceId-C-003-C asks for either.
 EITHER = frozenset({"InvoiceId-C-004-C", "InvoiceId-C-005-C"})
+# FOCUS wants no effective cost of a purchase that is to cover future charges; the validator asks it
+# of all purchases. Shares of shared costs cover the month that they are of, and no later charge.
+NOT_OURS = frozenset({"EffectiveCost-C-005-C"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def _run(python: Path, files: list[Path], scratch: Path) -> Verdict:
     cases = list(ElementTree.parse(report).getroot().iter("testcase"))  # noqa: S314 - written just now
     looked_at = [case for case in cases if case.find("skipped") is None]
     failures = {failure.get("name", "") for case in cases for failure in case.iter("failure")}
-    told = failures if failures >= EITHER else failures - EITHER
+    told = (failures if failures >= EITHER else failures - EITHER) - NOT_OURS
     return Verdict(len(looked_at), tuple(sorted(told)))
 
 
