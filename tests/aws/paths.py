@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import requests
 
-from tests.fakes.environments import with_silo_and_guardrails
+from tests.fakes.environments import allow_models, with_silo_and_guardrails
 from tests.fakes.stored import change_policy
 from tests.fakes.usage_rows import usage_row
 from tests.waiting import PATIENCE_SECONDS, until
@@ -46,12 +46,11 @@ def environment(folder: Path) -> Path:
     """The local environment, with whatever makes functions call more of AWS."""
     made = with_silo_and_guardrails(folder)
     theirs = made / "tenants" / "customer2.tfvars"
-    opening = "models      = ["
-    more = f'{opening}"{ENDPOINT}", "Llama*", "{ACROSS_THE_WORLD}", '
-    text = theirs.read_text("utf-8").replace(opening, more, 1)
+    allow_models(theirs, ENDPOINT, "Llama*", ACROSS_THE_WORLD)
     silo = made / "tenants" / "silo.tfvars"
     models = f'"amazon.nova-*", "{ACROSS_REGIONS}", "{COUNTED}"'
     silo.write_text(silo.read_text("utf-8").replace('"amazon.nova-*"', models), "utf-8")
+    text = theirs.read_text("utf-8")
     theirs.write_text(f'{text}\nmodel_arns = {{ "{OWN_MODEL}" = "{MODEL}" }}\n', "utf-8")
     return made
 
@@ -129,7 +128,8 @@ def speak_dialects(stack: LocalStack, app: Caller) -> None:
 def call_every_kind_of_model(stack: LocalStack, app: Caller) -> None:
     """By each function: over profiles of several regions and all, an app's own, a tenant's own."""
     for model in (ACROSS_REGIONS, ACROSS_THE_WORLD, OWN_MODEL):
-        assert app.chat("hello", model=model).status_code == 200
+        answer = app.chat("hello", model=model)
+        assert answer.status_code == 200, answer.text
         app.wait_for(app.start("hello", model=model))
         for stream in (False, True):
             assert app.complete("hello", model=model, stream=stream).status_code == 200

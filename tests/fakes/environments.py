@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -51,3 +52,12 @@ def with_silo_and_guardrails(folder: Path) -> Path:
     pooled = _SILO_TENANT.replace('"silo"', '"pool"').replace('"Silo"', '"Guarded"')
     (tenants / "guarded.tfvars").write_text(pooled + _GUARDRAIL)
     return environment
+
+
+def allow_models(tenant_file: Path, *models: str) -> None:
+    """Put models before those that a tenant's file allows."""
+    text = tenant_file.read_text("utf-8")
+    more = "".join(f'"{model}", ' for model in models)
+    text, found = re.subn(r"^(models +)= \[", rf"\1= [{more}", text, flags=re.MULTILINE)
+    assert found == 1, f"{tenant_file.name} has {found} lists of models"
+    tenant_file.write_text(text, "utf-8")

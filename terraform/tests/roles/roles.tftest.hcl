@@ -60,7 +60,10 @@ override_module {
     glue_database_name = "tollgate_local"
     lake_bucket_arn    = "arn:aws:s3:::tollgate-local-lake-000000000000"
     lake_bucket_name   = "tollgate-local-lake-000000000000"
-    workgroup_name     = "tollgate-local"
+
+    statements_bucket_arn  = "arn:aws:s3:::tollgate-local-statements-000000000000"
+    statements_bucket_name = "tollgate-local-statements-000000000000"
+    workgroup_name         = "tollgate-local"
   }
 }
 

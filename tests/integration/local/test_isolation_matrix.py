@@ -25,6 +25,7 @@ import requests
 from scripts.local import contract
 from scripts.local.ministack import ACCOUNT_ID, REGION
 from scripts.local.stack import ENVIRONMENTS, LocalStack
+from tests.fakes.environments import allow_models
 from tests.waiting import PATIENCE_SECONDS, until, until_job_ends
 
 if TYPE_CHECKING:
@@ -212,7 +213,8 @@ def environment(folder: Path) -> Path:
     text = settings.read_text("utf-8").replace(opening, f"{opening}\n  {ENDPOINT_SETTING}", 1)
     settings.write_text(text, "utf-8")
     theirs = made / "tenants" / f"{THEIRS}.tfvars"
-    text = theirs.read_text("utf-8").replace("models      = [", f'models      = ["{ENDPOINT}", ', 1)
+    allow_models(theirs, ENDPOINT)
+    text = theirs.read_text("utf-8")
     text += f'\nteams = ["{TEAM}"]\nmodel_arns = {{ "{MODEL_ARN}" = "{MODEL}" }}\n'
     theirs.write_text(text, "utf-8")
     return made
