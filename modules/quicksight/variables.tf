@@ -13,6 +13,11 @@ variable "athena_bucket_name" {
   description = "Bucket that the workgroup writes query results to."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.athena_bucket_name))
+    error_message = "athena_bucket_name: given \"${var.athena_bucket_name}\"; allowed: the name of an S3 bucket."
+  }
 }
 
 variable "authors" {
@@ -64,6 +69,11 @@ variable "lake_bucket_name" {
   description = "Bucket with the usage."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.lake_bucket_name))
+    error_message = "lake_bucket_name: given \"${var.lake_bucket_name}\"; allowed: the name of an S3 bucket."
+  }
 }
 
 variable "months" {
@@ -179,4 +189,9 @@ variable "workgroup_name" {
   description = "Athena workgroup that queries run in."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9._-]{1,128}$", var.workgroup_name))
+    error_message = "workgroup_name: given \"${var.workgroup_name}\"; allowed: 1 to 128 letters, digits, periods, underscores and hyphens."
+  }
 }

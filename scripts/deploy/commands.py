@@ -73,6 +73,7 @@ RETAINED = (
         for module in ("audit", "bill_export")
         for setting in _BUCKET_SETTINGS
     ),
+    "module.business_unit.aws_s3_object.dimension",
     "module.tenant.aws_s3_object.dimension",
 )
 _LOCK_TIMEOUT = "-lock-timeout=5m"

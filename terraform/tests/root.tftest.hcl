@@ -39,7 +39,10 @@ override_module {
     glue_database_name = "tollgate_test"
     lake_bucket_arn    = "arn:aws:s3:::tollgate-test-lake-111122223333"
     lake_bucket_name   = "tollgate-test-lake-111122223333"
-    workgroup_name     = "tollgate-test"
+
+    statements_bucket_arn  = "arn:aws:s3:::tollgate-test-statements-111122223333"
+    statements_bucket_name = "tollgate-test-statements-111122223333"
+    workgroup_name         = "tollgate-test"
   }
 }
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 # The partition key of a query, which stands first in ours.
 _PARTITION = re.compile(r"(\w+) = (:\w+)")
-_HASH_KEYS = {spec.hash_key for spec in tables.TABLES}
+# A row of usage has an attribute of the name that is the key of an account.
+_HASH_KEYS = sorted({spec.hash_key for spec in tables.TABLES}, key="account_id".__eq__)
 
 # Operations of Bedrock Runtime whose actions have other names.
 MODEL_ACTIONS: Mapping[str, str] = {
@@ -119,8 +120,7 @@ def _keys_in(items: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _hash(key: Mapping[str, Any]) -> str:
-    (value,) = (key[name]["S"] for name in _HASH_KEYS & key.keys())
-    return str(value)
+    return str(next(key[name]["S"] for name in _HASH_KEYS if name in key))
 
 
 def _object(world: World, call: Call) -> Iterator[Asked]:

@@ -50,11 +50,11 @@ def _problems(name: str, variable: dict[str, Any]) -> list[str]:
 def _takes_anything(name: str, variable: dict[str, Any]) -> bool:
     """Tags and folders are for AWS and Terraform to refuse, which name them as well as we could.
 
-    Tiers are checked with the tenant files, by the same rules.
+    Tiers and business units are checked with the tenant files, by the same rules.
     """
     return (
         str(variable.get("type")) in _ANY_VALUE_IS_FINE
-        or name in {"tags", "tiers"}
+        or name in {"business_units", "tags", "tiers"}
         or name.endswith(("_dir", "directory"))
     )
 

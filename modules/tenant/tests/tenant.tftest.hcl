@@ -229,7 +229,7 @@ run "dimension" {
   }
 
   assert {
-    condition = aws_s3_object.dimension.content == "${jsonencode({
+    condition = aws_s3_object.dimension.content == format("%s\n", jsonencode({
       account_id             = "111122223333"
       budget_mode            = "hard"
       business_unit          = "retail"
@@ -254,7 +254,7 @@ run "dimension" {
       tags                   = { Division = "retail" }
       tenant_id              = "acme"
       tier                   = "pro"
-    })}\n"
+    }))
     error_message = "It is one line with what usage rows do not know."
   }
 }
