@@ -99,7 +99,7 @@ def test_a_table_that_cannot_be_reached_is_named(
     del table
     folder = tmp_path / "usage/dt=2026-11-15/hour=12"
     folder.mkdir(parents=True)
-    reprice._write(folder / "part-00.parquet", [usage_row(started_at=NOV)])
+    reprice.write(folder / "part-00.parquet", [usage_row(started_at=NOV)])
     days = ["--from", "2026-11-15", "--to", "2026-11-16"]
     arguments = ["--lake", str(tmp_path), *days, "--env", "dev", "--apply", "--table", "none"]
     assert reprice.main(arguments) == 1

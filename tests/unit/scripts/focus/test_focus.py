@@ -28,6 +28,7 @@ from scripts.statements import history
 from scripts.statements.closing import Closer
 from scripts.statements.inputs import Finance
 from scripts.statements.storage import FolderLake, FolderStore
+from tests.e2e import documents
 from tests.fakes.usage_rows import usage_row
 
 if TYPE_CHECKING:
@@ -213,6 +214,16 @@ def test_the_table_is_read_back(lake: Path) -> None:
             "SELECT sum(billedcost) AS billed FROM focus WHERE billing_period = '2026-10'"
         )
     assert found.rows[0][0] * PICO == 19_000_001
+
+
+@pytest.mark.parametrize("document", ["modules/analytics/README.md", "scripts/focus/README.md"])
+def test_the_guides_queries_of_the_table_run(lake: Path, document: str) -> None:
+    focus(lake)
+    queries = [each.text for each in documents.examples(document) if "FROM focus" in each.text]
+    assert queries
+    with DuckDbEngine(lake) as engine:
+        for query in queries:
+            assert engine.run(query).rows
 
 
 costs = st.integers(0, 10**15)
