@@ -98,6 +98,7 @@ module "tenant" {
   region                   = var.region
   tenant_id                = each.key
   policy                   = each.value.policy
+  business_unit_item_id    = try(module.business_unit[each.value.policy.business_unit].item_id, null)
   api_url                  = module.gateway.invoke_url
   keys                     = each.value.keys
   key_store                = var.key_store
@@ -111,9 +112,6 @@ module "tenant" {
   caller_roles             = local._caller_roles
   kms_key_arn              = aws_kms_key.this.arn
   kms_deletion_window_days = var.kms_deletion_window_days
-
-  # A tenant's calls are held on its unit's budget, which is there before the tenant says so.
-  depends_on = [module.business_unit]
 }
 
 # What AWS would refuse in the middle of an apply is refused here, before anything changes. The

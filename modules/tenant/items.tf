@@ -23,6 +23,14 @@ resource "aws_dynamodb_table_item" "policy" {
     pk       = { S = "TENANT#${var.tenant_id}" }
     document = { S = jsonencode(local._document) }
   })
+
+  # Calls are held on the unit's budget as soon as the policy says so.
+  lifecycle {
+    precondition {
+      condition     = var.policy.business_unit == null || var.business_unit_item_id != null
+      error_message = "${var.tenant_id}: got no item of the business unit ${jsonencode(var.policy.business_unit)}; allowed: business_unit_item_id of the unit that the policy names."
+    }
+  }
 }
 
 resource "aws_dynamodb_table_item" "key" {

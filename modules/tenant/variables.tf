@@ -20,6 +20,17 @@ variable "api_url" {
   }
 }
 
+variable "business_unit_item_id" {
+  description = "Id of the item of the tenant's business unit, which is made before the policy that names it; null where it names none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.business_unit_item_id == null ? true : length(var.business_unit_item_id) > 0
+    error_message = "business_unit_item_id: given ${jsonencode(var.business_unit_item_id)}; allowed: null or the output item_id of modules/business_unit."
+  }
+}
+
 variable "caller_roles" {
   description = "Roles that call models for the tenant, by any name: each may take these actions on the policy's `model_arns`. `is_session_role` says that the role serves all tenants, in sessions with the tag `tenant`."
   type = map(object({

@@ -49,6 +49,7 @@ module "tenant" {
   region                   = var.region
   tenant_id                = each.key
   policy                   = each.value.policy
+  business_unit_item_id    = try(module.business_unit[each.value.policy.business_unit].item_id, null)
   api_url                  = local.published.api_url
   keys                     = each.value.keys
   key_store                = local.published.key_store
@@ -62,9 +63,6 @@ module "tenant" {
   usage_plan               = one(local._tier_plans[each.key])
   usage_plan_ceiling       = jsondecode(local.published.usage_plan_ceiling)
   usage_plan_methods       = length(local._tier_plans[each.key]) > 0 ? {} : jsondecode(local.published.usage_plan_methods)
-
-  # A tenant's calls are held on its unit's budget, which is there before the tenant says so.
-  depends_on = [module.business_unit]
 }
 
 # What AWS would take hours for is refused before anything changes, as the gateway does.

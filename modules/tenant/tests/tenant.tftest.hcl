@@ -3,6 +3,8 @@ mock_provider "aws" {
 }
 
 variables {
+  business_unit_item_id = "BUSINESS_UNIT#retail"
+
   prefix             = "tollgate-test"
   account_id         = "111122223333"
   region             = "us-east-1"
