@@ -366,6 +366,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if name == "admit" and isinstance(result, Admitted):
             scope, hold, _ = arguments
             self.held_at[scope.account_id].add(hold.request_id)
+            self.forget_withdrawn(scope.account_id, hold.request_id)
             self.counted[scope.account_id][hold.request_id] = Counted(
                 result.account.minute, hold.tokens
             )
@@ -377,6 +378,15 @@ class LedgerMachine(RuleBasedStateMachine):
                 counted.refunded = refund.tokens
         if name not in ("scan", "get", "bill"):
             self.check_books()
+
+    def forget_withdrawn(self, account_id: str, request_id: str) -> None:
+        """A call that asks again may be counted on another account of its scope than before."""
+        whole = account_id.split("#")[:2]
+        for other, counted in self.counted.items():
+            if other != account_id and other.split("#")[:2] == whole and request_id in counted:
+                standing = self.accounts.get(other)
+                if standing is not None and request_id not in standing.holds:
+                    del counted[request_id]
 
     def check_books(self) -> None:
         held_by: dict[tuple[bool, str], str] = {}
