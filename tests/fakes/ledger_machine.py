@@ -387,6 +387,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 standing = self.accounts.get(other)
                 if standing is not None and request_id not in standing.holds:
                     del counted[request_id]
+                    self.held_at[other].discard(request_id)
 
     def check_books(self) -> None:
         held_by: dict[tuple[bool, str], str] = {}
