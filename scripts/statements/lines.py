@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from scripts.reports.footing import apportion
+from scripts.reports.footing import apportion, split
 from scripts.statements.inputs import HUNDRED_PERCENT, InputsError
 from scripts.statements.record import Cell
 from tollgate.domain.money import usd
@@ -97,23 +97,6 @@ def times(amount: int, factor: str) -> int:
     return -rounded if amount < 0 else rounded
 
 
-def allocate(amount: int, weights: Sequence[int]) -> list[int]:
-    """Split a whole amount by weights, to the unit: the largest remainders get what is left over.
-
-    Raises ValueError unless some weight is positive and none is negative.
-    """
-    total = sum(weights)
-    if total <= 0 or min(weights) < 0:
-        raise ValueError("there is nothing to allocate by")
-    parts = [amount * weight // total for weight in weights]
-    by_remainder = sorted(
-        range(len(weights)), key=lambda n: amount * weights[n] % total, reverse=True
-    )
-    for n in by_remainder[: amount - sum(parts)]:
-        parts[n] += 1
-    return parts
-
-
 def markup_of(record: Record, tenant_id: str) -> str:
     """The factor of a tenant at the close: of the inputs, or of its facts."""
     return record.inputs.markups.get(tenant_id) or record.tenants[tenant_id].markup
@@ -156,7 +139,7 @@ def _discounts(record: Record, usage: Sequence[Line]) -> Iterable[Line]:
     for cell, charged in _by_cell(usage).items():
         for discount in _discounts_of(record, cell):
             charge = sum(line.charge for line in charged)
-            off = allocate(abs(charge), [discount.percent, HUNDRED_PERCENT - discount.percent])[0]
+            off = split(abs(charge), [discount.percent, HUNDRED_PERCENT - discount.percent])[0]
             yield Line(
                 kind="discount",
                 cell=cell,
@@ -172,7 +155,7 @@ def _shared(record: Record, usage: Sequence[Line]) -> Iterable[Line]:
     for shared in record.inputs.shared_costs:
         weights = _weights(record, shared, usage)
         try:
-            parts = allocate(shared.usd, list(weights.values()))
+            parts = split(shared.usd, list(weights.values()))
         except ValueError:
             raise InputsError(
                 f"shared cost {shared.name!r} by {shared.by}: given a month without any; "
@@ -249,13 +232,13 @@ def _of_tenant(
     by_cell = _by_cell(usage)
     cells = _cells_of(record, tenant_id, by_cell)
     costs = [max(0, _cost(by_cell.get(cell, ()))) for cell in cells]
-    parts = allocate(amount, costs if sum(costs) else [1] * len(cells))
+    parts = split(amount, costs if sum(costs) else [1] * len(cells))
     return list(zip(cells, parts, strict=True))
 
 
 def _note(record: Record, entry: LateSum) -> Line:
     full = times(entry.cost, entry.markup)
-    off = allocate(abs(full), [entry.percent, HUNDRED_PERCENT - entry.percent])[0]
+    off = split(abs(full), [entry.percent, HUNDRED_PERCENT - entry.percent])[0]
     charge = full + off if full < 0 else full - off
     kind: Kind = "credit_note" if charge < 0 else "debit_note"
     return Line(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.reports.footing import apportion
+from scripts.reports.footing import apportion, split
 from scripts.statements import record as records
 from scripts.statements import statements
 from scripts.statements.inputs import (
@@ -21,7 +21,7 @@ from scripts.statements.inputs import (
     MonthInputs,
     SharedCost,
 )
-from scripts.statements.lines import allocate, lines, times
+from scripts.statements.lines import lines, times
 from scripts.statements.record import (
     Cell,
     CellDigest,
@@ -159,7 +159,7 @@ def test_a_record_is_read_back_as_it_was(
 
 @given(st.integers(0, 10**18), st.lists(st.integers(0, 10**9), min_size=1).filter(sum))
 def test_parts_add_up_and_none_is_a_unit_off(amount: int, weights: list[int]) -> None:
-    parts = allocate(amount, weights)
+    parts = split(amount, weights)
     assert sum(parts) == amount
     for part, weight in zip(parts, weights, strict=True):
         assert abs(part * sum(weights) - amount * weight) < sum(weights)
