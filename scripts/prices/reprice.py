@@ -57,6 +57,7 @@ from tollgate_aggregate.files import hour_file, hour_key  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from tollgate.domain.prices import Rates
     from tollgate.domain.tenants import Tenant
     from tollgate.ports import Usage
     from tollgate_aggregate.ports import UsageReader
@@ -319,19 +320,10 @@ def _charge(row: UsageRow, book: PriceBook, tenant: Tenant) -> tuple[int, int, i
     )
     if rates is None:
         raise _Skipped("still without a price")
-    usage = TokenUsage(
-        input=row.input_tokens,
-        output=row.output_tokens,
-        cache_read=row.cache_read_tokens,
-        cache_write_5m=row.cache_write_5m_tokens,
-        cache_write_1h=row.cache_write_1h_tokens,
-    )
-    charged = cost(rates, usage, {"image": row.images})
-    if not charged.priced:
+    charged = charge_at(row, rates)
+    if charged is None:
         raise _Skipped("still without a price")
-    # Rows count images alone; what other units cost stays as booked.
-    other = charged.other if row.images else row.other_cost
-    return charged.input, charged.output, charged.cache, other
+    return charged
 
 
 def _model_ref(row: UsageRow, tenant: Tenant) -> ModelRef:
@@ -346,6 +338,26 @@ def _model_ref(row: UsageRow, tenant: Tenant) -> ModelRef:
     if row.model_id not in (ref.model_id, row.requested_model):
         raise _Skipped("an ARN that the tenant maps to another model now")
     return ref
+
+
+def charge_at(row: UsageRow, rates: Rates) -> tuple[int, int, int, int] | None:
+    """What a row's usage costs at rates: input, output, cache and other, in picodollars.
+
+    None where part of it has no price.
+    """
+    usage = TokenUsage(
+        input=row.input_tokens,
+        output=row.output_tokens,
+        cache_read=row.cache_read_tokens,
+        cache_write_5m=row.cache_write_5m_tokens,
+        cache_write_1h=row.cache_write_1h_tokens,
+    )
+    charged = cost(rates, usage, {"image": row.images})
+    if not charged.priced:
+        return None
+    # Rows count images alone; what other units cost stays as booked.
+    other = charged.other if row.images else row.other_cost
+    return charged.input, charged.output, charged.cache, other
 
 
 def correction(

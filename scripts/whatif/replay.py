@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from scripts.prices.reprice import charge_at
 from scripts.whatif.accounts import MemoryAccounts
 from tollgate.domain.errors import TollgateError
 from tollgate.domain.ledger import Hold, scopes_of
 from tollgate.domain.models import ModelRef, denies, is_tenant_arn, matches
-from tollgate.domain.prices import TokenUsage, cost
 from tollgate.domain.tenants import Caller
 from tollgate.domain.usage import is_endpoint_call
 from tollgate.services.ledger import Ledger, RefusedError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from scripts.whatif.scenario import Scenario
     from tollgate.domain.ledger import Refusal
-    from tollgate.domain.prices import Rates
     from tollgate.domain.tenants import App, Tenant
     from tollgate.domain.usage import UsageRow
     from tollgate.services.ledger import Lease
@@ -162,7 +161,8 @@ class Replay:
         )
         if rates is None or row.usage_source == "hold" or row.status == "error":
             return call.booked, True
-        return _charge(row, rates, call.booked)
+        charged = charge_at(row, rates)
+        return (call.booked, True) if charged is None else (sum(charged), False)
 
     def _admit(self, call: Call, tenant: Tenant, app: App, ref: ModelRef, total: int) -> Lease:
         row = call.row
@@ -196,21 +196,6 @@ def _app(tenant: Tenant, row: UsageRow) -> App:
     if app is None or app.status != "active":
         raise _Refused(f"app {row.app_id}")
     return app
-
-
-def _charge(row: UsageRow, rates: Rates, booked: int) -> tuple[int, bool]:
-    usage = TokenUsage(
-        input=row.input_tokens,
-        output=row.output_tokens,
-        cache_read=row.cache_read_tokens,
-        cache_write_5m=row.cache_write_5m_tokens,
-        cache_write_1h=row.cache_write_1h_tokens,
-    )
-    charged = cost(rates, usage, {"image": row.images})
-    if not charged.priced:
-        return booked, True
-    # Rows count images alone; what other units cost stays as booked.
-    return charged.total + (0 if row.images else row.other_cost), False
 
 
 def _held(call: Call, total: int) -> int:
