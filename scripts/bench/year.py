@@ -32,7 +32,8 @@ import duckdb
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "functions" / "shared"), str(ROOT / "functions" / "aggregate")]
 
-from scripts.prices.reprice import CORRECTION, CORRECTS, correction_id  # noqa: E402
+from scripts.prices.reprice import correction  # noqa: E402
+from scripts.reports.tables import duckdb_type  # noqa: E402
 from tollgate.domain.models import resolve_model  # noqa: E402
 from tollgate.domain.money import format_usd  # noqa: E402
 from tollgate.domain.prices import PriceBook, TokenUsage, cost  # noqa: E402
@@ -60,15 +61,7 @@ ACCOUNT_ID = "111122223333"
 SILO_ACCOUNT_ID = "444455556666"
 REGIONS = ("us-east-1", "eu-west-1")
 
-_DUCKDB_TYPES = {
-    "int": "INTEGER",
-    "bigint": "BIGINT",
-    "string": "VARCHAR",
-    "boolean": "BOOLEAN",
-    "timestamp": "TIMESTAMP",
-    "map<string,string>": "MAP(VARCHAR, VARCHAR)",
-}
-_COLUMNS = {name: _DUCKDB_TYPES[glue_type] for name, glue_type in GLUE_COLUMNS}
+_COLUMNS = {name: duckdb_type(glue_type) for name, glue_type in GLUE_COLUMNS}
 
 # How often what happens to a call happens.
 _LATE = 0.002
@@ -454,32 +447,10 @@ def _with_costs(row: UsageRow, amounts: tuple[int, int, int, int]) -> UsageRow:
 
 
 def _correction(row: UsageRow, amounts: tuple[int, int, int, int], rng: random.Random) -> UsageRow:
-    """A row that adds a difference to what is booked for a call, as `scripts.prices.reprice`'s."""
+    """A row that adds a difference to what is booked for a call, settled in the month after."""
     version = f"{row.price_version}+{rng.getrandbits(32):08x}"
-    first = (row.started_at.replace(day=1) + timedelta(days=32)).replace(day=2)
-    correction = replace(
-        row,
-        request_id=correction_id(row.request_id, version),
-        operation=CORRECTION,
-        streamed=False,
-        status="ok",
-        http_status=200,
-        error_code=None,
-        settled_at=first,
-        latency_ms=0,
-        first_token_ms=None,
-        input_tokens=0,
-        output_tokens=0,
-        cache_read_tokens=0,
-        cache_write_5m_tokens=0,
-        cache_write_1h_tokens=0,
-        usage_source="provider",
-        priced=True,
-        price_version=version,
-        held=0,
-        tags={**row.tags, CORRECTS: row.request_id},
-    )
-    return _with_costs(correction, amounts)
+    settled_at = (row.started_at.replace(day=1) + timedelta(days=32)).replace(day=2)
+    return correction(row, amounts, version, settled_at)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.prices import lake_table
-from scripts.prices.reprice import CORRECTION, CORRECTS, correction_id
+from scripts.prices.reprice import CORRECTION, CORRECTS, correction
 from scripts.reports import periods, queries
 from scripts.reports.engines import DuckDbEngine
 from tests.fakes.lake_folder import lake_folder
@@ -176,29 +176,7 @@ def calls(draw: st.DrawFn) -> list[UsageRow]:
 
 def _corrected(row: UsageRow, rate: int) -> UsageRow:
     difference = (row.input_tokens * rate, row.output_tokens * rate, rate, 0)
-    return replace(
-        row,
-        request_id=correction_id(row.request_id, "later"),
-        operation=CORRECTION,
-        status="ok",
-        http_status=200,
-        error_code=None,
-        latency_ms=0,
-        first_token_ms=None,
-        input_tokens=0,
-        output_tokens=0,
-        cache_read_tokens=0,
-        cache_write_5m_tokens=0,
-        cache_write_1h_tokens=0,
-        usage_source="provider",
-        priced=True,
-        input_cost=difference[0],
-        output_cost=difference[1],
-        cache_cost=difference[2],
-        other_cost=difference[3],
-        total_cost=sum(difference),
-        tags={CORRECTS: row.request_id},
-    )
+    return correction(row, difference, "later", row.settled_at)
 
 
 # Many rows at once: what a query takes is mostly its start.
