@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # Functions that both have (or engines.MACROS gives to DuckDB), with what has to be heeded.
 FUNCTIONS = {
     "abs": "",
-    "approx_percentile": "within 2.3 % in Athena, exact in DuckDB; takes no FILTER",
     "array_agg": "with ORDER BY, or the order is anybody's",
     "array_join": "null for no array",
     "avg": "of doubles: of decimals Athena gives a decimal",

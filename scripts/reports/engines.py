@@ -40,8 +40,6 @@ MACROS = {
     "json_format": "CREATE MACRO json_format(j) AS CAST(j AS VARCHAR)",
     # Monday is 1.
     "day_of_week": "CREATE MACRO day_of_week(d) AS isodow(d)",
-    # Athena's is within 2.3 % of the exact one, which this is.
-    "approx_percentile": "CREATE MACRO approx_percentile(x, p) AS quantile_disc(x, p)",
 }
 
 _USD_SCALE = 12
